@@ -1,0 +1,33 @@
+"""flanjax: instruction tuning in JAX. This module is what a mixture file needs: tasks, templates, mixtures, sources."""
+
+from flanjax.sources import csv, hub, jsonl, parquet, rows, tsv
+from flanjax.tasks.mixture import Mixture, Part, equal, proportional, t0, temperature
+from flanjax.tasks.options import OptionStyle
+from flanjax.tasks.registry import load
+from flanjax.tasks.styles import StyleShares
+from flanjax.tasks.task import BadRow, Example, SkipRow, Task
+from flanjax.tasks.template import Template
+from flanjax.version import __version__
+
+__all__ = [
+    "BadRow",
+    "Example",
+    "Mixture",
+    "OptionStyle",
+    "Part",
+    "SkipRow",
+    "StyleShares",
+    "Task",
+    "Template",
+    "csv",
+    "equal",
+    "hub",
+    "jsonl",
+    "load",
+    "parquet",
+    "proportional",
+    "rows",
+    "t0",
+    "temperature",
+    "tsv",
+]

@@ -1,0 +1,137 @@
+"""The command line: `flanjax train | evaluate | heldout | report | show`. It parses, calls run.py, and turns errors into one line."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from flanjax.version import __version__
+
+_OVERRIDE = "--config."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command; the exit status is 0, 1 for an error of the user's, 128 + the signal for a stopped run."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    overrides = [a[len(_OVERRIDE) :] for a in arguments if a.startswith(_OVERRIDE)]
+    args = _parser().parse_args([a for a in arguments if not a.startswith(_OVERRIDE)])
+    if overrides and args.command != "train":
+        return _fail(f"{_OVERRIDE}{overrides[0]}: only `flanjax train` takes config overrides")
+    args.overrides = overrides
+    from flanjax.train.loop import Diverged, Interrupted  # with jax, which `flanjax --help` should not wait for
+
+    try:
+        args.run(args)
+    except Interrupted as stopped:
+        print(stopped, file=sys.stderr)
+        return 128 + stopped.signal
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except (ValueError, KeyError, FileNotFoundError, RuntimeError, Diverged) as error:
+        if args.traceback:
+            raise
+        return _fail(_message(error))
+    return 0
+
+
+def _fail(message: str) -> int:
+    print(f"flanjax: {message}", file=sys.stderr)
+    return 1
+
+
+def _message(error: BaseException) -> str:
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+    return f"{text}{notes}"
+
+
+def _train(args: argparse.Namespace) -> None:
+    from flanjax import run
+    from flanjax.config import load_config
+
+    run.train(load_config(args.config, args.overrides), args.workdir)
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from flanjax import run
+
+    given = {
+        "items": args.items,
+        "templates": args.templates,
+        "shots": tuple(args.shots) if args.shots else None,
+        "preset": args.preset,
+        "chain_of_thought": args.chain_of_thought or None,
+        "untuned": False if args.no_untuned else None,
+    }
+    changes = {k: v for k, v in given.items() if v is not None}
+    run.evaluate(args.workdir, tasks=getattr(args, "tasks", None) or (), step=args.step, changes=changes)
+
+
+def _report(args: argparse.Namespace) -> None:
+    from flanjax.evaluate.report import write_report
+
+    print(f"report: {write_report(args.workdirs, args.output)}")
+
+
+def _show(args: argparse.Namespace) -> None:
+    from flanjax import show
+
+    show.show(args)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="flanjax", description="Instruction tuning in JAX on FLAN-style mixtures.")
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("--traceback", action="store_true", help="show the whole traceback of an error")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    train = commands.add_parser(
+        "train", help="train a run, or go on with it", description="Any config key can be set: --config.train.steps=100"
+    )
+    train.add_argument("--config", required=True, help="a Python file with get_config()")
+    train.add_argument("--workdir", required=True, help="where checkpoints and metrics go; the same one goes on with the run")
+    train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser("evaluate", help="evaluate a run on any tasks or clusters of its mixture")
+    evaluate.add_argument("--tasks", nargs="+", required=True, metavar="TASK_OR_CLUSTER")
+    heldout = commands.add_parser(
+        "heldout", help="evaluate a run on the clusters held out of its training, and write the report"
+    )
+    for command in (evaluate, heldout):
+        command.add_argument("--workdir", required=True)
+        command.add_argument("--step", type=int, help="of the checkpoint (default: the newest)")
+        command.add_argument("--items", type=int, help="rows of each task (0: all)")
+        command.add_argument("--templates", type=int, help="templates of each task (0: all)")
+        command.add_argument("--shots", type=int, nargs="+", help="numbers of exemplars, such as 0 2")
+        command.add_argument("--preset", help="scoring convention: flan, t0 or lm_eval")
+        command.add_argument("--chain-of-thought", action="store_true", help="also let tasks with rationales reason first")
+        command.add_argument("--no-untuned", action="store_true", help="leave out the weights before training")
+        command.set_defaults(run=_evaluate)
+
+    report = commands.add_parser("report", help="one HTML page of one run, or of several side by side")
+    report.add_argument("workdirs", nargs="+", metavar="WORKDIR")
+    report.add_argument("--output", default="report.html")
+    report.set_defaults(run=_report)
+
+    show = commands.add_parser("show", help="a mixture's plan, and rendered examples of it")
+    show.add_argument("mixture", help="path/to/file.py:name")
+    show.add_argument("--task", help="show rendered examples of this task")
+    show.add_argument("--template", help="only this template of the task")
+    show.add_argument("--style", help="only this style, such as few-shot/options/direct/forward (any part of it)")
+    show.add_argument("--examples", type=int, default=3, help="how many rendered examples (default 3)")
+    show.add_argument("--heldout", nargs="*", default=(), metavar="CLUSTER", help="hold these clusters out first")
+    show.add_argument("--tokenizer", default="bytes", help="for lengths: a SentencePiece model, a directory, an id, or bytes")
+    show.add_argument("--num-examples", type=int, default=100_000, help="length of the plan that is counted")
+    show.add_argument("--sample", type=int, default=2000, help="examples tokenised for lengths and truncation (0: none)")
+    show.add_argument("--inputs-length", type=int, default=512)
+    show.add_argument("--targets-length", type=int, default=128)
+    show.add_argument("--seed", type=int, default=0)
+    show.set_defaults(run=_show)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

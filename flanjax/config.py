@@ -1,0 +1,240 @@
+"""RunConfig: the modules' frozen dataclasses, composed; and the one door from ml_collections to them."""
+
+import ast
+import dataclasses
+import importlib.util
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import ml_collections
+
+from flanjax.checkpoint import CheckpointConfig
+from flanjax.data.pipeline import DataConfig
+from flanjax.data.tokenizer import TokenizerConfig
+from flanjax.evaluate.config import EvaluationConfig
+from flanjax.models.t5 import SIZES, T5Config
+from flanjax.sharding import MeshConfig
+from flanjax.tasks.names import nearest
+from flanjax.train.config import TrainConfig
+
+_VOCABULARY_MULTIPLE = 128  # a padded vocabulary divides over devices and fills the matrix units
+
+
+class ConfigError(ValueError):
+    """A config that names something unknown, or gives a value of the wrong kind."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The model: a published size, with any of T5Config's fields set otherwise.
+
+    Args:
+      size: a name of flanjax.models.t5.SIZES; None when the fields give the whole shape.
+      init: "scratch", a directory in Hugging Face layout, or the workdir of another run. A directory decides the shape.
+      fields: T5Config's fields. Without a vocab_size the tokenizer's is used, rounded up to a multiple of 128.
+    """
+
+    size: str | None = None
+    init: str = "scratch"
+    fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.size is not None and self.size not in SIZES:
+            raise ConfigError(f"model.size is {self.size!r}; {nearest(self.size, SIZES)}")
+        known = [f.name for f in dataclasses.fields(T5Config)]
+        for name in self.fields:
+            if name not in known:
+                raise ConfigError(f"unknown config key model.{name}; {nearest(name, [*known, 'size', 'init'])}")
+
+    def t5(self, tokenizer_size: int) -> T5Config:
+        """The model's config with a vocabulary that holds the tokenizer's."""
+        padded = -(-tokenizer_size // _VOCABULARY_MULTIPLE) * _VOCABULARY_MULTIPLE
+        fields = {"vocab_size": padded, **self.fields}
+        if self.size:
+            config = dataclasses.replace(SIZES[self.size], **fields)
+        else:
+            try:
+                config = T5Config(**fields)
+            except TypeError as error:
+                raise ConfigError(f"model has no size, so its fields must give the whole shape: {error}") from error
+        if config.vocab_size < tokenizer_size:
+            raise ConfigError(f"model.vocab_size is {config.vocab_size}, but the tokenizer has {tokenizer_size} ids")
+        return config
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Everything that decides a run.
+
+    Args:
+      name: shown in reports.
+      mixture: the address of the mixture, `path/to/file.py:name`, from the current directory.
+      heldout: the clusters that are held out of training and evaluated zero-shot.
+      leave_out: clusters or tasks that are neither trained on nor evaluated (for ablations).
+    """
+
+    name: str
+    mixture: str
+    heldout: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
+    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    tokenizer: TokenizerConfig = dataclasses.field(default_factory=TokenizerConfig)
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+    mesh: MeshConfig = dataclasses.field(default_factory=MeshConfig)
+    checkpoint: CheckpointConfig = dataclasses.field(default_factory=CheckpointConfig)
+    evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
+
+    def __post_init__(self) -> None:
+        if self.data.batch_size % self.train.microbatches:
+            raise ConfigError(
+                f"data.batch_size={self.data.batch_size} does not divide into train.microbatches={self.train.microbatches}"
+            )
+
+    @classmethod
+    def from_config_dict(cls, config: Mapping[str, Any] | ml_collections.ConfigDict) -> "RunConfig":
+        """The RunConfig of a nested dict. An unknown key is an error with the nearest name."""
+        plain = config.to_dict() if isinstance(config, ml_collections.ConfigDict) else dict(config)
+        return _build(cls, _with_model_fields(plain), "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The nested dict from which `from_config_dict` makes an equal config."""
+        record = dataclasses.asdict(self)
+        record["model"] = {"size": self.model.size, "init": self.model.init, **self.model.fields}
+        return record
+
+
+def load_config(path: str, overrides: Sequence[str] = ()) -> RunConfig:
+    """The config of a file with `get_config()`, after overrides such as "train.steps=100"."""
+    file = Path(path)
+    if not file.is_file():
+        near = (
+            nearest(file.name, (p.name for p in file.parent.glob("*.py")))
+            if file.parent.is_dir()
+            else f"no folder {file.parent}"
+        )
+        raise ConfigError(f"no config file {path}; {near}")
+    spec = importlib.util.spec_from_file_location(f"flanjax_config_{file.stem}", file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, "get_config"):
+        raise ConfigError(f"{path} has no get_config(); a config file defines one that returns an ml_collections.ConfigDict")
+    config = module.get_config()
+    plain = config.to_dict() if isinstance(config, ml_collections.ConfigDict) else dict(config)
+    for override in overrides:
+        _override(plain, override)
+    return RunConfig.from_config_dict(plain)
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """The keys whose values differ between two nested dicts, as "train.steps: 100 -> 200"."""
+    found: list[str] = []
+    for key in sorted({*old, *new}):
+        a, b, name = old.get(key), new.get(key), f"{prefix}{key}"
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            found += differences(a, b, f"{name}.")
+        elif _plain(a) != _plain(b):
+            found.append(f"{name}: {a!r} -> {b!r}")
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _override(config: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise ConfigError(f"override {override!r} has no value; expected --config.some.key=value")
+    *parents, last = key.split(".")
+    for parent in parents:
+        config = config.setdefault(parent, {})
+        if not isinstance(config, dict):
+            raise ConfigError(f"override {key}: {parent} is a value, not a group of keys")
+    config[last] = _parse(text)
+
+
+def _parse(text: str) -> Any:
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _with_model_fields(config: dict[str, Any]) -> dict[str, Any]:
+    """Moves the T5Config fields that a config writes straight into `model` to where ModelConfig keeps them."""
+    model = config.get("model")
+    if not isinstance(model, Mapping):
+        return config
+    fields = {k: v for k, v in model.items() if k not in ("size", "init")}
+    return {**config, "model": {"size": model.get("size"), "init": model.get("init", "scratch"), "fields": fields}}
+
+
+def _build(cls: type, values: Any, path: str) -> Any:
+    """An instance of the dataclass from nested dicts, checked key by key."""
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"config key {path.rstrip('.')} is {values!r}, expected a group of keys")
+    hints = typing.get_type_hints(cls)
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    for key in values:
+        if key not in fields:
+            raise ConfigError(f"unknown config key {path}{key}; {nearest(key, fields)}")
+    missing = [n for n, f in fields.items() if n not in values and f.default is f.default_factory is dataclasses.MISSING]
+    if missing:
+        raise ConfigError(f"the config lacks {', '.join(path + m for m in missing)}")
+    built = {k: _value(hints[k], v, f"{path}{k}") for k, v in values.items()}
+    try:
+        return cls(**built)
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(f"config{' ' + path.rstrip('.') if path else ''}: {error}") from error
+
+
+def _value(hint: Any, value: Any, path: str) -> Any:
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return _build(hint, value, f"{path}.")
+    accepted = (
+        typing.get_args(hint) if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union else (hint,)
+    )
+    for kind in accepted:
+        fits, converted = _fits(kind, value)
+        if fits:
+            return converted
+    raise ConfigError(f"config key {path} is {value!r} ({type(value).__name__}), expected {_named(hint)}")
+
+
+def _fits(kind: Any, value: Any) -> tuple[bool, Any]:
+    origin = typing.get_origin(kind)
+    if kind is type(None):
+        return value is None, None
+    if origin is Literal:
+        # The owner's own check lists what it takes.
+        return isinstance(value, str), value
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool), float(value) if isinstance(
+            value, int | float
+        ) else value
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool), value
+    if origin is tuple:
+        if isinstance(value, str):
+            value = (value,)
+        inner = typing.get_args(kind)[0]
+        return isinstance(value, list | tuple) and all(_fits(inner, v)[0] for v in value), tuple(value) if isinstance(
+            value, list | tuple
+        ) else value
+    if origin is not None:
+        return isinstance(value, Mapping), value
+    return isinstance(value, kind), value
+
+
+def _named(hint: Any) -> str:
+    return getattr(hint, "__name__", str(hint)).replace("typing.", "")

@@ -1,0 +1,1 @@
+"""From a mixture to batches, in numpy: plan -> features -> packing -> pipeline. Every stage is a pure function of indices."""

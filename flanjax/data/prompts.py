@@ -1,0 +1,214 @@
+"""Prompts under a token budget.
+
+The instruction, the question and the options are never cut. Exemplars are added while everything fits; when the query alone
+does not fit, only the fields that its task declares long are shortened, at white space; when that is not enough the row is
+skipped. What was cut is counted.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from flanjax.data.tokenizer import Tokenizer
+from flanjax.sources import Rows
+from flanjax.tasks.draws import Draws
+from flanjax.tasks.exemplars import candidate_rows
+from flanjax.tasks.render import Rendered, Wording, render, with_fields
+from flanjax.tasks.task import BadRow, Example, SkipRow, Task
+from flanjax.tasks.template import ANSWER, RATIONALE
+
+_SHRINK_ROUNDS = 12
+
+
+class TooLong(BadRow):
+    """A row that does not fit although its long fields were shortened. Not bad data, but data that is not trained on."""
+
+
+class Query(NamedTuple):
+    """One example to be asked.
+
+    Attributes:
+      pool: the rows that exemplars come from, or None for none.
+      pool_row: the query's own position in the pool, or None when it is not of the pool.
+      draws: decides the exemplars and, unless `keep_order`, the order of the options.
+    """
+
+    task: Task
+    example: Example
+    wording: Wording
+    draws: Draws | None = None
+    pool: Rows | None = None
+    pool_row: int | None = None
+    keep_order: bool = False
+
+
+class Prompt(NamedTuple):
+    """A query as text and ids, within the budget.
+
+    Attributes:
+      text: the whole input, exemplars included.
+      ids, target_ids: without end of sequence.
+      num_shots: how many exemplars fitted.
+      cut_tokens: how many tokens its long fields lost; cut_target says whether the target lost some.
+    """
+
+    text: str
+    rendered: Rendered
+    ids: list[int]
+    target_ids: list[int]
+    num_shots: int = 0
+    cut_tokens: int = 0
+    cut_target: bool = False
+
+
+class Budget(NamedTuple):
+    """Room for tokens, end of sequence not counted. `targets` None: targets are not limited."""
+
+    inputs: int
+    targets: int | None
+
+
+def build_prompts(queries: Sequence[Query], tokenizer: Tokenizer, budget: Budget) -> list[Prompt | BadRow]:
+    """A prompt for every query, or the reason why there is none. Tokenises all of them together."""
+    rendered = [_render(q) for q in queries]
+    good = [r for r in rendered if isinstance(r, Rendered)]
+    encoded = iter(tokenizer.encode([text for r in good for text in r]))
+    results: list[Prompt | BadRow] = []
+    for query, text in zip(queries, rendered, strict=True):
+        if isinstance(text, Rendered):
+            prompt = Prompt(text.input, text, next(encoded), next(encoded))
+            results.append(prompt if _fits(prompt, budget) else _shorten(query, prompt, tokenizer, budget))
+        else:
+            results.append(text)
+    _add_exemplars(queries, results, tokenizer, budget)
+    return results
+
+
+def _render(query: Query) -> Rendered | BadRow:
+    try:
+        return render(query.task, query.example, query.wording, None if query.keep_order else query.draws)
+    except BadRow as error:
+        return error
+
+
+def _fits(prompt: Prompt, budget: Budget) -> bool:
+    return len(prompt.ids) <= budget.inputs and (budget.targets is None or len(prompt.target_ids) <= budget.targets)
+
+
+def _shorten(query: Query, full: Prompt, tokenizer: Tokenizer, budget: Budget) -> Prompt | BadRow:
+    """The query with its long fields shortened until it fits."""
+    texts = _long_texts(query)
+    prompt, shortened = full, dict(texts)
+    for _ in range(_SHRINK_ROUNDS):
+        if not any(shortened.values()):
+            break
+        keep = _share_to_keep(query, prompt, budget)
+        shortened = {name: _cut(text, int(len(text) * keep(name))) for name, text in shortened.items()}
+        rendered = _render(query._replace(example=with_fields(query.example, shortened)))
+        if isinstance(rendered, BadRow):
+            return rendered
+        ids, target_ids = tokenizer.encode([rendered.input, rendered.target])
+        prompt = Prompt(rendered.input, rendered, ids, target_ids)
+        if _fits(prompt, budget):
+            lost = len(full.ids) - len(ids) + len(full.target_ids) - len(target_ids)
+            return prompt._replace(cut_tokens=max(lost, 0), cut_target=rendered.target != full.rendered.target)
+    return TooLong(
+        f"{len(full.ids)} input and {len(full.target_ids)} target tokens do not fit {budget.inputs} and {budget.targets}"
+        + ("" if texts else "; the task declares no long field that could be shortened")
+    )
+
+
+def _share_to_keep(query: Query, prompt: Prompt, budget: Budget) -> Callable[[str], float]:
+    """For each long field the share of it that the fuller of the texts it occurs in has room for; a little less, to converge."""
+    template = query.task.templates[query.wording.template]
+    read = budget.inputs / max(len(prompt.ids), 1)
+    write = float("inf") if budget.targets is None else budget.targets / max(len(prompt.target_ids), 1)
+    reasoned = {RATIONALE} if query.wording.style.chain_of_thought else set()
+
+    def keep(name: str) -> float:
+        shares = [read] * (name in template.input_variables) + [write] * (name in template.target_variables | reasoned)
+        tightest = min(shares, default=1.0)
+        return 1.0 if tightest >= 1 else 0.97 * tightest
+
+    return keep
+
+
+def _long_texts(query: Query) -> dict[str, str]:
+    example = query.example
+    known = {**example.fields, RATIONALE: example.rationale, ANSWER: "" if example.options else example.references[0]}
+    return {n: known[n] for n in query.task.long_fields if isinstance(known.get(n), str) and known[n]}
+
+
+def _cut(text: str, length: int) -> str:
+    """At most `length` characters, ending with a whole word."""
+    if len(text) <= length:
+        return text
+    return text[: max(length, 0) + 1].rpartition(" ")[0].rstrip()
+
+
+def _add_exemplars(queries: Sequence[Query], results: list[Prompt | BadRow], tokenizer: Tokenizer, budget: Budget) -> None:
+    wanted = [i for i, q in enumerate(queries) if q.wording.num_shots and q.pool and isinstance(results[i], Prompt)]
+    blocks = {i: list(_exemplar_texts(queries[i])) for i in wanted}
+    bare = {i: queries[i].wording.exemplars.join([], results[i].text) for i in wanted}  # type: ignore[union-attr]
+    flat = [queries[i].wording.exemplars.block(*b) for i in wanted for b in blocks[i]] + [bare[i] for i in wanted]
+    lengths = iter([len(ids) for ids in tokenizer.encode([*flat, "\n\n"])])
+    sizes = {i: [next(lengths) for _ in blocks[i]] for i in wanted}
+    bare_sizes = {i: next(lengths) for i in wanted}
+    separator = next(lengths)
+    chosen = {
+        i: _take(queries[i].wording.num_shots, blocks[i], sizes[i], budget.inputs - bare_sizes[i], separator) for i in wanted
+    }
+    chosen = {i: c for i, c in chosen.items() if c}
+    for i, ids in zip(chosen, tokenizer.encode([_joined(queries[i], chosen[i], results[i]) for i in chosen]), strict=True):
+        results[i] = _within(queries[i], chosen[i], results[i], ids, tokenizer, budget)
+
+
+def _take(shots: int, blocks: list[tuple[str, str]], sizes: list[int], room: int, separator: int) -> list[tuple[str, str]]:
+    """The first `shots` exemplars that fit together."""
+    taken: list[tuple[str, str]] = []
+    for block, size in zip(blocks, sizes, strict=True):
+        if len(taken) < shots and size + separator <= room:
+            taken.append(block)
+            room -= size + separator
+    return taken
+
+
+def _joined(query: Query, exemplars: Sequence[tuple[str, str]], prompt: Prompt | BadRow) -> str:
+    assert isinstance(prompt, Prompt)
+    return query.wording.exemplars.join(exemplars, prompt.rendered.input)
+
+
+def _within(
+    query: Query,
+    exemplars: list[tuple[str, str]],
+    prompt: Prompt | BadRow,
+    ids: list[int],
+    tokenizer: Tokenizer,
+    budget: Budget,
+) -> Prompt:
+    """The joined prompt. Pieces and whole may tokenise a little differently, so the whole is checked too."""
+    assert isinstance(prompt, Prompt)
+    while len(ids) > budget.inputs and exemplars:
+        exemplars = exemplars[:-1]
+        ids = tokenizer.encode([_joined(query, exemplars, prompt)])[0]
+    if not exemplars:
+        return prompt
+    return prompt._replace(text=_joined(query, exemplars, prompt), ids=ids, num_shots=len(exemplars))
+
+
+def _exemplar_texts(query: Query) -> Iterable[tuple[str, str]]:
+    """Rendered rows of the query's own task in the query's own wording, each with an option order of its own."""
+    assert query.pool is not None and query.draws is not None
+    rows = list(candidate_rows(query.draws, len(query.pool), query.pool_row, query.wording.num_shots))
+    taken = 0
+    for number, row in zip(rows, query.pool.__getitems__(rows), strict=True):
+        if taken == query.wording.num_shots + 1:
+            return
+        try:
+            example = query.task.read(row)
+            if query.wording.style.chain_of_thought and not example.rationale:
+                continue
+            shown = render(query.task, example, query.wording, Draws(query.draws.bits("exemplar_options"), number))
+        except (BadRow, SkipRow):
+            continue
+        taken += 1
+        yield shown.input, shown.target

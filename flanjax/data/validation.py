@@ -1,0 +1,36 @@
+"""Validation batches: a fixed, finite set of evaluation rows of the training tasks, packed like training rows, without exemplars."""
+
+import dataclasses
+
+import numpy as np
+
+from flanjax.data.features import make_features
+from flanjax.data.packing import pack_row
+from flanjax.data.pipeline import Batch, Corpus, pack
+from flanjax.data.plan import Visits
+from flanjax.tasks.draws import Draws
+
+
+def validation_batches(corpus: Corpus, examples_per_task: int) -> list[Batch]:
+    """Batches [B, ...] over up to so many rows of each task that has an evaluation split; the last is filled with empty rows."""
+    config = corpus.config
+    asked = [(i, e.task.source.open(e.task.evaluation)) for i, e in enumerate(corpus.entries) if e.task.evaluation]
+    rows = list(corpus.rows)
+    task: list[np.ndarray] = []
+    row: list[np.ndarray] = []
+    for i, opened in asked:
+        rows[i] = opened
+        chosen = np.unique(np.linspace(0, len(opened), examples_per_task, endpoint=False).astype(np.int64))
+        row.append(chosen)
+        task.append(np.full(len(chosen), i))
+    if not asked:
+        return []
+    numbers, tasks = np.concatenate(row), np.concatenate(task)
+    entries = [e._replace(styles=dataclasses.replace(e.styles, few_shot=0.0)) for e in corpus.entries]
+    visits = Visits(tasks, numbers, np.zeros_like(numbers))
+    examples = make_features(entries, rows, visits, corpus.tokenizer, config.features, config.seed).examples
+    packed = pack(examples, config.features, corpus.tokenizer.pad_id, Draws(config.seed, "validation"))
+    empty = pack_row([], config.features.inputs_length, config.features.targets_length, corpus.tokenizer.pad_id)
+    packed += [empty] * (-len(packed) % config.batch_size)
+    starts = range(0, len(packed), config.batch_size)
+    return [{k: np.stack([r[k] for r in packed[s : s + config.batch_size]]) for k in empty} for s in starts]

@@ -1,0 +1,239 @@
+"""Predictions as rectangles: for one model, task and setting, N items times K templates, each cell scored once.
+
+Everything here comes from the predictions table alone. A rectangle with a hole or a doubled cell is an error, because a mean
+over templates would then weigh items unequally and a paired test would pair nothing.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flanjax.evaluate import statistics as st
+from flanjax.evaluate.metrics import CorpusCounts, get_metric
+
+COLUMNS = [
+    "model",
+    "step",
+    "cluster",
+    "task",
+    "template",
+    "item",
+    "group",
+    "shots",
+    "chain_of_thought",
+    "scorer",
+    "preset",
+    "normalization",
+    "metrics",
+    "prompt",
+    "prompt_hash",
+    "references",
+    "options",
+    "option_log_likelihoods",
+    "option_tokens",
+    "option_characters",
+    "prediction",
+    "generated",
+    "parsed",
+    "stop",
+    "prompt_tokens",
+    "cut",
+    "seconds",
+]
+CONSTANT_SHARE = 0.95
+FEWEST_ITEMS_FOR_CONSTANT = 10
+
+
+class Key(NamedTuple):
+    """What one rectangle is about. Sorting keys puts a task's settings side by side."""
+
+    cluster: str
+    task: str
+    shots: int
+    chain_of_thought: bool
+    model: str
+
+
+class Cells(NamedTuple):
+    """One rectangle. `columns` hold N * K values, item by item, templates in order within an item."""
+
+    key: Key
+    step: int
+    scorer: str
+    preset: str
+    normalization: str
+    metrics: tuple[str, ...]
+    items: tuple[int, ...]
+    templates: tuple[str, ...]
+    groups: np.ndarray  # str [N]
+    columns: dict[str, list[Any]]
+
+    def grid(self, column: str) -> np.ndarray:
+        """A column of numbers as [N, K]."""
+        return np.array(self.columns[column], np.float64).reshape(len(self.items), len(self.templates))
+
+
+class Scores(NamedTuple):
+    """One metric of one rectangle: `items` [N, K] for a per-item metric, else `counts` [N, K, F] and their function."""
+
+    items: np.ndarray | None
+    counts: np.ndarray | None = None
+    corpus: CorpusCounts | None = None
+
+
+def split_cells(table: pa.Table) -> list[Cells]:
+    """The rectangles of a predictions table, in the order of their keys."""
+    missing = [name for name in COLUMNS if name not in table.column_names]
+    if missing:
+        raise ValueError(
+            f"predictions lack the columns {missing}; got {table.column_names}: write them with `flanjax evaluate`"
+        )
+    if not table.num_rows:
+        raise ValueError("predictions hold no rows; expected one for each model, item, template and shots setting")
+    keys = [table[name].combine_chunks() for name in Key._fields]
+    rows = [Key(*row) for row in zip(*(k.to_pylist() for k in keys), strict=True)]
+    where: dict[Key, list[int]] = {}
+    for i, key in enumerate(rows):
+        where.setdefault(key, []).append(i)
+    return [_cells(key, table.take(pa.array(where[key]))) for key in sorted(where)]
+
+
+def of_model(table: pa.Table, model: str) -> pa.Table:
+    """The rows of one model; an error names the models there are."""
+    if model not in table["model"].unique().to_pylist():
+        raise ValueError(f"predictions hold no model {model!r}; got {sorted(table['model'].unique().to_pylist())}")
+    return table.filter(pc.equal(table["model"], model))
+
+
+def _cells(key: Key, table: pa.Table) -> Cells:
+    order = pc.sort_indices(table, [("item", "ascending"), ("template", "ascending")])
+    columns = {name: table[name].take(order).to_pylist() for name in COLUMNS}
+    items, templates = sorted(set(columns["item"])), sorted(set(columns["template"]))
+    _check_rectangle(key, Counter(zip(columns["item"], columns["template"], strict=True)), items, templates)
+    metrics = tuple(_one(key, "metrics", [tuple(m) for m in columns["metrics"]]))
+    if not metrics:
+        raise ValueError(f"{key.task} names no metric; expected at least one, the first of them primary")
+    return Cells(
+        key,
+        _one(key, "step", columns["step"]),
+        _one(key, "scorer", columns["scorer"]),
+        _one(key, "preset", columns["preset"]),
+        _one(key, "normalization", columns["normalization"]),
+        metrics,
+        tuple(items),
+        tuple(templates),
+        np.array(columns["group"][:: len(templates)]),
+        columns,
+    )
+
+
+def _check_rectangle(key: Key, seen: Counter[tuple[int, str]], items: Sequence[int], templates: Sequence[str]) -> None:
+    doubled = [cell for cell, n in seen.items() if n > 1]
+    if doubled:
+        raise ValueError(f"{key} holds item {doubled[0][0]} under template {doubled[0][1]!r} more than once: predict it once")
+    if len(seen) != len(items) * len(templates):
+        item, template = next((i, t) for i in items for t in templates if (i, t) not in seen)
+        raise ValueError(
+            f"{key} holds {len(seen)} predictions for {len(items)} items x {len(templates)} templates; "
+            f"item {item} lacks template {template!r}: evaluate every template on the same items"
+        )
+
+
+def _one(key: Key, name: str, values: Sequence[Any]) -> Any:
+    different = sorted(set(values))
+    if len(different) != 1:
+        raise ValueError(f"{key} mixes {name} {different[:3]}; expected one value: evaluate them into separate predictions")
+    return different[0]
+
+
+def score_cells(cells: Cells, name: str) -> Scores:
+    """Metric `name` of every cell."""
+    metric = get_metric(name)
+    predictions, references = cells.columns["prediction"], cells.columns["references"]
+    shape = (len(cells.items), len(cells.templates))
+    try:
+        if metric.per_item is not None:
+            return Scores(metric.per_item(predictions, references).reshape(shape))
+        assert metric.corpus_counts is not None
+        counts = metric.corpus_counts.counts(predictions, references)
+    except ValueError as error:
+        error.add_note(f"while scoring {name} of task {cells.key.task}, model {cells.key.model}")
+        raise
+    return Scores(None, counts.reshape(*shape, -1), metric.corpus_counts)
+
+
+def estimate(scores: Scores, groups: np.ndarray) -> tuple[st.Estimate, st.Estimate | None]:
+    """The mean with the interval clustered by item, and the wide one over templates as well (per-item metrics only)."""
+    if scores.items is not None:
+        return st.item_interval(scores.items, groups), st.two_way_interval(scores.items, groups)
+    return _bootstrap(scores, groups)[0], None
+
+
+def template_estimates(scores: Scores, groups: np.ndarray) -> list[st.Estimate]:
+    """The estimate of each template alone."""
+    if scores.items is not None:
+        return [st.item_interval(column, groups) for column in scores.items.T]
+    assert scores.counts is not None
+    alone = [scores._replace(counts=scores.counts[:, k : k + 1]) for k in range(scores.counts.shape[1])]
+    return [_bootstrap(one, groups)[0] for one in alone]
+
+
+def difference(first: Scores, second: Scores, groups: np.ndarray) -> st.Difference:
+    """`first` minus `second`, paired by item."""
+    if first.items is not None and second.items is not None:
+        return st.paired_difference(first.items, second.items, groups)
+    return st.bootstrap_difference(_bootstrap(first, groups), _bootstrap(second, groups))
+
+
+def _bootstrap(scores: Scores, groups: np.ndarray) -> tuple[st.Estimate, np.ndarray]:
+    assert scores.counts is not None
+    assert scores.corpus is not None
+    return st.bootstrap(scores.counts, scores.corpus.from_counts, groups)
+
+
+def chance(cells: Cells) -> float | None:
+    """What uniform guessing among the options scores; None for generation."""
+    if cells.scorer != "rank":
+        return None
+    return 100 * float(np.mean([1 / len(options) for options in cells.columns["options"]]))
+
+
+def majority(cells: Cells) -> float | None:
+    """What always giving a template's most frequent answer scores; None for generation.
+
+    Where the options differ from item to item (sentences, not labels) an answer is its place among the options.
+    """
+    if cells.scorer != "rank":
+        return None
+    answers = _answers(cells, [refs[0] for refs in cells.columns["references"]])
+    return 100 * float(np.mean([share for _, share in _most_frequent(cells, answers)]))
+
+
+def constant_predictions(cells: Cells) -> tuple[str, float, list[str]]:
+    """The most frequent prediction, its share (mean over templates), and the templates where it exceeds 95 %."""
+    answers = _answers(cells, cells.columns["prediction"])
+    found = _most_frequent(cells, answers)
+    enough = len(cells.items) >= FEWEST_ITEMS_FOR_CONSTANT
+    constant = [t for t, (_, share) in zip(cells.templates, found, strict=True) if enough and share > CONSTANT_SHARE]
+    return max(found, key=lambda pair: pair[1])[0], float(np.mean([share for _, share in found])), constant
+
+
+def _answers(cells: Cells, texts: Sequence[str]) -> list[str]:
+    options = cells.columns["options"]
+    k = len(cells.templates)
+    fixed = all(len({frozenset(o) for o in options[t::k]}) == 1 for t in range(k))
+    if cells.scorer != "rank" or fixed:
+        return list(texts)
+    places = (o.index(text) + 1 if text in o else 0 for o, text in zip(options, texts, strict=True))
+    return [f"option {place}" if place else "no option" for place in places]
+
+
+def _most_frequent(cells: Cells, answers: Sequence[str]) -> list[tuple[str, float]]:
+    n, k = len(cells.items), len(cells.templates)
+    counts = (Counter(answers[t::k]) for t in range(k))
+    best = (min(c.items(), key=lambda pair: (-pair[1], pair[0])) for c in counts)
+    return [(answer, count / n) for answer, count in best]

@@ -1,0 +1,71 @@
+"""What is evaluated, and by which conventions."""
+
+import dataclasses
+from typing import Literal, NamedTuple
+
+from flanjax.tasks.names import nearest
+
+
+class Preset(NamedTuple):
+    """A published way of scoring options. Log-likelihoods of different presets do not compare.
+
+    Attributes:
+      input_eos, target_eos: whether the input and each option end with the end of sequence.
+      normalization: what the summed log-likelihood of an option is divided by.
+    """
+
+    input_eos: bool
+    target_eos: bool
+    normalization: Literal["sum", "tokens", "characters"]
+
+
+# FLAN flan/tasks.py:44-49; T0 t0/seqio_tasks/tasks.py:113-114; lm-evaluation-harness lm_eval/api/model.py (_encode_pair).
+PRESETS = {
+    "flan": Preset(True, True, "sum"),
+    "t0": Preset(False, True, "sum"),
+    "lm_eval": Preset(True, False, "sum"),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluationConfig:
+    """How tasks are evaluated: every task x template x number of shots.
+
+    Args:
+      preset: the scoring convention, a name of PRESETS.
+      normalization: "" keeps the preset's; else "sum", "tokens" or "characters".
+      items: rows of each task, evenly spaced over its evaluation split; 0 for all.
+      templates: at most so many of each task's forward templates; 0 for all.
+      shots: the numbers of exemplars, each evaluated on its own.
+      options: whether the options are shown in the prompt.
+      chain_of_thought: also let tasks that have rationales reason before they answer.
+      batch_size: prompts at a time.
+      max_target_tokens: the longest text generated.
+      untuned: also evaluate the weights that training began with.
+      seed: of the exemplars.
+    """
+
+    preset: str = "flan"
+    normalization: Literal["", "sum", "tokens", "characters"] = ""
+    items: int = 200
+    templates: int = 0
+    shots: tuple[int, ...] = (0,)
+    options: bool = True
+    chain_of_thought: bool = False
+    batch_size: int = 32
+    max_target_tokens: int = 64
+    untuned: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise ValueError(f"evaluation.preset is {self.preset!r}; {nearest(self.preset, PRESETS)}")
+        if self.normalization not in ("", "sum", "tokens", "characters"):
+            raise ValueError(f"evaluation.normalization is {self.normalization!r}, expected 'sum', 'tokens' or 'characters'")
+        if not self.shots or min(self.shots) < 0:
+            raise ValueError(f"evaluation.shots is {self.shots}, expected numbers of exemplars such as (0, 2)")
+
+    @property
+    def scoring(self) -> Preset:
+        preset = PRESETS[self.preset]
+        return preset._replace(normalization=self.normalization) if self.normalization else preset

@@ -1,0 +1,204 @@
+"""Predictions: every item of a task x template x number of shots, as rows of a table from which all statistics follow."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from flanjax.data.prompts import Budget, Prompt, Query, build_prompts
+from flanjax.data.tokenizer import Tokenizer
+from flanjax.evaluate.config import EvaluationConfig, Preset
+from flanjax.evaluate.decoder import Decoder
+from flanjax.sources import SourceError
+from flanjax.tasks.answers import extract
+from flanjax.tasks.draws import Draws, hash64
+from flanjax.tasks.render import Wording, render_candidates
+from flanjax.tasks.styles import Style
+from flanjax.tasks.task import BadRow, Example, SkipRow, Task
+
+SCHEMA = pa.schema(
+    [
+        ("model", pa.string()),
+        ("step", pa.int64()),
+        ("cluster", pa.string()),
+        ("task", pa.string()),
+        ("template", pa.string()),
+        ("item", pa.int64()),
+        ("group", pa.string()),
+        ("shots", pa.int64()),
+        ("chain_of_thought", pa.bool_()),
+        ("scorer", pa.string()),
+        ("preset", pa.string()),
+        ("normalization", pa.string()),
+        ("metrics", pa.list_(pa.string())),
+        ("prompt", pa.string()),
+        ("prompt_hash", pa.string()),
+        ("references", pa.list_(pa.string())),
+        ("options", pa.list_(pa.string())),
+        ("option_log_likelihoods", pa.list_(pa.float64())),
+        ("option_tokens", pa.list_(pa.int64())),
+        ("option_characters", pa.list_(pa.int64())),
+        ("prediction", pa.string()),
+        ("generated", pa.string()),
+        ("parsed", pa.bool_()),
+        ("stop", pa.string()),
+        ("prompt_tokens", pa.int64()),
+        ("cut", pa.bool_()),
+        ("seconds", pa.float64()),
+    ]
+)
+
+
+class Item(NamedTuple):
+    """One question as it will be asked."""
+
+    row: int
+    query: Query
+    prompt: Prompt
+    shots: int
+
+
+class Asked(NamedTuple):
+    """The questions of some tasks, ready for any model; and how many rows could not be asked, by task."""
+
+    items: list[Item]
+    skipped: dict[str, list[str]]
+
+
+def ask(tasks: Sequence[Task], config: EvaluationConfig, tokenizer: Tokenizer, inputs_length: int) -> Asked:
+    """Renders every task x template x shots. Nothing here depends on a model."""
+    budget = Budget(inputs_length - config.scoring.input_eos, None)
+    items: list[Item] = []
+    skipped: dict[str, list[str]] = {}
+    for task in tasks:
+        queries = list(_queries(task, config, skipped.setdefault(task.name, [])))
+        prompts = build_prompts([q for _, q in queries], tokenizer, budget)
+        for (row, query), prompt in zip(queries, prompts, strict=True):
+            if isinstance(prompt, BadRow):
+                skipped[task.name].append(f"row {row}: {prompt}")
+            else:
+                items.append(Item(row, query, prompt, query.wording.num_shots))
+        if not any(i.query.task is task for i in items):
+            raise SourceError(f"task {task.name}: none of its evaluation rows can be asked: {skipped[task.name][:3]}")
+    return Asked(items, skipped)
+
+
+def predict(
+    asked: Asked, config: EvaluationConfig, tokenizer: Tokenizer, decoder: Decoder, *, model: str, step: int
+) -> pa.Table:
+    """The answers of a model to everything asked, one row each, in the order asked."""
+    eos = [tokenizer.eos_id] if config.scoring.input_eos else []
+    records: list[dict[str, Any]] = [{}] * len(asked.items)
+    for is_rank in (True, False):
+        chosen = [n for n, item in enumerate(asked.items) if _ranked(item) is is_rank]
+        if not chosen:
+            continue
+        items = [asked.items[n] for n in chosen]
+        prompts = [[*item.prompt.ids, *eos] for item in items]
+        began = time.perf_counter()
+        answers = (
+            _rank(items, prompts, config.scoring, tokenizer, decoder)
+            if is_rank
+            else _write(items, prompts, config, tokenizer, decoder)
+        )
+        seconds = (time.perf_counter() - began) / len(chosen)
+        for n, item, prompt, answer in zip(chosen, items, prompts, answers, strict=True):
+            records[n] = {**_record(item, len(prompt), config), **answer, "model": model, "step": step, "seconds": seconds}
+    return pa.Table.from_pylist(records, schema=SCHEMA)
+
+
+def _queries(task: Task, config: EvaluationConfig, skipped: list[str]) -> Iterator[tuple[int, Query]]:
+    if task.evaluation is None:
+        raise SourceError(f"task {task.name} has no evaluation split; set Task(evaluation='validation'), or leave it out")
+    rows = task.source.open(task.evaluation)
+    pool = task.source.open(task.train) if task.train and max(config.shots) else None
+    if max(config.shots) and pool is None:
+        raise SourceError(f"task {task.name} has no training split to take exemplars from; evaluate it with shots=(0,)")
+    count = min(config.items or len(rows), len(rows))
+    for number in np.linspace(0, len(rows), count, endpoint=False).astype(int).tolist():
+        try:
+            example = task.read(rows[number])
+        except (BadRow, SkipRow) as reason:
+            skipped.append(f"row {number}: {reason}")
+            continue
+        draws = Draws(config.seed, "evaluation", task.name, number)
+        for wording in _wordings(task, example, config):
+            yield number, Query(task, example, wording, draws, pool if wording.num_shots else None, None, keep_order=True)
+
+
+def _wordings(task: Task, example: Example, config: EvaluationConfig) -> Iterator[Wording]:
+    templates = task.forward[: config.templates or None]
+    for template in templates:
+        for shots in config.shots:
+            for reasoned in (False, True) if config.chain_of_thought and example.rationale else (False,):
+                style = Style(shots > 0, config.options and bool(example.options), reasoned, False)
+                yield Wording(template, style, shots)
+
+
+def _ranked(item: Item) -> bool:
+    return bool(item.query.example.options) and not item.query.wording.style.chain_of_thought
+
+
+def _record(item: Item, prompt_tokens: int, config: EvaluationConfig) -> dict[str, Any]:
+    task, wording, example = item.query.task, item.query.wording, item.query.example
+    return {
+        "cluster": task.cluster,
+        "task": task.name,
+        "template": task.templates[wording.template].name,
+        "item": item.row,
+        "group": str(item.row),
+        "shots": item.shots,
+        "chain_of_thought": wording.style.chain_of_thought,
+        "preset": config.preset,
+        "normalization": config.scoring.normalization,
+        "metrics": list(task.metrics),
+        "prompt": item.prompt.text,
+        "prompt_hash": f"{hash64(item.prompt.text):016x}",
+        "references": list(example.references),
+        "options": list(example.options),
+        "prompt_tokens": prompt_tokens,
+        "cut": item.prompt.cut_tokens > 0,
+    }
+
+
+def _rank(
+    items: Sequence[Item], prompts: Sequence[list[int]], scoring: Preset, tokenizer: Tokenizer, decoder: Decoder
+) -> list[dict[str, Any]]:
+    """The option of highest log-likelihood for every item."""
+    candidates = [render_candidates(i.query.task, i.query.example, i.query.wording) for i in items]
+    flat = iter(tokenizer.encode([text for texts in candidates for text in texts]))
+    eos = [tokenizer.eos_id] if scoring.target_eos else []
+    ids = [[[*next(flat), *eos] for _ in texts] for texts in candidates]
+    answers = []
+    for item, texts, options, scores in zip(items, candidates, ids, decoder.log_likelihoods(prompts, ids), strict=True):
+        tokens, characters = [len(o) for o in options], [len(t) for t in texts]
+        sizes = {"sum": [1] * len(texts), "tokens": tokens, "characters": characters}[scoring.normalization]
+        best = max(range(len(texts)), key=lambda j: scores[j] / max(sizes[j], 1))
+        answers.append(
+            {
+                "scorer": "rank",
+                "option_log_likelihoods": scores,
+                "option_tokens": tokens,
+                "option_characters": characters,
+                "prediction": item.query.example.options[best],
+                "generated": "",
+                "parsed": True,
+                "stop": "",
+            }
+        )
+    return answers
+
+
+def _write(
+    items: Sequence[Item], prompts: Sequence[list[int]], config: EvaluationConfig, tokenizer: Tokenizer, decoder: Decoder
+) -> list[dict[str, Any]]:
+    """The greedy text of every item, and the answer found in it."""
+    answers = []
+    for item, written in zip(items, decoder.generate(prompts, config.max_target_tokens), strict=True):
+        text = tokenizer.decode(written.ids)
+        answer, parsed = extract(text, item.query.example.options, reasoned=item.query.wording.style.chain_of_thought)
+        answers.append({"scorer": "generate", "prediction": answer, "generated": text, "parsed": parsed, "stop": written.stop})
+        answers[-1] |= {"option_log_likelihoods": [], "option_tokens": [], "option_characters": []}
+    return answers

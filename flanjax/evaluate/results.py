@@ -1,0 +1,264 @@
+"""results.json from predictions: every score, interval, test and alarm, recomputed without a model.
+
+`summarize` is deterministic: the same predictions give the same dict, whatever the order of their rows. Scores run 0..100,
+shares 0..1; what cannot be known (the spread of one item, the chance of a generation) is null.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from flanjax.evaluate import cells as cl
+from flanjax.evaluate import statistics as st
+from flanjax.evaluate.cells import Cells, Key, Scores
+from flanjax.evaluate.metrics import get_metric
+from flanjax.evaluate.verdict import verdict_sentences
+
+Row = dict[str, Any]
+SCHEMA_VERSION = 1
+CUT_SHARE = 0.01
+PARSE_RATE = 0.99
+LENGTH_STOPS = 0.05
+
+
+class Task(NamedTuple):
+    """One rectangle with its scores, primary metric first, and the estimate of the primary."""
+
+    cells: Cells
+    scores: dict[str, Scores]
+    primary: st.Estimate
+
+
+def summarize(predictions: pa.Table) -> Row:
+    """results.json of a predictions table: tasks, clusters and suites a model, trained minus untuned, alarms and verdicts."""
+    tasks = [_task(cells) for cells in cl.split_cells(predictions)]
+    task_rows = [_task_row(task) for task in tasks]
+    clusters, suites = _macro_rows(tasks, task_rows)
+    trained, untuned = (_of_model(tasks, model) for model in ("trained", "untuned"))
+    results = {
+        "schema_version": SCHEMA_VERSION,
+        "level": st.LEVEL,
+        "models": _models(tasks),
+        "tasks": task_rows,
+        "clusters": clusters,
+        "suites": suites,
+        "comparison": compare(trained, untuned) if trained and untuned else None,
+        "alarms": [alarm for task in task_rows for alarm in _alarms(task)],
+    }
+    return {**results, "verdicts": verdict_sentences(results)}
+
+
+def compare_tables(first: pa.Table, second: pa.Table, model: str = "trained") -> Row:
+    """`model` in the first predictions minus the same in the second, paired by item, as `comparison` in results.json."""
+    one, two = ([_task(cells) for cells in cl.split_cells(cl.of_model(t, model))] for t in (first, second))
+    return compare(one, two)
+
+
+def compare(first: Sequence[Task], second: Sequence[Task]) -> Row:
+    """`first` minus `second` a task, a cluster and a suite; what was evaluated on other items is listed, not compared."""
+    others = {task.cells.key._replace(model=""): task for task in second}
+    pairs = [(task, others.get(task.cells.key._replace(model=""))) for task in first]
+    problems = [{**_where(a.cells.key), "reason": reason} for a, b in pairs if (reason := _unpaired(a, b))]
+    rows = [(a.cells.key, _difference(a, b), a, b) for a, b in pairs if b is not None and not _unpaired(a, b)]
+    adjusted = st.holm([d.p for _, d, _, _ in rows])
+    tasks = [
+        {**_where(key), "metric": a.cells.metrics[0], **_difference_row(d), "p_holm": _p(p), **_sides(a, b)}
+        for (key, d, a, b), p in zip(rows, adjusted, strict=True)
+    ]
+    clusters, suites = _macro([(key, d) for key, d, _, _ in rows], st.macro_difference)
+    return {
+        "tasks": tasks,
+        "clusters": [{**_cluster(key), "tasks": n, **_difference_row(d)} for key, d, n in clusters],
+        "suites": [{**_setting(key), "clusters": n, **_difference_row(d)} for key, d, n in suites],
+        "not_compared": problems,
+    }
+
+
+def _task(cells: Cells) -> Task:
+    scores = {name: cl.score_cells(cells, name) for name in cells.metrics}
+    return Task(cells, scores, cl.estimate(scores[cells.metrics[0]], cells.groups)[0])
+
+
+def _of_model(tasks: Sequence[Task], model: str) -> list[Task]:
+    return [task for task in tasks if task.cells.key.model == model]
+
+
+def _models(tasks: Sequence[Task]) -> dict[str, int]:
+    steps: dict[str, int] = {}
+    for cells in (task.cells for task in tasks):
+        if steps.setdefault(cells.key.model, cells.step) != cells.step:
+            raise ValueError(
+                f"model {cells.key.model!r} has predictions of steps {steps[cells.key.model]} and {cells.step}; "
+                "expected one step: keep each step's predictions in its own folder"
+            )
+    return dict(sorted(steps.items()))
+
+
+def _task_row(task: Task) -> Row:
+    cells, primary = task.cells, task.cells.metrics[0]
+    alone = cl.template_estimates(task.scores[primary], cells.groups)
+    label, share, constant = cl.constant_predictions(cells)
+    return {
+        **_where(cells.key),
+        "model": cells.key.model,
+        "step": cells.step,
+        "scorer": cells.scorer,
+        "preset": cells.preset,
+        "normalization": cells.normalization,
+        "primary": primary,
+        "items": len(cells.items),
+        "groups": len(set(cells.groups)),
+        "templates": len(cells.templates),
+        "metrics": {name: _metric_row(task, name) for name in cells.metrics},
+        "template_scores": [{"template": t, **_interval(e)} for t, e in zip(cells.templates, alone, strict=True)],
+        "spread": {k: _number(v) for k, v in st.template_spread([e.mean for e in alone])._asdict().items()},
+        "chance": _number(cl.chance(cells)),
+        "majority": _number(cl.majority(cells)),
+        "majority_prediction": {"text": label, "share": _number(share), "constant_templates": constant},
+        "cut_share": _number(float(cells.grid("cut").mean())),
+        "parse_rate": _number(float(cells.grid("parsed").mean())),
+        "stops": _stops(cells),
+        "mean_prompt_tokens": _number(float(cells.grid("prompt_tokens").mean())),
+        "seconds": _number(float(cells.grid("seconds").sum())),
+    }
+
+
+def _metric_row(task: Task, name: str) -> Row:
+    narrow, wide = cl.estimate(task.scores[name], task.cells.groups)
+    signature = get_metric(name).signature
+    row = {
+        **_interval(narrow),
+        "wide_low": _number(wide.low if wide else None),
+        "wide_high": _number(wide.high if wide else None),
+    }
+    return {**row, "signature": signature(task.cells.columns["references"])} if signature else row
+
+
+def _stops(cells: Cells) -> dict[str, float] | None:
+    counts = Counter(stop for stop in cells.columns["stop"] if stop)
+    total = sum(counts.values())
+    return {name: round(counts[name] / total, 6) for name in ("eos", "length")} if total else None
+
+
+def _macro_rows(tasks: Sequence[Task], rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    clusters, suites = _macro([(task.cells.key, task.primary) for task in tasks], st.macro_mean)
+    cluster_rows = [_macro_row({**_cluster(key), "model": key.model}, e, rows, rows) for key, e, _ in clusters]
+    suite_rows = [
+        {**_macro_row({**_setting(key), "model": key.model}, e, rows, cluster_rows), "clusters": n} for key, e, n in suites
+    ]
+    return cluster_rows, suite_rows
+
+
+def _macro_row(where: Row, e: st.Estimate, tasks: Sequence[Row], parts: Sequence[Row]) -> Row:
+    """A cluster or suite: its estimate, totals over its tasks, and the mean references of the parts it averages."""
+    references = {name: _mean_or_none(_members(parts, where), name) for name in _REFERENCES}
+    return {**where, **_interval(e), **_totals(_members(tasks, where)), **references}
+
+
+_REFERENCES = ("chance", "majority")
+
+
+def _macro(parts: Sequence[tuple[Key, Any]], mean: Callable[[Sequence[Any]], Any]) -> tuple[list[Any], list[Any]]:
+    """Tasks -> clusters -> suites: lists of (key, mean, number of parts), once a cluster and once a setting, for each model."""
+    clusters = _grouped([(key._replace(task=""), part) for key, part in parts], mean)
+    return clusters, _grouped([(key._replace(task="", cluster=""), part) for key, part, _ in clusters], mean)
+
+
+def _grouped(parts: Sequence[tuple[Key, Any]], mean: Callable[[Sequence[Any]], Any]) -> list[tuple[Key, Any, int]]:
+    ordered = sorted(parts, key=lambda pair: pair[0])
+    groups = ((key, [part for _, part in group]) for key, group in groupby(ordered, key=lambda pair: pair[0]))
+    return [(key, mean(members), len(members)) for key, members in groups]
+
+
+def _members(rows: Iterable[Row], where: Row) -> list[Row]:
+    return [row for row in rows if all(row[name] == value for name, value in where.items())]
+
+
+def _totals(rows: Sequence[Row]) -> Row:
+    sums = {"items": sum(r["items"] for r in rows), "templates": sum(r["templates"] for r in rows)}
+    return {"tasks": len(rows), **sums}
+
+
+def _mean_or_none(rows: Sequence[Row], name: str) -> float | None:
+    values = [row[name] for row in rows]
+    return None if None in values else _number(sum(values) / len(values))
+
+
+def _unpaired(first: Task, second: Task | None) -> str:
+    if second is None:
+        return "evaluated for one of the two only"
+    a, b = first.cells, second.cells
+    for name in ("items", "templates"):
+        if getattr(a, name) != getattr(b, name):
+            return f"other {name}: {len(getattr(a, name))} and {len(getattr(b, name))}"
+    if a.metrics[0] != b.metrics[0]:
+        return f"other primary metrics: {a.metrics[0]} and {b.metrics[0]}"
+    return "" if a.columns["references"] == b.columns["references"] else "other references for the same items"
+
+
+def _difference(first: Task, second: Task) -> st.Difference:
+    name = first.cells.metrics[0]
+    return cl.difference(first.scores[name], second.scores[name], first.cells.groups)
+
+
+def _difference_row(difference: st.Difference) -> Row:
+    e = difference.estimate
+    values = {"difference": e.mean, "low": e.low, "high": e.high, "standard_error": e.se}
+    extra = {"correlation": difference.correlation, "detectable": difference.detectable}
+    return {**{name: _number(value) for name, value in {**values, **extra}.items()}, "p": _p(difference.p)}
+
+
+def _sides(first: Task, second: Task) -> Row:
+    hashes = zip(first.cells.columns["prompt_hash"], second.cells.columns["prompt_hash"], strict=True)
+    same = [a == b for a, b in hashes]
+    means = {"first": _number(first.primary.mean), "second": _number(second.primary.mean)}
+    return {**means, "same_prompt_share": _number(sum(same) / len(same))}
+
+
+def _alarms(row: Row) -> list[Row]:
+    constant, stops = row["majority_prediction"], row["stops"] or {"length": 0}
+    checks = [
+        (
+            "constant_prediction",
+            bool(constant["constant_templates"]),
+            f"{len(constant['constant_templates'])} of {row['templates']} templates give nearly always one answer, such as "
+            f"{constant['text']!r}",
+        ),
+        ("cut_prompts", row["cut_share"] > CUT_SHARE, f"{row['cut_share']:.1%} of prompts were cut"),
+        ("unparsed", row["parse_rate"] < PARSE_RATE, f"an answer was found in {row['parse_rate']:.1%} of outputs"),
+        ("length_stops", stops["length"] > LENGTH_STOPS, f"{stops['length']:.1%} of outputs hit the length limit"),
+    ]
+    return [{**_where_row(row), "model": row["model"], "kind": kind, "message": text} for kind, bad, text in checks if bad]
+
+
+def _where(key: Key) -> Row:
+    return {"cluster": key.cluster, "task": key.task, **_setting(key)}
+
+
+def _where_row(row: Row) -> Row:
+    return {name: row[name] for name in ("cluster", "task", "shots", "chain_of_thought")}
+
+
+def _cluster(key: Key) -> Row:
+    return {"cluster": key.cluster, **_setting(key)}
+
+
+def _setting(key: Key) -> Row:
+    return {"shots": key.shots, "chain_of_thought": key.chain_of_thought}
+
+
+def _interval(e: st.Estimate) -> Row:
+    values = {"mean": e.mean, "low": e.low, "high": e.high, "standard_error": e.se}
+    return {name: _number(value) for name, value in values.items()}
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(float(value), 6)
+
+
+def _p(value: float) -> float | None:
+    return float(f"{value:.6g}") if math.isfinite(value) else None

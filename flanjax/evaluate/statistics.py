@@ -1,0 +1,276 @@
+"""Intervals and tests for scores of N items under K templates.
+
+The items of a task are a sample of the items it could have had; its templates share those items, so the N x K scores are far
+from independent. Estimand A, the default, is the mean over these K templates for new items: the unit is the item (or the group
+of items that share a passage), whose scores are averaged over templates first. Estimand B lets the templates be a sample as
+well; it is wider and is reported beside A. Scores live on 0..100 (`SCALE`).
+
+Clustered errors follow Miller 2024 (arXiv 2411.00640); the two-way variance is Cameron, Gelbach and Miller 2011.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+SCALE = 100.0
+DRAWS = 2000
+
+
+class Estimate(NamedTuple):
+    """A mean with its standard error, degrees of freedom (inf: normal) and interval. NaN where one unit gives no spread."""
+
+    mean: float
+    low: float
+    high: float
+    se: float
+    df: float
+
+
+class Difference(NamedTuple):
+    """A paired difference with its two-sided p, the correlation of the two models over items, and what could be detected."""
+
+    estimate: Estimate
+    p: float
+    correlation: float
+    detectable: float
+
+
+class Spread(NamedTuple):
+    """How a task's score moves with the template. `best` is an oracle: it is picked on the scores it reports."""
+
+    mean: float
+    median: float
+    best: float
+    worst: float
+    lower_quartile: float
+    upper_quartile: float
+
+
+def quantile(df: float, level: float = LEVEL) -> float:
+    """The two-sided t quantile (normal for infinite df); NaN below one degree of freedom.
+
+    >>> round(quantile(float("inf")), 3)
+    1.96
+    """
+    return float(stats.t.ppf(0.5 + level / 2, df)) if df > 0 else float("nan")
+
+
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """Wilson's interval of a share 0..1 seen in n trials.
+
+    >>> [round(x, 3) for x in wilson(1.0, 10)]
+    [0.722, 1.0]
+    """
+    z = quantile(np.inf)
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+
+
+def item_interval(scores: np.ndarray, groups: np.ndarray | None = None) -> Estimate:
+    """Estimand A: mean of scores [N, K] over templates and items, interval clustered by item, or by `groups` [N].
+
+    One template of right-or-wrong scores gets Wilson's interval where n < 100 or the mean is within 5 % of an end.
+    """
+    scores = _matrix(scores)
+    items = scores.mean(1)
+    codes = _codes(groups, len(items))
+    if _wants_wilson(scores, codes):
+        low, high = wilson(float(items.mean()) / SCALE, len(items))
+        return _from_bounds(float(items.mean()), SCALE * low, SCALE * high)
+    return _clustered(items, codes, 0.0, SCALE)
+
+
+def two_way_interval(scores: np.ndarray, groups: np.ndarray | None = None) -> Estimate | None:
+    """Estimand B: as `item_interval`, with the templates a sample too; None for a single template, which shows no spread.
+
+    The t quantile has K - 1 degrees of freedom where the templates vary more than the items.
+    """
+    scores = _matrix(scores)
+    n, k = scores.shape
+    if k < 2:
+        return None
+    item, mean = item_interval(scores, groups), float(scores.mean())
+    template = float(((scores.mean(0) - mean) ** 2).sum() / (k * (k - 1)))
+    cell = float(((scores - mean) ** 2).sum() / (n * k * (n * k - 1)))
+    variance = max(item.se**2 + template - cell, item.se**2)
+    df = float(k - 1) if template > item.se**2 else item.df
+    half = max(quantile(df) * np.sqrt(variance), item.high - mean, mean - item.low)
+    return Estimate(mean, max(0.0, mean - half), min(SCALE, mean + half), float(np.sqrt(variance)), df)
+
+
+def macro_mean(parts: Sequence[Estimate]) -> Estimate:
+    """Unweighted mean of independent parts: SE = sqrt(sum of SE^2) / T, with Satterthwaite's degrees of freedom."""
+    if not parts:
+        raise ValueError("got no parts; expected at least one task or cluster to average")
+    mean = float(np.mean([p.mean for p in parts]))
+    se = float(np.sqrt(sum(p.se**2 for p in parts))) / len(parts)
+    df = _satterthwaite([p.se**2 for p in parts], [p.df for p in parts])
+    half = quantile(df) * se
+    return parts[0] if len(parts) == 1 else Estimate(mean, mean - half, mean + half, se, df)
+
+
+def paired_difference(first: np.ndarray, second: np.ndarray, groups: np.ndarray | None = None) -> Difference:
+    """`first` minus `second`, both [N, K] over the same items and templates, clustered by item or by group.
+
+    The p is exact McNemar for one template of right-or-wrong scores without groups, else that of the t test on item means.
+    """
+    first, second = _matrix(first), _matrix(second)
+    if first.shape != second.shape:
+        raise ValueError(f"a paired difference needs the same items and templates; got {first.shape} and {second.shape}")
+    a, b = first.mean(1), second.mean(1)
+    codes = _codes(groups, len(a))
+    estimate = _clustered(a - b, codes, -SCALE, SCALE)
+    own_units = len(np.unique(codes)) == len(a)
+    binary = first.shape[1] == 1 and _binary(first) and _binary(second)
+    if binary and own_units:
+        p = mcnemar(a, b)
+    else:
+        p = t_test(estimate) if np.ptp(a - b) else sign_test(estimate.mean, len(np.unique(codes)))
+    spread = a.std() > 0 and b.std() > 0
+    correlation = float(np.corrcoef(a, b)[0, 1]) if spread else float("nan")
+    return Difference(estimate, p, correlation, detectable(estimate.se))
+
+
+def macro_difference(parts: Sequence[Difference]) -> Difference:
+    """The macro mean of independent paired differences, tested by its t."""
+    estimate = macro_mean([part.estimate for part in parts])
+    p = parts[0].p if len(parts) == 1 else t_test(estimate)
+    return Difference(estimate, p, float("nan"), detectable(estimate.se))
+
+
+def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
+    """Exact two-sided McNemar p of two vectors of right-or-wrong scores."""
+    better, worse = int((first > second).sum()), int((first < second).sum())
+    if better + worse == 0:
+        return 1.0
+    return float(stats.binomtest(better, better + worse).pvalue)
+
+
+def t_test(estimate: Estimate) -> float:
+    """Two-sided p that the mean is zero; NaN where nothing is known of the spread."""
+    if estimate.mean == 0:
+        return 1.0
+    if not estimate.se > 0:
+        return float("nan")
+    return float(2 * stats.t.sf(abs(estimate.mean) / estimate.se, estimate.df))
+
+
+def sign_test(difference: float, units: int) -> float:
+    """Two-sided p of `units` items that all differ by the same amount."""
+    return min(1.0, 2.0 ** (1 - units)) if difference else 1.0
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's adjusted p, in the given order.
+
+    >>> [round(p, 6) for p in holm([0.01, 0.04, 0.03])]
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p_values, kind="stable")
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for rank, i in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = highest
+    return adjusted
+
+
+def detectable(se: float, power: float = 0.8) -> float:
+    """The smallest true difference found with the given power at two-sided 5 %: 2.80 SE for 80 %."""
+    return (quantile(np.inf) + float(stats.norm.ppf(power))) * se
+
+
+def template_spread(template_scores: Sequence[float]) -> Spread:
+    """Mean, median, best, worst and quartiles over the scores of K templates."""
+    scores = np.asarray(template_scores, np.float64)
+    lower, median, upper = (float(q) for q in np.quantile(scores, [0.25, 0.5, 0.75]))
+    return Spread(float(scores.mean()), median, float(scores.max()), float(scores.min()), lower, upper)
+
+
+def bootstrap(
+    counts: np.ndarray, score: Callable[[np.ndarray], np.ndarray], groups: np.ndarray | None = None, seed: int = 0
+) -> tuple[Estimate, np.ndarray]:
+    """A corpus metric of counts [N, K, F]: mean over templates with a percentile interval, and the draws [DRAWS] behind it.
+
+    Items (or groups) are drawn with replacement, all templates of an item together. The same seed and groups give the same
+    draws, so that the draws of two models can be subtracted.
+    """
+    codes = _codes(groups, len(counts))
+    units = np.zeros((codes.max() + 1, *counts.shape[1:]))
+    np.add.at(units, codes, counts)
+    weights = np.random.default_rng(seed).multinomial(len(units), np.full(len(units), 1 / len(units)), DRAWS)
+    draws = score(np.tensordot(weights.astype(np.float64), units, 1)).mean(-1)  # [DRAWS]
+    mean = float(score(units.sum(0)).mean())
+    low, high = (float(q) for q in np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+    return Estimate(mean, min(low, mean), max(high, mean), float(draws.std()), float(len(units) - 1)), draws
+
+
+def bootstrap_difference(first: tuple[Estimate, np.ndarray], second: tuple[Estimate, np.ndarray]) -> Difference:
+    """The paired bootstrap of two results of `bootstrap` with the same seed and groups."""
+    draws = first[1] - second[1]
+    low, high = (float(q) for q in np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+    mean = first[0].mean - second[0].mean
+    tail = min((draws <= 0).sum(), (draws >= 0).sum())
+    p = min(1.0, 2 * (1 + tail) / (1 + len(draws)))
+    estimate = Estimate(mean, min(low, mean), max(high, mean), float(draws.std()), first[0].df)
+    return Difference(estimate, float(p), float("nan"), detectable(estimate.se))
+
+
+def _clustered(values: np.ndarray, codes: np.ndarray, bottom: float, top: float) -> Estimate:
+    n, mean = len(values), float(values.mean())
+    sums = np.bincount(codes, values - mean)
+    units = len(sums)
+    if units < 2:
+        return Estimate(mean, float("nan"), float("nan"), float("nan"), 0.0)
+    if np.ptp(values) == 0:
+        return _without_spread(mean, units, bottom, top)
+    se = float(np.sqrt((sums**2).sum() * units / (units - 1))) / n
+    half = quantile(units - 1) * se
+    return Estimate(mean, max(bottom, mean - half), min(top, mean + half), se, float(units - 1))
+
+
+def _without_spread(mean: float, units: int, bottom: float, top: float) -> Estimate:
+    """Where all units agree: up to `other` of unseen units may differ (Wilson), and then by as much as the scale allows."""
+    other = 1 - wilson(1.0, units)[0]
+    return _from_bounds(mean, mean - other * (mean - bottom), mean + other * (top - mean))
+
+
+def _from_bounds(mean: float, low: float, high: float) -> Estimate:
+    return Estimate(mean, min(low, mean), max(high, mean), (high - low) / (2 * quantile(np.inf)), float("inf"))
+
+
+def _wants_wilson(scores: np.ndarray, codes: np.ndarray) -> bool:
+    n, mean = len(scores), scores.mean() / SCALE
+    alone = scores.shape[1] == 1 and codes.max() + 1 == n and n > 1
+    return bool(alone and _binary(scores) and (n < 100 or mean < 0.05 or mean > 0.95))
+
+
+def _binary(scores: np.ndarray) -> bool:
+    return bool(((scores == 0) | (scores == SCALE)).all())
+
+
+def _satterthwaite(variances: Sequence[float], dfs: Sequence[float]) -> float:
+    below = sum(v * v / df for v, df in zip(variances, dfs, strict=True) if df > 0)
+    total = sum(variances)
+    if np.isnan(total):
+        return 0.0
+    return total * total / below if below > 0 else float("inf")
+
+
+def _matrix(scores: np.ndarray) -> np.ndarray:
+    scores = np.asarray(scores, np.float64)
+    scores = scores[:, None] if scores.ndim == 1 else scores
+    if scores.ndim != 2 or 0 in scores.shape or not np.isfinite(scores).all():
+        raise ValueError(f"scores must be finite numbers [items, templates]; got shape {scores.shape}")
+    return scores
+
+
+def _codes(groups: np.ndarray | None, n: int) -> np.ndarray:
+    if groups is None:
+        return np.arange(n)
+    if len(groups) != n:
+        raise ValueError(f"got {len(groups)} item groups for {n} items; expected one group an item")
+    return np.unique(np.asarray(groups), return_inverse=True)[1]

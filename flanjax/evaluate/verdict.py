@@ -1,0 +1,101 @@
+"""Sentences that say what the numbers say, and no more."""
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def verdict_sentences(results: dict[str, Any], name: str = "The trained model") -> list[str]:
+    """For each setting of results.json: how the trained model does, and whether it differs from the untuned one."""
+    sentences = []
+    for suite in results["suites"]:
+        if suite["model"] != "trained" and "trained" in results["models"]:
+            continue
+        who = name if suite["model"] == "trained" else f"The {suite['model']} model"
+        sentences.append(score_sentence(results, suite, who))
+        comparison = results["comparison"]
+        if suite["model"] == "trained" and comparison and find(comparison["suites"], suite):
+            sentences.append(difference_sentence(comparison, suite, "Against the untuned model"))
+    return sentences
+
+
+def score_sentence(results: dict[str, Any], suite: dict[str, Any], who: str) -> str:
+    """What `who` scores in one setting, with the interval, the counts and the reference points."""
+    clusters = [c["cluster"] for c in results["clusters"] if c["model"] == suite["model"] and same_setting(c, suite)]
+    untuned = [s for s in results["suites"] if s["model"] == "untuned" != suite["model"] and same_setting(s, suite)]
+    points = [(name, suite[name]) for name in ("chance", "majority")] + [("untuned", s["mean"]) for s in untuned]
+    beside = ", ".join(f"{name} {value:.1f}" for name, value in points if value is not None)
+    return (
+        f"{who} (step {results['models'][suite['model']]:,}, {setting_name(suite)}) scores {interval(suite, 'mean')} on "
+        f"{count(len(clusters), 'held-out cluster')} ({', '.join(clusters)}: {count(suite['tasks'], 'task')}, "
+        f"{count(suite['templates'], 'template')}, {suite['items']:,} items)" + (f"; {beside}." if beside else ".")
+    )
+
+
+def difference_sentence(comparison: dict[str, Any], setting: dict[str, Any], lead: str) -> str:
+    """Whether the paired difference of one setting is real, on how many tasks, and what could have been seen."""
+    suite = find(comparison["suites"], setting)
+    assert suite is not None
+    tasks = [row for row in comparison["tasks"] if same_setting(row, setting)]
+    clusters = [row for row in comparison["clusters"] if same_setting(row, setting)]
+    better = sum(row["difference"] > 0 for row in tasks)
+    significant = sum(row["p_holm"] is not None and row["p_holm"] < 0.05 for row in tasks)
+    smallest = suite["detectable"]
+    limit = "" if smallest is None else f" Smallest difference this could have detected: {smallest:.1f} points."
+    higher = sum(row["difference"] > 0 for row in clusters)
+    return (
+        f"{lead}: {judgement(suite)}, {interval(suite, 'difference')}, points paired by item{p_text(suite['p'])}; "
+        f"higher on {higher} of {count(len(clusters), 'cluster')} and {better} of {count(len(tasks), 'task')}, "
+        f"with a significant difference on {significant} (Holm).{limit}"
+    )
+
+
+def judgement(row: dict[str, Any]) -> str:
+    """'better', 'worse' or 'not decisive', as the interval lies above, below or across zero."""
+    if row["low"] is None or row["low"] <= 0 <= row["high"]:
+        return "not decisive"
+    return "better" if row["low"] > 0 else "worse"
+
+
+def interval(row: dict[str, Any], name: str) -> str:
+    """`mean (95% interval low to high)`; differences carry their sign."""
+    sign = "+" if name == "difference" else ""
+    if row["low"] is None:
+        return f"{_number(row[name], sign)} (too few items for an interval)"
+    low, high = _number(row["low"], sign), _number(row["high"], sign)
+    return f"{_number(row[name], sign)} (95% interval {low} to {high})"
+
+
+def _number(value: float, sign: str) -> str:
+    return f"{value:{sign}.1f}".replace("-", "\u2212")
+
+
+def p_text(p: float | None) -> str:
+    """`, p = 0.012`; empty where no test could be made."""
+    if p is None:
+        return ""
+    return ", p\u00a0<\u00a00.001" if p < 0.001 else f", p\u00a0=\u00a0{p:.3f}"
+
+
+def setting_name(row: dict[str, Any]) -> str:
+    """'zero-shot', '4-shot, chain of thought', ...
+
+    >>> setting_name({"shots": 4, "chain_of_thought": True})
+    '4-shot, chain of thought'
+    """
+    shots = "zero-shot" if row["shots"] == 0 else f"{row['shots']}-shot"
+    return shots + (", chain of thought" if row["chain_of_thought"] else "")
+
+
+def count(n: int, noun: str) -> str:
+    """`1 task`, `3 tasks`."""
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+def same_setting(row: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two rows are about the same shots and chain-of-thought setting."""
+    return all(row[name] == other[name] for name in ("shots", "chain_of_thought"))
+
+
+def find(rows: Sequence[dict[str, Any]], setting: dict[str, Any]) -> dict[str, Any] | None:
+    """The first row of a setting; None if there is none."""
+    return next((row for row in rows if same_setting(row, setting)), None)

@@ -1,0 +1,179 @@
+"""What transformer layers are made of.
+
+Modules hold the parameters of one layer, or of `layers` layers stacked on a leading axis; they are called on one layer's slice.
+Functions hold the mathematics. Parameters are float32 and are cast to the type of the activations where they are used.
+
+Axes: B batch, T queries, S keys, D model, F mlp, N heads, H head size, M = N * H, L layers.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax.nn.initializers import Initializer
+
+MASKED = -1e10  # finite, so that a query without any key stays finite
+
+Constrain = Callable[[jax.Array, tuple[str, ...]], jax.Array]  # places a sharding constraint by logical axes
+
+
+def unconstrained(x: jax.Array, axes: tuple[str, ...]) -> jax.Array:
+    """`x` itself: what a model without a mesh does at each place where a sharding could be fixed."""
+    del axes
+    return x
+
+
+def fan_in(scale: float = 1.0, distribution: Literal["normal", "truncated_normal"] = "truncated_normal") -> Initializer:
+    """Values of variance scale / fan-in, for a kernel [in, out] or a stack of them [L, in, out]."""
+
+    def initialize(key, shape, dtype=jnp.float32, out_sharding=None):
+        layer_axes = tuple(range(len(shape) - 2))
+        init = jax.nn.initializers.variance_scaling(scale, "fan_in", distribution, batch_axis=layer_axes)
+        return init(key, shape, dtype, out_sharding)
+
+    return initialize
+
+
+def parameter(
+    rngs: nnx.Rngs,
+    initializer: Initializer,
+    shape: Sequence[int],
+    axes: tuple[str, ...],
+    layers: int | None = None,
+) -> nnx.Param:
+    """A float32 parameter that carries its logical axes; of [L, *shape] if `layers` is given."""
+    if layers is not None:
+        shape, axes = (layers, *shape), ("layers", *axes)
+    return nnx.Param(initializer(rngs.params(), tuple(shape), jnp.float32), axes=axes)
+
+
+def norm_scale(rngs: nnx.Rngs, size: int, layers: int | None = None) -> nnx.Param:
+    """The ones that `rms_norm` starts from: [D]."""
+    return parameter(rngs, jax.nn.initializers.ones, (size,), ("embed",), layers)
+
+
+def fold(key: jax.Array | None, index: int | jax.Array) -> jax.Array | None:
+    """The key of one place, or None (no dropout) where there is none."""
+    return None if key is None else jax.random.fold_in(key, index)
+
+
+def dropout(x: jax.Array, rate: float, key: jax.Array | None) -> jax.Array:
+    """`x` [..., T, _] with features dropped, the same ones along the whole length T, as T5X does; `x` itself without a key.
+
+    https://github.com/google-research/t5x/blob/main/t5x/examples/t5/layers.py (broadcast_dims=(-2,))
+    """
+    if key is None or rate == 0.0:
+        return x
+    kept = jax.random.bernoulli(key, 1.0 - rate, (*x.shape[:-2], 1, x.shape[-1]))
+    return jnp.where(kept, x / (1.0 - rate), 0).astype(x.dtype)
+
+
+def rms_norm(x: jax.Array, scale: jax.Array, epsilon: float) -> jax.Array:
+    """`x` [..., D] over its root mean square, times `scale` [D]; the statistics are float32 (https://arxiv.org/abs/1910.07467)."""
+    x32 = x.astype(jnp.float32)
+    normed = x32 * jax.lax.rsqrt(jnp.mean(jnp.square(x32), axis=-1, keepdims=True) + epsilon)
+    return normed.astype(x.dtype) * scale.astype(x.dtype)
+
+
+def project(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """`x` [..., in] through `kernel` [in, out], in the type of `x`."""
+    return x @ kernel.astype(x.dtype)
+
+
+def attend(
+    query: jax.Array,  # [B, T, N, H]
+    key: jax.Array,  # [B, S, N, H]
+    value: jax.Array,  # [B, S, N, H]
+    *,
+    query_segments: jax.Array,  # int32 [B, T]
+    key_segments: jax.Array,  # int32 [B, S]
+    bias: jax.Array | None = None,  # float32 [N, T, S]
+    causal: bool = False,
+    dropout_rate: float = 0.0,
+    dropout_key: jax.Array | None = None,
+) -> jax.Array:
+    """What each query reads from the keys of its own segment: [B, T, N, H]; zeros where it has none.
+
+    Scores are not scaled (T5 folds that into the initial query kernel). Scores and softmax are float32. Any other
+    implementation of attention stands behind this signature.
+    """
+    mask = query_segments[:, None, :, None] == key_segments[:, None, None, :]  # [B, 1, T, S]
+    if causal:
+        mask &= jnp.tri(query.shape[1], key.shape[1], dtype=bool)
+    scores = jnp.einsum("btnh,bsnh->bnts", query, key, preferred_element_type=jnp.float32)
+    if bias is not None:
+        scores += bias
+    weights = jax.nn.softmax(jnp.where(mask, scores, MASKED), axis=-1)
+    weights = jnp.where(mask, weights, 0).astype(value.dtype)
+    weights = dropout(weights, dropout_rate, dropout_key)
+    return jnp.einsum("bnts,bsnh->btnh", weights, value)
+
+
+class Attention(nnx.Module):
+    """The four projections of multi-head attention, kept two-dimensional: [D, M] and [M, D].
+
+    Initial values as in T5X: fan-in normal, with attention's 1 / sqrt(H) folded into the query
+    (https://github.com/google-research/t5x/blob/main/t5x/examples/t5/layers.py, MultiHeadDotProductAttention).
+    """
+
+    def __init__(self, d_model: int, num_heads: int, head_dim: int, *, rngs: nnx.Rngs, layers: int | None = None):
+        self.head_dim = head_dim
+        inner = num_heads * head_dim
+        normal = fan_in(distribution="normal")
+        self.q = parameter(rngs, fan_in(1 / head_dim, "normal"), (d_model, inner), ("embed", "heads"), layers)
+        self.k = parameter(rngs, normal, (d_model, inner), ("embed", "heads"), layers)
+        self.v = parameter(rngs, normal, (d_model, inner), ("embed", "heads"), layers)
+        self.o = parameter(rngs, normal, (inner, d_model), ("heads", "embed"), layers)
+
+    def split_heads(self, x: jax.Array) -> jax.Array:
+        """[..., M] as [..., N, H]."""
+        return x.reshape(*x.shape[:-1], -1, self.head_dim)
+
+    def queries(self, x: jax.Array) -> jax.Array:
+        """`x` [B, T, D] as queries [B, T, N, H]."""
+        return self.split_heads(project(x, self.q[...]))
+
+    def keys_values(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """`x` [B, S, D] as keys and values, each [B, S, N, H]."""
+        return self.split_heads(project(x, self.k[...])), self.split_heads(project(x, self.v[...]))
+
+    def output(self, attended: jax.Array) -> jax.Array:
+        """What the heads read, [B, T, N, H], joined: [B, T, D]."""
+        return project(attended.reshape(*attended.shape[:-2], -1), self.o[...])
+
+
+class MLP(nnx.Module):
+    """act(x wi) wo, or (act(x wi_0) * x wi_1) wo if gated (https://arxiv.org/abs/2002.05202). Initial values: fan-in."""
+
+    def __init__(
+        self,
+        d_model: int,
+        d_ff: int,
+        *,
+        activation: str,
+        gated: bool,
+        dropout_rate: float,
+        rngs: nnx.Rngs,
+        layers: int | None = None,
+    ):
+        self.activation, self.gated, self.dropout_rate = activation, gated, dropout_rate
+        into: tuple = (rngs, fan_in(), (d_model, d_ff), ("embed", "mlp"), layers)
+        if gated:
+            self.wi_0 = parameter(*into)
+            self.wi_1 = parameter(*into)
+        else:
+            self.wi = parameter(*into)
+        self.wo = parameter(rngs, fan_in(), (d_ff, d_model), ("mlp", "embed"), layers)
+
+    def __call__(self, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
+        """`x` [B, T, D] -> [B, T, D]."""
+        if self.gated:
+            hidden = self.activate(project(x, self.wi_0[...])) * project(x, self.wi_1[...])
+        else:
+            hidden = self.activate(project(x, self.wi[...]))
+        return project(dropout(hidden, self.dropout_rate, key), self.wo[...])
+
+    def activate(self, x: jax.Array) -> jax.Array:
+        return jax.nn.relu(x) if self.activation == "relu" else jax.nn.gelu(x, approximate=True)

@@ -1,0 +1,75 @@
+"""T5's relative position bias: one learned number a head for each bucket of distances.
+
+https://arxiv.org/abs/1910.10683, section 2.1. Half of the buckets are single distances, the others widen logarithmically up
+to `max_distance`; further keys share the last bucket. An encoder gives half of the buckets to keys after the query.
+
+Axes: T queries, S keys, N heads, R buckets.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+@functools.cache
+def _log_thresholds(exact: int, num_logarithmic: int, max_distance: int) -> np.ndarray:
+    """The smallest distance of each logarithmic bucket but the first: int64 [num_logarithmic - 1].
+
+    Bucket j begins where num_logarithmic * log(d / exact) / log(max_distance / exact) reaches j. Raised to a power that is a
+    comparison of integers, so that no logarithm's last bit can move a boundary.
+    """
+    thresholds, distance = [], exact
+    for j in range(1, num_logarithmic):
+        bound = max_distance**j * exact ** (num_logarithmic - j)
+        while distance**num_logarithmic < bound:
+            distance += 1
+        thresholds.append(distance)
+    return np.array(thresholds, np.int64)
+
+
+def relative_buckets(distance: np.ndarray, *, bidirectional: bool, num_buckets: int, max_distance: int) -> np.ndarray:
+    """The bucket of each distance, key position - query position: int32 of the same shape.
+
+    >>> relative_buckets(np.array([-200, -9, -1, 0, 1]), bidirectional=True, num_buckets=32, max_distance=128)
+    array([15,  8,  1,  0, 17], dtype=int32)
+    """
+    side = num_buckets // 2 if bidirectional else num_buckets
+    offset = np.where(distance > 0, side, 0) if bidirectional else 0
+    away = np.abs(distance) if bidirectional else np.maximum(-distance, 0)
+    exact = side // 2
+    thresholds = _log_thresholds(exact, side - exact, max_distance)
+    logarithmic = exact + np.searchsorted(thresholds, away, side="right")
+    return (offset + np.where(away < exact, away, logarithmic)).astype(np.int32)
+
+
+def relative_bias(
+    table: jax.Array,  # float32 [R, N]
+    num_queries: int,
+    num_keys: int,
+    *,
+    bidirectional: bool,
+    max_distance: int,
+) -> jax.Array:
+    """The bias of every query on every key: float32 [N, T, S].
+
+    A product with one-hot buckets, because the gradient of a look-up is a scatter, which accelerators do slowly.
+    """
+    distance = np.arange(num_keys)[None, :] - np.arange(num_queries)[:, None]
+    buckets = relative_buckets(distance, bidirectional=bidirectional, num_buckets=table.shape[0], max_distance=max_distance)
+    one_hot = jax.nn.one_hot(buckets, table.shape[0], dtype=table.dtype)  # [T, S, R]
+    return jnp.einsum("tsr,rn->nts", one_hot, table, precision=jax.lax.Precision.HIGHEST)
+
+
+def causal_bias_at(
+    table: jax.Array,  # float32 [R, N]
+    position: jax.Array,  # int32 []
+    num_keys: int,
+    *,
+    max_distance: int,
+) -> jax.Array:
+    """The bias of the one query at `position`, which may be traced, on every key up to it: float32 [N, 1, S]."""
+    buckets = relative_buckets(-np.arange(num_keys), bidirectional=False, num_buckets=table.shape[0], max_distance=max_distance)
+    away = jnp.maximum(position - jnp.arange(num_keys), 0)
+    return table[jnp.asarray(buckets)[away]].T[:, None, :]

@@ -1,0 +1,167 @@
+"""T5: an encoder-decoder in which every task is text to text (https://arxiv.org/abs/1910.10683).
+
+One module covers T5 (v1.0), T5 v1.1, Flan-T5 and mT5. Blocks are pre-norm with RMSNorm and no biases; positions enter only as a
+relative bias on self-attention scores, one table a stack, computed once and given to every layer; cross-attention has none.
+The parameters of a stack's layers lie in one array with the layers first, whether they are scanned or unrolled.
+Rows may hold several packed examples: attention sees a position's own segment only, and segment 0 is padding.
+
+Axes: B batch, S source length, T target length, D model, N heads, H head size, V vocabulary, R buckets, L layers.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from flanjax.models.layers import Constrain, dropout, fan_in, fold, parameter, rms_norm, unconstrained
+from flanjax.models.relative import causal_bias_at, relative_bias
+from flanjax.models.t5_config import SIZES, T5Config
+from flanjax.models.t5_layers import DecoderLayer, EncoderLayer, Past, Stack, run_layers
+
+__all__ = ["SIZES", "T5", "Cache", "T5Config"]
+
+RESIDUAL = ("batch", "length", "embed")
+LOGITS = ("batch", "length", "vocab")
+
+
+class Cache(NamedTuple):
+    """What one row of decoding remembers; only `keys` and `values` differ between beams of the same input."""
+
+    keys: jax.Array  # [L, B, max_length, N, H], filled up to `position`
+    values: jax.Array  # [L, B, max_length, N, H]
+    cross_keys: jax.Array  # [L, B, S, N, H]
+    cross_values: jax.Array  # [L, B, S, N, H]
+    inputs_segment_ids: jax.Array  # int32 [B, S]
+    position: jax.Array  # int32 [], of the next token
+
+
+class T5(nnx.Module):
+    """A T5 of any version.
+
+    Initial values are T5X's (https://github.com/google-research/t5x/blob/main/t5x/examples/t5/network.py): the embedding's
+    deviation is 1, kernels by fan-in, bias tables uniform by fan-average, norms 1; residual stream and logits begin near 1.
+    Methods take a dropout `key`, without which they are deterministic, and `constrain`, which they call on the residual
+    stream and on the logits.
+    """
+
+    def __init__(self, config: T5Config, rngs: nnx.Rngs):
+        self.config = config
+        table, d_model = (config.vocab_size, config.d_model), config.d_model
+        self.embedding = parameter(rngs, jax.nn.initializers.normal(1.0), table, ("vocab", "embed"))
+        self.encoder = Stack(config, EncoderLayer, config.num_layers, rngs)
+        self.decoder = Stack(config, DecoderLayer, config.num_decoder_layers, rngs)
+        if not config.tied_embedding:
+            self.head = parameter(rngs, fan_in(), (d_model, config.vocab_size), ("embed", "vocab"))
+
+    def __call__(
+        self, batch: Mapping[str, jax.Array], *, key: jax.Array | None = None, constrain: Constrain = unconstrained
+    ) -> jax.Array:
+        """Logits float32 [B, T, V] of a batch: decoder_inputs, segment_ids [B, T], inputs, inputs_segment_ids [B, S], int32."""
+        sources, targets = batch["inputs_segment_ids"], batch["segment_ids"]
+        encoded = self.encode(batch["inputs"], sources, key=key, constrain=constrain)
+        return self.decode(batch["decoder_inputs"], targets, encoded, sources, key=key, constrain=constrain)
+
+    def encode(
+        self,
+        inputs: jax.Array,  # int32 [B, S]
+        inputs_segment_ids: jax.Array,  # int32 [B, S]
+        *,
+        key: jax.Array | None = None,
+        constrain: Constrain = unconstrained,
+    ) -> jax.Array:
+        """The encoder's output, [B, S, D]."""
+        config, key = self.config, fold(key, 0)
+        length = inputs.shape[1]
+        bias = self._bias(self.encoder, length, bidirectional=True)
+
+        def body(layer, x, index):
+            x = layer(x, inputs_segment_ids, bias, key=fold(fold(key, 2), index))
+            return constrain(x, RESIDUAL), None
+
+        x = constrain(dropout(self._embed(inputs), config.dropout, fold(key, 0)), RESIDUAL)
+        x, _ = run_layers(self.encoder.layers, body, x, jnp.arange(config.num_layers), config)
+        return constrain(self._finish(self.encoder, x, fold(key, 1)), RESIDUAL)
+
+    def decode(
+        self,
+        decoder_inputs: jax.Array,  # int32 [B, T]
+        segment_ids: jax.Array,  # int32 [B, T]
+        encoded: jax.Array,  # [B, S, D]
+        inputs_segment_ids: jax.Array,  # int32 [B, S]
+        *,
+        key: jax.Array | None = None,
+        constrain: Constrain = unconstrained,
+    ) -> jax.Array:
+        """The logits of every position, float32 [B, T, V]."""
+        config, key = self.config, fold(key, 1)
+        length = decoder_inputs.shape[1]
+        bias = self._bias(self.decoder, length, bidirectional=False)
+
+        def body(layer, x, index):
+            cross = layer.cross.keys_values(encoded)
+            layer_key = fold(fold(key, 2), index)
+            x, _ = layer(x, segment_ids, bias, cross, inputs_segment_ids, key=layer_key)
+            return constrain(x, RESIDUAL), None
+
+        x = constrain(dropout(self._embed(decoder_inputs), config.dropout, fold(key, 0)), RESIDUAL)
+        x, _ = run_layers(self.decoder.layers, body, x, jnp.arange(config.num_decoder_layers), config)
+        x = constrain(self._finish(self.decoder, x, fold(key, 1)), RESIDUAL)
+        return constrain(self._logits(x), LOGITS)
+
+    def init_cache(self, encoded: jax.Array, inputs_segment_ids: jax.Array, max_length: int) -> Cache:
+        """The cache before the first of at most `max_length` positions; each row of `encoded` [B, S, D] is one example.
+
+        The inputs' keys and values are computed here, once for all layers: XLA would not hoist them out of a decoding loop
+        over scanned layers.
+        """
+        cross = self.decoder.layers.cross
+
+        def project_all(kernel):  # [L, D, N * H] -> [L, B, S, N, H]
+            return cross.split_heads(jnp.einsum("bsd,ldm->lbsm", encoded, kernel[...].astype(encoded.dtype)))
+
+        shape = (self.config.num_decoder_layers, len(encoded), max_length, self.config.num_heads, self.config.head_dim)
+        empty = jnp.zeros(shape, encoded.dtype)
+        start = jnp.zeros((), jnp.int32)
+        return Cache(empty, empty, project_all(cross.k), project_all(cross.v), inputs_segment_ids, start)
+
+    def decode_step(self, tokens: jax.Array, cache: Cache) -> tuple[jax.Array, Cache]:
+        """Logits float32 [B, V] after `tokens` int32 [B] at the cache's position, and the cache moved on by one.
+
+        The caller stops at `max_length`: the position is traced and cannot be checked here.
+        """
+        config = self.config
+        sources = jnp.minimum(cache.inputs_segment_ids, 1)
+        targets = jnp.ones((len(tokens), 1), jnp.int32)
+        table, max_distance = self.decoder.relative_bias[...], config.relative_max_distance
+        bias = causal_bias_at(table, cache.position, cache.keys.shape[2], max_distance=max_distance)
+
+        def body(layer, x, sliced):
+            keys, values, cross_keys, cross_values = sliced
+            past = Past(keys, values, cache.position)
+            return layer(x, targets, bias, (cross_keys, cross_values), sources, past=past)
+
+        x = self._embed(tokens[:, None])
+        x, new = run_layers(self.decoder.layers, body, x, cache[:4], config)  # new: two of [L, B, 1, N, H]
+        at = (0, 0, cache.position, 0, 0)
+        keys, values = (jax.lax.dynamic_update_slice(old, one, at) for old, one in zip(cache[:2], new, strict=True))
+        logits = self._logits(self._finish(self.decoder, x, None))[:, 0]
+        return logits, cache._replace(keys=keys, values=values, position=cache.position + 1)
+
+    def _embed(self, tokens: jax.Array) -> jax.Array:
+        return self.embedding[...][tokens].astype(self.config.dtype)
+
+    def _bias(self, stack: Stack, length: int, *, bidirectional: bool) -> jax.Array:
+        max_distance = self.config.relative_max_distance
+        return relative_bias(stack.relative_bias[...], length, length, bidirectional=bidirectional, max_distance=max_distance)
+
+    def _finish(self, stack: Stack, x: jax.Array, key: jax.Array | None) -> jax.Array:
+        return dropout(rms_norm(x, stack.norm[...], self.config.epsilon), self.config.dropout, key)
+
+    def _logits(self, x: jax.Array) -> jax.Array:
+        """Accumulated and kept in float32, whatever the type of the factors."""
+        if self.config.scale_logits:
+            x = x * self.config.d_model**-0.5
+        kernel = self.embedding[...].T if self.config.tied_embedding else self.head[...]
+        return jnp.matmul(x, kernel.astype(x.dtype), preferred_element_type=jnp.float32)

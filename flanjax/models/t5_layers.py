@@ -1,0 +1,163 @@
+"""The two kinds of layer of a T5, and a stack of them with its relative bias table.
+
+A layer module holds the parameters of all layers of its stack, layers first; `run_layers` calls it on one slice after another.
+
+Axes: B batch, S source length, T target length, D model, N heads, H head size, R buckets, L layers.
+"""
+
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from flanjax.models.layers import MLP, Attention, attend, dropout, fold, norm_scale, parameter, rms_norm
+from flanjax.models.t5_config import T5Config
+
+
+class Past(NamedTuple):
+    """One layer's part of the cache."""
+
+    keys: jax.Array  # [B, max_length, N, H]
+    values: jax.Array
+    position: jax.Array  # int32 []
+
+    def extend(self, keys: jax.Array, values: jax.Array) -> "Past":
+        """The past with the keys and values of one more position, each [B, 1, N, H]."""
+        at = (0, self.position, 0, 0)
+        update = jax.lax.dynamic_update_slice
+        return Past(update(self.keys, keys, at), update(self.values, values, at), self.position)
+
+
+class EncoderLayer(nnx.Module):
+    """Self-attention, then the MLP."""
+
+    def __init__(self, config: T5Config, rngs: nnx.Rngs, layers: int):
+        self.config = config
+        self.attention_norm = norm_scale(rngs, config.d_model, layers)
+        self.attention = _attention(config, rngs, layers)
+        self.mlp_norm = norm_scale(rngs, config.d_model, layers)
+        self.mlp = _mlp(config, rngs, layers)
+
+    def __call__(self, x, segment_ids, bias, *, key=None) -> jax.Array:
+        """`x` [B, S, D], int32 [B, S], float32 [N, S, S] -> [B, S, D]."""
+        rate, epsilon = self.config.dropout, self.config.epsilon
+        normed = rms_norm(x, self.attention_norm[...], epsilon)
+        attended = attend(
+            self.attention.queries(normed),
+            *self.attention.keys_values(normed),
+            query_segments=segment_ids,
+            key_segments=segment_ids,
+            bias=bias,
+            dropout_rate=rate,
+            dropout_key=fold(key, 0),
+        )
+        x = x + dropout(self.attention.output(attended), rate, fold(key, 1))
+        normed = rms_norm(x, self.mlp_norm[...], epsilon)
+        return x + dropout(self.mlp(normed, key=fold(key, 2)), rate, fold(key, 3))
+
+
+class DecoderLayer(nnx.Module):
+    """Causal self-attention, attention to the encoded inputs, then the MLP."""
+
+    def __init__(self, config: T5Config, rngs: nnx.Rngs, layers: int):
+        self.config = config
+        self.attention_norm = norm_scale(rngs, config.d_model, layers)
+        self.attention = _attention(config, rngs, layers)
+        self.cross_norm = norm_scale(rngs, config.d_model, layers)
+        self.cross = _attention(config, rngs, layers)
+        self.mlp_norm = norm_scale(rngs, config.d_model, layers)
+        self.mlp = _mlp(config, rngs, layers)
+
+    def __call__(
+        self, x, segment_ids, bias, cross_keys_values, inputs_segment_ids, *, past: Past | None = None, key=None
+    ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+        """`x` [B, T, D] -> [B, T, D], and the keys and values of these positions, each [B, T, N, H].
+
+        With a `past`, T is 1: the position `past.position` of rows that hold one example each.
+        """
+        x, keys_values = self._attend_self(x, segment_ids, bias, past, key)
+        rate, epsilon = self.config.dropout, self.config.epsilon
+        attended = attend(
+            self.cross.queries(rms_norm(x, self.cross_norm[...], epsilon)),
+            *cross_keys_values,
+            query_segments=segment_ids,
+            key_segments=inputs_segment_ids,
+            dropout_rate=rate,
+            dropout_key=fold(key, 2),
+        )
+        x = x + dropout(self.cross.output(attended), rate, fold(key, 3))
+        normed = rms_norm(x, self.mlp_norm[...], epsilon)
+        return x + dropout(self.mlp(normed, key=fold(key, 4)), rate, fold(key, 5)), keys_values
+
+    def _attend_self(self, x, segment_ids, bias, past: Past | None, key):
+        normed = rms_norm(x, self.attention_norm[...], self.config.epsilon)
+        keys_values = self.attention.keys_values(normed)
+        keys, values, key_segments = *keys_values, segment_ids
+        if past is not None:
+            keys, values, position = past.extend(keys, values)
+            seen = jnp.arange(keys.shape[1]) <= position
+            key_segments = jnp.where(seen, segment_ids, 0)  # [B, 1] -> [B, max_length]
+        attended = attend(
+            self.attention.queries(normed),
+            keys,
+            values,
+            query_segments=segment_ids,
+            key_segments=key_segments,
+            bias=bias,
+            causal=past is None,
+            dropout_rate=self.config.dropout,
+            dropout_key=fold(key, 0),
+        )
+        return x + dropout(self.attention.output(attended), self.config.dropout, fold(key, 1)), keys_values
+
+
+Layer = TypeVar("Layer", EncoderLayer, DecoderLayer)
+
+
+class Stack(nnx.Module, Generic[Layer]):
+    """The parameters of the encoder or of the decoder: its bias table, its layers and its last norm."""
+
+    def __init__(self, config: T5Config, layer: type[Layer], num_layers: int, rngs: nnx.Rngs):
+        uniform = jax.nn.initializers.variance_scaling(1.0, "fan_avg", "uniform")
+        table = (config.relative_buckets, config.num_heads)
+        self.relative_bias = parameter(rngs, uniform, table, ("buckets", "relpos_heads"))
+        self.layers: Layer = layer(config, rngs, num_layers)
+        self.norm = norm_scale(rngs, config.d_model)
+
+
+def run_layers(layers: nnx.Module, body: Callable, x: jax.Array, per_layer: Any, config: T5Config):
+    """(x, stacked outputs) of `x, output = body(layer, x, slice of per_layer)` for each layer in turn, scanned or unrolled."""
+    graphdef, stacked = nnx.split(layers)
+
+    def step(x, sliced):
+        values, given = sliced
+        return body(nnx.merge(graphdef, values), x, given)
+
+    if config.remat:
+        step = jax.checkpoint(step, prevent_cse=not config.scan)
+    if config.scan:
+        return jax.lax.scan(step, x, (stacked, per_layer))
+    leaves, tree = jax.tree.flatten((stacked, per_layer))
+    outputs = []
+    for sliced in zip(*(jnp.unstack(leaf) for leaf in leaves), strict=True):
+        x, output = step(x, jax.tree.unflatten(tree, sliced))
+        outputs.append(output)
+    return x, jax.tree.map(lambda *each: jnp.stack(each), *outputs)
+
+
+def _attention(config: T5Config, rngs: nnx.Rngs, layers: int) -> Attention:
+    return Attention(config.d_model, config.num_heads, config.head_dim, rngs=rngs, layers=layers)
+
+
+def _mlp(config: T5Config, rngs: nnx.Rngs, layers: int) -> MLP:
+    return MLP(
+        config.d_model,
+        config.d_ff,
+        activation=config.activation,
+        gated=config.gated,
+        dropout_rate=config.dropout,
+        rngs=rngs,
+        layers=layers,
+    )

@@ -1,0 +1,311 @@
+"""The main paths, read top-down: train, evaluate, heldout. Everything meets here and nowhere else."""
+
+import functools
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from etils import epath
+
+from flanjax import assemble, checkpoint, sharding
+from flanjax.config import RunConfig
+from flanjax.data.pipeline import BatchIterator, DataState, Host, open_corpus, open_rows
+from flanjax.data.tokenizer import Tokenizer, load_tokenizer
+from flanjax.data.validation import validation_batches
+from flanjax.evaluate.config import EvaluationConfig
+from flanjax.evaluate.decoder import Decoder
+from flanjax.evaluate.metrics import METRICS
+from flanjax.evaluate.predict import ask, predict
+from flanjax.evaluate.report import write_report
+from flanjax.evaluate.results import summarize
+from flanjax.models import functional
+from flanjax.models.t5 import T5Config
+from flanjax.tasks.clusters import Split, check_disjoint
+from flanjax.tasks.names import nearest
+from flanjax.tasks.task import Task
+from flanjax.train.log import MetricsWriter, ProgressBar
+from flanjax.train.loop import Periodic, Report, Stop, fit, mean_by
+from flanjax.train.meter import Meter, work_of
+from flanjax.train.optimizer import make_optimizer, schedule, state_axes
+from flanjax.train.step import StepSpec, Sums, TrainState, init_state, train_step, validation_step
+
+UNTUNED, TRAINED = "untuned", "trained"
+
+
+def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
+    """Trains until `config.train.steps`, going on from the newest checkpoint of the workdir if there is one."""
+    workdir = epath.Path(workdir)
+    began = time.perf_counter()
+
+    # What is trained on, as text.
+    split = assemble.split_of(config)
+    rows = open_rows(split.train)
+    workdir.mkdir(parents=True, exist_ok=True)
+    tokenizer = assemble.tokenizer_of(config, workdir, split.train, rows)
+    corpus = open_corpus(split.train, rows, tokenizer, config.data)
+    for task in split.train.tasks():
+        _check_metrics(task)
+    for line in assemble.template_warnings(split.train, tokenizer):
+        say(f"warning: {line}")
+    say(
+        f"{len(rows)} tasks, {sum(map(len, rows.values())):,} rows; held out: {', '.join(t.name for t in split.heldout) or 'none'}"
+    )
+    for name, reason in split.removed.items():
+        say(f"  not trained on: {name} ({reason})")
+
+    # Shapes before arrays.
+    mesh = sharding.make_mesh(config.mesh)
+    weights = assemble.weights_of(config, tokenizer, mesh)
+    model = weights.model
+    axes = functional.logical_axes(model)
+    spec = StepSpec(
+        model=model,
+        loss=config.train.loss,
+        optimizer=make_optimizer(config.train.optimizer, axes, config.train.steps),
+        learning_rate=schedule(config.train.optimizer, config.train.steps),
+        num_tasks=len(corpus.entries),
+        microbatches=config.train.microbatches,
+        seed=config.train.seed,
+        constrain=sharding.constrain(mesh),
+    )
+    _, params_shapes = functional.abstract(model)
+    state_shapes = jax.eval_shape(functools.partial(init_state, spec), params_shapes)
+    state_names = TrainState((), axes, state_axes(spec.optimizer, params_shapes, axes))
+    placed = sharding.shardings(state_shapes, state_names, mesh)
+
+    # The newest state there is.
+    checkpoints = checkpoint.Checkpoints(workdir, config.checkpoint)
+    meta = assemble.meta_of(config, split, corpus, model)
+    if checkpoint.steps_of(workdir):
+        assemble.check_same_run(workdir, checkpoint.read_meta(workdir)[1], meta)
+    target = checkpoint.abstract(state_shapes, placed)
+    restored = checkpoints.restore(target.params, {"step": target.step, "opt_state": target.opt_state})
+    if restored:
+        state = TrainState(restored.rest["step"], restored.params, restored.rest["opt_state"])
+        data_state = DataState.from_json(restored.data)
+        start = restored.step
+        say(f"going on from step {start} of {workdir}")
+    else:
+        state = jax.jit(functools.partial(init_state, spec), out_shardings=placed, donate_argnums=0)(weights.make())
+        data_state, start = None, 0
+    del restored
+    assemble.write_record(workdir, assemble.CONFIG, {**config.to_dict(), "t5": vars(model), "versions": meta["versions"]})
+
+    # Batches and the step.
+    batches = BatchIterator(corpus, Host(jax.process_index(), jax.process_count()), data_state)
+    sharded = sharding.batch_sharding(mesh)
+    step_fn = jax.jit(
+        functools.partial(train_step, spec),
+        in_shardings=(placed, sharded),
+        out_shardings=(placed, sharding.replicated(mesh)),
+        donate_argnums=0,
+    )
+    validate_fn = jax.jit(
+        functools.partial(validation_step, spec), in_shardings=(placed.params, sharded), out_shardings=sharding.replicated(mesh)
+    )
+    meter = Meter(jax.process_count())
+    say(f"{_count(params_shapes) / 1e6:.1f}M parameters on mesh {dict(mesh.shape)}; MFU against {meter.limit_named}")
+    writer = MetricsWriter(workdir, start=start, tensorboard=config.train.tensorboard)
+    clusters = [e.task.cluster for e in corpus.entries]
+    bar = ProgressBar(config.name, config.train.steps, start)
+    report = Report(writer, bar, meter, corpus.names, clusters)
+    last_validation: dict[str, float] = {}
+
+    def validate(step: int, state: TrainState) -> None:
+        found = _validate(validate_fn, state.params, validation, mesh, clusters)
+        last_validation["loss"] = found["loss"]
+        writer.write({"step": step, "kind": "validation", **found})
+
+    def save(step: int, state: TrainState) -> None:
+        position = _all_hosts(batches.state())
+        checkpoints.save(
+            step,
+            params=state.params,
+            rest={"step": state.step, "opt_state": state.opt_state},
+            data=position,
+            meta=meta,
+            validation_loss=last_validation.get("loss"),
+        )
+        merged = DataState.from_json(position)
+        visits = assemble.num_visits(corpus, merged.streams)
+        assemble.write_record(workdir, assemble.MIXTURE, assemble.mixture_record(split, corpus, merged.tally, visits))
+
+    def score_heldout(step: int, state: TrainState) -> None:
+        decoder.use(state.params)
+        found = summarize(predict(asked, quick, tokenizer, decoder, model=TRAINED, step=step))
+        scores = {c["cluster"]: {k: c[k] for k in ("mean", "low", "high")} for c in found["clusters"]}
+        writer.write({"step": step, "kind": "heldout", "cluster_score": scores})
+
+    periodic = []
+    if config.train.validate_every:
+        validation = validation_batches(corpus, config.train.validation_examples)
+        periodic.append(Periodic(config.train.validate_every, validate, at_end=True))
+    if config.train.heldout_every and split.heldout:
+        quick = EvaluationConfig(
+            preset=config.evaluation.preset, items=config.train.heldout_items, batch_size=config.evaluation.batch_size
+        )
+        asked = ask(split.heldout, quick, tokenizer, config.data.features.inputs_length)
+        decoder = _decoder(model, state.params, mesh, quick, tokenizer)
+        periodic.append(Periodic(config.train.heldout_every, score_heldout))
+    periodic.append(Periodic(config.checkpoint.every_steps, save, at_end=True))
+
+    say(f"ready after {time.perf_counter() - began:.1f} s")
+    with Stop() as stop:
+        try:
+            state = fit(
+                state,
+                batches,
+                step_fn,
+                lambda batch: sharding.to_global(batch, mesh),
+                start=start,
+                steps=config.train.steps,
+                log_every=config.train.log_every,
+                work_of=lambda batch: work_of(batch, model),
+                report=report,
+                periodic=periodic,
+                stop=stop,
+                save=save,
+            )
+        finally:
+            bar.close()
+            writer.close()
+            checkpoints.wait()
+            checkpoints.close()
+    say(f"trained {config.train.steps} steps; checkpoints and metrics are in {workdir}")
+
+
+def evaluate(
+    workdir: epath.PathLike,
+    *,
+    tasks: Sequence[str] = (),
+    step: int | None = None,
+    changes: dict[str, Any] | None = None,
+    say=print,
+) -> epath.Path:
+    """Evaluates a trained run on tasks of its mixture and writes predictions, results and the report.
+
+    The config, the split and the tokenizer come from the checkpoint, so that no flag can call a trained-on task held out.
+
+    Args:
+      tasks: names of tasks or clusters; the held-out tasks when empty.
+      step: of the checkpoint; the newest when None.
+      changes: replacements for fields of EvaluationConfig.
+    """
+    workdir = epath.Path(workdir)
+    step, meta = checkpoint.read_meta(workdir, step)
+    config = RunConfig.from_config_dict(meta["config"])
+    evaluation = _changed(config.evaluation, changes or {})
+    split = assemble.split_of(config)
+    chosen = _chosen(split, meta["split"], tasks)
+
+    tokenizer = _tokenizer_of(workdir, config, meta)
+    asked = ask(chosen, evaluation, tokenizer, config.data.features.inputs_length)
+    for name, reasons in asked.skipped.items():
+        if reasons:
+            say(f"warning: task {name}: {len(reasons)} evaluation rows left out; {reasons[0]}")
+
+    mesh = sharding.make_mesh(config.mesh)
+    model = T5Config(**meta["model"])
+    tables: list[pa.Table] = []
+    for label, params in _models(config, workdir, step, model, tokenizer, mesh, evaluation.untuned):
+        bar = ProgressBar(f"evaluating {label}", len(asked.items))
+        decoder = _decoder(model, params(), mesh, evaluation, tokenizer, bar.advance)
+        tables.append(predict(asked, evaluation, tokenizer, decoder, model=label, step=step if label == TRAINED else 0))
+        bar.close()
+        del decoder
+    predictions = pa.concat_tables(tables)
+
+    place = workdir / assemble.EVALUATION / f"step_{step}"
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "predictions.parquet").open("wb") as file:
+        pq.write_table(predictions, file)
+    results = summarize(predictions)
+    assemble.write_record(place, "results.json", results)
+    for line in results["verdicts"]:
+        say(line)
+    report = write_report([workdir], place / "report.html")
+    say(f"report: {report}")
+    return epath.Path(report)
+
+
+def _validate(
+    validate_fn, params: Any, batches: Sequence[dict[str, np.ndarray]], mesh: sharding.Mesh, clusters: list[str]
+) -> dict[str, Any]:
+    sums = [validate_fn(params, sharding.to_global(b, mesh)) for b in batches]
+    total = Sums(*(np.sum(values, axis=0) for values in zip(*jax.device_get(sums), strict=True)))
+    return {
+        "loss": float(total.task_nll.sum() / max(total.task_weight.sum(), 1e-9)),
+        "accuracy": float(total.correct / max(total.weight, 1e-9)),
+        "cluster_loss": mean_by(clusters, total.task_nll, total.task_weight),
+    }
+
+
+def _models(
+    config: RunConfig, workdir: epath.Path, step: int, model: T5Config, tokenizer: Tokenizer, mesh: sharding.Mesh, untuned: bool
+):
+    """(label, () -> parameters) of the models to ask."""
+    yield TRAINED, lambda: assemble.read_params(workdir, step, model, mesh)
+    if untuned:
+        yield UNTUNED, lambda: assemble.weights_of(config, tokenizer, mesh).make()
+
+
+def _decoder(
+    model: T5Config, params: Any, mesh: sharding.Mesh, config: EvaluationConfig, tokenizer: Tokenizer, progress=lambda n: None
+) -> Decoder:
+    return Decoder(
+        model, params, mesh, batch_size=config.batch_size, start_id=tokenizer.pad_id, eos_id=tokenizer.eos_id, progress=progress
+    )
+
+
+def _tokenizer_of(workdir: epath.Path, config: RunConfig, meta: dict[str, Any]) -> Tokenizer:
+    path = str(workdir / assemble.TOKENIZER) if config.tokenizer.path == "train" else config.tokenizer.path
+    tokenizer = load_tokenizer(path)
+    if tokenizer.fingerprint != meta["tokenizer"]:
+        raise ValueError(
+            f"the tokenizer at {path} is not the one that {workdir} was trained with ({tokenizer.fingerprint}, {meta['tokenizer']})"
+        )
+    return tokenizer
+
+
+def _chosen(split: Split, saved: dict[str, Any], names: Sequence[str]) -> list[Task]:
+    """The tasks to evaluate. What the checkpoint says was trained on stays called so, whatever the mixture file says now."""
+    by_name = {t.name: t for t in (*split.train.tasks(), *split.heldout)}
+    if not names:
+        missing = [n for n in saved["heldout"] if n not in by_name]
+        if missing or not saved["heldout"]:
+            raise ValueError(
+                f"nothing to evaluate: held-out tasks of the run are {saved['heldout']}, missing now {missing}; name --tasks"
+            )
+        heldout = [by_name[n] for n in saved["heldout"]]
+        check_disjoint([by_name[n] for n in saved["train"] if n in by_name], heldout)
+        return heldout
+    found = [t for t in by_name.values() if {t.name, t.cluster} & set(names)]
+    for name in names:
+        if not any(name in (t.name, t.cluster) for t in found):
+            raise KeyError(f"no task or cluster {name!r}; {nearest(name, [*by_name, *{t.cluster for t in by_name.values()}])}")
+    return found
+
+
+def _changed(config: EvaluationConfig, changes: dict[str, Any]) -> EvaluationConfig:
+    return EvaluationConfig(**{**vars(config), **changes})
+
+
+def _check_metrics(task: Task) -> None:
+    for name in task.metrics:
+        if name not in METRICS:
+            raise KeyError(f"task {task.name}: no metric {name!r}; {nearest(name, METRICS)}")
+
+
+def _all_hosts(state: DataState) -> dict[str, Any]:
+    """One record of every host's position."""
+    if jax.process_count() == 1:
+        return state.to_json()
+    raise NotImplementedError("several hosts")
+
+
+def _count(params: Any) -> int:
+    return sum(int(np.prod(x.shape)) for x in jax.tree.leaves(params))

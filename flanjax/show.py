@@ -1,0 +1,173 @@
+"""`flanjax show`: what a mixture is, before anything is trained: its plan, its lengths, and its examples as text."""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from flanjax.data.features import FeatureConfig, make_features, read_visits
+from flanjax.data.pipeline import Corpus, DataConfig, open_corpus, open_rows
+from flanjax.data.plan import Visits, realised_shares
+from flanjax.data.prompts import Prompt, Query, build_prompts
+from flanjax.data.tally import Tally
+from flanjax.data.tokenizer import load_tokenizer
+from flanjax.sources import RowError
+from flanjax.tasks.clusters import hold_out
+from flanjax.tasks.draws import Draws
+from flanjax.tasks.mixture import Mixture
+from flanjax.tasks.names import nearest
+from flanjax.tasks.registry import load_mixture
+from flanjax.tasks.render import Wording, choose
+from flanjax.tasks.task import BadRow, SkipRow, Task
+
+_PLAN_COLUMNS = (
+    "task",
+    "cluster",
+    "rows",
+    "templates",
+    "asked %",
+    "realised %",
+    "examples",
+    "epochs",
+    "input",
+    "p95",
+    "target",
+    "cut %",
+    "bad",
+    "left out",
+    "too long",
+)
+_TRIES = 2000
+
+
+class Lengths(NamedTuple):
+    """Of one task, in tokens."""
+
+    mean_input: float
+    p95_input: float
+    mean_target: float
+
+
+def show(args: argparse.Namespace, console: Console | None = None) -> None:
+    """Prints the plan of the mixture, or rendered examples where a task, a template or a style is asked for."""
+    console = console or Console()
+    mixture = load_mixture(args.mixture)
+    if args.heldout:
+        split = hold_out(mixture, args.heldout)
+        for name, reason in split.removed.items():
+            console.print(f"not trained on: {name} ({reason})", highlight=False)
+        mixture = split.train
+    features = FeatureConfig(inputs_length=args.inputs_length, targets_length=args.targets_length)
+    config = DataConfig(seed=args.seed, features=features)
+    wanted = [mixture.task(args.task)] if args.task else list(mixture.tasks())
+    if args.task or args.template or args.style:
+        alone = Mixture(name=mixture.name, parts=wanted, styles=mixture.styles)
+        _print_examples(open_corpus(alone, open_rows(alone), load_tokenizer(args.tokenizer), config), args, console)
+        return
+    corpus = open_corpus(mixture, open_rows(mixture), load_tokenizer(args.tokenizer), config)
+    console.print(_plan_table(corpus, args))
+    console.print(
+        f"plan {corpus.plan.hash()}, in blocks of {corpus.plan.block_size:,} examples; lengths in tokens of {args.tokenizer}",
+        highlight=False,
+    )
+
+
+def _plan_table(corpus: Corpus, args: argparse.Namespace) -> Table:
+    table = Table(title=f"{args.mixture}: the first {args.num_examples:,} examples", header_style="bold")
+    for name in _PLAN_COLUMNS:
+        table.add_column(name, justify="left" if name in ("task", "cluster") else "right")
+    tally, lengths = _sample(corpus, args.sample) if args.sample else (Tally(len(corpus.entries)), {})
+    for i, (entry, row) in enumerate(zip(corpus.entries, realised_shares(corpus.plan, args.num_examples), strict=True)):
+        seen = max(int(tally.counts["examples"][i]), 1)
+        measured = lengths.get(i)
+        table.add_row(
+            entry.task.name,
+            entry.task.cluster,
+            f"{row['rows']:,}",
+            str(len(entry.task.templates)),
+            f"{row['asked_share']:.2%}"[:-1],
+            f"{row['realised_share']:.2%}"[:-1],
+            f"{row['examples']:,}",
+            f"{row['epochs']:.2f}",
+            *(f"{v:.0f}" for v in measured or ()),
+            *(("-",) * 3 if measured is None else ()),
+            f"{tally.counts['cut_examples'][i] / seen:.1%}"[:-1],
+            str(tally.counts["bad"][i]),
+            str(tally.counts["left_out"][i]),
+            str(tally.counts["too_long"][i]),
+        )
+    return table
+
+
+def _sample(corpus: Corpus, examples: int) -> tuple[Tally, dict[int, Lengths]]:
+    """Counts and lengths over about as many examples, the same number of each task."""
+    each = max(examples // len(corpus.entries), 20)
+    tasks = np.repeat(np.arange(len(corpus.entries)), each)
+    rows = np.concatenate([np.linspace(0, n, each, endpoint=False).astype(np.int64) for n in corpus.plan.num_rows])
+    visits = Visits(tasks, rows, np.zeros_like(rows))
+    found = make_features(corpus.entries, corpus.rows, visits, corpus.tokenizer, corpus.config.features, corpus.config.seed)
+    tally = Tally(len(corpus.entries))
+    tally.add(found)
+    by_task: dict[int, list[tuple[int, int]]] = {}
+    for example in found.examples:
+        by_task.setdefault(example.task, []).append((len(example.inputs), len(example.targets)))
+    return tally, {task: _lengths(np.array(pairs)) for task, pairs in by_task.items()}
+
+
+def _lengths(pairs: np.ndarray) -> Lengths:
+    return Lengths(float(pairs[:, 0].mean()), float(np.percentile(pairs[:, 0], 95)), float(pairs[:, 1].mean()))
+
+
+def _print_examples(corpus: Corpus, args: argparse.Namespace, console: Console) -> None:
+    tasks = [e.task for e in corpus.entries]
+    if args.template and not any(t.name == args.template for task in tasks for t in task.templates):
+        names = [t.name for task in tasks for t in task.templates]
+        raise KeyError(f"no template {args.template!r}; {nearest(args.template, names)}")
+    shown = 0
+    for task, wording, prompt in _worded(corpus, args):
+        style = wording.style._replace(few_shot=prompt.num_shots > 0)
+        title = f"{task.name} · template {task.templates[wording.template].name} · {style.name} · {prompt.num_shots} shots"
+        counts = f"{len(prompt.ids)} input tokens, {len(prompt.target_ids)} target tokens" + (
+            f", {prompt.cut_tokens} cut" if prompt.cut_tokens else ""
+        )
+        body = Text(prompt.text) + Text("\n\n=> ", style="bold green") + Text(prompt.rendered.target, style="green")
+        console.print(Panel(body, title=title, subtitle=counts, title_align="left", subtitle_align="right"))
+        shown += 1
+        if shown == args.examples:
+            return
+    if not shown:
+        raise ValueError(
+            f"no example of {[t.name for t in tasks][:5]} has template {args.template!r} and style {args.style!r} among {_TRIES} tried"
+        )
+
+
+def _worded(corpus: Corpus, args: argparse.Namespace) -> Iterator[tuple[Task, Wording, Prompt]]:
+    """Examples of the plan that have the template and the style asked for."""
+    visits = corpus.plan.visits(np.arange(_TRIES))
+    for i, number, epoch, row in read_visits(corpus.rows, visits):
+        entry = corpus.entries[i]
+        try:
+            if isinstance(row, RowError):
+                continue
+            example = entry.task.read(row)
+        except (BadRow, SkipRow):
+            continue
+        draws = Draws(corpus.config.seed, entry.task.name, number, epoch)
+        wording = choose(entry.task, example, entry.styles, draws)
+        named = entry.task.templates[wording.template].name
+        if (args.template and named != args.template) or not _has_style(wording.style.name, args.style):
+            continue
+        query = Query(entry.task, example, wording, draws, corpus.rows[i], number)
+        (prompt,) = build_prompts([query], corpus.tokenizer, corpus.config.features.budget)
+        if isinstance(prompt, Prompt):
+            yield entry.task, wording, prompt
+
+
+def _has_style(style: str, wanted: str | None) -> bool:
+    parts: Sequence[str] = wanted.split("/") if wanted else ()
+    return all(part in style.split("/") for part in parts)

@@ -1,0 +1,100 @@
+"""Arrow tables as Rows, and Parquet files as Arrow tables.
+
+Rows come out as `datasets` shows them: a ClassLabel is its integer, a sequence of dicts is a dict of lists.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from etils import epath
+
+from flanjax.sources.base import Row, SourceError
+
+# One contiguous table gives millions of rows a second, many chunks about 200,000, but merging copies the table.
+# A table over this size is a memory map that must stay one, or may hold columns over Arrow's 2 GiB of text a chunk.
+_MERGE_UP_TO_BYTES = 1 << 30
+
+
+class ArrowRows:
+    """The rows of a table, taken chunk by chunk.
+
+    `Table.take` joins all chunks of a column at every call, and fails where they hold over 2 GiB of text; taking
+    from each chunk does neither.
+    """
+
+    def __init__(self, table: pa.Table, merge_up_to_bytes: int = _MERGE_UP_TO_BYTES):
+        merged = table.combine_chunks() if table.nbytes <= merge_up_to_bytes else table
+        self._chunks = merged.to_batches()
+        self._firsts = np.cumsum([0] + [len(chunk) for chunk in self._chunks])  # int64 [chunks + 1]
+
+    def __len__(self) -> int:
+        return int(self._firsts[-1])
+
+    def __getitem__(self, index: int, /) -> Row:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int], /) -> list[Row]:
+        if len(indices) == 0:
+            return []
+        rows: list[Row] = self._take(np.asarray(indices, dtype=np.int64)).to_pylist()
+        return rows
+
+    def _take(self, indices: np.ndarray) -> pa.RecordBatch:
+        if len(self._chunks) == 1:
+            return self._chunks[0].take(pa.array(indices))
+        order = np.argsort(indices, kind="stable")
+        ascending = indices[order]
+        chunk_of = np.searchsorted(self._firsts, ascending, side="right") - 1
+        within = ascending - self._firsts[chunk_of]
+        cuts = [0, *(np.flatnonzero(np.diff(chunk_of)) + 1).tolist(), len(indices)]
+        taken = [self._chunks[chunk_of[a]].take(pa.array(within[a:b])) for a, b in itertools.pairwise(cuts)]
+        back = np.empty_like(order)
+        back[order] = np.arange(len(order))
+        return pa.concat_batches(taken).take(pa.array(back))
+
+
+def read_parquet(paths: Sequence[epath.Path], owner: str) -> ArrowRows:
+    """The rows of Parquet files of one schema, decoded into memory."""
+    tables = []
+    for path in paths:
+        with _open(path, owner) as file:
+            tables.append(file.read())
+        if tables[-1].schema.names != tables[0].schema.names:
+            raise SourceError(
+                f"{owner}: {path} has columns {tables[-1].schema.names}, but {paths[0]} has {tables[0].schema.names}."
+            )
+    try:
+        table = pa.concat_tables(tables)
+    except pa.ArrowInvalid as e:
+        raise SourceError(f"{owner}: the files from {paths[0]} to {paths[-1]} differ in schema: {e}") from e
+    if len(table) == 0:
+        raise SourceError(f"{owner}: {', '.join(map(str, paths))} has no rows.")
+    return ArrowRows(table)
+
+
+def count_parquet(paths: Sequence[epath.Path], owner: str) -> int:
+    """The number of rows, from the footers alone."""
+    total = 0
+    for path in paths:
+        with _open(path, owner) as file:
+            total += file.metadata.num_rows
+    return total
+
+
+@contextlib.contextmanager
+def _open(path: epath.Path, owner: str) -> Iterator[pq.ParquetFile]:
+    if path.stat().length == 0:
+        raise SourceError(f"{owner}: {path} is an empty file (0 bytes).")
+    # Arrow maps a local path itself; of a remote file it reads what it needs through the file object.
+    with path.open("rb") if "://" in str(path) else contextlib.nullcontext(str(path)) as source:
+        try:
+            with pq.ParquetFile(source, memory_map=True) as file:
+                yield file
+        except (pa.ArrowInvalid, OSError) as e:
+            raise SourceError(f"{owner}: cannot read {path} as Parquet: {e}") from e

@@ -1,0 +1,138 @@
+"""A Source made of a Store.
+
+What differs between kinds of sources is only a Store: how one whole split is read, and how it is counted. SplitSource
+adds the rest: split expressions, one shared copy of each split, pickling.
+
+    class Squares:                                         # a Store
+        name = "squares"
+        def rows(self, split): return ListRows([{"x": n, "y": n * n} for n in range(100)])
+        def num_rows(self, split): return 100
+
+    SplitSource(Squares()).open("train[90%:]")[0]          # {"x": 90, "y": 8100}
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol, cast
+
+import numpy as np
+
+from flanjax.sources import splits
+from flanjax.sources.base import Range, Row, Rows, Source
+
+
+class Store(Protocol):
+    """Whole splits of one corpus, read anew at each call. Where a split is missing or empty it raises SourceError."""
+
+    @property
+    def name(self) -> str: ...
+
+    def rows(self, split: str) -> Rows: ...
+
+    def num_rows(self, split: str) -> int | None:
+        """The split's length, or None where counting costs as much as reading."""
+        ...
+
+
+class _Cache:
+    """Opened splits of one source. It pickles and copies as an empty one, so that the source stays light."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._rows: dict[str, Rows] = {}
+
+    def __reduce__(self) -> tuple[type[_Cache], tuple[()]]:
+        return _Cache, ()
+
+    def get(self, split: str) -> Rows | None:
+        return self._rows.get(split)
+
+    def get_or(self, split: str, read: Callable[[], Rows]) -> Rows:
+        with self._lock:
+            if split not in self._rows:
+                self._rows[split] = read()
+            return self._rows[split]
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitSource:
+    """A Source over a Store. Every whole split is read once and shared by all expressions that use it."""
+
+    store: Store
+    _whole: _Cache = dataclasses.field(default_factory=_Cache, init=False, repr=False, compare=False)
+    _opened: _Cache = dataclasses.field(default_factory=_Cache, init=False, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        return self.store.name
+
+    def open(self, split: str) -> Rows:
+        return self._opened.get_or(split, lambda: self._select(split))
+
+    def range(self, split: str) -> tuple[Range, ...]:
+        return splits.resolve(split, self._length, self.name)
+
+    def num_rows(self, split: str) -> int:
+        return sum(stop - start for _, start, stop in self.range(split))
+
+    def _select(self, split: str) -> Rows:
+        ranges = splits.resolve(split, lambda name: len(self._read(name)), self.name)
+        return SplitRows(self, split, [(self._read(name), start, stop) for name, start, stop in ranges])
+
+    def _read(self, name: str) -> Rows:
+        return self._whole.get_or(name, lambda: self.store.rows(name))
+
+    def _length(self, name: str) -> int:
+        if (opened := self._whole.get(name)) is not None:
+            return len(opened)
+        counted = self.store.num_rows(name)
+        return len(self._read(name)) if counted is None else counted
+
+
+class SplitRows:
+    """The rows of a split expression: ranges of whole splits, one after the other.
+
+    It pickles as (source, expression) and opens again on the other side, so that no data travels to a worker process.
+    """
+
+    def __init__(self, source: Source, split: str, parts: Sequence[tuple[Rows, int, int]]):
+        self._source, self._split = source, split
+        self._parts = [(rows, start) for rows, start, _ in parts]
+        self._firsts = np.cumsum([0] + [stop - start for _, start, stop in parts])  # int64 [parts + 1]
+
+    def __len__(self) -> int:
+        return int(self._firsts[-1])
+
+    def __getitem__(self, index: int, /) -> Row:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int], /) -> list[Row]:
+        wanted = np.asarray(indices, dtype=np.int64)
+        self._check_bounds(wanted)
+        if len(self._parts) == 1:
+            rows, start = self._parts[0]
+            return rows.__getitems__((wanted + start).tolist())
+        part_of = np.searchsorted(self._firsts, wanted, side="right") - 1
+        result: list[Row | None] = [None] * len(wanted)
+        for part in np.unique(part_of).tolist():
+            rows, start = self._parts[part]
+            places = np.flatnonzero(part_of == part)
+            found = rows.__getitems__((wanted[places] - self._firsts[part] + start).tolist())
+            for place, row in zip(places.tolist(), found, strict=True):
+                result[place] = row
+        return cast(list[Row], result)
+
+    def __reduce__(self) -> tuple[Callable[[str], Rows], tuple[str]]:
+        return self._source.open, (self._split,)
+
+    def __repr__(self) -> str:
+        return f"SplitRows({self._source.name!r}, {self._split!r}, {len(self)} rows)"
+
+    def _check_bounds(self, wanted: np.ndarray) -> None:
+        outside = wanted[(wanted < 0) | (wanted >= len(self))]
+        if len(outside):
+            # Negative indices are refused too: the plan never makes one, so that one is a sign of a bug.
+            raise IndexError(f"{self._source.name} {self._split!r} has rows 0 to {len(self) - 1}, got index {outside[0]}")

@@ -1,0 +1,50 @@
+"""From what a model wrote to the answer that it gave."""
+
+import re
+from collections.abc import Sequence
+
+from flanjax.tasks.render import CHAINS_OF_THOUGHT
+
+# The end of a rationale: any of our own bridges, or the common forms of them.
+_BRIDGE = re.compile(
+    "|".join([*(re.escape(c.bridge) for c in CHAINS_OF_THOUGHT), r"the (?:final )?answer is", r"answer:"]), re.IGNORECASE
+)
+_LABEL = re.compile(r"^\(?([a-z]|\d{1,2})[).:]?$", re.IGNORECASE)
+
+
+def extract(text: str, options: Sequence[str] = (), *, reasoned: bool = False) -> tuple[str, bool]:
+    """The answer in a generated text, and whether it was found where it should be.
+
+    A reasoned text must have a bridge ("the answer is ..."): without one the whole text is returned and marked unparsed.
+    With options, the answer is the option that it names, by its text or by its label; otherwise it is unparsed.
+
+    >>> extract("Half of 8 is 4. So the answer is 4.", reasoned=True)
+    ('4', True)
+    """
+    answer, parsed = text.strip(), True
+    if reasoned:
+        ends = [m.end() for m in _BRIDGE.finditer(answer)]
+        parsed = bool(ends)
+        answer = answer[ends[-1] :].strip(" :\n") if ends else answer
+        answer = answer.removesuffix(".")
+    if options:
+        option = _option(answer, options)
+        return (answer, False) if option is None else (option, parsed)
+    return answer, parsed and bool(answer)
+
+
+def _option(answer: str, options: Sequence[str]) -> str | None:
+    plain = _normal(answer)
+    for option in options:
+        if _normal(option) == plain:
+            return option
+    label = _LABEL.match(answer.strip())
+    if label:
+        mark = label.group(1).lower()
+        position = int(mark) - 1 if mark.isdigit() else ord(mark) - ord("a")
+        return options[position] if 0 <= position < len(options) else None
+    return None
+
+
+def _normal(text: str) -> str:
+    return " ".join(text.lower().strip(" .,:;!?\"'()[]-*").split())

@@ -1,0 +1,97 @@
+"""Holding clusters out of training: the cluster, what its exclusion list names, and everything of shared lineage."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from flanjax.tasks.mixture import Mixture
+from flanjax.tasks.names import nearest
+from flanjax.tasks.task import Task
+
+
+class OverlapError(ValueError):
+    """Training data and evaluation data share a task, a cluster or a corpus."""
+
+
+class Split(NamedTuple):
+    """What is trained on and what is held out.
+
+    Attributes:
+      train: the mixture less everything removed.
+      heldout: the tasks of the held-out clusters.
+      removed: task name -> why it left training.
+      clusters: the names of the held-out clusters.
+    """
+
+    train: Mixture
+    heldout: tuple[Task, ...]
+    removed: dict[str, str]
+    clusters: tuple[str, ...]
+
+    def record(self) -> dict[str, Any]:
+        """What is saved with a checkpoint, so that evaluation cannot be told another split."""
+        return {
+            "clusters": list(self.clusters),
+            "train": [t.name for t in self.train.tasks()],
+            "heldout": [t.name for t in self.heldout],
+            "removed": self.removed,
+        }
+
+
+def hold_out(mixture: Mixture, clusters: Sequence[str]) -> Split:
+    """The mixture split so that nothing of the named clusters is left in training."""
+    known = mixture.clusters()
+    for name in clusters:
+        if name not in known:
+            raise KeyError(f"mixture {mixture.name} has no cluster {name!r} to hold out; {nearest(name, known)}")
+    heldout = tuple(t for name in clusters for t in known[name])
+    removed = _removals(mixture, clusters, heldout)
+    train = mixture.without(set(removed))
+    check_disjoint(train.tasks(), heldout)
+    return Split(train, heldout, removed, tuple(clusters))
+
+
+def check_disjoint(train: Iterable[Task], evaluation: Iterable[Task]) -> None:
+    """Raises OverlapError naming each pair that shares a name, a cluster or a corpus."""
+    evaluation = tuple(evaluation)
+    pairs = [(t, e, shared) for t in train for e in evaluation if (shared := _shared(t, e))]
+    if pairs:
+        listed = "; ".join(f"{t.name} (training) and {e.name} (held out) share {shared}" for t, e, shared in pairs[:10])
+        more = f"; and {len(pairs) - 10} more pairs" if len(pairs) > 10 else ""
+        raise OverlapError(
+            f"{len(pairs)} overlaps between training and held-out tasks: {listed}{more}. "
+            "Take these tasks out of the training mixture, or hold their cluster out in the config"
+        )
+
+
+def _removals(mixture: Mixture, clusters: Sequence[str], heldout: Sequence[Task]) -> dict[str, str]:
+    exclusions = mixture.all_exclusions()
+    _check_exclusions(mixture, exclusions)
+    removed: dict[str, str] = {}
+    for task in mixture.tasks():
+        if task.cluster in clusters:
+            removed[task.name] = f"cluster {task.cluster} is held out"
+        for cluster in clusters:
+            if {task.name, task.cluster} & set(exclusions.get(cluster, ())):
+                removed.setdefault(task.name, f"excluded when {cluster} is held out")
+        for other in heldout:
+            if shared := sorted(task.corpora & other.corpora):
+                removed.setdefault(task.name, f"shares {', '.join(shared)} with held-out {other.name}")
+    return removed
+
+
+def _check_exclusions(mixture: Mixture, exclusions: dict[str, tuple[str, ...]]) -> None:
+    known = {*mixture.clusters(), *(t.name for t in mixture.tasks())}
+    for cluster, names in exclusions.items():
+        for name in (cluster, *names):
+            if name not in known:
+                raise KeyError(
+                    f"mixture {mixture.name}: exclusions name {name!r}, no cluster or task of it; {nearest(name, known)}"
+                )
+
+
+def _shared(train: Task, heldout: Task) -> str:
+    if train.name == heldout.name:
+        return f"the name {train.name}"
+    if train.cluster == heldout.cluster:
+        return f"the cluster {train.cluster}"
+    return ", ".join(f"the corpus {c}" for c in sorted(train.corpora & heldout.corpora))

@@ -1,0 +1,159 @@
+"""Mixtures: tasks and other mixtures in proportions. A mixture is data; nothing is registered or read to make one."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from flanjax.tasks.names import nearest
+from flanjax.tasks.styles import StyleShares
+from flanjax.tasks.task import Task
+
+# (number of training rows, number of templates) -> an unnormalised rate.
+Rate = Callable[[int, int], float]
+
+
+def proportional(cap: int | None = None) -> Rate:
+    """Examples-proportional mixing with an artificial size limit (Raffel et al. 2020, section 3.5.2; FLAN: cap 3,000)."""
+    return lambda rows, templates: float(rows if cap is None else min(rows, cap))
+
+
+def temperature(t: float, cap: int | None = None) -> Rate:
+    """The capped size to the power 1/t (Raffel et al. 2020); t = 1 is proportional, a large t nearly equal."""
+    if t <= 0:
+        raise ValueError(f"temperature is {t}, expected more than 0")
+    return lambda rows, templates: float(rows if cap is None else min(rows, cap)) ** (1 / t)
+
+
+def t0(limit: int = 500_000) -> Rate:
+    """T0's rule: every template of a task counts as a dataset, and a task above the limit shares the limit among them
+    (Sanh et al. 2022, section 5). It favours tasks just under the limit with many templates by as much as their number."""
+    return lambda rows, templates: float(rows * templates if rows <= limit else limit // templates * templates)
+
+
+def equal() -> Rate:
+    return lambda rows, templates: 1.0
+
+
+class Part(NamedTuple):
+    """One part of a mixture with a weight of its own, relative to the other parts."""
+
+    of: "Task | Mixture"
+    weight: float
+
+
+class Entry(NamedTuple):
+    """A task of a resolved mixture: its share of all examples, and the styles it is shown in."""
+
+    task: Task
+    share: float
+    styles: StyleShares
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """Tasks in proportions.
+
+    Args:
+      name: shown in plans and reports.
+      parts: tasks, mixtures, or `Part(task_or_mixture, weight)`. Either every part has a weight or none has.
+      rate: how parts without weights share the examples. A nested mixture counts as its tasks together.
+      styles: the prompt styles of its tasks; a nested mixture may have its own.
+      exclusions: cluster -> clusters or tasks that must leave training too when it is held out.
+    """
+
+    name: str
+    parts: Sequence["Task | Mixture | Part"]
+    rate: Rate = proportional(cap=3000)
+    styles: StyleShares | None = None
+    exclusions: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parts", tuple(self.parts))
+        if not self.parts:
+            raise ValueError(f"mixture {self.name}: no parts")
+        weighted = [isinstance(p, Part) for p in self.parts]
+        if any(weighted) and not all(weighted):
+            bare = [_of(p).name for p in self.parts if not isinstance(p, Part)]
+            raise ValueError(f"mixture {self.name}: {bare} have no weight while other parts have; give all a Part or none")
+        for part in self.parts:
+            if isinstance(part, Part) and not part.weight > 0:
+                raise ValueError(f"mixture {self.name}: weight of {part.of.name} is {part.weight}, expected more than 0")
+            if not isinstance(_of(part), Task | Mixture):
+                raise TypeError(f"mixture {self.name}: {part!r} is a {type(part).__name__}, expected Task, Mixture or Part")
+        names = [t.name for t in self.tasks()]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise ValueError(f"mixture {self.name}: {twice} occur more than once; give each task one place, or one name each")
+
+    def tasks(self) -> Iterator[Task]:
+        """Every task, in order, nested ones included."""
+        for part in self.parts:
+            of = _of(part)
+            if isinstance(of, Mixture):
+                yield from of.tasks()
+            else:
+                yield of
+
+    def task(self, name: str) -> Task:
+        by_name = {t.name: t for t in self.tasks()}
+        if name not in by_name:
+            raise KeyError(f"mixture {self.name} has no task {name!r}; {nearest(name, by_name)}")
+        return by_name[name]
+
+    def clusters(self) -> dict[str, tuple[Task, ...]]:
+        """Cluster -> its tasks, in order of first appearance."""
+        found: dict[str, tuple[Task, ...]] = {}
+        for task in self.tasks():
+            found[task.cluster] = (*found.get(task.cluster, ()), task)
+        return found
+
+    def all_exclusions(self) -> dict[str, tuple[str, ...]]:
+        """Its own exclusions and those of the mixtures in it."""
+        merged = {cluster: tuple(names) for cluster, names in self.exclusions.items()}
+        for part in self.parts:
+            of = _of(part)
+            if isinstance(of, Mixture):
+                for cluster, names in of.all_exclusions().items():
+                    merged[cluster] = (*merged.get(cluster, ()), *names)
+        return merged
+
+    def without(self, names: frozenset[str] | set[str]) -> "Mixture":
+        """The mixture less the named tasks; parts left empty go too. The other parts keep their weights."""
+        kept: list[Task | Mixture | Part] = []
+        for part in self.parts:
+            of = _of(part)
+            if isinstance(of, Mixture):
+                left = any(t.name not in names for t in of.tasks())
+                smaller = of.without(names) if left else None
+            else:
+                smaller = None if of.name in names else of
+            if smaller is not None:
+                kept.append(Part(smaller, part.weight) if isinstance(part, Part) else smaller)
+        if not kept:
+            raise ValueError(f"mixture {self.name}: nothing is left to train on once {sorted(names)} are taken out")
+        return dataclasses.replace(self, parts=kept)
+
+    def resolve(self, num_rows: Mapping[str, int], styles: StyleShares | None = None) -> list[Entry]:
+        """Each task's share of the examples; the shares sum to one.
+
+        Args:
+          num_rows: task name -> its number of training rows.
+          styles: used where this mixture says nothing of styles.
+        """
+        styles = self.styles or styles or StyleShares()
+        rates = [p.weight if isinstance(p, Part) else self._rate_of(_of(p), num_rows) for p in self.parts]
+        total = sum(rates)
+        entries: list[Entry] = []
+        for part, rate in zip(self.parts, rates, strict=True):
+            of = _of(part)
+            inner = of.resolve(num_rows, styles) if isinstance(of, Mixture) else [Entry(of, 1.0, styles)]
+            entries += [e._replace(share=e.share * rate / total) for e in inner]
+        return entries
+
+    def _rate_of(self, of: "Task | Mixture", num_rows: Mapping[str, int]) -> float:
+        tasks = [of] if isinstance(of, Task) else list(of.tasks())
+        return sum(self.rate(num_rows[t.name], len(t.templates)) for t in tasks)
+
+
+def _of(part: "Task | Mixture | Part") -> "Task | Mixture":
+    return part.of if isinstance(part, Part) else part

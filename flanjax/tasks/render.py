@@ -1,0 +1,129 @@
+"""From an example to the text that a model reads and the text that it should write."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from flanjax.tasks.draws import Draws
+from flanjax.tasks.exemplars import FORMATS, ExemplarFormat
+from flanjax.tasks.options import OPTION_STYLES, PLAIN, OptionStyle
+from flanjax.tasks.styles import Style, StyleShares
+from flanjax.tasks.task import BadRow, Example, Task
+from flanjax.tasks.template import ANSWER, CHOICES, OPTIONS, RATIONALE, TemplateError
+
+
+class ChainOfThought(NamedTuple):
+    """A request for reasoning, and the words between the reasoning and the answer."""
+
+    request: str
+    bridge: str
+
+
+CHAINS_OF_THOUGHT = (
+    ChainOfThought("Reason step by step before you answer.", "So the answer is"),
+    ChainOfThought("Explain your thinking first, then give the answer.", "Therefore, the answer is"),
+    ChainOfThought("Work it out in steps.", "The final answer is"),
+    ChainOfThought("Give your reasons and then the answer.", "Hence the answer is"),
+)
+
+
+class Wording(NamedTuple):
+    """Every choice made for one query. Its exemplars share it, so that they show the same kind of question."""
+
+    template: int
+    style: Style
+    num_shots: int = 0
+    options: OptionStyle = PLAIN
+    chain_of_thought: ChainOfThought = CHAINS_OF_THOUGHT[0]
+    exemplars: ExemplarFormat = FORMATS[0]
+
+
+class Rendered(NamedTuple):
+    """An example as text: what is read, and what is to be written."""
+
+    input: str
+    target: str
+
+
+def choose(task: Task, example: Example, shares: StyleShares, draws: Draws) -> Wording:
+    """The wording of a training example: a pure function of its draws."""
+    inverted = [i for i in task.inverted if example.rationale or not task.templates[i].needs_rationale]
+    is_inverted = bool(inverted) and draws.uniform("inverted") < shares.inverted
+    pool = inverted if is_inverted else task.forward
+    template = pool[draws.integer("template", len(pool))]
+    forward = not is_inverted
+    style = Style(
+        few_shot=draws.uniform("few_shot") < shares.few_shot,
+        options=forward and bool(example.options) and draws.uniform("options") < shares.options,
+        chain_of_thought=forward and bool(example.rationale) and draws.uniform("chain_of_thought") < shares.chain_of_thought,
+        inverted=is_inverted,
+    )
+    return Wording(
+        template,
+        style,
+        1 + draws.integer("num_shots", shares.max_shots) if style.few_shot else 0,
+        PLAIN if task.templates[template].lists_choices else OPTION_STYLES[draws.integer("option_style", len(OPTION_STYLES))],
+        CHAINS_OF_THOUGHT[draws.integer("chain_of_thought_words", len(CHAINS_OF_THOUGHT))],
+        FORMATS[draws.integer("exemplar_format", len(FORMATS))],
+    )
+
+
+def render(task: Task, example: Example, wording: Wording, draws: Draws | None = None) -> Rendered:
+    """The text of one example without exemplars.
+
+    Args:
+      draws: decides the order of the options; None keeps their canonical order.
+
+    Raises:
+      BadRow: the template cannot be rendered from this example, or leaves no target.
+    """
+    template, style = task.templates[wording.template], wording.style
+    options = ordered_options(task, example, draws)
+    answer = _targets(options, wording)[options.index(example.references[0])] if options else example.references[0]
+    block = wording.options.block(options) if style.options else ""
+    values: dict[str, Any] = {**example.fields, RATIONALE: example.rationale, OPTIONS: block, CHOICES: options, ANSWER: answer}
+    try:
+        read, write = template.render_input(values), template.render_target(values)
+    except TemplateError as error:
+        raise BadRow(str(error)) from error
+    if style.options and not template.places_options:
+        read = f"{read}\n{block}"
+    elif template.places_options:
+        read = read.replace("\n\n\n", "\n\n")
+    if style.chain_of_thought:
+        words = wording.chain_of_thought
+        read, write = f"{read}\n{words.request}", _reasoned(example.rationale, words.bridge, write)
+    if not write:
+        raise BadRow("the target is empty once rendered")
+    return Rendered(read, write)
+
+
+def render_candidates(task: Task, example: Example, wording: Wording, draws: Draws | None = None) -> tuple[str, ...]:
+    """The target of every option, in the order shown: what rank classification compares."""
+    template = task.templates[wording.template]
+    options = ordered_options(task, example, draws)
+    values = {**example.fields, RATIONALE: example.rationale, OPTIONS: "", CHOICES: options}
+    return tuple(template.render_target({**values, ANSWER: target}) for target in _targets(options, wording))
+
+
+def ordered_options(task: Task, example: Example, draws: Draws | None) -> list[str]:
+    """The options' texts in the order shown."""
+    if draws is None or not task.shuffle_options:
+        return list(example.options)
+    return [example.options[i] for i in draws.permutation("option_order", len(example.options))]
+
+
+def with_fields(example: Example, shortened: Mapping[str, str]) -> Example:
+    """The example with some of its texts replaced by shorter ones; "answer" and "rationale" may be among them."""
+    fields = {**example.fields, **{k: v for k, v in shortened.items() if k in example.fields}}
+    answer = (shortened[ANSWER], *example.references[1:]) if ANSWER in shortened and not example.options else example.answer
+    return example._replace(fields=fields, answer=answer, rationale=shortened.get(RATIONALE, example.rationale))
+
+
+def _targets(options: list[str], wording: Wording) -> tuple[str, ...]:
+    return (wording.options if wording.style.options else PLAIN).targets(options)
+
+
+def _reasoned(rationale: str, bridge: str, answer: str) -> str:
+    reasons = rationale.strip()
+    end = "" if reasons[-1:] in ".!?" else "."
+    return f"{reasons}{end} {bridge} {answer.rstrip('.')}."

@@ -1,0 +1,60 @@
+"""Prompt styles: four independent axes, and the share of examples that a mixture gives to each."""
+
+import dataclasses
+from typing import NamedTuple
+
+
+class Style(NamedTuple):
+    """How one example is asked. The axes are independent of each other and of the template's wording.
+
+    >>> Style(few_shot=True, options=False, chain_of_thought=False, inverted=False).name
+    'few-shot/no options/direct/forward'
+    """
+
+    few_shot: bool = False
+    options: bool = False
+    chain_of_thought: bool = False
+    inverted: bool = False
+
+    @property
+    def id(self) -> int:
+        """A number in [0, 16) that travels with every token of the example."""
+        return sum(int(on) << i for i, on in enumerate(self))
+
+    @classmethod
+    def from_id(cls, number: int) -> "Style":
+        return cls(*(bool(number >> i & 1) for i in range(4)))
+
+    @property
+    def name(self) -> str:
+        words = (("zero-shot", "few-shot"), ("no options", "options"), ("direct", "chain-of-thought"), ("forward", "inverted"))
+        return "/".join(pair[on] for pair, on in zip(words, self, strict=True))
+
+
+NUM_STYLES = 16
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StyleShares:
+    """The share of examples that get each style, among those to which it can be applied.
+
+    Args:
+      few_shot: share with exemplars before the question; their number is uniform in 1..max_shots.
+      max_shots: the most exemplars asked for; fewer are shown where the token budget ends.
+      options: share of examples with options that show them.
+      chain_of_thought: share of examples with a rationale whose target is the rationale and then the answer.
+      inverted: share of examples that use one of the task's inverted templates, where it has any.
+    """
+
+    few_shot: float = 0.5
+    max_shots: int = 5
+    options: float = 0.75
+    chain_of_thought: float = 0.5
+    inverted: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("few_shot", "options", "chain_of_thought", "inverted"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"StyleShares.{name} is {getattr(self, name)}, expected a share in [0, 1]")
+        if self.max_shots < 1:
+            raise ValueError(f"StyleShares.max_shots is {self.max_shots}, expected at least 1; for none use few_shot=0")

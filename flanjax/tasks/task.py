@@ -1,0 +1,161 @@
+"""A task: a source of rows, what one row says, and the wordings it is asked in."""
+
+import dataclasses
+import functools
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from flanjax.tasks.names import nearest
+from flanjax.tasks.template import ANSWER, CHOICES, OPTIONS, RATIONALE, Template
+
+Row = Mapping[str, Any]
+_RESERVED = frozenset({ANSWER, RATIONALE, OPTIONS, CHOICES})
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]*")
+
+
+class BadRow(ValueError):
+    """A row that cannot become an example. It is skipped and counted; too many of them stop the run."""
+
+
+class SkipRow(Exception):
+    """Raised by a task's `example` for a row it leaves out on purpose; counted, never an error."""
+
+
+class Example(NamedTuple):
+    """What one row says, before any wording.
+
+    Attributes:
+      fields: what templates may name.
+      answer: the answer's text; a sequence of texts where several are right (the first is trained on).
+      options: the texts to choose from, in their canonical order; empty for free text.
+      rationale: the reasoning that leads to the answer, if the data has it.
+    """
+
+    fields: Mapping[str, Any]
+    answer: str | Sequence[str]
+    options: Sequence[str] = ()
+    rationale: str = ""
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        return (self.answer,) if isinstance(self.answer, str) else tuple(self.answer)
+
+
+class RowSource(Protocol):
+    """What a task needs of a source; flanjax.sources has them."""
+
+    name: str
+
+    def open(self, split: str) -> Any: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Task:
+    """One dataset in its wordings.
+
+    Args:
+      name: unique within a mixture: lower case, digits, `_`, `-`, `.`.
+      cluster: the task cluster it belongs to, as held out from training.
+      source: where its rows come from (`flanjax.sources`).
+      example: row -> Example; raise SkipRow to leave a row out.
+      templates: its wordings; at least one forward.
+      lineage: the raw corpora that the rows derive from. The source's own name always counts as one.
+      metrics: names from flanjax.evaluate.metrics; the first is the one reported.
+      train, evaluation: split expressions of the source; None where the task has no such rows.
+      long_fields: the fields that may be shortened to fit a length ("answer" may be one). Nothing else is ever cut.
+      shuffle_options: whether training may show the options in another order.
+      licence, link: shown by `flanjax show` and kept with the run.
+    """
+
+    name: str
+    cluster: str
+    source: RowSource
+    example: Callable[[Row], Example]
+    templates: Sequence[Template]
+    lineage: Sequence[str] = ()
+    metrics: Sequence[str] = ("accuracy",)
+    train: str | None = "train"
+    evaluation: str | None = None
+    long_fields: Sequence[str] = ()
+    shuffle_options: bool = True
+    licence: str = ""
+    link: str = ""
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"task name {self.name!r}: expected lower-case letters, digits, '_', '-' or '.'")
+        for field in ("templates", "lineage", "metrics", "long_fields"):
+            value = getattr(self, field)
+            if isinstance(value, str):
+                raise TypeError(f"task {self.name}: {field} is the string {value!r}, expected a sequence of them")
+            object.__setattr__(self, field, tuple(value))
+        named = tuple(t if t.name else dataclasses.replace(t, name=str(i)) for i, t in enumerate(self.templates))
+        object.__setattr__(self, "templates", named)
+        if not self.forward:
+            raise ValueError(f"task {self.name}: {len(named)} templates, none of them forward; a task needs one to be asked")
+        if len({t.name for t in named}) < len(named):
+            raise ValueError(f"task {self.name}: two templates share a name among {[t.name for t in named]}")
+        if not self.metrics:
+            raise ValueError(f"task {self.name}: no metrics, expected at least one name")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @functools.cached_property
+    def forward(self) -> tuple[int, ...]:
+        """Positions of the templates that ask for the answer."""
+        return tuple(i for i, t in enumerate(self.templates) if t.kind == "forward")
+
+    @functools.cached_property
+    def inverted(self) -> tuple[int, ...]:
+        return tuple(i for i, t in enumerate(self.templates) if t.kind == "inverted")
+
+    @functools.cached_property
+    def corpora(self) -> frozenset[str]:
+        """Everything its rows derive from, the source itself included."""
+        return frozenset(self.lineage) | {self.source.name}
+
+    def template(self, name: str) -> int:
+        """The position of the template of that name."""
+        names = [t.name for t in self.templates]
+        if name not in names:
+            raise KeyError(f"task {self.name} has no template {name!r}; {nearest(name, names)}")
+        return names.index(name)
+
+    def read(self, row: Row) -> Example:
+        """The row's Example, checked.
+
+        Raises:
+          SkipRow: the task leaves this row out.
+          BadRow: a field is missing, the answer is empty or not among the options.
+        """
+        try:
+            example = self.example(row)
+        except SkipRow:
+            raise
+        except KeyError as error:
+            raise BadRow(f"missing field {error}; the row has {sorted(row)}") from error
+        except Exception as error:
+            raise BadRow(f"{type(error).__name__}: {error}") from error
+        return _checked(example)
+
+
+def _checked(example: Example) -> Example:
+    if not isinstance(example, Example):
+        raise BadRow(f"the task's `example` returned {type(example).__name__}, expected Example")
+    references = example.references
+    if not references:
+        raise BadRow("no answer")
+    if not all(isinstance(r, str) for r in references):
+        raise BadRow(f"answer {references!r} is not text")
+    if not all(r.strip() for r in references):
+        raise BadRow(f"empty answer: {references!r}")
+    if example.options:
+        if len(set(example.options)) < len(example.options):
+            raise BadRow(f"two options are the same text: {list(example.options)!r}")
+        if references[0] not in example.options:
+            raise BadRow(f"answer {references[0]!r} is not among the options {list(example.options)!r}")
+    if reserved := _RESERVED.intersection(example.fields):
+        raise BadRow(f"fields may not be called {sorted(reserved)}: these names belong to the template")
+    return example

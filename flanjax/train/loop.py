@@ -1,0 +1,150 @@
+"""The loop: batches in, steps, and what happens every so many steps. It builds nothing."""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from flanjax.train.log import MetricsWriter, ProgressBar
+from flanjax.train.meter import Meter, Work
+from flanjax.train.step import TrainState
+
+
+class Interrupted(Exception):
+    """A signal asked the run to stop; everything is saved."""
+
+    def __init__(self, number: int, step: int):
+        super().__init__(f"stopped by {signal.Signals(number).name} at step {step}; run the same command again to go on")
+        self.signal = number
+
+
+class Diverged(RuntimeError):
+    """The loss is no longer a number."""
+
+
+class Periodic(NamedTuple):
+    """Something done every so many steps (never for 0), and after the last step when `at_end`."""
+
+    every: int
+    action: Callable[[int, TrainState], None]
+    at_end: bool = False
+
+    def due(self, step: int, last: int) -> bool:
+        return (bool(self.every) and step % self.every == 0) or (self.at_end and step == last)
+
+
+class Stop:
+    """Set by SIGTERM or Ctrl-C, read by the loop between steps. A second Ctrl-C ends the program at once."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+        self._old: dict[int, Any] = {}
+
+    def __enter__(self) -> "Stop":
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._old[number] = signal.signal(number, self._set)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+
+    def _set(self, number: int, _: object) -> None:
+        self.signal = number
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class Report(NamedTuple):
+    """Who hears of the figures of the steps."""
+
+    writer: MetricsWriter
+    bar: ProgressBar
+    meter: Meter
+    task_names: Sequence[str]
+    task_clusters: Sequence[str]
+
+
+def fit(
+    state: TrainState,
+    batches: Iterator[Mapping[str, np.ndarray]],
+    step_fn: Callable[[TrainState, Any], tuple[TrainState, dict[str, jax.Array]]],
+    put: Callable[[Mapping[str, np.ndarray]], Any],
+    *,
+    start: int,
+    steps: int,
+    log_every: int,
+    work_of: Callable[[Mapping[str, np.ndarray]], Work],
+    report: Report,
+    periodic: Sequence[Periodic],
+    stop: Stop,
+    save: Callable[[int, TrainState], None],
+) -> TrainState:
+    """The state after `steps` steps.
+
+    Figures are read one step late, so that the device never waits for the host.
+
+    Raises:
+      Interrupted: after saving, when a signal asked for it.
+      Diverged: naming the step.
+    """
+    pending: list[tuple[int, dict[str, jax.Array]]] = []
+    for step in range(start + 1, steps + 1):
+        batch = next(batches)
+        state, figures = step_fn(state, put(batch))
+        report.meter.add(work_of(batch))
+        pending.append((step, figures))
+        if len(pending) > log_every or step == steps:
+            read = pending if step == steps else pending[:-1]
+            _report(read, report)
+            pending = [] if step == steps else pending[-1:]
+        report.bar.advance()
+        began = time.perf_counter()
+        for each in periodic:
+            if each.due(step, steps):
+                each.action(step, state)
+        report.meter.pause(time.perf_counter() - began)
+        if stop.signal:
+            save(step, state)
+            raise Interrupted(stop.signal, step)
+    return state
+
+
+def _report(pending: Sequence[tuple[int, dict[str, jax.Array]]], report: Report) -> None:
+    """One record for the steps: means of their figures, and the loss of each task over all of them."""
+    step = pending[-1][0]
+    figures = jax.device_get([f for _, f in pending])
+    means = {k: float(np.mean([f[k] for f in figures])) for k in ("loss", "accuracy", "grad_norm")}
+    if not all(map(math.isfinite, means.values())):
+        bad = next(s for (s, _), f in zip(pending, figures, strict=True) if not np.isfinite(f["loss"] + f["grad_norm"]))
+        raise Diverged(
+            f"the loss is not a number at step {bad}: {means}. Lower train.optimizer.learning_rate, or clip with clip_norm"
+        )
+    nll, weight = (np.sum([f[k] for f in figures], axis=0) for k in ("task_nll", "task_weight"))
+    record = {
+        "step": step,
+        **means,
+        "learning_rate": float(figures[-1]["learning_rate"]),
+        **report.meter.read(len(pending)),
+        "task_loss": mean_by(report.task_names, nll, weight),
+        "cluster_loss": mean_by(report.task_clusters, nll, weight),
+    }
+    report.writer.write(record)
+    report.bar.report(
+        step,
+        f"loss {record['loss']:.3f}  {record['target_tokens_per_second']:,.0f} target tokens/s  MFU {record['mfu']:.1%}",
+    )
+
+
+def mean_by(names: Sequence[str], sums: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+    """sum / weight for each distinct name that has any weight."""
+    totals: dict[str, tuple[float, float]] = {}
+    for name, s, w in zip(names, sums.tolist(), weights.tolist(), strict=True):
+        old = totals.get(name, (0.0, 0.0))
+        totals[name] = (old[0] + s, old[1] + w)
+    return {name: s / w for name, (s, w) in totals.items() if w > 0}

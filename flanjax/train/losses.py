@@ -1,0 +1,153 @@
+"""Token losses as sums, so that whoever sums over microbatches and hosts divides once.
+
+A mean taken inside a microbatch weighs the tokens of a sparse microbatch more than those of a full one. Nothing
+here divides by a token count: `cross_entropy` returns sums, and the step divides the grand total by `denominator`.
+
+Letters: B batch, T target length, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossConfig:
+    """The training objective: cross entropy, its two regularisers, and what the step divides by."""
+
+    z_loss: float = 1e-4  # times log(Z)^2 of each token; 0 is off
+    label_smoothing: float = 0.0  # probability taken from the label and spread over the other tokens
+    normalizer: Literal["weights"] | float = "weights"  # the sum of the loss weights, or a constant (T5: 2048 * 114)
+
+    def __post_init__(self) -> None:
+        if self.z_loss < 0:
+            raise ValueError(f"z_loss must be at least 0, got {self.z_loss}; T5 uses 1e-4, 0 turns it off.")
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing must be in [0, 1), got {self.label_smoothing}; 0 turns it off.")
+        if isinstance(self.normalizer, str):
+            if self.normalizer != "weights":
+                raise ValueError(f"normalizer must be 'weights' or a positive number, got {self.normalizer!r}.")
+        elif not self.normalizer > 0:
+            raise ValueError(f"normalizer must be 'weights' or a positive number, got {self.normalizer}.")
+
+
+class TokenLosses(NamedTuple):
+    """What one microbatch contributes; sums of two of these are those of the joint batch."""
+
+    sum: jax.Array  # float32 [], weighted objective: cross entropy with smoothing, plus z-loss
+    weight: jax.Array  # float32 [], sum of the loss weights
+    nll: jax.Array  # float32 [B, T], -log p(target): no weights, no smoothing, no z-loss
+    correct: jax.Array  # float32 [B, T], 1 where the most likely token is the target
+
+
+def cross_entropy(
+    logits: jax.Array,  # [B, T, V]
+    targets: jax.Array,  # int32 [B, T]
+    weights: jax.Array,  # float32 [B, T]
+    config: LossConfig,
+) -> TokenLosses:
+    """Returns the sums of the objective and of the weights, and the plain losses of every token.
+
+    Smoothing is T5X's: the label keeps 1 - s, each other token gets s / (V - 1), and the entropy of that target is
+    subtracted, so that a perfect prediction costs 0 (losses.py of google-research/t5x).
+
+    >>> logits, targets = jnp.zeros((1, 2, 4)), jnp.array([[3, 1]])
+    >>> losses = cross_entropy(logits, targets, jnp.array([[1.0, 0.0]]), LossConfig(z_loss=0.0))
+    >>> [round(float(x), 4) for x in (losses.sum, losses.weight, losses.nll[0, 1])]
+    [1.3863, 1.0, 1.3863]
+    """
+    if logits.shape[:-1] != targets.shape or targets.shape != weights.shape:
+        raise ValueError(
+            f"cross_entropy expects logits [B, T, V], targets [B, T] and weights [B, T], got {logits.shape}, "
+            f"{targets.shape} and {weights.shape}."
+        )
+    logits = logits.astype(jnp.float32)  # float32 from here: bfloat16 keeps 8 bits of a log-probability
+    weights = weights.astype(jnp.float32)
+    objective, nll = _token_losses(logits, targets, config.z_loss, config.label_smoothing)
+    correct = (jnp.argmax(logits, axis=-1) == targets).astype(jnp.float32)
+    return TokenLosses(jnp.sum(objective * weights), jnp.sum(weights), nll, correct)
+
+
+def denominator(config: LossConfig, weight: jax.Array) -> jax.Array:
+    """Returns the float32 number to divide the loss and its gradient by, from the weight of the whole step.
+
+    A step without any weighted token has loss 0 and is divided by 1.
+    """
+    if config.normalizer == "weights":
+        return jnp.where(weight > 0, weight, 1.0)
+    return jnp.asarray(config.normalizer, jnp.float32)
+
+
+def per_task(
+    values: jax.Array,  # [B, T]
+    weights: jax.Array,  # [B, T]
+    task_ids: jax.Array,  # int32 [B, T]
+    num_tasks: int,
+) -> tuple[jax.Array, jax.Array]:
+    """Returns, for every task, the weighted sum of `values` and the sum of `weights`, both float32 [num_tasks].
+
+    Tokens with an id outside [0, num_tasks) are left out.
+
+    >>> sums, counts = per_task(jnp.array([[2.0, 4.0, 9.0]]), jnp.array([[1.0, 0.5, 0.0]]), jnp.array([[1, 1, 0]]), 2)
+    >>> sums.tolist(), counts.tolist()
+    ([0.0, 4.0], [0.0, 1.5])
+    """
+    weights = weights.astype(jnp.float32)
+    ids = task_ids.reshape(-1)
+
+    def by_task(x: jax.Array) -> jax.Array:
+        return jax.ops.segment_sum(x.reshape(-1), ids, num_segments=num_tasks)
+
+    return by_task(values.astype(jnp.float32) * weights), by_task(weights)
+
+
+# The derivative is written out because autodiff keeps several float32 [B, T, V] arrays (softmax, shifted logits, the
+# scatter of the label), and this one keeps the logits and one number a token.
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _token_losses(logits: jax.Array, targets: jax.Array, z_loss: float, smoothing: float) -> tuple[jax.Array, jax.Array]:
+    """Returns (objective, nll), both [B, T], without weights."""
+    return _forward(logits, targets, z_loss, smoothing)[0]
+
+
+def _forward(
+    logits: jax.Array, targets: jax.Array, z_loss: float, smoothing: float
+) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array, jax.Array]]:
+    label, other, minimum = _smoothed(smoothing, logits.shape[-1])
+    log_z = jax.nn.logsumexp(logits, axis=-1)  # [B, T]
+    nll = log_z - jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+    objective = (label - other) * nll - minimum + z_loss * jnp.square(log_z)
+    if smoothing:
+        objective += other * logits.shape[-1] * (log_z - jnp.mean(logits, axis=-1))
+    return (objective, nll), (logits, targets, log_z)
+
+
+def _backward(
+    z_loss: float,
+    smoothing: float,
+    residuals: tuple[jax.Array, jax.Array, jax.Array],
+    cotangents: tuple[jax.Array, jax.Array],
+) -> tuple[jax.Array, None]:
+    logits, targets, log_z = residuals
+    of_objective, of_nll = (g[..., None] for g in cotangents)  # [B, T, 1]
+    label, other, _ = _smoothed(smoothing, logits.shape[-1])
+    softmax = jnp.exp(logits - log_z[..., None])
+    is_label = jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1) == targets[..., None]
+    grad = of_objective * ((1 + 2 * z_loss * log_z[..., None]) * softmax - jnp.where(is_label, label, other))
+    return grad + of_nll * (softmax - is_label), None
+
+
+_token_losses.defvjp(_forward, _backward)
+
+
+def _smoothed(smoothing: float, vocab_size: int) -> tuple[float, float, float]:
+    """Returns the target probabilities of the label and of each other token, and the entropy of that target."""
+    if not smoothing:
+        return 1.0, 0.0, 0.0
+    label, other = 1.0 - smoothing, smoothing / (vocab_size - 1)
+    return label, other, -(label * math.log(label) + smoothing * math.log(other))

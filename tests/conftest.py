@@ -1,0 +1,11 @@
+"""Tests run on eight fake CPU devices, without any network, and on the dataset mirror where there is one beside the checkout."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+MIRROR = Path(__file__).resolve().parents[2] / "shared" / "data" / "hub"
+if MIRROR.is_dir():
+    os.environ.setdefault("FLANJAX_HUB_MIRROR", str(MIRROR))

@@ -1,0 +1,221 @@
+"""The page is whole, self-contained and safe, for one run, for several, and for runs that lack parts."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet as pq
+import pytest
+from synthetic_runs import CLUSTERS, TASKS, predictions, write_workdir
+
+from flanjax.evaluate import plots
+from flanjax.evaluate.report import health, write_report
+from flanjax.evaluate.results import summarize
+from flanjax.evaluate.workdir import load_run
+
+SECTIONS = ("verdict", "health", "clusters", "tasks", "templates", "training", "mixture", "protocol", "examples")
+NLI = tuple(t for t in TASKS if t.cluster == "nli")
+VOID = {"meta", "br"}
+
+
+class Balance(HTMLParser):
+    """Collects tags left open or closed out of turn, and every address the page would load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.addresses += [v for k, v in attrs if k in ("src", "href", "srcset", "xlink:href", "action") and v]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, f"{tag} closed out of turn at {self.getpos()}"
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    full = write_workdir(folder / "full", "flan base", 0.35)
+    part = write_workdir(folder / "part", "one cluster", 0.08, clusters=CLUSTERS[:1])
+    one = write_report([full], folder / "pages" / "one.html").read_text()
+    return {"one": one, "two": write_report([full, part], folder / "two.html").read_text()}
+
+
+@pytest.mark.parametrize("page", ["one", "two"])
+def test_every_section_is_there_and_tags_balance(pages, page):
+    for section in SECTIONS:
+        assert f'<section id="{section}"' in pages[page]
+    parser = Balance()
+    parser.feed(pages[page])
+    assert parser.open == []
+    assert "Not evaluated" not in pages[page]
+
+
+@pytest.mark.parametrize("page", ["one", "two"])
+def test_the_page_loads_nothing(pages, page):
+    parser = Balance()
+    parser.feed(pages[page])
+    assert all(address.startswith("#") for address in parser.addresses)
+    assert not re.search(r"https?://|@import|url\(|fetch\(|XMLHttpRequest", pages[page])
+
+
+def test_the_numbers_of_results_are_on_the_page(pages):
+    results = summarize(predictions(0.35))
+    for row in results["tasks"]:
+        if row["model"] == "trained":
+            assert row["task"] in pages["one"]
+            assert f"<b>{row['metrics'][row['primary']]['mean']:.1f}</b>" in pages["one"]
+    assert "Against the untuned model: better" in pages["one"]
+    assert "shares lineage with rte" in pages["one"]
+    assert "end-of-sequence on input and on target" in pages["one"]
+
+
+def test_two_runs_are_compared_pairwise_and_side_by_side(pages):
+    assert "one cluster against flan base: worse" in pages["two"]
+    assert '<section id="runs"' in pages["two"]
+    assert '<section id="runs"' not in pages["one"]
+    assert "1 training cluster: sentiment" in pages["two"]
+
+
+def test_prompts_are_escaped(tmp_path):
+    workdir = write_workdir(tmp_path / "run", "<i>name</i>", 0.3, tasks=NLI)
+    file = workdir / "evaluation" / "step_1200" / "predictions.parquet"
+    table = pq.read_table(file)
+    evil = ["<script>alert('x')</script> & more"] * table.num_rows
+    pq.write_table(table.set_column(table.column_names.index("prompt"), "prompt", pa.array(evil)), file)
+    page = write_report([workdir], tmp_path / "report.html").read_text()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; more" in page
+    assert "<i>name" not in page
+
+
+def test_reports_are_deterministic(tmp_path):
+    workdir = write_workdir(tmp_path / "run", "run", 0.3, tasks=NLI)
+    assert write_report([workdir], tmp_path / "a.html").read_text() == write_report([workdir], tmp_path / "b.html").read_text()
+
+
+def test_results_without_predictions_are_shown_but_not_compared(tmp_path):
+    runs = [write_workdir(tmp_path / n, n, s, tasks=NLI) for n, s in (("a", 0.4), ("b", 0.2))]
+    folder = runs[1] / "evaluation" / "step_1200"
+    results = summarize(pq.read_table(folder / "predictions.parquet"))
+    (folder / "results.json").write_text(json.dumps(results))
+    (folder / "predictions.parquet").unlink()
+    page = write_report(runs, tmp_path / "report.html").read_text()
+    assert "b against a: not compared, since predictions.parquet is missing" in page
+
+
+def test_an_old_schema_is_recomputed_from_predictions_or_refused(tmp_path):
+    workdir = write_workdir(tmp_path / "run", "run", 0.3, tasks=NLI)
+    folder = workdir / "evaluation" / "step_1200"
+    (folder / "results.json").write_text('{"schema_version": 0}')
+    assert load_run(workdir).headline.results["schema_version"] == 1
+    (folder / "predictions.parquet").unlink()
+    with pytest.raises(ValueError, match="schema version 0; expected 1"):
+        load_run(workdir)
+
+
+def test_an_unevaluated_run_says_how_to_evaluate_it(tmp_path):
+    page = write_report([write_workdir(tmp_path / "run", "run", None)], tmp_path / "report.html").read_text()
+    assert "Not evaluated yet" in page
+    assert "flanjax evaluate" in page
+    assert "Training loss by cluster" in page
+
+
+def test_an_evaluation_alone_makes_a_report(tmp_path):
+    workdir = write_workdir(tmp_path / "run", "run", 0.3, tasks=NLI)
+    for name in ("config.json", "metrics.jsonl", "mixture.json"):
+        (workdir / name).unlink()
+    page = write_report([workdir], tmp_path / "report.html").read_text()
+    assert "No metrics.jsonl" in page
+    assert "No mixture.json" in page
+    assert "Against the untuned model" in page
+
+
+def test_a_run_of_only_the_untuned_model_is_shown_and_not_compared(tmp_path):
+    runs = [write_workdir(tmp_path / n, n, 0.3, tasks=NLI) for n in ("base", "tuned")]
+    file = runs[0] / "evaluation" / "step_1200" / "predictions.parquet"
+    table = pq.read_table(file)
+    pq.write_table(table.filter(pa.compute.equal(table["model"], "untuned")), file)
+    page = write_report(runs, tmp_path / "report.html").read_text()
+    assert "The untuned model (step 0" in page
+    assert "tuned against base" not in page
+
+
+def test_the_newest_step_is_the_headline_and_earlier_steps_draw_a_curve(tmp_path):
+    workdir = write_workdir(tmp_path / "run", "run", 0.3, tasks=NLI)
+    early = workdir / "evaluation" / "step_900"
+    early.mkdir()
+    pq.write_table(predictions(0.1, 900, tasks=NLI), early / "predictions.parquet")
+    labelled = workdir / "evaluation" / "no_options"
+    labelled.mkdir()
+    pq.write_table(predictions(0.2, 1200, tasks=NLI), labelled / "predictions.parquet")
+    run = load_run(workdir)
+    assert [e.label for e in run.evaluations] == ["no_options", "step_900", "step_1200"]
+    page = write_report([workdir], tmp_path / "report.html").read_text()
+    assert "run, no_options" in page
+
+
+def test_a_missing_and_an_empty_workdir_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no workdir at .*nowhere"):
+        write_report([tmp_path / "nowhere"], tmp_path / "report.html")
+    (tmp_path / "hollow").mkdir()
+    with pytest.raises(ValueError, match=r"hollow holds nothing to report.*flanjax train"):
+        write_report([tmp_path / "hollow"], tmp_path / "report.html")
+    with pytest.raises(ValueError, match="no workdir"):
+        write_report([], tmp_path / "report.html")
+
+
+def test_a_broken_log_line_is_named_but_a_half_written_last_line_is_left_out(tmp_path):
+    workdir = write_workdir(tmp_path / "run", "run", None)
+    log = workdir / "metrics.jsonl"
+    steps = len(load_run(workdir).train)
+    log.write_text(log.read_text() + '{"step": 99')
+    assert len(load_run(workdir).train) == steps
+    log.write_text("{broken\n" + log.read_text())
+    with pytest.raises(ValueError, match="line 1 is not JSON"):
+        load_run(workdir)
+
+
+def test_health_sees_leaks_bad_losses_and_skipped_rows(tmp_path):
+    workdir = write_workdir(tmp_path / "run", "run", 0.3, tasks=NLI)
+    assert {check["state"] for check in health(load_run(workdir))} <= {"ok", "missing"}
+    mixture = json.loads((workdir / "mixture.json").read_text())
+    mixture["tasks"][0] |= {"task": "rte", "skipped": {"empty target": 90_000}, "asked_share": 0.9}
+    (workdir / "mixture.json").write_text(json.dumps(mixture))
+    (workdir / "metrics.jsonl").write_text('{"step": 1, "loss": NaN}\n')
+    states = {check["name"]: check["state"] for check in health(load_run(workdir))}
+    assert {name for name, state in states.items() if state == "alarm"} == {
+        "Held-out tasks trained on",
+        "Skipped rows",
+        "Largest share error",
+        "Loss",
+    }
+
+
+def test_two_runs_of_one_name_get_their_folders_names(tmp_path):
+    runs = [write_workdir(tmp_path / n, "same", 0.3, tasks=NLI) for n in ("left", "right")]
+    page = write_report(runs, tmp_path / "report.html").read_text()
+    assert "same (left)" in page
+    assert "same (right)" in page
+
+
+def test_scales_have_round_ticks_inside_their_ends():
+    assert plots.scale_for([3, 47]).ticks == (0, 10, 20, 30, 40, 50)
+    fixed = plots.scale_for([0.4], low=0, high=0.5)
+    assert (fixed.low, fixed.high) == (0, 0.5)
+    assert all(0 <= t <= 0.5 for t in fixed.ticks)
+    assert plots.scale_for([5, 5]).high > 5
+
+
+def test_thinning_keeps_the_last_point_and_drops_what_is_not_a_number():
+    x, y = plots.thin([1, 2, 3, 4, 5], [1.0, float("nan"), 3.0, None, 5.0], 2)
+    assert x[-1] == 5
+    assert y == [2.0, 5.0]
