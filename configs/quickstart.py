@@ -1,6 +1,6 @@
 """A tiny T5 from scratch on the built-in mixture: minutes on two CPU cores, nothing to download.
 
-    flanjax train --config configs/quickstart.py --workdir runs/quickstart
+flanjax train --config configs/quickstart.py --workdir runs/quickstart
 """
 
 from ml_collections import ConfigDict
@@ -27,7 +27,13 @@ def get_config() -> ConfigDict:
                 "steps": 2000,
                 "log_every": 20,
                 "validate_every": 500,
-                "optimizer": {"name": "adamw", "learning_rate": 2e-3, "schedule": "cosine", "warmup_steps": 100, "clip_norm": 1.0},
+                "optimizer": {
+                    "name": "adamw",
+                    "learning_rate": 2e-3,
+                    "schedule": "cosine",
+                    "warmup_steps": 100,
+                    "clip_norm": 1.0,
+                },
             },
             "checkpoint": {"every_steps": 500},
             "evaluation": {"items": 250, "batch_size": 64},

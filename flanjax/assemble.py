@@ -34,6 +34,10 @@ _FREE_KEYS = (
 )  # fmt: skip
 
 
+# What a config may say of a model whose weights and shape come from elsewhere (hf.load_t5 takes the same).
+_COMPUTED = {"dtype", "scan", "remat", "dropout"}
+
+
 class Weights(NamedTuple):
     """A model and where its first parameters come from.
 
@@ -73,7 +77,9 @@ def tokenizer_of(config: RunConfig, workdir: epath.Path, mixture: Mixture, rows:
         texts = mixture_texts(entries, opened, plan, config.tokenizer.train_examples, config.data.seed)
         tokenizer = train_tokenizer(texts, config.tokenizer)
     if jax.process_index() == 0 and not kept.exists():
-        tokenizer.save(kept)
+        unfinished = workdir / f".{TOKENIZER}.tmp"
+        tokenizer.save(unfinished)
+        unfinished.rename(kept)
     return tokenizer
 
 
@@ -87,9 +93,13 @@ def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh) -> 
         return Weights(model, jax.jit(lambda: functional.init(model, key), out_shardings=placed))
     if config.model.size:
         raise ConfigError(f"model.init={init} decides the model's shape; leave model.size={config.model.size!r} out")
+    if shape := sorted(set(config.model.fields) - _COMPUTED):
+        raise ConfigError(
+            f"model.init={init} decides the model's shape; of model only {sorted(_COMPUTED)} may be set, got {shape}"
+        )
     place = epath.Path(init)
     if (place / "config.json").exists() and checkpoint.steps_of(place):
-        return _of_run(config, place, mesh)
+        return _of_run(config, place, tokenizer, mesh)
     if not (place / "config.json").exists():
         raise ConfigError(
             f"model.init is {init!r}: no Hugging Face config.json and no checkpoints there; 'scratch' starts from nothing"
@@ -102,8 +112,13 @@ def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh) -> 
     return Weights(model, lambda: jax.device_put(params, param_shardings(model, mesh)))
 
 
-def _of_run(config: RunConfig, place: epath.Path, mesh: sharding.Mesh) -> Weights:
+def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, mesh: sharding.Mesh) -> Weights:
     step, meta = checkpoint.read_meta(place)
+    if tokenizer.fingerprint != meta["tokenizer"]:
+        raise ConfigError(
+            f"model.init={place} was trained with another tokenizer than tokenizer.path={config.tokenizer.path!r} gives; "
+            f"set tokenizer.path={place / TOKENIZER}"
+        )
     model = T5Config(**{**meta["model"], **config.model.fields})
     return Weights(model, lambda: read_params(place, step, model, mesh))
 
@@ -138,7 +153,8 @@ def check_same_run(workdir: epath.Path, old: Mapping[str, Any], new: Mapping[str
             changed.append(f"{part}: {old[part]} -> {new[part]} (the data or the mixture file changed)")
     if changed:
         raise ConfigError(
-            f"{workdir} holds a run of another config: {'; '.join(changed)}. Use another --workdir, or set these back to go on with it"
+            f"{workdir} holds a run of another config: {'; '.join(changed)}. "
+            "Use another --workdir, or set these back to go on with it"
         )
 
 
@@ -148,7 +164,7 @@ def write_record(workdir: epath.Path, name: str, record: Any) -> None:
         return
     temporary = workdir / f".{name}.tmp"
     temporary.write_text(json.dumps(record, indent=1))
-    temporary.rename(workdir / name)
+    temporary.replace(workdir / name)
 
 
 def mixture_record(split: Split, corpus: Corpus, tally: Tally, num_examples: int) -> dict[str, Any]:

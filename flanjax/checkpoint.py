@@ -1,10 +1,14 @@
 """Checkpoints by Orbax: parameters, the rest of the state, the position in the data, and what the run is, as separate items.
 
-A step that is incomplete or cannot be read is passed over with a warning that names it; nothing is deleted for it.
+A step that is incomplete or cannot be read is passed over with a warning that names it. A run that goes on from an older step
+keeps it under another name, so that it neither stands in the way of the step's next checkpoint nor counts as one to keep.
 """
 
+import contextlib
 import dataclasses
 import logging
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +16,7 @@ import orbax.checkpoint as ocp
 from etils import epath
 
 PARAMS, REST, DATA, META = "params", "rest", "data", "meta"
-_DIRECTORY = "checkpoints"
+_DIRECTORY, _LOSS, _UNREADABLE = "checkpoints", "validation_loss", ".unreadable"
 
 
 class CheckpointError(RuntimeError):
@@ -54,15 +58,15 @@ class Checkpoints:
     """The checkpoints of a workdir, for one run that writes them."""
 
     def __init__(self, workdir: epath.PathLike, config: CheckpointConfig):
-        self._directory = epath.Path(workdir) / _DIRECTORY
+        self._directory = _directory(workdir)
+        self._writing: int | None = None
         policies = ocp.checkpoint_managers
-        keep = [policies.LatestN(config.keep)]
-        if config.keep_best:
-            keep.append(policies.BestN(get_metric_fn=lambda m: -m["validation_loss"], n=config.keep_best))
+        best = policies.BestN(get_metric_fn=_goodness, n=config.keep_best, keep_checkpoints_without_metrics=False)
         self._manager = ocp.CheckpointManager(
             self._directory,
             options=ocp.CheckpointManagerOptions(
-                preservation_policy=policies.AnyPreservationPolicy(keep),
+                preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(config.keep), best]),
+                best_fn=_goodness,  # without it Orbax writes no metrics, and a later process knows no best
                 enable_async_checkpointing=config.asynchronous,
                 cleanup_tmp_directories=True,
             ),
@@ -72,26 +76,31 @@ class Checkpoints:
     def save(
         self, step: int, *, params: Any, rest: Any, data: dict[str, Any], meta: dict[str, Any], validation_loss: float | None
     ) -> None:
-        """Starts writing a step. A failure of an earlier write is raised here or by `wait`."""
+        """Starts writing a step, unless it is there. A failure of an earlier write is raised here or by `wait`.
+
+        Args:
+          validation_loss: of these parameters; None where it was not measured.
+        """
+        self.wait()
+        if step in self._manager.all_steps():
+            return
         items = ocp.args.Composite(
             params=ocp.args.StandardSave(params),
             rest=ocp.args.StandardSave(rest),
             data=ocp.args.JsonSave(data),
             meta=ocp.args.JsonSave(meta),
         )
-        metrics = None if validation_loss is None else {"validation_loss": validation_loss}
-        try:
+        metrics = None if validation_loss is None or not math.isfinite(validation_loss) else {_LOSS: validation_loss}
+        self._writing = step
+        with self._naming_failure():
             self._manager.save(step, args=items, metrics=metrics, force=True)
-        except Exception as error:
-            raise self._write_error(step) from error
 
     def wait(self) -> None:
         """Until everything is on disk."""
-        try:
+        with self._naming_failure():
             self._manager.wait_until_finished()
             self._manager.check_for_errors()
-        except Exception as error:
-            raise self._write_error(None) from error
+        self._writing = None
 
     def close(self) -> None:
         self._manager.close()
@@ -106,6 +115,7 @@ class Checkpoints:
           CheckpointError: there are checkpoints, and none of them can be read.
         """
         steps = sorted(self._manager.all_steps(), reverse=True)
+        passed: list[int] = []
         for step in steps:
             args = ocp.args.Composite(
                 params=ocp.args.StandardRestore(params),
@@ -117,7 +127,9 @@ class Checkpoints:
                 found = self._manager.restore(step, args=args)
             except Exception as error:
                 _pass_over(self._directory / str(step), error)
+                passed.append(step)
                 continue
+            self._set_aside(passed)
             return Restored(step, found[PARAMS], found[REST], found[DATA], found[META])
         if steps:
             raise CheckpointError(
@@ -126,20 +138,33 @@ class Checkpoints:
             )
         return None
 
-    def _write_error(self, step: int | None) -> CheckpointError:
-        named = f"checkpoint {self._directory / str(step)}" if step is not None else f"a checkpoint in {self._directory}"
-        return CheckpointError(
-            f"{named} was not written completely (is the disk full?). Earlier checkpoints {sorted(self._manager.all_steps())} "
-            "are untouched; make room and run the same command again to go on from the newest"
-        )
+    def _set_aside(self, steps: Sequence[int]) -> None:
+        """Renames steps that cannot be read; an older one of the same name goes."""
+        for step in steps if jax.process_index() == 0 else ():
+            aside = self._directory / f"{step}{_UNREADABLE}"
+            if aside.exists():
+                aside.rmtree()
+            (self._directory / str(step)).rename(aside)
+        if steps:
+            self._manager.reload()
+
+    @contextlib.contextmanager
+    def _naming_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            step, self._writing = self._writing, None
+            named = f"checkpoint {self._directory / str(step)}" if step is not None else f"a checkpoint in {self._directory}"
+            earlier = [s for s in _steps_in(self._directory) if s != step]
+            raise CheckpointError(
+                f"{named} was not written completely ({_reason(error)}). Earlier checkpoints {earlier} are untouched; "
+                "when there is room on the disk, run the same command again to go on from the newest"
+            ) from error
 
 
 def steps_of(workdir: epath.PathLike) -> list[int]:
     """The steps that have a checkpoint, ascending."""
-    directory = epath.Path(workdir) / _DIRECTORY
-    if not directory.exists():
-        return []
-    return sorted(int(p.name) for p in directory.iterdir() if p.name.isdigit() and p.is_dir())
+    return _steps_in(_directory(workdir))
 
 
 def read_meta(workdir: epath.PathLike, step: int | None = None) -> tuple[int, dict[str, Any]]:
@@ -148,7 +173,7 @@ def read_meta(workdir: epath.PathLike, step: int | None = None) -> tuple[int, di
     if step is not None and step not in steps:
         raise CheckpointError(f"{workdir} has no checkpoint of step {step}; it has {steps}")
     for candidate in [step] if step is not None else sorted(steps, reverse=True):
-        path = epath.Path(workdir) / _DIRECTORY / str(candidate)
+        path = _directory(workdir) / str(candidate)
         try:
             with ocp.Checkpointer(ocp.JsonCheckpointHandler()) as checkpointer:
                 return candidate, checkpointer.restore(path / META)
@@ -161,7 +186,7 @@ def read_meta(workdir: epath.PathLike, step: int | None = None) -> tuple[int, di
 
 def read_params(workdir: epath.PathLike, step: int, params: Any) -> Any:
     """The parameters alone, onto the shardings of the given tree of ShapeDtypeStruct."""
-    path = epath.Path(workdir) / _DIRECTORY / str(step) / PARAMS
+    path = _directory(workdir) / str(step) / PARAMS
     try:
         with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
             return checkpointer.restore(path, args=ocp.args.StandardRestore(params))
@@ -169,13 +194,30 @@ def read_params(workdir: epath.PathLike, step: int, params: Any) -> Any:
         raise CheckpointError(f"the parameters of {path} cannot be read: {error}") from error
 
 
-def _pass_over(path: epath.Path, error: Exception) -> None:
-    reason = str(error).strip().splitlines()
-    logging.getLogger("flanjax").warning(
-        "passing over checkpoint %s, which cannot be read: %s: %s", path, type(error).__name__, reason[0] if reason else ""
-    )
-
-
 def abstract(tree: Any, shardings: Any) -> Any:
     """ShapeDtypeStructs with shardings, which is what `restore` wants."""
     return jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), tree, shardings)
+
+
+def _directory(workdir: epath.PathLike) -> epath.Path:
+    return epath.Path(workdir).absolute() / _DIRECTORY  # Orbax takes no relative path
+
+
+def _steps_in(directory: epath.Path) -> list[int]:
+    if not directory.exists():
+        return []
+    return sorted(int(p.name) for p in directory.iterdir() if p.name.isdigit() and p.is_dir())
+
+
+def _goodness(metrics: dict[str, float]) -> float:
+    return -metrics[_LOSS]
+
+
+def _pass_over(path: epath.Path, error: Exception) -> None:
+    logging.getLogger("flanjax").warning("passing over checkpoint %s, which cannot be read: %s", path, _reason(error))
+
+
+def _reason(error: BaseException) -> str:
+    """One line that says what happened."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:300] if lines else ''}"

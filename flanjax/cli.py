@@ -1,4 +1,4 @@
-"""The command line: `flanjax train | evaluate | heldout | report | show`. It parses, calls run.py, and turns errors into one line."""
+"""The command line: `flanjax train | evaluate | heldout | report | show`. It parses, calls run.py, and says errors in one line."""
 
 import argparse
 import logging
@@ -13,13 +13,14 @@ _OVERRIDE = "--config."
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; the exit status is 0, 1 for an error of the user's, 128 + the signal for a stopped run."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logging.getLogger("absl").setLevel(logging.ERROR)
     arguments = list(sys.argv[1:] if argv is None else argv)
     overrides = [a[len(_OVERRIDE) :] for a in arguments if a.startswith(_OVERRIDE)]
     args = _parser().parse_args([a for a in arguments if not a.startswith(_OVERRIDE)])
     if overrides and args.command != "train":
         return _fail(f"{_OVERRIDE}{overrides[0]}: only `flanjax train` takes config overrides")
     args.overrides = overrides
+    # Orbax logs what it raises, once for each of its threads.
+    logging.getLogger("absl").setLevel(logging.ERROR if args.traceback else logging.CRITICAL)
     from flanjax.train.loop import Diverged, Interrupted  # with jax, which `flanjax --help` should not wait for
 
     try:
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
-    except (ValueError, KeyError, FileNotFoundError, RuntimeError, Diverged) as error:
+    except (ValueError, KeyError, OSError, RuntimeError, Diverged) as error:
         if args.traceback:
             raise
         return _fail(_message(error))

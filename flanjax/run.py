@@ -51,9 +51,8 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
         _check_metrics(task)
     for line in assemble.template_warnings(split.train, tokenizer):
         say(f"warning: {line}")
-    say(
-        f"{len(rows)} tasks, {sum(map(len, rows.values())):,} rows; held out: {', '.join(t.name for t in split.heldout) or 'none'}"
-    )
+    heldout = ", ".join(t.name for t in split.heldout) or "none"
+    say(f"{len(rows)} tasks, {sum(map(len, rows.values())):,} rows; held out: {heldout}")
     for name, reason in split.removed.items():
         say(f"  not trained on: {name} ({reason})")
 
@@ -74,7 +73,7 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
     )
     _, params_shapes = functional.abstract(model)
     state_shapes = jax.eval_shape(functools.partial(init_state, spec), params_shapes)
-    state_names = TrainState((), axes, state_axes(spec.optimizer, params_shapes, axes))
+    state_names = state_shapes._replace(step=(), params=axes, opt_state=state_axes(spec.optimizer, params_shapes, axes))
     placed = sharding.shardings(state_shapes, state_names, mesh)
 
     # The newest state there is.
@@ -88,6 +87,10 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
         state = TrainState(restored.rest["step"], restored.params, restored.rest["opt_state"])
         data_state = DataState.from_json(restored.data)
         start = restored.step
+        if start >= config.train.steps:
+            checkpoints.close()
+            say(f"{workdir} has trained its {start} steps already; a larger train.steps would go on from there")
+            return
         say(f"going on from step {start} of {workdir}")
     else:
         state = jax.jit(functools.partial(init_state, spec), out_shardings=placed, donate_argnums=0)(weights.make())
@@ -113,11 +116,11 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
     clusters = [e.task.cluster for e in corpus.entries]
     bar = ProgressBar(config.name, config.train.steps, start)
     report = Report(writer, bar, meter, corpus.names, clusters)
-    last_validation: dict[str, float] = {}
+    validation_loss: dict[int, float] = {}
 
     def validate(step: int, state: TrainState) -> None:
         found = _validate(validate_fn, state.params, validation, mesh, clusters)
-        last_validation["loss"] = found["loss"]
+        validation_loss[step] = found["loss"]
         writer.write({"step": step, "kind": "validation", **found})
 
     def save(step: int, state: TrainState) -> None:
@@ -128,7 +131,7 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
             rest={"step": state.step, "opt_state": state.opt_state},
             data=position,
             meta=meta,
-            validation_loss=last_validation.get("loss"),
+            validation_loss=validation_loss.get(step),
         )
         merged = DataState.from_json(position)
         visits = assemble.num_visits(corpus, merged.streams)
@@ -143,6 +146,11 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
     periodic = []
     if config.train.validate_every:
         validation = validation_batches(corpus, config.train.validation_examples)
+        if not validation:
+            raise ValueError(
+                f"train.validate_every is {config.train.validate_every}, but no training task has an evaluation split; "
+                "give one `evaluation=`, or set train.validate_every=0"
+            )
         periodic.append(Periodic(config.train.validate_every, validate, at_end=True))
     if config.train.heldout_every and split.heldout:
         quick = EvaluationConfig(
@@ -201,6 +209,8 @@ def evaluate(
     evaluation = _changed(config.evaluation, changes or {})
     split = assemble.split_of(config)
     chosen = _chosen(split, meta["split"], tasks)
+    if trained := [t.name for t in chosen if t.name in meta["split"]["train"]]:
+        say(f"warning: {', '.join(trained)} was trained on: its scores are not held-out scores")
 
     tokenizer = _tokenizer_of(workdir, config, meta)
     asked = ask(chosen, evaluation, tokenizer, config.data.features.inputs_length)
@@ -219,7 +229,8 @@ def evaluate(
         del decoder
     predictions = pa.concat_tables(tables)
 
-    place = workdir / assemble.EVALUATION / f"step_{step}"
+    # Tasks asked for by name stand beside the held-out ones, and do not replace them.
+    place = workdir / assemble.EVALUATION / "_".join([*sorted(tasks), "step", str(step)])
     place.mkdir(parents=True, exist_ok=True)
     with (place / "predictions.parquet").open("wb") as file:
         pq.write_table(predictions, file)
@@ -235,12 +246,14 @@ def evaluate(
 def _validate(
     validate_fn, params: Any, batches: Sequence[dict[str, np.ndarray]], mesh: sharding.Mesh, clusters: list[str]
 ) -> dict[str, Any]:
-    sums = [validate_fn(params, sharding.to_global(b, mesh)) for b in batches]
-    total = Sums(*(np.sum(values, axis=0) for values in zip(*jax.device_get(sums), strict=True)))
+    found: list[Sums] = jax.device_get([validate_fn(params, sharding.to_global(b, mesh)) for b in batches])
+    nll = np.sum([f.task_nll for f in found], axis=0)
+    task_weight = np.sum([f.task_weight for f in found], axis=0)
+    weight = max(sum(float(f.weight) for f in found), 1e-9)
     return {
-        "loss": float(total.task_nll.sum() / max(total.task_weight.sum(), 1e-9)),
-        "accuracy": float(total.correct / max(total.weight, 1e-9)),
-        "cluster_loss": mean_by(clusters, total.task_nll, total.task_weight),
+        "loss": float(nll.sum() / max(task_weight.sum(), 1e-9)),
+        "accuracy": sum(float(f.correct) for f in found) / weight,
+        "cluster_loss": mean_by(clusters, nll, task_weight),
     }
 
 
@@ -266,7 +279,8 @@ def _tokenizer_of(workdir: epath.Path, config: RunConfig, meta: dict[str, Any]) 
     tokenizer = load_tokenizer(path)
     if tokenizer.fingerprint != meta["tokenizer"]:
         raise ValueError(
-            f"the tokenizer at {path} is not the one that {workdir} was trained with ({tokenizer.fingerprint}, {meta['tokenizer']})"
+            f"the tokenizer at {path} ({tokenizer.fingerprint}) is not the one that {workdir} was trained with "
+            f"({meta['tokenizer']})"
         )
     return tokenizer
 

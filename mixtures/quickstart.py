@@ -1,6 +1,6 @@
 """quickstart: eleven tasks to train on in minutes, and two of a held-out cluster that show what was learned.
 
-A small world, made by the code below: 126 words of 14 kinds (a cat is an animal, rain is weather), and sentences in which
+A small world, made by the code below: 96 words of 12 kinds (a cat is an animal, rain is weather), and sentences in which
 people see, draw or miss such things. The cluster "topic" is meant to be held out: what is a text about? No other task asks
 that, and the wordings are its own. A model can answer only by what the other clusters taught it, above all "categorise":
 held out together with it, topic should fall to chance, one in three.
@@ -11,30 +11,28 @@ wherever it stands, so that a vocabulary of whole words holds it once. Licence: 
 
 import functools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from flanjax import Example, Mixture, Part, StyleShares, Task, Template, rows
+from flanjax import Example, Mixture, OptionStyle, Part, StyleShares, Task, Template, rows
 
 WORLD = {
-    "animal": "cat dog horse cow lion tiger rabbit goat sheep",
-    "fruit": "apple pear banana cherry lemon grape plum peach mango",
-    "vegetable": "carrot onion potato cabbage leek turnip bean radish pumpkin",
-    "tool": "hammer drill spade rake axe wrench chisel shovel screwdriver",
-    "vehicle": "car bus train truck tram van boat bicycle plane",
-    "clothing": "coat shirt hat skirt scarf glove jacket sock belt",
-    "furniture": "chair table sofa bed desk shelf wardrobe stool bench",
-    "instrument": "piano violin drum flute guitar trumpet harp cello banjo",
-    "flower": "rose tulip lily daisy poppy orchid iris sunflower pansy",
-    "worker": "nurse farmer baker pilot teacher judge doctor tailor plumber",
-    "drink": "tea coffee milk juice water wine beer lemonade cocoa",
-    "sport": "football tennis golf hockey swimming boxing rowing rugby skiing",
-    "colour": "red green yellow white black brown purple grey pink",
-    "weather": "rain snow fog wind hail frost thunder drizzle sunshine",
+    "animal": "cat dog horse cow lion tiger rabbit goat",
+    "fruit": "apple pear banana cherry lemon grape plum peach",
+    "tool": "hammer drill spade rake axe wrench chisel shovel",
+    "vehicle": "car bus train truck tram van boat bicycle",
+    "clothing": "coat shirt hat skirt scarf glove jacket belt",
+    "furniture": "chair table sofa bed desk shelf wardrobe stool",
+    "instrument": "piano violin drum flute guitar trumpet harp cello",
+    "flower": "rose tulip lily daisy poppy orchid iris sunflower",
+    "worker": "nurse farmer baker pilot teacher judge doctor tailor",
+    "drink": "tea coffee milk juice water wine beer cocoa",
+    "sport": "football tennis golf hockey boxing rowing rugby skiing",
+    "weather": "rain snow fog wind hail frost thunder sunshine",
 }
 MEMBERS = {kind: words.split() for kind, words in WORLD.items()}
 KIND = {word: kind for kind, words in MEMBERS.items() for word in words}
-UNCOUNTED = {"drink", "sport", "colour", "weather"}
+UNCOUNTED = {"drink", "sport", "weather"}
 PEOPLE = ("Anna", "Tom", "Maria", "Ben", "Lucy", "Omar", "Nina", "Paul", "Sara", "Leo", "Emma", "Max", "Ivan", "Mei")
 PLACES = ("garden", "park", "city", "village", "forest", "valley", "school", "library", "hotel", "museum")
 PAST = {"likes": "liked", "loves": "loved", "draws": "drew", "paints": "painted", "remembers": "remembered"}
@@ -48,7 +46,7 @@ NUMBERS = ("one", "two", "three")
 YES_NO = ("yes", "no")
 LICENCE = "Apache-2.0 (generated)"
 
-Row = dict[str, Any]
+Row = Mapping[str, Any]
 
 
 def generated(draw: Callable[[random.Random], Row], *, train: int, test: int):
@@ -58,10 +56,12 @@ def generated(draw: Callable[[random.Random], Row], *, train: int, test: int):
     def drawn() -> list[Row]:
         rng = random.Random(draw.__name__)
         distinct: dict[str, Row] = {}
-        while len(distinct) < train + test:
+        for _ in range(20 * (train + test)):
             row = draw(rng)
             distinct.setdefault(str({**row, "options": sorted(row.get("options", ()))}), row)
-        return list(distinct.values())
+            if len(distinct) == train + test:
+                return list(distinct.values())
+        raise ValueError(f"{draw.__name__} gives {len(distinct)} rows that differ, expected {train + test}; ask for fewer")
 
     return rows(f"quickstart_{draw.__name__}", train=lambda: drawn()[test:], test=lambda: drawn()[:test])
 
@@ -93,7 +93,7 @@ def scene(rng: random.Random, things: list[str]) -> str:
 # ---- categorise: the knowledge that the held-out cluster needs -------------------------------------------------------------
 
 
-# {"word": "snow", "options": ["weather", "colour", "flower"]}
+# {"word": "shovel", "options": ["tool", "worker", "instrument"]}
 def kind_of_word(rng: random.Random) -> Row:
     options = kinds(rng, 3)
     return {"word": rng.choice(MEMBERS[rng.choice(options)]), "options": options}
@@ -102,7 +102,7 @@ def kind_of_word(rng: random.Random) -> Row:
 kind_of_word_task = Task(
     name="kind_of_word",
     cluster="categorise",
-    source=generated(kind_of_word, train=5000, test=100),
+    source=generated(kind_of_word, train=4000, test=100),
     example=lambda row: Example({"word": row["word"], "a_word": a(row["word"])}, KIND[row["word"]], row["options"]),
     templates=(
         Template("What kind of thing is {{ a_word }}?"),
@@ -118,7 +118,7 @@ kind_of_word_task = Task(
 )
 
 
-# {"kind": "tool", "options": ["train", "chisel", "juice"]}
+# {"kind": "tool", "options": ["wrench", "golf", "dog"]}
 def word_of_kind(rng: random.Random) -> Row:
     chosen = kinds(rng, 3)
     return {"kind": rng.choice(chosen), "options": [rng.choice(MEMBERS[kind]) for kind in chosen]}
@@ -148,7 +148,7 @@ word_of_kind_task = Task(
 )
 
 
-# {"person": "Tom", "place": "city", "word": "harp", "kind": "instrument"}
+# {"person": "Maria", "place": "village", "word": "plum", "kind": "fruit"}
 def right_kind(rng: random.Random) -> Row:
     kind, other = kinds(rng, 2)
     word = rng.choice(MEMBERS[rng.choice((kind, other))])
@@ -181,7 +181,7 @@ right_kind_task = Task(
 # ---- detect: is it in the text? --------------------------------------------------------------------------------------------
 
 
-# {"text": "Max remembered a lily and lemonade in the valley.", "words": ["lily", "lemonade"], "kind": "vegetable"}
+# {"text": "Nina was in the garden and chose a coat and a guitar.", "words": ["coat", "guitar"], "kind": "fruit"}
 def mentions_kind(rng: random.Random) -> Row:
     first, second, other = kinds(rng, 3)
     things = [rng.choice(MEMBERS[first]), rng.choice(MEMBERS[second])]
@@ -214,7 +214,7 @@ mentions_kind_task = Task(
 # ---- compare: words beside words -------------------------------------------------------------------------------------------
 
 
-# {"words": ["van", "tram", "boat", "judge"]}
+# {"words": ["hockey", "guitar", "flute", "violin"]}
 def odd_one_out(rng: random.Random) -> Row:
     kind, other = kinds(rng, 2)
     chosen = [*rng.sample(MEMBERS[kind], 3), rng.choice(MEMBERS[other])]
@@ -247,7 +247,7 @@ odd_one_out_task = Task(
 )
 
 
-# {"text": "In the city, Paul painted a bus and a chair.", "words": ["bus", "chair"]}
+# {"text": "In the library, Sara described a bus and a van.", "words": ["bus", "van"]}
 def same_kind(rng: random.Random) -> Row:
     kind, other = kinds(rng, 2)
     things = rng.choice((rng.sample(MEMBERS[kind], 2), [rng.choice(MEMBERS[kind]), rng.choice(MEMBERS[other])]))
@@ -274,7 +274,7 @@ same_kind_task = Task(
 # ---- count: how many? ------------------------------------------------------------------------------------------------------
 
 
-# {"words": ["apple", "banana", "pear", "potato"], "kind": "fruit"}
+# {"words": ["rake", "desk", "table", "spade"], "kind": "furniture"}
 def count_kind(rng: random.Random) -> Row:
     kind = rng.choice(list(MEMBERS))
     number = rng.randint(1, 3)
@@ -311,7 +311,7 @@ count_kind_task = Task(
 # ---- reading: one sentence, one question -----------------------------------------------------------------------------------
 
 
-# {"person": "Omar", "verb": "loved", "word": "shovel", "place": "city", "scene": 1, "asked": "word"}
+# {"person": "Lucy", "verb": "painted", "word": "trumpet", "place": "park", "scene": 0, "asked": "person"}
 def ask(rng: random.Random) -> Row:
     told = {"person": rng.choice(PEOPLE), "verb": rng.choice(list(PAST.values())), "word": rng.choice(list(KIND))}
     return {**told, "place": rng.choice(PLACES), "scene": rng.randrange(3), "asked": rng.choice(("person", "word", "place"))}
@@ -348,7 +348,7 @@ ask_task = Task(
 )
 
 
-# {"text": "Maria was in the forest and liked a banana, grey and boxing.", "words": ["banana", "grey", "boxing"]}
+# {"text": "In the hotel, Omar remembered golf, a cat and frost.", "words": ["golf", "cat", "frost"]}
 def list_things(rng: random.Random) -> Row:
     things = words(rng, rng.randint(1, 3))
     return {"text": scene(rng, things), "words": things}
@@ -375,7 +375,7 @@ list_things_task = Task(
 # ---- rewrite: text in, text out --------------------------------------------------------------------------------------------
 
 
-# {"person": "Anna", "verb": "draws", "word": "turnip", "place": "museum"}
+# {"person": "Max", "verb": "remembers", "word": "guitar", "place": "garden"}
 def past(rng: random.Random) -> Row:
     told = {"person": rng.choice(PEOPLE), "verb": rng.choice(list(PAST)), "word": rng.choice(list(KIND))}
     return {**told, "place": rng.choice(PLACES)}
@@ -406,7 +406,7 @@ past_task = Task(
 )
 
 
-# {"words": ["fog", "skirt"]}
+# {"words": ["nurse", "rowing"]}
 def swap(rng: random.Random) -> Row:
     return {"words": words(rng, 2)}
 
@@ -432,8 +432,8 @@ swap_task = Task(
 # ---- topic: to be held out -------------------------------------------------------------------------------------------------
 
 
-# {"text": "Ben painted frost in the park. In the park, Nina described wind and snow.", "kind": "weather",
-#  "options": ["weather", "worker", "instrument"]}
+# {"text": "In the museum, Anna remembered a sofa. In the museum, Max chose a shelf and a wardrobe.",
+#  "kind": "furniture", "options": ["instrument", "furniture", "fruit"]}
 def topic_of_text(rng: random.Random) -> Row:
     options = kinds(rng, 3)
     kind = rng.choice(options)
@@ -459,7 +459,7 @@ topic_of_text_task = Task(
 )
 
 
-# {"person": "Sara", "words": ["guitar", "cello", "violin", "piano"], "options": ["instrument", "vegetable", "weather"]}
+# {"person": "Emma", "words": ["goat", "horse", "tiger"], "options": ["instrument", "animal", "flower"]}
 def topic_of_note(rng: random.Random) -> Row:
     options = kinds(rng, 3)
     chosen = rng.sample(MEMBERS[rng.choice(options)], rng.randint(2, 4))
@@ -490,10 +490,10 @@ topic_of_note_task = Task(
 quickstart = Mixture(
     name="quickstart",
     parts=(
-        Part(kind_of_word_task, 3),
+        Part(kind_of_word_task, 4),
         Part(word_of_kind_task, 2),
         Part(right_kind_task, 2),
-        Part(mentions_kind_task, 2),
+        Part(mentions_kind_task, 1),
         Part(odd_one_out_task, 2),
         Part(same_kind_task, 1),
         Part(count_kind_task, 1),
@@ -504,5 +504,13 @@ quickstart = Mixture(
         Part(topic_of_text_task, 1),
         Part(topic_of_note_task, 1),
     ),
-    styles=StyleShares(few_shot=0.15, max_shots=2, options=0.9, chain_of_thought=0.4, inverted=0.1),
+    # A tiny model learns letters for options too late, and learns the words sooner where it cannot choose among options.
+    styles=StyleShares(
+        few_shot=0.15,
+        max_shots=2,
+        options=0.6,
+        chain_of_thought=0.4,
+        inverted=0.1,
+        option_styles=(OptionStyle(), OptionStyle("Choose from:"), OptionStyle("Possible answers:", "*")),
+    ),
 )

@@ -13,7 +13,7 @@ import pytest
 from flanjax import load
 from flanjax.tasks.clusters import hold_out
 from flanjax.tasks.draws import Draws
-from flanjax.tasks.render import CHAINS_OF_THOUGHT, FORMATS, OPTION_STYLES, Wording, choose, render
+from flanjax.tasks.render import CHAINS_OF_THOUGHT, FORMATS, Wording, choose, render
 from flanjax.tasks.styles import Style
 
 ADDRESS = f"{Path(__file__).parents[1] / 'mixtures' / 'quickstart.py'}:quickstart"
@@ -121,7 +121,7 @@ def test_the_answer_is_no_word_of_a_held_out_text():
 
 
 def test_the_vocabulary_is_small(vocabulary):
-    shown = [w for style in OPTION_STYLES for w in words_of(style.block(["yes"] * 5))]
+    shown = [w for style in MIXTURE.styles.option_styles for w in words_of(style.block(["yes"] * 5))]
     reasoned = [w for chain in CHAINS_OF_THOUGHT for w in words_of(f"{chain.request} {chain.bridge}")]
     few_shot = [w for form in FORMATS for w in words_of(form.join([], ""))]
     assert len(set().union(*vocabulary.values(), shown, reasoned, few_shot)) <= 600

@@ -8,9 +8,9 @@ import numpy as np
 
 from flanjax.data.packing import Encoded
 from flanjax.data.plan import Visits
-from flanjax.data.prompts import Budget, Prompt, Query, TooLong, build_prompts
+from flanjax.data.prompts import Budget, Prompt, Query, TooLong, build_prompts, read_rows
 from flanjax.data.tokenizer import Tokenizer
-from flanjax.sources import Row, RowError, Rows
+from flanjax.sources import RowError, Rows
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.mixture import Entry
 from flanjax.tasks.render import Wording, choose
@@ -106,29 +106,14 @@ def read_visits(rows: Sequence[Rows], visits: Visits):
     order = np.argsort(visits.task, kind="stable")
     read: list = [None] * len(order)
     for task, at in _groups(visits.task, order):
-        for position, row in zip(at.tolist(), _rows(rows[task], visits.row[at].tolist()), strict=True):
+        for position, row in zip(at.tolist(), read_rows(rows[task], visits.row[at].tolist()), strict=True):
             read[position] = row
     return zip(visits.task.tolist(), visits.row.tolist(), visits.epoch.tolist(), read, strict=True)
 
 
-def _rows(rows: Rows, numbers: list[int]) -> list[Row | RowError]:
-    """The rows; where one cannot be read, its error."""
-    try:
-        return list(rows.__getitems__(numbers))
-    except RowError:
-        return [_row(rows, number) for number in numbers]
-
-
-def _row(rows: Rows, number: int) -> Row | RowError:
-    try:
-        return rows[number]
-    except RowError as error:
-        return error
-
-
 def _groups(tasks: np.ndarray, order: np.ndarray):
     present, starts = np.unique(tasks[order], return_index=True)
-    return zip(present.tolist(), np.split(order, starts[1:]), strict=True)
+    return zip(present.tolist(), np.split(order, starts)[1:], strict=True)
 
 
 def _encode(task: int, wording: Wording, prompt: Prompt, eos_id: int, config: FeatureConfig) -> Encoded:

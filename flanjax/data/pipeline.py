@@ -189,7 +189,10 @@ class BatchIterator:
         streams = host.streams(self._config.num_streams)
         self._position = {s: state.streams[s] if state else (0, 0) for s in streams}
         # Counts are added up over hosts when states are merged, so only one host carries on the old ones.
-        self._tally = state.tally if state and host.index == 0 else Tally(len(corpus.entries))
+        self._tally = state.tally.copy() if state and host.index == 0 else Tally(len(corpus.entries))
+        # Windows are read ahead of their stream's turn; the state counts each once its first row is taken.
+        self._seen = self._tally.copy()
+        self._uncounted: dict[int, deque[tuple[int, Tally]]] = {s: deque() for s in streams}
         self._queues: dict[int, deque[tuple[int, int, Batch]]] = {s: deque() for s in streams}
         self._windows = self._start_windows()
 
@@ -210,7 +213,7 @@ class BatchIterator:
         return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
     def state(self) -> DataState:
-        return DataState(dict(self._position), self._tally)
+        return DataState(dict(self._position), self._tally.copy())
 
     def _take(self, stream: int) -> Iterator[Batch]:
         queue = self._queues[stream]
@@ -223,8 +226,15 @@ class BatchIterator:
                         f"{empty} windows of {self._config.window} examples gave no row at all: every row is skipped"
                     )
             window, row, arrays = queue.popleft()
+            if row == 0:
+                self._count(stream, window)
             self._position[stream] = (window, row + 1) if queue and queue[0][0] == window else (window + 1, 0)
             yield arrays
+
+    def _count(self, stream: int, window: int) -> None:
+        """Counts the stream's windows up to this one, those without rows included."""
+        while self._uncounted[stream] and self._uncounted[stream][0][0] <= window:
+            self._tally.merge(self._uncounted[stream].popleft()[1])
 
     def _read_window(self) -> bool:
         """Queues the next window's rows; says whether it had none."""
@@ -233,7 +243,8 @@ class BatchIterator:
             return False
         first = self._position[stream][1] if number == self._position[stream][0] and not self._queues[stream] else 0
         if not first:  # a window resumed in its middle was counted before
-            self._tally.merge(window.tally)
-            self._tally.check(self._corpus.names, self._config.max_bad_share)
+            self._uncounted[stream].append((number, window.tally))
+            self._seen.merge(window.tally)
+            self._seen.check(self._corpus.names, self._config.max_bad_share)
         self._queues[stream].extend((number, row, arrays) for row, arrays in enumerate(window.rows) if row >= first)
         return not window.rows

@@ -53,7 +53,14 @@ class Plan:
         self.block_size = int(np.clip(needed, _MIN_BLOCK, _MAX_BLOCK))
         self._edges = np.concatenate([[0.0], np.cumsum(self.shares)[:-1], [1.0]]) * self.block_size
         self._task_keys = np.array([hash64(seed, "rows", name) for name in names], np.uint64)
-        self._totals = [np.zeros(len(self.names), np.int64)]
+        self._totals = {0: np.zeros(len(self.names), np.int64)}
+        self._block = functools.lru_cache(maxsize=8)(self._make_block)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_block"}  # a cache does not pickle
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
         self._block = functools.lru_cache(maxsize=8)(self._make_block)
 
     def visits(self, indices: np.ndarray) -> Visits:
@@ -90,8 +97,9 @@ class Plan:
         return np.diff(np.floor(self._edges + offset).astype(np.int64))
 
     def _before(self, block: int) -> np.ndarray:
-        while len(self._totals) <= block:
-            self._totals.append(self._totals[-1] + self._block_counts(len(self._totals) - 1))
+        # By key rather than appended: threads that come here at once write the same values.
+        for reached in range(len(self._totals), block + 1):
+            self._totals[reached] = self._totals[reached - 1] + self._block_counts(reached - 1)
         return self._totals[block]
 
     def _make_block(self, block: int) -> tuple[np.ndarray, np.ndarray]:

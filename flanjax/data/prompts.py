@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from flanjax.data.tokenizer import Tokenizer
-from flanjax.sources import Rows
+from flanjax.sources import Row, RowError, Rows
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.exemplars import candidate_rows
 from flanjax.tasks.render import Rendered, Wording, render, with_fields
@@ -200,9 +200,11 @@ def _exemplar_texts(query: Query) -> Iterable[tuple[str, str]]:
     assert query.pool is not None and query.draws is not None
     rows = list(candidate_rows(query.draws, len(query.pool), query.pool_row, query.wording.num_shots))
     taken = 0
-    for number, row in zip(rows, query.pool.__getitems__(rows), strict=True):
+    for number, row in zip(rows, read_rows(query.pool, rows), strict=True):
         if taken == query.wording.num_shots + 1:
             return
+        if isinstance(row, RowError):
+            continue
         try:
             example = query.task.read(row)
             if query.wording.style.chain_of_thought and not example.rationale:
@@ -212,3 +214,18 @@ def _exemplar_texts(query: Query) -> Iterable[tuple[str, str]]:
             continue
         taken += 1
         yield shown.input, shown.target
+
+
+def read_rows(rows: Rows, numbers: Sequence[int]) -> list[Row | RowError]:
+    """The rows; where one cannot be read, its error."""
+    try:
+        return list(rows.__getitems__(numbers))
+    except RowError:
+        return [_row(rows, number) for number in numbers]
+
+
+def _row(rows: Rows, number: int) -> Row | RowError:
+    try:
+        return rows[number]
+    except RowError as error:
+        return error

@@ -51,6 +51,11 @@ class Tally:
         for task, reasons in other.reasons.items():
             self.reasons[task] = (self.reasons.get(task, []) + reasons)[:_KEPT_REASONS]
 
+    def copy(self) -> "Tally":
+        copied = Tally(len(self.counts["examples"]))
+        copied.merge(self)
+        return copied
+
     def check(self, names: Sequence[str], max_bad_share: float) -> None:
         """Raises DataError naming the task, its share of bad rows and the first reasons, once one has too many."""
         seen = self.counts["examples"] + self.counts["bad"]

@@ -97,7 +97,7 @@ class HFTokenizer:
         self.pad_id, self.eos_id = self._id(pad), self._id(eos)
         self.unk_id = self._id(unk) if unk else -1
         self.vocab_size = max(backend.get_vocab(with_added_tokens=True).values()) + 1
-        self.fingerprint = _digest(backend.to_str().encode(), json.dumps(self._special).encode())
+        self.fingerprint = _digest(_settled(backend).encode(), json.dumps(self._special).encode())
 
     @classmethod
     def load(cls, name: str) -> "HFTokenizer":
@@ -215,6 +215,14 @@ def _from_transformers(name: str) -> tuple[tokenizers.Tokenizer, dict[str, str]]
         ) from error
     tokens = {k: getattr(loaded, k) for k in ("pad_token", "eos_token", "unk_token")}
     return loaded.backend_tokenizer, {k: v for k, v in tokens.items() if v}
+
+
+def _settled(backend: tokenizers.Tokenizer) -> str:
+    """The tokenizer as JSON with its scores rounded: the library's own reader changes their last digit."""
+    record = json.loads(backend.to_str())
+    if record["model"]["type"] == "Unigram":
+        record["model"]["vocab"] = [(piece, round(score, 6)) for piece, score in record["model"]["vocab"]]
+    return json.dumps(record)
 
 
 def _digest(*parts: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Validation batches: a fixed, finite set of evaluation rows of the training tasks, packed like training rows, without exemplars."""
+"""Validation batches: a fixed set of evaluation rows of the training tasks, packed like training rows, without exemplars."""
 
 import dataclasses
 
@@ -8,11 +8,16 @@ from flanjax.data.features import make_features
 from flanjax.data.packing import pack_row
 from flanjax.data.pipeline import Batch, Corpus, pack
 from flanjax.data.plan import Visits
+from flanjax.data.tally import DataError
 from flanjax.tasks.draws import Draws
 
 
 def validation_batches(corpus: Corpus, examples_per_task: int) -> list[Batch]:
-    """Batches [B, ...] over up to so many rows of each task that has an evaluation split; the last is filled with empty rows."""
+    """Batches [B, ...] over up to so many rows of each task that has an evaluation split; the last is filled with empty rows.
+
+    Raises:
+      DataError: there are such tasks, and not one of their rows gives an example.
+    """
     config = corpus.config
     asked = [(i, e.task.source.open(e.task.evaluation)) for i, e in enumerate(corpus.entries) if e.task.evaluation]
     rows = list(corpus.rows)
@@ -28,8 +33,14 @@ def validation_batches(corpus: Corpus, examples_per_task: int) -> list[Batch]:
     numbers, tasks = np.concatenate(row), np.concatenate(task)
     entries = [e._replace(styles=dataclasses.replace(e.styles, few_shot=0.0)) for e in corpus.entries]
     visits = Visits(tasks, numbers, np.zeros_like(numbers))
-    examples = make_features(entries, rows, visits, corpus.tokenizer, config.features, config.seed).examples
-    packed = pack(examples, config.features, corpus.tokenizer.pad_id, Draws(config.seed, "validation"))
+    features = make_features(entries, rows, visits, corpus.tokenizer, config.features, config.seed)
+    if not features.examples:
+        first = features.skipped[0]
+        raise DataError(
+            f"none of {len(numbers)} evaluation rows of the training tasks gives an example; "
+            f"task {corpus.names[first.task]}, row {first.row}: {first.reason}"
+        )
+    packed = pack(features.examples, config.features, corpus.tokenizer.pad_id, Draws(config.seed, "validation"))
     empty = pack_row([], config.features.inputs_length, config.features.targets_length, corpus.tokenizer.pad_id)
     packed += [empty] * (-len(packed) % config.batch_size)
     starts = range(0, len(packed), config.batch_size)

@@ -1,7 +1,7 @@
 """A model ready to be asked: log-likelihoods of options and greedy texts, in a few fixed shapes.
 
-Each prompt is encoded once, whatever the number of its options. Prompts are sorted by length and padded to one of a few lengths,
-so that a handful of compilations serves any task.
+Each prompt is encoded once, whatever the number of its options. Prompts are sorted by length and padded to one of a few
+lengths, so that a handful of compilations serves any task.
 
 Letters: B prompts, S prompt length, O options at a time, T option length, V vocabulary.
 """

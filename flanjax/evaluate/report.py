@@ -25,7 +25,7 @@ PRESETS = {
     "t0": "no end-of-sequence on input, one on target",
     "lm_eval": "end-of-sequence on input, none on target",
 }
-COMMANDS = {"evaluate": "flanjax evaluate --workdir={}", "train": "flanjax train --workdir={}"}
+COMMANDS = {"evaluate": "flanjax heldout --workdir {}", "train": "flanjax train --config CONFIG --workdir {}"}
 SKIPPED_SHARE = SHARE_ERROR = 0.01
 LIBRARIES = ("numpy", "scipy", "rouge-score", "sacrebleu")
 

@@ -26,7 +26,7 @@ def score_sentence(results: dict[str, Any], suite: dict[str, Any], who: str) -> 
     beside = ", ".join(f"{name} {value:.1f}" for name, value in points if value is not None)
     return (
         f"{who} (step {results['models'][suite['model']]:,}, {setting_name(suite)}) scores {interval(suite, 'mean')} on "
-        f"{count(len(clusters), 'held-out cluster')} ({', '.join(clusters)}: {count(suite['tasks'], 'task')}, "
+        f"{count(len(clusters), 'cluster')} ({', '.join(clusters)}: {count(suite['tasks'], 'task')}, "
         f"{count(suite['templates'], 'template')}, {suite['items']:,} items)" + (f"; {beside}." if beside else ".")
     )
 

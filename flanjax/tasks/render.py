@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.exemplars import FORMATS, ExemplarFormat
-from flanjax.tasks.options import OPTION_STYLES, PLAIN, OptionStyle
+from flanjax.tasks.options import PLAIN, OptionStyle
 from flanjax.tasks.styles import Style, StyleShares
 from flanjax.tasks.task import BadRow, Example, Task
 from flanjax.tasks.template import ANSWER, CHOICES, OPTIONS, RATIONALE, TemplateError
@@ -61,10 +61,14 @@ def choose(task: Task, example: Example, shares: StyleShares, draws: Draws) -> W
         template,
         style,
         1 + draws.integer("num_shots", shares.max_shots) if style.few_shot else 0,
-        PLAIN if task.templates[template].lists_choices else OPTION_STYLES[draws.integer("option_style", len(OPTION_STYLES))],
+        PLAIN if task.templates[template].lists_choices else _option_style(shares, draws),
         CHAINS_OF_THOUGHT[draws.integer("chain_of_thought_words", len(CHAINS_OF_THOUGHT))],
         FORMATS[draws.integer("exemplar_format", len(FORMATS))],
     )
+
+
+def _option_style(shares: StyleShares, draws: Draws) -> OptionStyle:
+    return shares.option_styles[draws.integer("option_style", len(shares.option_styles))]
 
 
 def render(task: Task, example: Example, wording: Wording, draws: Draws | None = None) -> Rendered:

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import NamedTuple
 
+from flanjax.tasks.options import OPTION_STYLES, OptionStyle
+
 
 class Style(NamedTuple):
     """How one example is asked. The axes are independent of each other and of the template's wording.
@@ -43,6 +45,7 @@ class StyleShares:
       max_shots: the most exemplars asked for; fewer are shown where the token budget ends.
       options: share of examples with options that show them.
       chain_of_thought: share of examples with a rationale whose target is the rationale and then the answer.
+      option_styles: the layouts of options, drawn alike.
       inverted: share of examples that use one of the task's inverted templates, where it has any.
     """
 
@@ -51,10 +54,13 @@ class StyleShares:
     options: float = 0.75
     chain_of_thought: float = 0.5
     inverted: float = 0.1
+    option_styles: tuple[OptionStyle, ...] = OPTION_STYLES
 
     def __post_init__(self) -> None:
         for name in ("few_shot", "options", "chain_of_thought", "inverted"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"StyleShares.{name} is {getattr(self, name)}, expected a share in [0, 1]")
+        if not self.option_styles:
+            raise ValueError("StyleShares.option_styles is empty, expected at least one; for no options use options=0")
         if self.max_shots < 1:
             raise ValueError(f"StyleShares.max_shots is {self.max_shots}, expected at least 1; for none use few_shot=0")

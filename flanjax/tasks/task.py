@@ -144,6 +144,8 @@ class Task:
 def _checked(example: Example) -> Example:
     if not isinstance(example, Example):
         raise BadRow(f"the task's `example` returned {type(example).__name__}, expected Example")
+    if not isinstance(example.answer, Sequence):
+        raise BadRow(f"answer {example.answer!r} is not text")
     references = example.references
     if not references:
         raise BadRow("no answer")

@@ -122,5 +122,5 @@ class Template:
             # What template.render does, less a fresh merge of the globals for each example: half the time.
             context = template.new_context({**_ENVIRONMENT.globals, **values}, shared=True)
             return "".join(template.root_render_func(context)).strip()
-        except (jinja2.TemplateError, TypeError, ValueError) as error:
+        except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
             raise TemplateError(f"{self}: {error}; the example has {sorted(values)}") from error

@@ -87,7 +87,8 @@ def fit(
 ) -> TrainState:
     """The state after `steps` steps.
 
-    Figures are read one step late, so that the device never waits for the host.
+    Figures are read one step late, so that the device never waits for the host, except where something is due: what is saved
+    or measured is known to be sound, and its steps are on record.
 
     Raises:
       Interrupted: after saving, when a signal asked for it.
@@ -97,21 +98,24 @@ def fit(
     for step in range(start + 1, steps + 1):
         batch = next(batches)
         state, figures = step_fn(state, put(batch))
+        if pending and (step - 1) % log_every == 0:
+            _report(pending, report)
+            pending = []
         report.meter.add(work_of(batch))
         pending.append((step, figures))
-        if len(pending) > log_every or step == steps:
-            read = pending if step == steps else pending[:-1]
-            _report(read, report)
-            pending = [] if step == steps else pending[-1:]
         report.bar.advance()
+        stopping = stop.signal
+        due = [each for each in periodic if each.due(step, steps)]
+        if due or stopping or step == steps:
+            _report(pending, report)
+            pending = []
         began = time.perf_counter()
-        for each in periodic:
-            if each.due(step, steps):
-                each.action(step, state)
+        for each in due:
+            each.action(step, state)
         report.meter.pause(time.perf_counter() - began)
-        if stop.signal:
+        if stopping:
             save(step, state)
-            raise Interrupted(stop.signal, step)
+            raise Interrupted(stopping, step)
     return state
 
 

@@ -125,7 +125,7 @@ def test_verdicts_say_the_numbers(results):
     text = " ".join(results["verdicts"])
     suite = next(s for s in results["suites"] if s["model"] == "trained")
     assert f"scores {suite['mean']:.1f} (95% interval {suite['low']:.1f} to {suite['high']:.1f})" in text
-    assert "3 held-out clusters (closed_book_qa, coreference, nli: 6 tasks" in text
+    assert "3 clusters (closed_book_qa, coreference, nli: 6 tasks" in text
     assert "Against the untuned model: better" in text
 
 

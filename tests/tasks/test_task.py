@@ -1,0 +1,100 @@
+"""A task checks itself when it is made, and every row when it is read."""
+
+import pytest
+
+from flanjax.sources import rows
+from flanjax.tasks.task import BadRow, Example, SkipRow, Task
+from flanjax.tasks.template import Template, TemplateError
+
+SOURCE = rows("toy", train=[{"q": "2 + 2", "a": "4"}])
+
+
+def task(example=lambda row: Example({"q": row["q"]}, row["a"]), **changes):
+    return Task(
+        **{"name": "toy", "cluster": "sums", "source": SOURCE, "templates": [Template("{{ q }}")]} | changes, example=example
+    )
+
+
+def reading(example):
+    return task(lambda row: example).read({})
+
+
+def test_a_good_row_is_read():
+    example = task().read({"q": "2 + 2", "a": "4"})
+    assert (example.fields, example.references) == ({"q": "2 + 2"}, ("4",))
+
+
+def test_a_missing_field_is_named_with_the_fields_that_are_there():
+    with pytest.raises(BadRow, match=r"'a'.*\['answer', 'q'\]"):
+        task().read({"q": "2 + 2", "answer": "4"})
+
+
+@pytest.mark.parametrize(
+    ("example", "message"),
+    [
+        (Example({}, ""), "empty answer"),
+        (Example({}, " \n"), "empty answer"),
+        (Example({}, ["good", ""]), "empty answer"),
+        (Example({}, []), "no answer"),
+        (Example({}, 4), "answer 4 is not text"),
+        (Example({}, None), "answer None is not text"),
+        (Example({}, ["4", 4]), "not text"),
+        (Example({}, "maybe", ["yes", "no"]), r"'maybe' is not among the options \['yes', 'no'\]"),
+        (Example({}, "yes", ["yes", "yes"]), "two options are the same"),
+        (Example({"answer": "x"}, "x"), r"\['answer'\]"),
+        (Example({"options": "x", "choices": "y"}, "x"), r"\['choices', 'options'\]"),
+        ({"q": "x", "a": "y"}, "returned dict"),
+        (None, "returned NoneType"),
+    ],
+)
+def test_a_bad_example_is_a_bad_row_that_says_why(example, message):
+    with pytest.raises(BadRow, match=message):
+        reading(example)
+
+
+def test_any_error_in_the_task_is_a_bad_row_with_the_error_kept():
+    with pytest.raises(BadRow, match="ZeroDivisionError") as caught:
+        task(lambda row: 1 // 0).read({})
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_a_row_left_out_on_purpose_is_not_a_bad_row():
+    def example(row):
+        raise SkipRow("not English")
+
+    with pytest.raises(SkipRow, match="not English"):
+        task(example).read({})
+
+
+@pytest.mark.parametrize("name", ["", "Toy", "a b", "a/b", "-a", "ünïcode"])
+def test_names_that_would_not_do_as_file_names_are_refused(name):
+    with pytest.raises(ValueError, match="task name"):
+        task(name=name)
+
+
+def test_a_task_needs_a_forward_template_and_distinct_names():
+    inverted = Template("{{ answer }}", "{{ q }}", "inverted")
+    with pytest.raises(ValueError, match="none of them forward"):
+        task(templates=[inverted])
+    with pytest.raises(ValueError, match="share a name"):
+        task(templates=[Template("{{ q }}", name="1"), Template("{{ q }}?")])
+    with pytest.raises(TypeError, match="lineage is the string 'squad'"):
+        task(lineage="squad")
+    with pytest.raises(ValueError, match="no metrics"):
+        task(metrics=[])
+    with pytest.raises(TemplateError):
+        task(templates=[Template("{{ answer }}")])
+
+
+def test_templates_are_found_by_name_and_sorted_by_kind():
+    made = task(
+        templates=[Template("{{ q }}"), Template("{{ answer }}", "{{ q }}", "inverted"), Template("{{ q }}?", name="ask")]
+    )
+    assert (made.forward, made.inverted) == ((0, 2), (1,))
+    assert [made.template(n) for n in ("0", "1", "ask")] == [0, 1, 2]
+    with pytest.raises(KeyError, match="did you mean 'ask'"):
+        made.template("asks")
+
+
+def test_the_source_always_counts_among_the_corpora():
+    assert task(lineage=["wikipedia"]).corpora == {"wikipedia", "rows:toy"}

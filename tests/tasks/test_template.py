@@ -1,0 +1,81 @@
+"""Templates: sandboxed, strict about names, and never giving the answer away."""
+
+import pytest
+
+from flanjax.tasks.template import Template, TemplateError
+
+ESCAPES = (
+    "{{ ''.__class__.__mro__ }}",
+    "{{ question.__init__.__globals__ }}",
+    "{{ question['__class__'] }}",
+    "{{ question | attr('__class__') }}",
+    "{{ '{0.__class__}'.format(question) }}",
+    "{{ cycler.__init__.__globals__.os }}",
+    "{{ choices.append('x') }}",
+    "{% set _ = fields.update({'a': 1}) %}",
+)
+
+
+@pytest.mark.parametrize("text", ESCAPES)
+def test_no_template_reaches_out_of_the_sandbox_or_changes_its_example(text):
+    values = {"question": "q", "choices": ["a"], "fields": {}}
+    with pytest.raises(TemplateError):
+        Template(text).render_input(values)
+    assert values == {"question": "q", "choices": ["a"], "fields": {}}
+
+
+def test_an_unknown_field_is_an_error_that_names_template_and_field_and_what_there_is():
+    with pytest.raises(TemplateError, match=r"ask.*'questoin' is undefined.*\['passage', 'question'\]"):
+        Template("{{ questoin }}", name="ask").render_input({"question": "q", "passage": "p"})
+
+
+def test_an_unknown_field_counts_even_where_it_only_decides_a_branch():
+    with pytest.raises(TemplateError, match="hint"):
+        Template("{% if hint %}{{ hint }}{% endif %}x").render_input({})
+
+
+@pytest.mark.parametrize("text", ["{{ 1 // n }}", "{{ x[0].upper().index('z') }}", "{{ n + x }}", "{{ range(99999999) }}"])
+def test_whatever_goes_wrong_inside_a_template_is_a_template_error(text):
+    with pytest.raises(TemplateError):
+        Template(text).render_input({"n": 0, "x": ["a"]})
+
+
+@pytest.mark.parametrize("leak", ["{{ answer }}", "{{ answer | upper }}", "{% set a = answer %}{{ a }}", "{{ rationale }}"])
+def test_a_forward_input_that_names_the_answer_is_refused(leak):
+    with pytest.raises(TemplateError, match=r"(answer|rationale).*gives the answer away"):
+        Template("Guess. " + leak)
+
+
+def test_an_inverted_input_may_name_the_answer():
+    template = Template("Write a {{ answer }} review.", "{{ review }}", "inverted")
+    assert template.render_input({"answer": "good", "review": "Fine."}) == "Write a good review."
+    assert template.render_target({"answer": "good", "review": "Fine."}) == "Fine."
+
+
+def test_a_forward_target_must_name_the_answer():
+    with pytest.raises(TemplateError, match=r"must name \{\{ answer \}\}"):
+        Template("{{ question }}", "{{ question }}")
+
+
+@pytest.mark.parametrize("part", ["input", "target"])
+def test_a_syntax_error_says_which_part_of_which_template(part):
+    with pytest.raises(TemplateError, match=f"broken.*the {part} is not Jinja2"):
+        Template(**{"input": "{{ x }}", "target": "{{ answer }}", part: "{{ x "}, name="broken")
+
+
+def test_an_unknown_kind_is_named():
+    with pytest.raises(TemplateError, match="'backward'"):
+        Template("{{ x }}", kind="backward")
+
+
+def test_values_are_text_and_never_read_as_templates():
+    assert Template("{{ x }}").render_input({"x": "{{ 7 * 7 }}"}) == "{{ 7 * 7 }}"
+
+
+def test_a_template_knows_where_its_options_go_and_which_words_are_its_own():
+    bare, placed, listed = Template("{{ q }}"), Template("{{ options }}\n{{ q }}"), Template("{{ choices | join(' or ') }}?")
+    assert [t.places_options for t in (bare, placed, listed)] == [False, True, True]
+    assert [t.lists_choices for t in (bare, placed, listed)] == [False, False, True]
+    assert Template("Read {{ a }} now", "It is {{ answer }}.").literals == ("Read", "now", "It is", ".")
+    assert Template("{{ q }}", "{{ rationale }} {{ answer }}").needs_rationale
+    assert not bare.needs_rationale

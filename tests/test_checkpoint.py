@@ -1,0 +1,231 @@
+"""Checkpoints: whole and in part, on another mesh, damaged, kept and dropped, and on a disk that is full."""
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from jax.sharding import NamedSharding, PartitionSpec
+
+from flanjax import checkpoint
+from flanjax.checkpoint import CheckpointConfig, CheckpointError, Checkpoints
+from flanjax.sharding import MeshConfig, make_mesh
+
+META = {"config": {"name": "toy"}, "split": {"heldout": ["nli"]}}
+
+
+def params(step):
+    return {"table": np.arange(64, dtype=np.float32).reshape(8, 8) + step, "norm": np.full(8, step, np.float32)}
+
+
+def rest(step):
+    return {"step": np.array(step, np.int32), "opt_state": {"mu": np.full((8, 8), -step, np.float32)}}
+
+
+def on(mesh, tree, spec=("fsdp", "tensor")):
+    def sharding(x):
+        return NamedSharding(mesh, PartitionSpec(*spec) if x.ndim == 2 else PartitionSpec())
+
+    return jax.tree.map(lambda x: jax.device_put(x, sharding(x)), tree)
+
+
+def target(tree):
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), tree)
+
+
+def save(workdir, steps, losses=None, **config):
+    """A process's part of a run: opens, saves each step, closes."""
+    mesh = make_mesh(MeshConfig(data=1, fsdp=4, tensor=2))
+    writer = Checkpoints(workdir, CheckpointConfig(**config))
+    for step in steps:
+        arrays = {"params": on(mesh, params(step)), "rest": on(mesh, rest(step))}
+        writer.save(step, **arrays, data={"at": step}, meta=META, validation_loss=(losses or {}).get(step))
+    writer.wait()
+    writer.close()
+
+
+def restore(workdir, mesh=None, **config):
+    mesh = mesh or make_mesh(MeshConfig(data=2, fsdp=2, tensor=2))
+    reader = Checkpoints(workdir, CheckpointConfig(**config))
+    try:
+        return reader.restore(target(on(mesh, params(0))), target(on(mesh, rest(0))))
+    finally:
+        reader.close()
+
+
+def assert_is_step(restored, step):
+    assert restored.step == step
+    jax.tree.map(np.testing.assert_array_equal, restored.params, params(step))
+    jax.tree.map(np.testing.assert_array_equal, restored.rest, rest(step))
+    assert restored.data == {"at": step}
+    assert restored.meta == META
+
+
+def spoil(step_folder, how):
+    """Halves every file under the folder, or removes those of one item."""
+    item = {"remove": "*", "truncate": "*", "no arrays": "params/d/*", "no data": "data/*"}[how]
+    files = [p for p in step_folder.rglob(item) if p.is_file()]
+    assert files
+    for path in files:
+        if how == "truncate":
+            os.truncate(path, path.stat().st_size // 2)
+        else:
+            path.unlink()
+
+
+def test_a_checkpoint_comes_back_whole_on_another_mesh(tmp_path):
+    save(tmp_path, [10])
+    mesh = make_mesh(MeshConfig(data=1, fsdp=2, tensor=1), jax.devices()[:2])
+    restored = restore(tmp_path, mesh)
+    assert_is_step(restored, 10)
+    assert restored.params["table"].sharding.mesh == mesh
+    assert restored.params["table"].sharding.shard_shape((8, 8)) == (4, 8)
+
+
+def test_parameters_and_meta_are_read_without_the_rest(tmp_path):
+    save(tmp_path, [10, 20])
+    for item in ("rest", "data"):
+        spoil(tmp_path / "checkpoints" / "20" / item, "remove")
+    step, meta = checkpoint.read_meta(tmp_path)
+    assert (step, meta) == (20, META)
+    mesh = make_mesh(MeshConfig(data=8, fsdp=1))
+    read = checkpoint.read_params(tmp_path, 20, target(on(mesh, params(0))))
+    jax.tree.map(np.testing.assert_array_equal, read, params(20))
+
+
+def test_an_older_step_is_read_when_asked_for(tmp_path):
+    save(tmp_path, [10, 20])
+    assert checkpoint.read_meta(tmp_path, 10) == (10, META)
+    with pytest.raises(CheckpointError, match=r"has no checkpoint of step 15; it has \[10, 20\]"):
+        checkpoint.read_meta(tmp_path, 15)
+
+
+def test_a_relative_workdir_is_a_workdir(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save("run", [10])
+    assert_is_step(restore("run"), 10)
+    assert checkpoint.read_meta("run") == (10, META)
+
+
+def test_an_empty_workdir_restores_nothing(tmp_path):
+    assert restore(tmp_path) is None
+    assert checkpoint.steps_of(tmp_path / "nowhere") == []
+    with pytest.raises(CheckpointError, match="holds no readable checkpoint"):
+        checkpoint.read_meta(tmp_path)
+
+
+@pytest.mark.parametrize("how", ["remove", "truncate", "no arrays", "no data"])
+def test_a_corrupt_newest_step_is_passed_over_with_its_name(tmp_path, caplog, how):
+    save(tmp_path, [10, 20])
+    spoil(tmp_path / "checkpoints" / "20", how)
+    with caplog.at_level(logging.WARNING, "flanjax"):
+        restored = restore(tmp_path)
+    assert_is_step(restored, 10)
+    assert any(f"passing over checkpoint {tmp_path / 'checkpoints' / '20'}" in r.getMessage() for r in caplog.records)
+
+
+def test_a_corrupt_step_is_written_again_when_it_is_reached_again(tmp_path):
+    save(tmp_path, [10, 20])
+    spoil(tmp_path / "checkpoints" / "20", "truncate")
+    assert_is_step(restore(tmp_path), 10)
+    assert checkpoint.steps_of(tmp_path) == [10]
+    assert (tmp_path / "checkpoints" / "20.unreadable").is_dir()
+    save(tmp_path, [20])
+    assert_is_step(restore(tmp_path), 20)
+
+
+def test_corrupt_steps_do_not_drive_out_sound_ones(tmp_path):
+    save(tmp_path, [10, 20, 30], keep=3)
+    for step in (20, 30):
+        spoil(tmp_path / "checkpoints" / str(step), "remove")
+    assert_is_step(restore(tmp_path), 10)
+    save(tmp_path, [13], keep=2, keep_best=0)
+    assert checkpoint.steps_of(tmp_path) == [10, 13]
+
+
+def test_when_every_step_is_corrupt_the_error_names_them_and_nothing_is_renamed(tmp_path):
+    save(tmp_path, [10, 20])
+    for step in (10, 20):
+        spoil(tmp_path / "checkpoints" / str(step), "truncate")
+    with pytest.raises(CheckpointError, match=r"none of the checkpoints \[20, 10\] in .* can be read"):
+        restore(tmp_path)
+    assert checkpoint.steps_of(tmp_path) == [10, 20]
+    with pytest.raises(CheckpointError, match=r"no readable checkpoint \(steps found: \[10, 20\]\)"):
+        checkpoint.read_meta(tmp_path)
+
+
+def test_a_temporary_folder_of_a_killed_write_is_ignored(tmp_path):
+    save(tmp_path, [10, 20])
+    (tmp_path / "checkpoints" / "20").rename(tmp_path / "checkpoints" / "20.orbax-checkpoint-tmp")
+    assert checkpoint.steps_of(tmp_path) == [10]
+    assert checkpoint.read_meta(tmp_path)[0] == 10
+    assert_is_step(restore(tmp_path), 10)
+
+
+def test_the_newest_and_the_best_are_kept(tmp_path):
+    save(tmp_path, [10, 20, 30, 40, 50], {10: 3.0, 20: 1.0, 30: 2.0, 40: 2.5, 50: 2.6}, keep=2, keep_best=1)
+    assert checkpoint.steps_of(tmp_path) == [20, 40, 50]
+
+
+def test_the_best_is_kept_by_the_next_process_too(tmp_path):
+    losses = {10: 3.0, 20: 1.0, 30: 2.0, 40: 2.5, 50: 2.6}
+    for steps in ([10, 20], [30], [40, 50]):
+        save(tmp_path, steps, losses, keep=2, keep_best=1)
+    assert checkpoint.steps_of(tmp_path) == [20, 40, 50]
+
+
+@pytest.mark.parametrize("losses", [{}, {10: 2.0, 20: 1.0}, {10: 2.0, 20: 1.0, 30: float("nan")}])
+def test_steps_that_were_not_measured_are_kept_only_while_new(tmp_path, losses):
+    save(tmp_path, [10, 20, 30, 40, 50], losses, keep=2, keep_best=1)
+    assert checkpoint.steps_of(tmp_path) == [*([20] if losses else []), 40, 50]
+
+
+def test_without_best_ones_only_the_newest_are_kept(tmp_path):
+    save(tmp_path, [10, 20, 30], {10: 1.0, 20: 2.0, 30: 3.0}, keep=1, keep_best=0)
+    assert checkpoint.steps_of(tmp_path) == [30]
+
+
+def test_a_step_saved_twice_is_saved_once(tmp_path):
+    save(tmp_path, [10, 10])
+    assert_is_step(restore(tmp_path), 10)
+
+
+FULL_DISK = """
+import resource, signal, sys
+import numpy as np
+from flanjax.checkpoint import CheckpointConfig, CheckpointError, Checkpoints
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+noise = np.random.default_rng(0).normal(size=(300, 300)).astype(np.float32)
+writer = Checkpoints(sys.argv[1], CheckpointConfig(asynchronous=sys.argv[2] == "True"))
+
+def save(step):
+    writer.save(step, params={"w": noise + step}, rest={"step": np.array(step)}, data={}, meta={}, validation_loss=None)
+
+save(10)
+writer.wait()
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+try:
+    save(20)
+    save(30)
+    writer.wait()
+except CheckpointError as error:
+    print("ERROR", error)
+"""
+
+
+@pytest.mark.parametrize("asynchronous", [True, False])
+def test_a_full_disk_is_an_error_that_names_the_checkpoint_and_spares_the_earlier(tmp_path, asynchronous):
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path), str(asynchronous)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=Path(__file__).parents[1])
+    assert f"ERROR checkpoint {tmp_path / 'checkpoints' / '20'} was not written completely" in done.stdout, done.stderr
+    assert "Earlier checkpoints [10] are untouched" in done.stdout
+    assert checkpoint.steps_of(tmp_path) == [10]
+    on_one = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    read = checkpoint.read_params(tmp_path, 10, {"w": jax.ShapeDtypeStruct((300, 300), np.float32, sharding=on_one)})
+    noise = np.random.default_rng(0).normal(size=(300, 300)).astype(np.float32)
+    np.testing.assert_array_equal(read["w"], noise + 10)

@@ -1,0 +1,378 @@
+"""Whole runs through the command line: killed, stopped and continued, refused in one line, evaluated, begun from weights."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from flanjax import checkpoint
+from flanjax.cli import main
+from flanjax.config import RunConfig, load_config
+from flanjax.models import functional
+from flanjax.models.hf import save_t5
+from flanjax.models.t5 import T5Config
+
+STEPS, EVERY = 40, 6
+MIXTURE = """
+from flanjax import Example, Mixture, StyleShares, Task, Template, hub, rows
+
+COLOURS, THINGS = ("red", "green", "blue"), ("ball", "box", "cup", "hat", "car")
+
+
+def made(start, stop):
+    return [{"text": f"the {THINGS[i % 5]} is {COLOURS[i % 3]} {i % 7}", "label": i % 3} for i in range(start, stop)]
+
+
+def colour(row):
+    return Example({"text": row["text"]}, COLOURS[row["label"]], COLOURS)
+
+
+def copied(row):
+    return Example({"text": row["text"]}, row["text"])
+
+
+def task(name, cluster, start, example, *templates, **more):
+    source = rows(name, train=made(start, start + 60), test=made(start + 60, start + 72))
+    return Task(name=name, cluster=cluster, source=source, example=example, templates=templates, evaluation="test", **more)
+
+
+COLOUR = task("colour", "seeing", 0, colour, Template("{{ text }} which colour ?"), Template("say the colour : {{ text }}"))
+COPY = task("copy", "saying", 100, copied, Template("copy {{ text }}"), metrics=("exact_match",))
+HIDDEN = task("hidden", "guessing", 200, colour, Template("guess {{ text }}"))
+toy = Mixture(name="toy", parts=[COLOUR, COPY, HIDDEN], styles=StyleShares(few_shot=0.3, max_shots=1))
+
+REMOTE = Task(
+    name="remote", cluster="seeing", source=hub("some/wordz"), example=colour, templates=[Template("{{ text }}")]
+)
+remote = Mixture(name="remote", parts=[REMOTE])
+EMPTY = Task(name="empty", cluster="seeing", source=hub("some/empty"), example=colour, templates=[Template("{{ text }}")])
+empty = Mixture(name="empty", parts=[EMPTY])
+WRONG = task("wrong", "seeing", 0, lambda row: Example({"text": row["txet"]}, "red"), Template("{{ text }}"))
+wrong_column = Mixture(name="wrong_column", parts=[WRONG])
+metric = Mixture(name="metric", parts=[task("metric", "seeing", 0, colour, Template("{{ text }}"), metrics=("acuracy",))])
+"""
+CONFIG = f"""
+def get_config():
+    shape = {{"d_model": 16, "d_ff": 32, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2, "head_dim": 8}}
+    return {{
+        "name": "toy",
+        "mixture": "toy.py:toy",
+        "heldout": ("guessing",),
+        "model": {{**shape, "dropout": 0.1}},
+        "tokenizer": {{"kind": "words", "vocab_size": 200, "train_examples": 200}},
+        "data": {{"batch_size": 8, "num_streams": 2, "window": 32, "features": {{"inputs_length": 48, "targets_length": 16}}}},
+        "train": {{
+            "steps": {STEPS},
+            "log_every": 1,
+            "validate_every": 12,
+            "tensorboard": False,
+            "optimizer": {{"name": "adamw", "learning_rate": 1e-3}},
+        }},
+        "checkpoint": {{"every_steps": {EVERY}}},
+        "evaluation": {{"items": 6, "batch_size": 8}},
+    }}
+"""
+# The same run begins from weights elsewhere: nothing is said of the model's shape.
+TUNE = CONFIG.replace('{**shape, "dropout": 0.1}', '{"dropout": 0.1}')
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """The folder that commands run in, with its mixture and configs."""
+    folder = tmp_path_factory.mktemp("home")
+    for name, text in (("toy.py", MIXTURE), ("config.py", CONFIG), ("tune.py", TUNE)):
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(home):
+    """The workdir of a run that nothing disturbed."""
+    status, _ = finish(start(home, "whole"))
+    assert status == 0
+    return home / "whole"
+
+
+@pytest.fixture
+def here(home, monkeypatch):
+    monkeypatch.chdir(home)
+    return home
+
+
+def start(home, workdir, *more, config="config.py"):
+    """`flanjax train` as a process of its own, on one device; compilations are shared."""
+    environment = {
+        **os.environ,
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=1",
+        "JAX_COMPILATION_CACHE_DIR": str(home / "cache"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+    command = [sys.executable, "-m", "flanjax.cli", "train", "--config", config, "--workdir", workdir, *more]
+    return subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def finish(process):
+    said, _ = process.communicate(timeout=200)
+    return process.returncode, said
+
+
+def signal_at(process, workdir, step, number):
+    """Sends the signal once the step is on record; the exit status and what was said."""
+    ended = time.monotonic() + 200
+    while steps_on_record(workdir) < step:
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < ended
+        time.sleep(0.002)
+    process.send_signal(number)
+    return finish(process)
+
+
+def steps_on_record(workdir):
+    path = workdir / "metrics.jsonl"
+    lines = path.read_text().split("\n")[:-1] if path.exists() else []
+    return max((json.loads(line)["step"] for line in lines), default=0)
+
+
+def figures(workdir, kind="train"):
+    """(step, loss, gradient norm) of every record, as they were written."""
+    records = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    return [(r["step"], r["loss"], r.get("grad_norm")) for r in records if r.get("kind", "train") == kind]
+
+
+def contents(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def refused(capsys, *command):
+    """The one line of a command that fails."""
+    assert main(command) == 1
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len([line for line in lines if line.startswith("flanjax: ")]) == 1
+    assert not any("Traceback" in line for line in lines)
+    assert lines[-1].startswith("flanjax: ")
+    return lines[-1]
+
+
+def test_a_run_records_every_step_and_learns(whole):
+    record = figures(whole)
+    assert [step for step, *_ in record] == list(range(1, STEPS + 1))
+    assert np.mean([loss for _, loss, _ in record[-5:]]) < np.mean([loss for _, loss, _ in record[:5]]) - 0.2
+    assert [step for step, *_ in figures(whole, "validation")] == [12, 24, 36, STEPS]
+
+
+def test_a_run_killed_three_times_goes_on_bit_for_bit(home, whole):
+    workdir = home / "killed"
+    for step in (3, 11, 27):
+        status, said = signal_at(start(home, "killed"), workdir, step, signal.SIGKILL)
+        assert status == -signal.SIGKILL, said
+    status, said = finish(start(home, "killed"))
+    assert status == 0, said
+    assert "going on from step" in said
+    assert figures(workdir) == figures(whole)
+    assert figures(workdir, "validation") == figures(whole, "validation")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_run_that_is_stopped_saves_the_step_it_reached_and_goes_on(home, whole, number, status):
+    name = signal.Signals(number).name
+    workdir = home / name
+    got, said = signal_at(start(home, name), workdir, 8, number)
+    assert got == status, said
+    reached = checkpoint.steps_of(workdir)[-1]
+    assert 8 <= reached < STEPS
+    assert f"stopped by {name} at step {reached}; run the same command again to go on" in said
+    assert "Traceback" not in said
+    assert steps_on_record(workdir) == reached
+    got, said = finish(start(home, name))
+    assert (got, f"going on from step {reached}" in said) == (0, True)
+    assert figures(workdir) == figures(whole)
+
+
+def test_a_run_whose_newest_checkpoint_is_corrupt_goes_on_from_the_one_before(home, whole):
+    workdir = home / "corrupt"
+    shutil.copytree(whole, workdir)
+    older, newest = checkpoint.steps_of(workdir)[-2:]
+    for path in (workdir / "checkpoints" / str(newest)).rglob("*"):
+        if path.is_file() and path.stat().st_size > 1000:
+            os.truncate(path, path.stat().st_size // 2)
+    status, said = finish(start(home, "corrupt"))
+    assert status == 0, said
+    assert f"passing over checkpoint {workdir / 'checkpoints' / str(newest)}" in said
+    assert f"going on from step {older}" in said
+    assert figures(workdir) == figures(whole)
+    assert newest in checkpoint.steps_of(workdir)
+
+
+def test_a_finished_run_says_so_and_changes_nothing(here, whole, capsys):
+    before = contents(whole)
+    assert main(["train", "--config", "config.py", "--workdir", "whole"]) == 0
+    assert f"has trained its {STEPS} steps already" in capsys.readouterr().out
+    assert contents(whole) == before
+
+
+def test_a_workdir_of_another_config_is_refused_with_the_keys_that_differ(here, whole, capsys):
+    changes = ("--config.train.optimizer.learning_rate=0.5", "--config.data.seed=3", "--config.train.log_every=5")
+    line = refused(capsys, "train", "--config", "config.py", "--workdir", "whole", *changes)
+    assert "train.optimizer.learning_rate" in line
+    assert "data.seed" in line
+    assert "train.log_every" not in line
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (["--config.mixture=toy.py:toi"], "did you mean 'toy'"),
+        (["--config.mixture=toi.py:toy"], "toy.py"),
+        (["--config.heldout=('gessing',)"], "did you mean 'guessing'"),
+        (["--config.leave_out=('colur',)"], "did you mean 'colour'"),
+        (["--config.train.stepz=3"], "train.stepz; did you mean 'steps'"),
+        (["--config.mixture=toy.py:wrong_column", "--config.heldout=()"], "task wrong, row 0: missing field 'txet'"),
+        (
+            ["--config.mixture=toy.py:wrong_column", "--config.heldout=()", "--config.train.validate_every=0"],
+            "task wrong: 32 of 32 rows are bad",
+        ),
+        (["--config.mixture=toy.py:metric", "--config.heldout=()"], "did you mean 'accuracy'"),
+        (["--config.mixture=toy.py:remote", "--config.heldout=()"], "no data set 'some/wordz'. Nearest: some/words"),
+        (
+            ["--config.mixture=toy.py:empty", "--config.heldout=()"],
+            "has no rows. (while opening the training rows of task empty)",
+        ),
+        (["--config.model.init=nowhere"], "decides the model's shape"),
+        (["--config.tokenizer.path=./nowhere"], "tokenizer.path ./nowhere: no such directory"),
+        (["--config.mesh.data=3"], "there are 8 devices"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_it(here, changes, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("FLANJAX_HUB_MIRROR", str(mirror(tmp_path)))
+    workdir = str(tmp_path / "run")
+    line = refused(capsys, "train", "--config", "config.py", "--workdir", workdir, *changes)
+    assert said in line
+    assert not checkpoint.steps_of(workdir)
+
+
+def test_a_mistake_ends_the_process_with_status_1_and_one_line(home):
+    assert finish(start(home, "never", config="confg.py")) == (
+        1,
+        "flanjax: no config file confg.py; did you mean 'config.py'? known: config.py, toy.py, tune.py\n",
+    )
+
+
+def mirror(folder):
+    """A mirror of two data sets, of which one is empty."""
+    import pyarrow as pa
+
+    for name, texts in (("words", ["the ball is red"]), ("empty", [])):
+        place = folder / "some" / name / "default"
+        place.mkdir(parents=True)
+        table = pa.table({"text": pa.array(texts, pa.string()), "label": pa.array([0] * len(texts), pa.int64())})
+        pq.write_table(table, place / "train.parquet")
+    return folder
+
+
+def test_heldout_writes_predictions_results_and_a_report_of_the_heldout_tasks(here, whole, capsys):
+    assert main(["heldout", "--workdir", "whole"]) == 0
+    place = whole / "evaluation" / f"step_{STEPS}"
+    predictions = pq.read_table(place / "predictions.parquet").to_pylist()
+    assert {p["task"] for p in predictions} == {"hidden"}
+    assert {(p["model"], p["step"]) for p in predictions} == {("trained", STEPS), ("untuned", 0)}
+    assert len(predictions) == 2 * 6
+    results = json.loads((place / "results.json").read_text())
+    assert [c["cluster"] for c in results["clusters"]] == ["guessing", "guessing"]
+    assert "<html" in (place / "report.html").read_text()
+    assert f"report: {place.relative_to(here) / 'report.html'}" in capsys.readouterr().out
+
+
+def test_tasks_evaluated_by_name_stand_beside_the_heldout_ones_and_are_called_trained_on(here, whole, capsys):
+    assert main(["evaluate", "--workdir", "whole", "--tasks", "copy", "--no-untuned"]) == 0
+    place = whole / "evaluation" / f"copy_step_{STEPS}"
+    predictions = pq.read_table(place / "predictions.parquet").to_pylist()
+    assert {(p["task"], p["scorer"], p["model"]) for p in predictions} == {("copy", "generate", "trained")}
+    said = capsys.readouterr().out
+    assert "copy was trained on" in said
+    assert "held-out cluster" not in said
+
+
+def test_the_weights_evaluated_are_those_of_the_step_asked_for(here, whole, capsys):
+    older = checkpoint.steps_of(whole)[0]
+    assert older < STEPS
+    assert main(["heldout", "--workdir", "whole", "--step", str(older), "--no-untuned"]) == 0
+    assert main(["heldout", "--workdir", "whole", "--no-untuned"]) == 0
+    found = [
+        pq.read_table(whole / "evaluation" / f"step_{step}" / "predictions.parquet").to_pylist() for step in (older, STEPS)
+    ]
+    assert [p["prompt"] for p in found[0]] == [p["prompt"] for p in found[1]]
+    assert [p["option_log_likelihoods"] for p in found[0]] != [p["option_log_likelihoods"] for p in found[1]]
+    assert "has no checkpoint of step 1" in refused(capsys, "heldout", "--workdir", "whole", "--step", "1")
+
+
+def test_a_task_trained_on_is_not_heldout_whatever_the_mixture_file_says_now(whole, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    moved = MIXTURE.replace('task("colour", "seeing"', 'task("colour", "guessing"')
+    assert moved != MIXTURE
+    (tmp_path / "toy.py").write_text(moved)
+    line = refused(capsys, "heldout", "--workdir", str(whole))
+    assert "colour (training) and hidden (held out) share the cluster guessing" in line
+
+
+def test_evaluating_a_misspelt_task_names_the_near_ones(here, whole, capsys):
+    line = refused(capsys, "evaluate", "--workdir", "whole", "--tasks", "hiden")
+    assert "no task or cluster 'hiden'; did you mean 'hidden'" in line
+
+
+def test_a_folder_without_a_run_is_refused(here, tmp_path, capsys):
+    assert f"{tmp_path} holds no readable checkpoint" in refused(capsys, "heldout", "--workdir", str(tmp_path))
+
+
+def test_training_begins_alike_from_an_earlier_run_and_from_its_export(home, whole, tmp_path):
+    export(whole, tmp_path / "export")
+    shutil.copytree(whole / "tokenizer", tmp_path / "tokenizer")
+    tokenizer = f"--config.tokenizer.path={tmp_path / 'tokenizer'}"
+    short = ("--config.train.steps=2", "--config.train.validate_every=0", tokenizer)
+    runs = {}
+    for name, init in (("from_run", whole), ("from_export", tmp_path / "export")):
+        status, said = finish(start(home, name, f"--config.model.init={init}", *short, config="tune.py"))
+        assert status == 0, said
+        runs[name] = figures(home / name)
+    assert runs["from_run"] == runs["from_export"]
+    assert runs["from_run"][0][1] < figures(whole)[0][1] - 0.2
+
+
+def export(workdir, directory):
+    """The newest weights of a run as a Hugging Face directory."""
+    step, meta = checkpoint.read_meta(workdir)
+    model = T5Config(**meta["model"])
+    on_one = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    _, shapes = functional.abstract(model)
+    target = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=on_one), shapes)
+    save_t5(directory, model, checkpoint.read_params(workdir, step, target))
+
+
+def test_weights_of_a_run_with_another_tokenizer_are_refused(here, whole, tmp_path, capsys):
+    changes = (f"--config.model.init={whole}", "--config.tokenizer.vocab_size=30")
+    line = refused(capsys, "train", "--config", "tune.py", "--workdir", str(tmp_path / "run"), *changes)
+    assert f"set tokenizer.path={whole / 'tokenizer'}" in line
+
+
+def test_validation_without_evaluation_rows_says_what_to_set(here, tmp_path, capsys):
+    bare = tmp_path / "bare.py"
+    bare.write_text(MIXTURE.replace('evaluation="test"', "evaluation=None"))
+    changes = (f"--config.mixture={bare}:toy", "--config.heldout=()")
+    line = refused(capsys, "train", "--config", "config.py", "--workdir", str(tmp_path / "run"), *changes)
+    assert "no training task has an evaluation split" in line
+    assert "train.validate_every=0" in line
+
+
+def test_the_config_of_a_checkpoint_is_the_config_of_the_run(here, whole):
+    _, meta = checkpoint.read_meta(whole)
+    assert RunConfig.from_config_dict(meta["config"]) == load_config("config.py")
+    assert meta["split"]["heldout"] == ["hidden"]
+    assert meta["split"]["train"] == ["colour", "copy"]
