@@ -22,7 +22,7 @@ def get_config() -> ConfigDict:
                 "scan": False,
             },
             "tokenizer": {"kind": "words", "vocab_size": 1000, "train_examples": 20_000},
-            "data": {"batch_size": 32, "num_streams": 8, "features": {"inputs_length": 128, "targets_length": 64}},
+            "data": {"batch_size": 32, "num_streams": 8, "features": {"inputs_length": 64, "targets_length": 24}},
             "train": {
                 "steps": 2000,
                 "log_every": 20,

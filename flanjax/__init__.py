@@ -19,6 +19,7 @@ __all__ = [
     "StyleShares",
     "Task",
     "Template",
+    "__version__",
     "csv",
     "equal",
     "hub",

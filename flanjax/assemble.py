@@ -19,7 +19,6 @@ from flanjax.models.t5 import T5Config
 from flanjax.sources import Rows
 from flanjax.tasks.clusters import Split, hold_out
 from flanjax.tasks.mixture import Mixture
-from flanjax.tasks.names import nearest
 from flanjax.tasks.registry import load_mixture
 from flanjax.tasks.styles import Style
 from flanjax.version import __version__
@@ -51,17 +50,8 @@ class Weights(NamedTuple):
 
 
 def split_of(config: RunConfig) -> Split:
-    """The mixture at the config's address, less what is left out, split by the held-out clusters."""
-    mixture = load_mixture(config.mixture)
-    return hold_out(_left_out(mixture, config.leave_out), config.heldout)
-
-
-def _left_out(mixture: Mixture, names: tuple[str, ...]) -> Mixture:
-    known = {*mixture.clusters(), *(t.name for t in mixture.tasks())}
-    for name in names:
-        if name not in known:
-            raise ConfigError(f"leave_out names {name!r}, no cluster or task of mixture {mixture.name}; {nearest(name, known)}")
-    return mixture.without({t.name for t in mixture.tasks() if {t.name, t.cluster} & set(names)}) if names else mixture
+    """The mixture at the config's address, split by the clusters held out and left out."""
+    return hold_out(load_mixture(config.mixture), config.heldout, config.leave_out)
 
 
 def tokenizer_of(config: RunConfig, workdir: epath.Path, mixture: Mixture, rows: dict[str, Rows]) -> Tokenizer:
@@ -188,6 +178,9 @@ def mixture_record(split: Split, corpus: Corpus, tally: Tally, num_examples: int
         )
     total = max(int(tally.styles.sum()), 1)
     styles = {Style.from_id(i).name: int(n) / total for i, n in enumerate(tally.styles) if n}
+    features = corpus.config.features
+    filled = {"encoder": (sum(counts["input_tokens"]), features.inputs_length)}
+    filled["decoder"] = (sum(counts["target_tokens"]), features.targets_length)
     return {
         "mixture": split.train.name,
         "plan_hash": corpus.plan.hash(),
@@ -195,6 +188,7 @@ def mixture_record(split: Split, corpus: Corpus, tally: Tally, num_examples: int
         "removed": split.removed,
         "heldout": [t.name for t in split.heldout],
         "styles": styles,
+        "packing": {f"{side}_fill": tokens / max(tally.rows * length, 1) for side, (tokens, length) in filled.items()},
     }
 
 

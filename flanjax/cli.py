@@ -1,4 +1,4 @@
-"""The command line: `flanjax train | evaluate | heldout | report | show`. It parses, calls run.py, and says errors in one line."""
+"""The command line: train, evaluate, heldout, report, show. It parses, calls run.py, and words errors."""
 
 import argparse
 import logging

@@ -118,7 +118,8 @@ def load_config(path: str, overrides: Sequence[str] = ()) -> RunConfig:
         )
         raise ConfigError(f"no config file {path}; {near}")
     spec = importlib.util.spec_from_file_location(f"flanjax_config_{file.stem}", file)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     if not hasattr(module, "get_config"):

@@ -1,6 +1,7 @@
 """`flanjax show`: what a mixture is, before anything is trained: its plan, its lengths, and its examples as text."""
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -26,23 +27,20 @@ from flanjax.tasks.render import Wording, choose
 from flanjax.tasks.task import BadRow, SkipRow, Task
 
 _PLAN_COLUMNS = (
-    "task",
-    "cluster",
-    "rows",
-    "templates",
-    "asked %",
-    "realised %",
-    "examples",
-    "epochs",
-    "input",
-    "p95",
-    "target",
-    "cut %",
-    "bad",
-    "left out",
-    "too long",
+    ("task", "left"),
+    ("cluster", "left"),
+    ("rows", "right"),
+    ("asked %", "right"),
+    ("realised %", "right"),
+    ("examples", "right"),
+    ("epochs", "right"),
+    ("input mean / p95", "right"),
+    ("target", "right"),
+    ("cut %", "right"),
+    ("skipped in sample", "left"),
 )
 _TRIES = 2000
+_WIDTH = 150  # where the output is not a terminal
 
 
 class Lengths(NamedTuple):
@@ -55,7 +53,7 @@ class Lengths(NamedTuple):
 
 def show(args: argparse.Namespace, console: Console | None = None) -> None:
     """Prints the plan of the mixture, or rendered examples where a task, a template or a style is asked for."""
-    console = console or Console()
+    console = console or Console(width=None if sys.stdout.isatty() else _WIDTH)
     mixture = load_mixture(args.mixture)
     if args.heldout:
         split = hold_out(mixture, args.heldout)
@@ -66,7 +64,7 @@ def show(args: argparse.Namespace, console: Console | None = None) -> None:
     config = DataConfig(seed=args.seed, features=features)
     wanted = [mixture.task(args.task)] if args.task else list(mixture.tasks())
     if args.task or args.template or args.style:
-        alone = Mixture(name=mixture.name, parts=wanted, styles=mixture.styles)
+        alone = _alone(mixture, wanted)
         _print_examples(open_corpus(alone, open_rows(alone), load_tokenizer(args.tokenizer), config), args, console)
         return
     corpus = open_corpus(mixture, open_rows(mixture), load_tokenizer(args.tokenizer), config)
@@ -77,31 +75,45 @@ def show(args: argparse.Namespace, console: Console | None = None) -> None:
     )
 
 
+def _alone(mixture: Mixture, tasks: Sequence[Task]) -> Mixture:
+    """The tasks with the styles that they have in the mixture, without opening the others."""
+    styles = {e.task.name: e.styles for e in mixture.resolve({t.name: 1 for t in mixture.tasks()})}
+    parts = [Mixture(name=t.name, parts=[t], styles=styles[t.name]) for t in tasks]
+    return Mixture(name=mixture.name, parts=parts)
+
+
 def _plan_table(corpus: Corpus, args: argparse.Namespace) -> Table:
     table = Table(title=f"{args.mixture}: the first {args.num_examples:,} examples", header_style="bold")
-    for name in _PLAN_COLUMNS:
-        table.add_column(name, justify="left" if name in ("task", "cluster") else "right")
+    for name, justify in _PLAN_COLUMNS:
+        table.add_column(name, justify="left" if justify == "left" else "right")
     tally, lengths = _sample(corpus, args.sample) if args.sample else (Tally(len(corpus.entries)), {})
     for i, (entry, row) in enumerate(zip(corpus.entries, realised_shares(corpus.plan, args.num_examples), strict=True)):
-        seen = max(int(tally.counts["examples"][i]), 1)
-        measured = lengths.get(i)
+        cells = (f"{row['rows']:,}", _percent(row["asked_share"]), _percent(row["realised_share"]), f"{row['examples']:,}")
         table.add_row(
             entry.task.name,
             entry.task.cluster,
-            f"{row['rows']:,}",
-            str(len(entry.task.templates)),
-            f"{row['asked_share']:.2%}"[:-1],
-            f"{row['realised_share']:.2%}"[:-1],
-            f"{row['examples']:,}",
+            *cells,
             f"{row['epochs']:.2f}",
-            *(f"{v:.0f}" for v in measured or ()),
-            *(("-",) * 3 if measured is None else ()),
-            f"{tally.counts['cut_examples'][i] / seen:.1%}"[:-1],
-            str(tally.counts["bad"][i]),
-            str(tally.counts["left_out"][i]),
-            str(tally.counts["too_long"][i]),
+            *_measured(tally, lengths.get(i), i),
+            _skipped(tally, i),
         )
     return table
+
+
+def _measured(tally: Tally, lengths: Lengths | None, task: int) -> tuple[str, str, str]:
+    if lengths is None:
+        return "-", "-", "-"
+    cut = tally.counts["cut_examples"][task] / max(int(tally.counts["examples"][task]), 1)
+    return f"{lengths.mean_input:.0f} / {lengths.p95_input:.0f}", f"{lengths.mean_target:.0f}", _percent(cut)
+
+
+def _skipped(tally: Tally, task: int) -> str:
+    found = {name: int(tally.counts[name][task]) for name in ("bad", "left_out", "too_long")}
+    return ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in found.items() if n)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}"
 
 
 def _sample(corpus: Corpus, examples: int) -> tuple[Tally, dict[int, Lengths]]:
@@ -142,7 +154,7 @@ def _print_examples(corpus: Corpus, args: argparse.Namespace, console: Console) 
             return
     if not shown:
         raise ValueError(
-            f"no example of {[t.name for t in tasks][:5]} has template {args.template!r} and style {args.style!r} among {_TRIES} tried"
+            f"no example of {[t.name for t in tasks][:5]} has template {args.template!r}, style {args.style!r} ({_TRIES} tried)"
         )
 
 

@@ -1,4 +1,4 @@
-"""Tests run on eight fake CPU devices, without any network, and on the dataset mirror where there is one beside the checkout."""
+"""Tests run on eight fake CPU devices, offline, and on the dataset mirror where one lies beside the checkout."""
 
 import os
 from pathlib import Path

@@ -123,8 +123,9 @@ def make_window(corpus: Corpus, stream: int, number: int) -> Window:
     features = make_features(corpus.entries, corpus.rows, visits, corpus.tokenizer, config.features, config.seed)
     tally = Tally(len(corpus.entries))
     tally.add(features)
-    draws = Draws(config.seed, "window", stream, number)
-    return Window(pack(features.examples, config.features, corpus.tokenizer.pad_id, draws), tally)
+    rows = pack(features.examples, config.features, corpus.tokenizer.pad_id, Draws(config.seed, "window", stream, number))
+    tally.rows = len(rows)
+    return Window(rows, tally)
 
 
 def pack(examples: Sequence[Encoded], config: FeatureConfig, start_id: int, draws: Draws) -> list[Batch]:

@@ -110,15 +110,20 @@ def _shorten(query: Query, full: Prompt, tokenizer: Tokenizer, budget: Budget) -
         prompt = Prompt(rendered.input, rendered, ids, target_ids)
         if _fits(prompt, budget):
             lost = len(full.ids) - len(ids) + len(full.target_ids) - len(target_ids)
-            return prompt._replace(cut_tokens=max(lost, 0), cut_target=rendered.target != full.rendered.target)
+            return prompt._replace(cut_tokens=max(lost, 0), cut_target=_loses_end(query, rendered, full))
     return TooLong(
         f"{len(full.ids)} input and {len(full.target_ids)} target tokens do not fit {budget.inputs} and {budget.targets}"
         + ("" if texts else "; the task declares no long field that could be shortened")
     )
 
 
+def _loses_end(query: Query, shortened: Rendered, full: Prompt) -> bool:
+    """Whether a shortened target breaks off. A shortened rationale does not: the answer still follows it."""
+    return shortened.target != full.rendered.target and not query.wording.style.chain_of_thought
+
+
 def _share_to_keep(query: Query, prompt: Prompt, budget: Budget) -> Callable[[str], float]:
-    """For each long field the share of it that the fuller of the texts it occurs in has room for; a little less, to converge."""
+    """For each long field the share of it that the texts it occurs in have room for; a little less, to converge."""
     template = query.task.templates[query.wording.template]
     read = budget.inputs / max(len(prompt.ids), 1)
     write = float("inf") if budget.targets is None else budget.targets / max(len(prompt.target_ids), 1)
@@ -197,7 +202,8 @@ def _within(
 
 def _exemplar_texts(query: Query) -> Iterable[tuple[str, str]]:
     """Rendered rows of the query's own task in the query's own wording, each with an option order of its own."""
-    assert query.pool is not None and query.draws is not None
+    assert query.pool is not None
+    assert query.draws is not None
     rows = list(candidate_rows(query.draws, len(query.pool), query.pool_row, query.wording.num_shots))
     taken = 0
     for number, row in zip(rows, read_rows(query.pool, rows), strict=True):

@@ -25,6 +25,7 @@ class Tally:
     def __init__(self, num_tasks: int):
         self.counts = {name: np.zeros(num_tasks, np.int64) for name in self.FIELDS}
         self.styles = np.zeros(NUM_STYLES, np.int64)
+        self.rows = 0  # packed
         self.reasons: dict[int, list[str]] = {}
 
     def add(self, features: Features) -> None:
@@ -48,6 +49,7 @@ class Tally:
         for name in self.FIELDS:
             self.counts[name] += other.counts[name]
         self.styles += other.styles
+        self.rows += other.rows
         for task, reasons in other.reasons.items():
             self.reasons[task] = (self.reasons.get(task, []) + reasons)[:_KEPT_REASONS]
 
@@ -72,6 +74,7 @@ class Tally:
         return {
             "counts": {name: values.tolist() for name, values in self.counts.items()},
             "styles": self.styles.tolist(),
+            "rows": self.rows,
             "reasons": {str(k): v for k, v in self.reasons.items()},
         }
 
@@ -80,5 +83,6 @@ class Tally:
         tally = cls(len(record["counts"]["examples"]))
         tally.counts = {name: np.array(record["counts"][name], np.int64) for name in cls.FIELDS}
         tally.styles = np.array(record["styles"], np.int64)
+        tally.rows = record["rows"]
         tally.reasons = {int(k): list(v) for k, v in record["reasons"].items()}
         return tally

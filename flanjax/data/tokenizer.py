@@ -93,6 +93,7 @@ class HFTokenizer:
         self._backend = backend
         self._backend.no_padding()
         self._backend.no_truncation()
+        self._backend.encode_special_tokens = True  # "</s>" in a text is text
         self._special = {"pad_token": pad, "eos_token": eos, **({"unk_token": unk} if unk else {})}
         self.pad_id, self.eos_id = self._id(pad), self._id(eos)
         self.unk_id = self._id(unk) if unk else -1
@@ -111,9 +112,7 @@ class HFTokenizer:
             backend, tokens = _from_transformers(name)
         pad, eos = tokens.get("pad_token"), tokens.get("eos_token")
         if not pad or not eos:
-            raise ValueError(
-                f"tokenizer {name}: pad_token is {pad!r}, eos_token is {eos!r}; both are needed, set them in tokenizer_config.json"
-            )
+            raise ValueError(f"tokenizer {name}: pad_token is {pad!r}, eos_token is {eos!r}; set both in tokenizer_config.json")
         return cls(backend, pad, eos, tokens.get("unk_token"))
 
     def _id(self, token: str) -> int:
@@ -182,7 +181,9 @@ def train_tokenizer(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
     if config.kind == "words":
         backend = tokenizers.Tokenizer(models.WordLevel(unk_token=_UNK))
         backend.pre_tokenizer = pre_tokenizers.Sequence([newline, metaspace, pre_tokenizers.Punctuation("isolated")])
-        trainer = trainers.WordLevelTrainer(vocab_size=config.vocab_size, special_tokens=special, show_progress=False)
+        trainer: trainers.Trainer = trainers.WordLevelTrainer(
+            vocab_size=config.vocab_size, special_tokens=special, show_progress=False
+        )
     else:
         backend = tokenizers.Tokenizer(models.Unigram())
         backend.normalizer = normalizers.NFKC()

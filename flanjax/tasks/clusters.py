@@ -37,14 +37,20 @@ class Split(NamedTuple):
         }
 
 
-def hold_out(mixture: Mixture, clusters: Sequence[str]) -> Split:
-    """The mixture split so that nothing of the named clusters is left in training."""
+def hold_out(mixture: Mixture, clusters: Sequence[str], leave_out: Sequence[str] = ()) -> Split:
+    """The mixture split so that nothing of the named clusters is left in training.
+
+    Args:
+      clusters: evaluated, never trained on.
+      leave_out: clusters or tasks that are neither (for ablations).
+    """
     known = mixture.clusters()
     for name in clusters:
         if name not in known:
             raise KeyError(f"mixture {mixture.name} has no cluster {name!r} to hold out; {nearest(name, known)}")
-    heldout = tuple(t for name in clusters for t in known[name])
-    removed = _removals(mixture, clusters, heldout)
+    left_out = _left_out(mixture, leave_out)
+    heldout = tuple(t for name in clusters for t in known[name] if t.name not in left_out)
+    removed = {**left_out, **_removals(mixture, clusters, heldout)}
     train = mixture.without(set(removed))
     check_disjoint(train.tasks(), heldout)
     return Split(train, heldout, removed, tuple(clusters))
@@ -61,6 +67,14 @@ def check_disjoint(train: Iterable[Task], evaluation: Iterable[Task]) -> None:
             f"{len(pairs)} overlaps between training and held-out tasks: {listed}{more}. "
             "Take these tasks out of the training mixture, or hold their cluster out in the config"
         )
+
+
+def _left_out(mixture: Mixture, names: Sequence[str]) -> dict[str, str]:
+    known = {*mixture.clusters(), *(t.name for t in mixture.tasks())}
+    for name in names:
+        if name not in known:
+            raise KeyError(f"mixture {mixture.name} has no cluster or task {name!r} to leave out; {nearest(name, known)}")
+    return {t.name: "left out by the config" for t in mixture.tasks() if {t.name, t.cluster} & set(names)}
 
 
 def _removals(mixture: Mixture, clusters: Sequence[str], heldout: Sequence[Task]) -> dict[str, str]:

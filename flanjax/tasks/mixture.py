@@ -34,6 +34,9 @@ def equal() -> Rate:
     return lambda rows, templates: 1.0
 
 
+_FLAN_RATE = proportional(cap=3000)
+
+
 class Part(NamedTuple):
     """One part of a mixture with a weight of its own, relative to the other parts."""
 
@@ -63,7 +66,7 @@ class Mixture:
 
     name: str
     parts: Sequence["Task | Mixture | Part"]
-    rate: Rate = proportional(cap=3000)
+    rate: Rate = _FLAN_RATE
     styles: StyleShares | None = None
     exclusions: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
 
@@ -71,6 +74,9 @@ class Mixture:
         object.__setattr__(self, "parts", tuple(self.parts))
         if not self.parts:
             raise ValueError(f"mixture {self.name}: no parts")
+        for part in self.parts:
+            if not isinstance(_of(part), Task | Mixture):
+                raise TypeError(f"mixture {self.name}: {part!r} is a {type(part).__name__}, expected Task, Mixture or Part")
         weighted = [isinstance(p, Part) for p in self.parts]
         if any(weighted) and not all(weighted):
             bare = [_of(p).name for p in self.parts if not isinstance(p, Part)]
@@ -78,8 +84,6 @@ class Mixture:
         for part in self.parts:
             if isinstance(part, Part) and not part.weight > 0:
                 raise ValueError(f"mixture {self.name}: weight of {part.of.name} is {part.weight}, expected more than 0")
-            if not isinstance(_of(part), Task | Mixture):
-                raise TypeError(f"mixture {self.name}: {part!r} is a {type(part).__name__}, expected Task, Mixture or Part")
         names = [t.name for t in self.tasks()]
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
@@ -88,11 +92,7 @@ class Mixture:
     def tasks(self) -> Iterator[Task]:
         """Every task, in order, nested ones included."""
         for part in self.parts:
-            of = _of(part)
-            if isinstance(of, Mixture):
-                yield from of.tasks()
-            else:
-                yield of
+            yield from _tasks(_of(part))
 
     def task(self, name: str) -> Task:
         by_name = {t.name: t for t in self.tasks()}
@@ -122,13 +122,10 @@ class Mixture:
         kept: list[Task | Mixture | Part] = []
         for part in self.parts:
             of = _of(part)
-            if isinstance(of, Mixture):
-                left = any(t.name not in names for t in of.tasks())
-                smaller = of.without(names) if left else None
-            else:
-                smaller = None if of.name in names else of
-            if smaller is not None:
-                kept.append(Part(smaller, part.weight) if isinstance(part, Part) else smaller)
+            if all(t.name in names for t in _tasks(of)):
+                continue
+            smaller = of.without(names) if isinstance(of, Mixture) else of
+            kept.append(Part(smaller, part.weight) if isinstance(part, Part) else smaller)
         if not kept:
             raise ValueError(f"mixture {self.name}: nothing is left to train on once {sorted(names)} are taken out")
         return dataclasses.replace(self, parts=kept)
@@ -151,8 +148,11 @@ class Mixture:
         return entries
 
     def _rate_of(self, of: "Task | Mixture", num_rows: Mapping[str, int]) -> float:
-        tasks = [of] if isinstance(of, Task) else list(of.tasks())
-        return sum(self.rate(num_rows[t.name], len(t.templates)) for t in tasks)
+        return sum(self.rate(num_rows[t.name], len(t.templates)) for t in _tasks(of))
+
+
+def _tasks(of: "Task | Mixture") -> Iterator[Task]:
+    return iter((of,)) if isinstance(of, Task) else of.tasks()
 
 
 def _of(part: "Task | Mixture | Part") -> "Task | Mixture":

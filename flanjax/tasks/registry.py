@@ -60,7 +60,8 @@ def _module(path: Path) -> ModuleType:
         raise FileNotFoundError(f"no mixture file {path}; {near}")
     name = f"flanjax_mixtures_{path.stem}_{abs(hash(str(path))):x}"
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

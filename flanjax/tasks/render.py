@@ -129,5 +129,7 @@ def _targets(options: list[str], wording: Wording) -> tuple[str, ...]:
 
 def _reasoned(rationale: str, bridge: str, answer: str) -> str:
     reasons = rationale.strip()
+    if not reasons:
+        return f"{bridge} {answer.rstrip('.')}."
     end = "" if reasons[-1:] in ".!?" else "."
     return f"{reasons}{end} {bridge} {answer.rstrip('.')}."

@@ -1,8 +1,8 @@
-"""Throughput that counts real work only: tokens of examples, and the FLOPs that their lengths need. Padding is never counted."""
+"""Throughput that counts real work only: tokens of examples and the FLOPs that their lengths need, never padding."""
 
+import dataclasses
 import time
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -10,7 +10,8 @@ import numpy as np
 from flanjax.train.flops import T5Dims, measured_matmul_flops, paired_lengths, peak_flops, t5_step_flops
 
 
-class Work(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Work:
     """What some batches held."""
 
     examples: int = 0
@@ -20,8 +21,8 @@ class Work(NamedTuple):
     target_positions: int = 0
     flops: float = 0.0
 
-    def __add__(self, other: "Work") -> "Work":  # type: ignore[override]
-        return Work(*(a + b for a, b in zip(self, other, strict=True)))
+    def __add__(self, other: "Work") -> "Work":
+        return Work(**{k: v + getattr(other, k) for k, v in vars(self).items()})
 
 
 def work_of(batch: Mapping[str, np.ndarray], dims: T5Dims) -> Work:

@@ -18,8 +18,9 @@ from flanjax.train.optimizer import OptimizerConfig, make_optimizer, schedule, s
 from flanjax.train.step import StepSpec, TrainState, init_state, train_step, validation_step
 
 S, T, TASKS, ROWS = 24, 12, 3, 8
-MODEL = T5Config(vocab_size=64, d_model=16, d_ff=32, num_layers=2, num_decoder_layers=2, num_heads=2, head_dim=8)
-WIDE = dataclasses.replace(MODEL, d_model=128, d_ff=128)  # Adafactor factors from 128 on: its rows and columns are split too
+MODEL = T5Config(vocab_size=64, d_model=16, d_ff=32, num_layers=1, num_decoder_layers=1, num_heads=2, head_dim=8, scan=False)
+# Adafactor factors from 128 on: its rows and columns are split too.
+WIDE = dataclasses.replace(MODEL, d_model=128, d_ff=128)
 PLAIN = LossConfig()
 
 
@@ -100,7 +101,7 @@ def test_microbatches_change_nothing_however_uneven_their_targets():
     # The mean of the microbatches' own means is another number, which this tolerance would not let pass.
     parts = [{**batch, "loss_weights": batch["loss_weights"] * (np.arange(ROWS) % 4 == i)[:, None]} for i in range(4)]
     means = [one_step(spec_of(), part)[1]["loss"] for part in parts]
-    assert abs(np.mean(means) - figures["loss"]) > 100 * 1e-5 * figures["loss"]
+    assert abs(np.mean(means) - figures["loss"]) > 10 * 1e-5 * figures["loss"]
 
 
 def losses_on(mesh, name, steps=20):

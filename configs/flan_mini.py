@@ -1,0 +1,48 @@
+"""A T5 of 20 million parameters on flan_mini, natural language inference held out.
+
+    flanjax train --config configs/flan_mini.py --workdir runs/flan_mini
+    flanjax heldout --workdir runs/flan_mini
+
+Data: the Hugging Face hub, or a mirror of it in FLANJAX_HUB_MIRROR. From scratch and on so few steps it learns formats and label
+words, not inference: expect held-out scores near chance. The figures of one run are in docs/performance.md.
+On a GPU or a TPU slice the same file takes --config.model.dtype=bfloat16 and a larger data.batch_size, or starts from
+published weights: --config.model.init=DIRECTORY --config.model.size=None (with the model fields below taken out).
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config() -> ConfigDict:
+    return ConfigDict(
+        {
+            "name": "flan_mini",
+            "mixture": "mixtures/flan_mini.py:flan_mini",
+            "heldout": ("nli",),
+            "model": {
+                "d_model": 256,
+                "d_ff": 1024,
+                "num_layers": 5,
+                "num_decoder_layers": 5,
+                "num_heads": 8,
+                "head_dim": 32,
+                "scan": False,
+            },
+            "tokenizer": {"kind": "unigram", "vocab_size": 16_000, "train_examples": 40_000},
+            "data": {"batch_size": 16, "num_streams": 8, "features": {"inputs_length": 512, "targets_length": 128}},
+            "train": {
+                "steps": 300,
+                "log_every": 10,
+                "validate_every": 100,
+                "validation_examples": 16,
+                "optimizer": {
+                    "name": "adamw_rms",
+                    "learning_rate": 1e-2,
+                    "schedule": "cosine",
+                    "warmup_steps": 30,
+                    "clip_norm": 1.0,
+                },
+            },
+            "checkpoint": {"every_steps": 100},
+            "evaluation": {"items": 100, "batch_size": 32},
+        }
+    )
