@@ -3,10 +3,9 @@
     flanjax train --config configs/flan_mini.py --workdir runs/flan_mini
     flanjax heldout --workdir runs/flan_mini
 
-Data: the Hugging Face hub, or a mirror of it in FLANJAX_HUB_MIRROR. From scratch and on so few steps it learns formats and label
-words, not inference: expect held-out scores near chance. The figures of one run are in docs/performance.md.
-On a GPU or a TPU slice the same file takes --config.model.dtype=bfloat16 and a larger data.batch_size, or starts from
-published weights: --config.model.init=DIRECTORY --config.model.size=None (with the model fields below taken out).
+Data: the Hugging Face hub, or a mirror of it in FLANJAX_HUB_MIRROR. From scratch and in so few steps a model learns formats and
+label words, not inference: expect held-out scores near chance. The figures of one run are in docs/performance.md.
+On a GPU or a TPU slice add --config.model.dtype=bfloat16 and a larger --config.data.batch_size.
 """
 
 from ml_collections import ConfigDict

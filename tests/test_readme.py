@@ -1,0 +1,36 @@
+"""The README's mixture file and its commands, as a reader would run them."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+def test_the_commands_of_the_readme_run(tmp_path):
+    (mixture,) = _blocks("python")
+    (tmp_path / "my_mixture.py").write_text(mixture)
+    for folder in ("configs", "mixtures"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    commands = [line for block in _blocks("bash") for line in block.splitlines()]
+    assert len(commands) == 6
+    for command in commands:
+        program, *arguments = shlex.split(command)
+        assert program == "flanjax"
+        ran = subprocess.run([sys.executable, "-m", "flanjax.cli", *arguments], cwd=tmp_path, capture_output=True, text=True)
+        assert ran.returncode == 0, f"{command}\n{ran.stdout}\n{ran.stderr}"
+    assert "<html" in (tmp_path / "report.html").read_text()
+
+
+def test_the_file_tree_of_the_readme_names_what_is_there():
+    tree = (ROOT / "README.md").read_text().partition("## Files")[2]
+    named = re.findall(r"^ +([a-z_]+(?:\.py|/))", tree, re.MULTILINE)
+    assert len(named) > 10
+    for name in named:
+        assert (ROOT / name).exists() or (ROOT / "flanjax" / name).exists(), name
