@@ -2,12 +2,18 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-STAMP := $(shell date +%Y%m%d-%H%M%S)
+RUN := runs/quickstart-$(shell date +%Y%m%d-%H%M%S)
 
 .PHONY: quickstart test lint clean
 
 quickstart: .venv/core
-	$(BIN)/python -m flanjax.quickstart --workdir runs/quickstart-$(STAMP)
+	$(BIN)/flanjax train --config configs/quickstart.py --workdir $(RUN)/all
+	$(BIN)/flanjax heldout --workdir $(RUN)/all
+	@echo "Once more, without the cluster that teaches what kinds of things there are:"
+	$(BIN)/flanjax train --config configs/quickstart.py --workdir $(RUN)/without_categorise \
+		--config.name=without_categorise --config.leave_out=categorise
+	$(BIN)/flanjax heldout --workdir $(RUN)/without_categorise
+	@$(BIN)/flanjax report $(RUN)/all $(RUN)/without_categorise --output $(RUN)/report.html
 
 test: .venv/test
 	$(BIN)/ruff check flanjax configs mixtures tests

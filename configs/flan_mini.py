@@ -27,7 +27,7 @@ def get_config() -> ConfigDict:
                 "scan": False,
             },
             "tokenizer": {"kind": "unigram", "vocab_size": 16_000, "train_examples": 40_000},
-            "data": {"batch_size": 16, "num_streams": 8, "features": {"inputs_length": 512, "targets_length": 128}},
+            "data": {"batch_size": 8, "num_streams": 8, "features": {"inputs_length": 512, "targets_length": 128}},
             "train": {
                 "steps": 300,
                 "log_every": 10,

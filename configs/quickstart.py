@@ -24,9 +24,10 @@ def get_config() -> ConfigDict:
             "tokenizer": {"kind": "words", "vocab_size": 1000, "train_examples": 20_000},
             "data": {"batch_size": 32, "num_streams": 8, "features": {"inputs_length": 64, "targets_length": 24}},
             "train": {
-                "steps": 2000,
-                "log_every": 20,
-                "validate_every": 500,
+                "steps": 1600,
+                "log_every": 40,
+                "validate_every": 400,
+                "heldout_every": 400,
                 "optimizer": {
                     "name": "adamw",
                     "learning_rate": 2e-3,
@@ -35,7 +36,7 @@ def get_config() -> ConfigDict:
                     "clip_norm": 1.0,
                 },
             },
-            "checkpoint": {"every_steps": 500},
+            "checkpoint": {"every_steps": 400},
             "evaluation": {"items": 250, "batch_size": 64},
         }
     )

@@ -9,7 +9,6 @@ Rows come from a seed, without a download, and no test row is a training row. Ev
 wherever it stands, so that a vocabulary of whole words holds it once. Licence: Apache-2.0, as this file's.
 """
 
-import functools
 import random
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -52,7 +51,6 @@ Row = Mapping[str, Any]
 def generated(draw: Callable[[random.Random], Row], *, train: int, test: int):
     """A source of rows drawn from a seed; no two are equal, so no test row is a training row."""
 
-    @functools.cache
     def drawn() -> list[Row]:
         rng = random.Random(draw.__name__)
         distinct: dict[str, Row] = {}
@@ -286,7 +284,7 @@ def count_kind(rng: random.Random) -> Row:
 
 def read_count_kind(row: Row) -> Example:
     counted = [word for word in row["words"] if KIND[word] == row["kind"]]
-    rationale = listed([f"{a(word)} is a kind of {row['kind']}" for word in counted])
+    rationale = f"{listed([a(word) for word in counted])} {'is' if len(counted) == 1 else 'are'} of this kind"
     return Example({"words": listed(row["words"]), "kind": row["kind"]}, NUMBERS[len(counted) - 1], NUMBERS, rationale)
 
 

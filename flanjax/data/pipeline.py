@@ -5,12 +5,15 @@ a pure function of its number. Each global batch takes B/S rows of every stream,
 """
 
 import dataclasses
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import cloudpickle
 import grain
 import numpy as np
+from absl import flags
 
 from flanjax.data.features import FeatureConfig, make_features
 from flanjax.data.packing import Encoded, pack_examples, pack_row
@@ -20,6 +23,7 @@ from flanjax.data.tokenizer import Tokenizer
 from flanjax.sources import Rows, SourceError
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.mixture import Entry, Mixture
+from flanjax.tasks.registry import MODULE_PREFIX
 
 Batch = dict[str, np.ndarray]
 _MAX_EMPTY_WINDOWS = 1000
@@ -179,6 +183,15 @@ class _Windows:
         return stream, number, make_window(self._corpus, stream, number)
 
 
+def _prepare_for_workers(corpus: Corpus) -> None:
+    """Lets grain send the corpus to other processes: a mixture file is no importable module, so its functions go by value."""
+    for module in {sys.modules[e.task.example.__module__] for e in corpus.entries}:
+        if module.__name__.startswith(MODULE_PREFIX):
+            cloudpickle.register_pickle_by_value(module)
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS.mark_as_parsed()  # grain reads absl flags; a program that has none never parses them
+
+
 class BatchIterator:
     """This host's part of every global batch: [B / hosts, ...] arrays, in the order of its streams, without end.
 
@@ -203,6 +216,7 @@ class BatchIterator:
         options = grain.ReadOptions(num_threads=config.num_threads, prefetch_buffer_size=config.prefetch_windows)
         windows = dataset.to_iter_dataset(options)
         if config.num_workers:
+            _prepare_for_workers(self._corpus)
             windows = windows.mp_prefetch(grain.MultiprocessingOptions(num_workers=config.num_workers))
         return iter(windows)
 

@@ -6,12 +6,16 @@ A Python file is a namespace of its own. Nothing global is filled when it is rea
 import functools
 import importlib.util
 import sys
+import zlib
 from pathlib import Path
 from types import ModuleType
 
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.names import nearest
 from flanjax.tasks.task import Task
+
+
+MODULE_PREFIX = "flanjax_mixtures_"  # of the modules that mixture files become
 
 
 def load(address: str, *, relative_to: str = ".") -> Mixture | Task:
@@ -58,7 +62,7 @@ def _module(path: Path) -> ModuleType:
             else f"no folder {path.parent}"
         )
         raise FileNotFoundError(f"no mixture file {path}; {near}")
-    name = f"flanjax_mixtures_{path.stem}_{abs(hash(str(path))):x}"
+    name = f"{MODULE_PREFIX}{path.stem}_{zlib.crc32(str(path).encode()):x}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None

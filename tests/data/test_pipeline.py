@@ -13,6 +13,7 @@ from flanjax.data.tally import DataError
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.sources import SourceError, rows
 from flanjax.tasks.mixture import Mixture
+from flanjax.tasks.registry import load_mixture
 from flanjax.tasks.styles import StyleShares
 from flanjax.tasks.task import Example, SkipRow, Task
 from flanjax.tasks.template import Template
@@ -249,3 +250,24 @@ def test_streams_must_divide_the_batch_and_be_divided_by_the_hosts():
     with pytest.raises(ValueError, match="window is 0"):
         dataclasses.replace(CONFIG, window=0)
     assert sorted(s for i in range(4) for s in Host(i, 4).streams(8)) == list(range(8))
+
+
+USERS_FILE = """
+from flanjax import Example, Mixture, Task, Template, rows
+
+SUFFIX = "!"
+
+def read(row):
+    return Example({"q": row["q"] + SUFFIX}, row["q"])
+
+parts = [Task(name="t", cluster="c", source=rows("t", train=[{"q": str(i)} for i in range(40)]), example=read,
+              templates=[Template("Say {{ q }}")])]
+mine = Mixture(name="mine", parts=parts)
+"""
+
+
+def test_worker_processes_make_the_same_batches_from_a_users_file(tmp_path):
+    (tmp_path / "mine.py").write_text(USERS_FILE)
+    mixture = load_mixture(f"{tmp_path / 'mine.py'}:mine")
+    alone, helped = (take(BatchIterator(corpus_of(mixture, num_workers=n)), 4) for n in (0, 1))
+    same(alone, helped)

@@ -17,7 +17,7 @@ from flanjax.sharding import MeshConfig, make_mesh
 
 EOS, VOCABULARY, MAX_TOKENS = 1, 96, 12
 DONE = []  # what decoders say of their progress
-V1_1 = T5Config(vocab_size=VOCABULARY, d_model=24, d_ff=40, num_layers=1, num_decoder_layers=2, num_heads=2, head_dim=16)
+V1_1 = T5Config(vocab_size=VOCABULARY, d_model=24, d_ff=40, num_layers=2, num_decoder_layers=2, num_heads=2, head_dim=16)
 V1_0 = dataclasses.replace(V1_1, activation="relu", gated=False, tied_embedding=True, scale_logits=True)
 MODELS = {"v1.1": V1_1, "v1.0": V1_0}
 

@@ -1,0 +1,264 @@
+"""What is asked, how it is scored, and what becomes of the answers; and the "lm_eval" preset against lm-evaluation-harness."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from flanjax.data.tokenizer import TokenizerConfig, train_tokenizer
+from flanjax.evaluate.config import PRESETS, EvaluationConfig
+from flanjax.evaluate.decoder import Decoder, Generated
+from flanjax.evaluate.predict import SCHEMA, ask, predict
+from flanjax.models import functional
+from flanjax.models.hf import save_t5
+from flanjax.models.t5 import T5Config
+from flanjax.sharding import MeshConfig, make_mesh
+from flanjax.sources import SourceError, rows
+from flanjax.tasks.render import CHAINS_OF_THOUGHT
+from flanjax.tasks.task import Example, SkipRow, Task
+from flanjax.tasks.template import Template
+
+COLOURS = ("red", "light green", "blue", "a very dark grey")
+MODEL = T5Config(vocab_size=128, d_model=16, d_ff=32, num_layers=1, num_decoder_layers=1, num_heads=2, head_dim=8)
+LENGTH = 64
+
+
+def made(split, count):
+    return [{"text": f"{split} thing {i} is {COLOURS[i % 4]}", "label": i % 4} for i in range(count)]
+
+
+def read(row):
+    return Example({"text": row["text"]}, COLOURS[row["label"]], COLOURS, f"it looks {COLOURS[row['label']]}")
+
+
+def task(example=read, templates=("{{ text }} which colour ?", "say : {{ text }}"), **changes):
+    settings = {"train": "train", "evaluation": "test", **changes}
+    source = rows("colour", train=made("seen", 30), test=made("asked", 20))
+    return Task(
+        name="colour", cluster="seeing", source=source, example=example, templates=[*map(Template, templates)], **settings
+    )
+
+
+@functools.cache
+def tokenizer():
+    texts = [row["text"] for row in made("seen", 30) + made("asked", 20)]
+    words = "which colour ? say : Input : Output : Options : - it looks So the answer is ."
+    chains = " ".join(c.request + c.bridge for c in CHAINS_OF_THOUGHT)
+    return train_tokenizer([*texts, words, chains], TokenizerConfig(kind="words", vocab_size=128))
+
+
+class Told:
+    """A decoder that records what it is asked, likes long options, and writes what it is told to."""
+
+    def __init__(self, text=""):
+        self.prompts, self.options, self.text = [], [], text
+
+    def log_likelihoods(self, prompts, options):
+        self.prompts, self.options = list(prompts), list(options)
+        return [[-4.0 - 0.5 * len(option) for option in each] for each in options]
+
+    def generate(self, prompts, max_tokens):
+        self.prompts = list(prompts)
+        ids = tokenizer().encode([self.text])[0]
+        assert len(ids) <= max_tokens
+        return [Generated(ids, "eos")] * len(prompts)
+
+
+def answers(config, decoder=None, of=None, length=LENGTH):
+    """(rows of the predictions, the decoder)."""
+    decoder = decoder or Told()
+    asked = ask([of or task()], config, tokenizer(), length)
+    return predict(asked, config, tokenizer(), decoder, model="trained", step=5).to_pylist(), decoder
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_decides_the_ends_of_inputs_and_options(name):
+    found, decoder = answers(EvaluationConfig(preset=name, items=3))
+    eos = tokenizer().eos_id
+    for row, prompt, options in zip(found, decoder.prompts, decoder.options, strict=True):
+        assert prompt == tokenizer().encode([row["prompt"]])[0] + [eos] * PRESETS[name].input_eos
+        assert options == [ids + [eos] * PRESETS[name].target_eos for ids in tokenizer().encode(row["options"])]
+        assert row["prompt_tokens"] == len(prompt)
+        assert row["option_tokens"] == [len(o) for o in options]
+        assert row["option_characters"] == [len(text) for text in row["options"]]
+        assert row["preset"] == name
+    assert {(p.input_eos, p.target_eos) for p in PRESETS.values()} == {(True, True), (False, True), (True, False)}
+
+
+def test_normalisation_decides_among_options_of_unlike_lengths():
+    def choice(normalization):
+        found, _ = answers(EvaluationConfig(preset="lm_eval", items=3, normalization=normalization))
+        assert {row["normalization"] for row in found} == {normalization or "sum"}
+        (prediction,) = {row["prediction"] for row in found}
+        return prediction
+
+    # Told: -4 - tokens / 2, so that the sum likes few tokens and the mean likes many.
+    assert choice("sum") == choice("") == "red"
+    assert choice("tokens") == "a very dark grey"
+    assert choice("characters") == "a very dark grey"
+
+
+def test_options_are_shown_and_scored_in_their_canonical_order():
+    found, decoder = answers(EvaluationConfig(items=0))
+    eos = [tokenizer().eos_id]
+    for row, options in zip(found, decoder.options, strict=True):
+        assert tuple(row["options"]) == COLOURS
+        assert row["prompt"].endswith("\n".join(f"- {colour}" for colour in COLOURS))
+        assert options == [ids + eos for ids in tokenizer().encode(COLOURS)]
+        assert row["references"] == [COLOURS[row["item"] % 4]]
+
+
+def test_options_can_be_left_out_of_the_prompt_and_are_scored_all_the_same():
+    found, _ = answers(EvaluationConfig(items=2, options=False))
+    for row in found:
+        assert "light green" not in row["prompt"].replace(f"is {row['references'][0]}", "")
+        assert len(row["option_log_likelihoods"]) == 4
+
+
+def test_items_are_evenly_spaced_over_the_split():
+    found, _ = answers(EvaluationConfig(items=5, templates=1))
+    assert [row["item"] for row in found] == [0, 4, 8, 12, 16]
+    assert all(f"asked thing {row['item']} " in row["prompt"] for row in found)
+    for items in (0, 20, 1000):
+        assert [row["item"] for row in answers(EvaluationConfig(items=items, templates=1))[0]] == list(range(20))
+
+
+def test_every_item_meets_every_template_and_number_of_shots():
+    found, _ = answers(EvaluationConfig(items=3, shots=(0, 2)))
+    assert {(r["item"], r["template"], r["shots"]) for r in found} == {
+        (item, template, shots) for item in (0, 6, 13) for template in "01" for shots in (0, 2)
+    }
+    assert len(found) == 12
+    assert {r["template"] for r in answers(EvaluationConfig(items=3, templates=1))[0]} == {"0"}
+
+
+def test_shots_come_from_training_rows_only():
+    found, _ = answers(EvaluationConfig(items=0, shots=(2,)), length=200)
+    for row in found:
+        assert row["prompt"].count("seen thing") == 2
+        assert row["prompt"].count("asked thing") == 1
+        assert row["prompt"].rindex("asked thing") > row["prompt"].rindex("seen thing")
+    assert len({row["prompt"].split("asked")[0] for row in found}) > 10
+
+
+def test_shots_without_training_rows_are_an_error_with_the_way_out():
+    with pytest.raises(SourceError, match=r"no training split to take exemplars from; .*shots=\(0,\)"):
+        answers(EvaluationConfig(shots=(0, 2)), of=task(train=None))
+
+
+def test_shots_that_do_not_fit_are_left_out_and_counted_as_asked():
+    found, _ = answers(EvaluationConfig(items=3, shots=(5,)), length=48)
+    for row in found:
+        assert row["prompt"].count("seen thing") < 5
+        assert row["prompt_tokens"] <= 48
+        assert row["shots"] == 5
+
+
+def test_a_task_without_evaluation_rows_is_an_error_with_the_way_out():
+    with pytest.raises(SourceError, match=r"task colour has no evaluation split; set Task\(evaluation='validation'\)"):
+        answers(EvaluationConfig(), of=task(evaluation=None))
+
+
+def test_rows_left_out_are_counted_with_their_reasons():
+    def no_blue(row):
+        if row["label"] == 2:
+            raise SkipRow("blue")
+        return read(row) if row["label"] else read({"text": row["text"]})
+
+    asked = ask([task(no_blue)], EvaluationConfig(items=0, templates=1), tokenizer(), LENGTH)
+    assert [i.row for i in asked.items] == [n for n in range(20) if n % 4 in (1, 3)]
+    assert asked.skipped["colour"][0].startswith("row 0: missing field 'label'")
+    assert asked.skipped["colour"][1] == "row 2: blue"
+    assert len(asked.skipped["colour"]) == 10
+
+
+def test_a_task_of_which_nothing_can_be_asked_is_an_error_with_reasons():
+    with pytest.raises(SourceError, match=r"none of its evaluation rows can be asked: .*tokens do not fit"):
+        answers(EvaluationConfig(), length=8)
+
+
+@pytest.mark.parametrize(
+    ("text", "prediction", "parsed"),
+    [
+        ("it looks blue . So the answer is blue .", "blue", True),
+        ("it looks blue .", None, False),
+        ("it looks red . So the answer is purple .", None, False),
+    ],
+)
+def test_chains_of_thought_are_generated_and_their_answer_found(text, prediction, parsed):
+    found, decoder = answers(EvaluationConfig(items=2, templates=1, chain_of_thought=True), Told(text))
+    direct, reasoned = ([r for r in found if r["chain_of_thought"] is on] for on in (False, True))
+    assert len(direct) == len(reasoned) == 2
+    assert {r["scorer"] for r in direct} == {"rank"}
+    for row in reasoned:
+        assert row["scorer"] == "generate"
+        assert row["prompt"].endswith(CHAINS_OF_THOUGHT[0].request)
+        assert row["generated"].split() == tokenizer().decode(tokenizer().encode([text])[0]).split()
+        assert (row["parsed"], row["stop"]) == (parsed, "eos")
+        if prediction:
+            assert row["prediction"] == prediction
+    assert decoder.prompts[0][-1] == tokenizer().eos_id
+
+
+def test_tasks_without_options_are_generated():
+    def free(row):
+        return Example({"text": row["text"]}, row["text"])
+
+    found, decoder = answers(EvaluationConfig(items=3), Told("asked thing 0 is red"), of=task(free, metrics=("exact_match",)))
+    assert not decoder.options
+    assert {(r["scorer"], r["prediction"], r["parsed"]) for r in found} == {("generate", "asked thing 0 is red", True)}
+    assert all(r["options"] == r["option_log_likelihoods"] == [] for r in found)
+
+
+def test_predictions_have_the_schema_whatever_was_asked():
+    config = EvaluationConfig(items=2, shots=(0, 1), chain_of_thought=True)
+    asked = ask([task()], config, tokenizer(), 200)
+    table = predict(asked, config, tokenizer(), Told("So the answer is red ."), model="untuned", step=0)
+    assert table.schema == SCHEMA
+    assert table.num_rows == 2 * 2 * 2 * 2
+    assert len(set(table["prompt_hash"].to_pylist())) == len(set(table["prompt"].to_pylist()))
+
+
+def test_what_is_asked_does_not_depend_on_the_other_tasks_or_the_number_of_items():
+    few, many = (answers(EvaluationConfig(items=n, shots=(2,)), length=200)[0] for n in (5, 20))
+    by_key = {(r["item"], r["template"]): r["prompt"] for r in many}
+    assert all(by_key[r["item"], r["template"]] == r["prompt"] for r in few)
+
+
+def test_the_lm_eval_preset_gives_the_log_likelihoods_of_lm_eval(tmp_path):
+    """Recipe: T5ForConditionalGeneration kept untied, HFLM with backend="seq2seq" (lm_eval/models/huggingface.py)."""
+    pytest.importorskip("lm_eval")
+    pytest.importorskip("accelerate", reason="lm_eval's HFLM needs accelerate: pip install lm-eval[hf]")
+    import transformers
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+
+    params = jax.jit(functional.init, static_argnums=0)(MODEL, jax.random.key(0))
+    save_t5(tmp_path, MODEL, params)
+    tokenizer().save(tmp_path)
+    config = EvaluationConfig(preset="lm_eval", items=6)
+    decoder = Decoder(
+        MODEL,
+        params,
+        make_mesh(MeshConfig(), jax.devices()[:1]),
+        batch_size=8,
+        start_id=tokenizer().pad_id,
+        eos_id=tokenizer().eos_id,
+    )
+    ours, _ = answers(config, decoder)
+
+    torch_model = transformers.T5ForConditionalGeneration.from_pretrained(tmp_path)
+    torch_model.tie_weights = lambda *args, **kwargs: None
+    fast = transformers.PreTrainedTokenizerFast.from_pretrained(tmp_path)
+    harness = HFLM(pretrained=torch_model, tokenizer=fast, backend="seq2seq", batch_size=4, device="cpu")
+    pairs = [(row["prompt"], option) for row in ours for option in row["options"]]
+    requests = [Instance("loglikelihood", {}, pair, i) for i, pair in enumerate(pairs)]
+    theirs = [score for score, _ in harness.loglikelihood(requests, disable_tqdm=True)]
+    found = [score for row in ours for score in row["option_log_likelihoods"]]
+    assert np.std(theirs) > 1
+    np.testing.assert_allclose(found, theirs, rtol=0, atol=1e-4)
+    # The other conventions are other numbers.
+    for other in ("flan", "t0"):
+        row = answers(EvaluationConfig(preset=other, items=6), decoder)[0][0]
+        assert abs(row["option_log_likelihoods"][0] - theirs[0]) > 1e-2
