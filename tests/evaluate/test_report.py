@@ -125,7 +125,7 @@ def test_an_old_schema_is_recomputed_from_predictions_or_refused(tmp_path):
 def test_an_unevaluated_run_says_how_to_evaluate_it(tmp_path):
     page = write_report([write_workdir(tmp_path / "run", "run", None)], tmp_path / "report.html").read_text()
     assert "Not evaluated yet" in page
-    assert "flanjax evaluate" in page
+    assert "flanjax heldout --workdir run" in page
     assert "Training loss by cluster" in page
 
 
