@@ -1,4 +1,4 @@
-"""The command line: train, evaluate, heldout, report, show. It parses, calls run.py, and words errors."""
+"""The command line: train, evaluate, heldout, report, export, show. It parses, calls run.py, and words errors."""
 
 import argparse
 import logging
@@ -71,6 +71,12 @@ def _evaluate(args: argparse.Namespace) -> None:
     run.evaluate(args.workdir, tasks=getattr(args, "tasks", None) or (), step=args.step, changes=changes)
 
 
+def _export(args: argparse.Namespace) -> None:
+    from flanjax import run
+
+    run.export(args.workdir, args.output, step=args.step)
+
+
 def _report(args: argparse.Namespace) -> None:
     from flanjax.evaluate.report import write_report
 
@@ -116,6 +122,12 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("workdirs", nargs="+", metavar="WORKDIR")
     report.add_argument("--output", default="report.html")
     report.set_defaults(run=_report)
+
+    export = commands.add_parser("export", help="a run's model and tokenizer as a Hugging Face directory")
+    export.add_argument("--workdir", required=True)
+    export.add_argument("--output", required=True)
+    export.add_argument("--step", type=int, help="of the checkpoint (default: the newest)")
+    export.set_defaults(run=_export)
 
     show = commands.add_parser("show", help="a mixture's plan, and rendered examples of it")
     show.add_argument("mixture", help="path/to/file.py:name")

@@ -24,7 +24,7 @@ from flanjax.evaluate.metrics import METRICS
 from flanjax.evaluate.predict import ask, predict
 from flanjax.evaluate.report import write_report
 from flanjax.evaluate.results import summarize
-from flanjax.models import functional
+from flanjax.models import functional, hf
 from flanjax.models.t5 import T5Config
 from flanjax.tasks.clusters import Split, check_disjoint
 from flanjax.tasks.names import nearest
@@ -243,6 +243,19 @@ def evaluate(
     report = write_report([workdir], place / "report.html")
     say(f"report: {report}")
     return epath.Path(report)
+
+
+def export(workdir: epath.PathLike, output: epath.PathLike, *, step: int | None = None, say=print) -> None:
+    """Writes a checkpoint's model and tokenizer as a directory that transformers loads."""
+    workdir = epath.Path(workdir)
+    step, meta = checkpoint.read_meta(workdir, step)
+    config = RunConfig.from_config_dict(meta["config"])
+    model = T5Config(**meta["model"])
+    params = assemble.read_params(workdir, step, model, sharding.make_mesh(config.mesh))
+    family = "mt5" if (config.model.size or "").startswith("mt5") else "t5"
+    hf.save_t5(str(output), model, jax.device_get(params), model_type=family)
+    _tokenizer_of(workdir, config, meta).save(output)
+    say(f"step {step} of {workdir} written to {output}")
 
 
 def _validate(

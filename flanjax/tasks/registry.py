@@ -14,7 +14,6 @@ from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.names import nearest
 from flanjax.tasks.task import Task
 
-
 MODULE_PREFIX = "flanjax_mixtures_"  # of the modules that mixture files become
 
 
