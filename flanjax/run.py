@@ -1,6 +1,5 @@
 """The main paths, read top-down: train, evaluate, heldout. Everything meets here and nowhere else."""
 
-import functools
 import json
 import time
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from flanjax.evaluate.metrics import METRICS
 from flanjax.evaluate.predict import ask, predict
 from flanjax.evaluate.report import write_report
 from flanjax.evaluate.results import summarize
-from flanjax.models import functional, hf
+from flanjax.models import hf
 from flanjax.models.t5 import T5Config
 from flanjax.tasks.clusters import Split, check_disjoint
 from flanjax.tasks.names import nearest
@@ -32,8 +31,8 @@ from flanjax.tasks.task import Task
 from flanjax.train.log import MetricsWriter, ProgressBar
 from flanjax.train.loop import Periodic, Report, Stop, fit, mean_by
 from flanjax.train.meter import Meter, work_of
-from flanjax.train.optimizer import make_optimizer, schedule, state_axes
-from flanjax.train.step import StepSpec, Sums, TrainState, init_state, train_step, validation_step
+from flanjax.train.program import Program
+from flanjax.train.step import Sums, TrainState
 
 UNTUNED, TRAINED = "untuned", "trained"
 
@@ -62,29 +61,15 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
     mesh = sharding.make_mesh(config.mesh)
     weights = assemble.weights_of(config, tokenizer, mesh)
     model = weights.model
-    axes = functional.logical_axes(model)
-    spec = StepSpec(
-        model=model,
-        loss=config.train.loss,
-        optimizer=make_optimizer(config.train.optimizer, axes, config.train.steps),
-        learning_rate=schedule(config.train.optimizer, config.train.steps),
-        num_tasks=len(corpus.entries),
-        microbatches=config.train.microbatches,
-        seed=config.train.seed,
-        constrain=sharding.constrain(mesh),
-    )
-    _, params_shapes = functional.abstract(model)
-    state_shapes = jax.eval_shape(functools.partial(init_state, spec), params_shapes)
-    state_names = state_shapes._replace(step=(), params=axes, opt_state=state_axes(spec.optimizer, params_shapes, axes))
-    placed = sharding.shardings(state_shapes, state_names, mesh)
+    program = Program(config.train, model, mesh, num_tasks=len(corpus.entries))
 
     # The newest state there is.
     checkpoints = checkpoint.Checkpoints(workdir, config.checkpoint)
     meta = assemble.meta_of(config, split, corpus, model)
     if checkpoint.steps_of(workdir):
         assemble.check_same_run(workdir, checkpoint.read_meta(workdir)[1], meta)
-    target = checkpoint.abstract(state_shapes, placed)
-    restored = checkpoints.restore(target.params, {"step": target.step, "opt_state": target.opt_state})
+    shapes = program.state
+    restored = checkpoints.restore(shapes.params, {"step": shapes.step, "opt_state": shapes.opt_state})
     if restored:
         state = TrainState(restored.rest["step"], restored.params, restored.rest["opt_state"])
         data_state = DataState.from_json(restored.data)
@@ -95,25 +80,15 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
             return
         say(f"going on from step {start} of {workdir}")
     else:
-        state = jax.jit(functools.partial(init_state, spec), out_shardings=placed, donate_argnums=0)(weights.make())
+        state = program.init(weights.make())
         data_state, start = None, 0
     del restored
     assemble.write_record(workdir, assemble.CONFIG, {**config.to_dict(), "t5": vars(model), "versions": meta["versions"]})
 
     # Batches and the step.
     batches = BatchIterator(corpus, Host(jax.process_index(), jax.process_count()), data_state)
-    sharded = sharding.batch_sharding(mesh)
-    step_fn = jax.jit(
-        functools.partial(train_step, spec),
-        in_shardings=(placed, sharded),
-        out_shardings=(placed, sharding.replicated(mesh)),
-        donate_argnums=0,
-    )
-    validate_fn = jax.jit(
-        functools.partial(validation_step, spec), in_shardings=(placed.params, sharded), out_shardings=sharding.replicated(mesh)
-    )
     meter = Meter(jax.process_count())
-    say(f"{_count(params_shapes) / 1e6:.1f}M parameters on mesh {dict(mesh.shape)}; MFU against {meter.limit_named}")
+    say(f"{program.num_parameters / 1e6:.1f}M parameters on mesh {dict(mesh.shape)}; MFU against {meter.limit_named}")
     writer = MetricsWriter(workdir, start=start, tensorboard=config.train.tensorboard)
     clusters = [e.task.cluster for e in corpus.entries]
     bar = ProgressBar(config.name, config.train.steps, start)
@@ -121,7 +96,7 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
     validation_loss: dict[int, float] = {}
 
     def validate(step: int, state: TrainState) -> None:
-        found = _validate(validate_fn, state.params, validation, mesh, clusters)
+        found = _validate(program.validate, state.params, validation, mesh, clusters)
         validation_loss[step] = found["loss"]
         writer.write({"step": step, "kind": "validation", **found})
 
@@ -169,7 +144,7 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
             state = fit(
                 state,
                 batches,
-                step_fn,
+                program.step,
                 lambda batch: sharding.to_global(batch, mesh),
                 start=start,
                 steps=config.train.steps,
@@ -339,7 +314,3 @@ def _all_hosts(state: DataState) -> dict[str, Any]:
     padded[: len(mine)] = mine
     every = multihost_utils.process_allgather(padded)
     return DataState.merge([json.loads(row[:n].tobytes()) for row, n in zip(every, lengths, strict=True)])
-
-
-def _count(params: Any) -> int:
-    return sum(int(np.prod(x.shape)) for x in jax.tree.leaves(params))
