@@ -16,11 +16,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     overrides = [a[len(_OVERRIDE) :] for a in arguments if a.startswith(_OVERRIDE)]
     args = _parser().parse_args([a for a in arguments if not a.startswith(_OVERRIDE)])
-    if overrides and args.command != "train":
-        return _fail(f"{_OVERRIDE}{overrides[0]}: only `flanjax train` takes config overrides")
+    if overrides and args.command not in ("train", "compile"):
+        return _fail(f"{_OVERRIDE}{overrides[0]}: only `flanjax train` and `flanjax compile` take config overrides")
     args.overrides = overrides
     # Orbax logs what it raises, once for each of its threads.
     logging.getLogger("absl").setLevel(logging.ERROR if args.traceback else logging.CRITICAL)
+    from flanjax import distributed
     from flanjax.train.loop import Diverged, Interrupted  # with jax, which `flanjax --help` should not wait for
 
     try:
@@ -28,13 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Interrupted as stopped:
         print(stopped, file=sys.stderr)
         return 128 + stopped.signal
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        return distributed.leave(130, "stopped", error)
     except (ValueError, KeyError, OSError, RuntimeError, Diverged) as error:
         if args.traceback:
             raise
-        return _fail(_message(error))
+        return distributed.leave(1, _message(error), error)
     return 0
 
 
@@ -53,12 +53,26 @@ def _train(args: argparse.Namespace) -> None:
     from flanjax import run
     from flanjax.config import load_config
 
+    _start(args)
     run.train(load_config(args.config, args.overrides), args.workdir)
+
+
+def _start(args: argparse.Namespace) -> None:
+    from flanjax import distributed
+
+    distributed.start(
+        coordinator=args.coordinator,
+        num_processes=args.num_processes,
+        process_id=args.process_id,
+        detect=args.distributed == "auto",
+        timeout_seconds=args.startup_timeout,
+    )
 
 
 def _evaluate(args: argparse.Namespace) -> None:
     from flanjax import run
 
+    _start(args)
     given = {
         "items": args.items,
         "templates": args.templates,
@@ -69,6 +83,15 @@ def _evaluate(args: argparse.Namespace) -> None:
     }
     changes = {k: v for k, v in given.items() if v is not None}
     run.evaluate(args.workdir, tasks=getattr(args, "tasks", None) or (), step=args.step, changes=changes)
+
+
+def _compile(args: argparse.Namespace) -> None:
+    from flanjax import aot
+    from flanjax.config import load_config
+
+    config = load_config(args.config, args.overrides)
+    for topology in args.topology:
+        print(aot.describe(config, topology, aot.compile_step(config, topology)))
 
 
 def _export(args: argparse.Namespace) -> None:
@@ -102,6 +125,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--workdir", required=True, help="where checkpoints and metrics go; the same one goes on with the run")
     train.set_defaults(run=_train)
 
+    compiled = commands.add_parser("compile", help="compile a config's training step for a TPU slice that is not here")
+    compiled.add_argument("--config", required=True, help="a Python file with get_config()")
+    compiled.add_argument("--topology", required=True, nargs="+", help="chips and grid, such as v5e:4x4 or v5p:4x4x4")
+    compiled.set_defaults(run=_compile)
+
     evaluate = commands.add_parser("evaluate", help="evaluate a run on any tasks or clusters of its mixture")
     evaluate.add_argument("--tasks", nargs="+", required=True, metavar="TASK_OR_CLUSTER")
     heldout = commands.add_parser(
@@ -117,6 +145,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--chain-of-thought", action="store_true", help="also let tasks with rationales reason first")
         command.add_argument("--no-untuned", action="store_true", help="leave out the weights before training")
         command.set_defaults(run=_evaluate)
+    for command in (train, evaluate, heldout):
+        _add_processes(command)
 
     report = commands.add_parser("report", help="one HTML page of one run, or of several side by side")
     report.add_argument("workdirs", nargs="+", metavar="WORKDIR")
@@ -144,6 +174,19 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--seed", type=int, default=0)
     show.set_defaults(run=_show)
     return parser
+
+
+def _add_processes(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group(
+        "several processes", "each host runs the same command; a TPU slice and SLURM need --distributed auto alone"
+    )
+    group.add_argument("--distributed", choices=["auto"], help="find the other processes by the TPU's metadata or by SLURM")
+    group.add_argument("--coordinator", metavar="HOST:PORT", help="where process 0 can be reached")
+    group.add_argument("--num-processes", type=int, metavar="N", help="how many processes there are")
+    group.add_argument("--process-id", type=int, metavar="I", help="which of them this is, from 0")
+    group.add_argument(
+        "--startup-timeout", type=int, default=300, metavar="SECONDS", help="how long to wait for all (default 300)"
+    )
 
 
 if __name__ == "__main__":

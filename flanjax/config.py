@@ -108,7 +108,12 @@ class RunConfig:
 
 
 def load_config(path: str, overrides: Sequence[str] = ()) -> RunConfig:
-    """The config of a file with `get_config()`, after overrides such as "train.steps=100"."""
+    """The config of a file with `get_config()`, after overrides such as "train.steps=100".
+
+    Args:
+      path: "configs/x.py", or "configs/x.py:argument" for a `get_config(argument)`, as in ml_collections.
+    """
+    path, colon, argument = path.partition(":")
     file = Path(path)
     if not file.is_file():
         near = (
@@ -124,7 +129,10 @@ def load_config(path: str, overrides: Sequence[str] = ()) -> RunConfig:
     spec.loader.exec_module(module)
     if not hasattr(module, "get_config"):
         raise ConfigError(f"{path} has no get_config(); a config file defines one that returns an ml_collections.ConfigDict")
-    config = module.get_config()
+    try:
+        config = module.get_config(*([argument] if colon else []))
+    except KeyError as error:
+        raise ConfigError(f"{path}: get_config takes no {argument!r}: unknown {error}") from error
     plain = config.to_dict() if isinstance(config, ml_collections.ConfigDict) else dict(config)
     for override in overrides:
         _override(plain, override)

@@ -1,0 +1,33 @@
+"""Flan-T5's recipe on flan_mini: configs/flan_t5.py:small, :base, :large, :xl or :xxl.
+
+    flanjax compile --config configs/flan_t5.py:xl --topology v5e:8x8
+    flanjax train --config configs/flan_t5.py:base --workdir runs/flan_t5_base \\
+        --config.model.init=DIRECTORY --config.model.size=None --config.tokenizer.path=DIRECTORY
+
+Source of the recipe: Chung et al. 2022 (arXiv:2210.11416), appendix E: batches of 64 packed rows, Adafactor with a constant
+rate of 5e-4, dropout 0.05, and the steps below. DIRECTORY holds the language-model-adapted T5 v1.1 in Hugging Face layout,
+with its spiece.model. docs/performance.md lists what each size needs of a TPU slice.
+"""
+
+from ml_collections import ConfigDict
+
+STEPS = {"small": 98_000, "base": 84_000, "large": 64_000, "xl": 38_000, "xxl": 14_000}
+
+
+def get_config(size: str = "base") -> ConfigDict:
+    return ConfigDict(
+        {
+            "name": f"flan_t5_{size}",
+            "mixture": "mixtures/flan_mini.py:flan_mini",
+            "heldout": ("nli",),
+            "model": {"size": f"flan_t5_{size}", "dtype": "bfloat16", "dropout": 0.05, "remat": size != "small"},
+            "tokenizer": {"path": f"google/flan-t5-{size}"},
+            "data": {"batch_size": 64, "num_streams": 64, "features": {"inputs_length": 1024, "targets_length": 256}},
+            "train": {
+                "steps": STEPS[size],
+                "validate_every": 1000,
+                "optimizer": {"name": "adafactor", "learning_rate": 5e-4},
+            },
+            "checkpoint": {"every_steps": 1000},
+        }
+    )
