@@ -39,6 +39,7 @@ class Compiled(NamedTuple):
       peak_bytes: at the fullest moment of a step, the state included.
       hbm_bytes: what the chip has.
       collectives: kind -> (number in the program, bytes of the largest); those in the loop over layers run once a layer.
+        None where libtpu cannot print the program.
     """
 
     chips: int
@@ -46,7 +47,7 @@ class Compiled(NamedTuple):
     state_bytes: int
     peak_bytes: int
     hbm_bytes: int
-    collectives: dict[str, tuple[int, int]]
+    collectives: dict[str, tuple[int, int]] | None
     model_flops: float
     step_seconds: float
     seconds: float
@@ -75,9 +76,8 @@ def compile_step(config: RunConfig, topology: str) -> Compiled:
         if "RESOURCE_EXHAUSTED" in str(error):
             raise ConfigError(_too_large(topology, str(error))) from error
         raise
-    memory, text = compiled.memory_analysis(), compiled.as_text()
+    memory = compiled.memory_analysis()
     assert memory is not None
-    assert text is not None
     peak = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes + memory.temp_size_in_bytes
     flops = _model_flops(config, model)
     rate, _ = peak_flops(mesh.devices.flat[0]) or (float("nan"), "")
@@ -87,7 +87,7 @@ def compile_step(config: RunConfig, topology: str) -> Compiled:
         state_bytes=_bytes_per_device(program.state),
         peak_bytes=peak,
         hbm_bytes=CHIPS[kind] * GIB,
-        collectives=collectives(text),
+        collectives=_collectives_of(compiled),
         model_flops=flops,
         step_seconds=flops / (rate * mesh.size),
         seconds=time.perf_counter() - began,
@@ -113,6 +113,13 @@ def batch_shapes(config: RunConfig, mesh: sharding.Mesh) -> dict[str, jax.ShapeD
         return jax.ShapeDtypeStruct(shape, np.float32 if name == "loss_weights" else np.int32, sharding=placed)
 
     return {name: struct(name, shape) for name, shape in shapes.items()}
+
+
+def _collectives_of(compiled: jax.stages.Compiled) -> dict[str, tuple[int, int]] | None:
+    try:
+        return collectives(compiled.as_text() or "")
+    except jax.errors.JaxRuntimeError:  # libtpu 0.0.51 cannot print programs for v5p
+        return None
 
 
 def collectives(program: str) -> dict[str, tuple[int, int]]:
@@ -184,7 +191,9 @@ def _too_large(topology: str, message: str) -> str:
 
 def describe(config: RunConfig, topology: str, found: Compiled) -> str:
     """The lines that `flanjax compile` prints."""
-    moved = [f"{n} {kind}, largest {size / 2**20:.2f} MiB" for kind, (n, size) in found.collectives.items()]
+    known = found.collectives
+    moved = [f"{n} {kind}, largest {size / 2**20:.2f} MiB" for kind, (n, size) in (known or {}).items()]
+    collected = "not known: libtpu cannot print this program" if known is None else "; ".join(moved) or "none"
     verdict = "fits" if found.fits else "DOES NOT FIT"
     shape = dataclasses.asdict(config.mesh)
     lines = [
@@ -194,6 +203,6 @@ def describe(config: RunConfig, topology: str, found: Compiled) -> str:
         f"  peak per chip     {found.peak_bytes / GIB:.2f} GiB of {found.hbm_bytes / GIB:.0f} GiB: {verdict}",
         f"  model FLOPs       {found.model_flops / 1e12:,.2f} TFLOP a step, if full rows hold four examples each",
         f"  shortest step     {found.step_seconds * 1e3:.1f} ms, at the chips' published bf16 peak",
-        f"  collectives       {'; '.join(moved) or 'none'}",
+        f"  collectives       {collected}",
     ]
     return "\n".join(lines)
