@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 from etils import epath
 
-from flanjax import checkpoint, sharding
+from flanjax import checkpoint, distributed, sharding
 from flanjax.config import ConfigError, RunConfig, differences
 from flanjax.data.pipeline import Corpus, DataConfig, open_corpus
 from flanjax.data.plan import realised_shares
@@ -57,20 +57,25 @@ def split_of(config: RunConfig) -> Split:
 def tokenizer_of(config: RunConfig, workdir: epath.Path, mixture: Mixture, rows: dict[str, Rows]) -> Tokenizer:
     """The config's tokenizer; a trained one is kept in the workdir and found there again."""
     kept = workdir / TOKENIZER
-    if config.tokenizer.path != "train":
-        tokenizer = load_tokenizer(config.tokenizer.path)
-    elif kept.exists():
-        return load_tokenizer(str(kept))
-    else:
-        # A corpus needs a tokenizer to be opened; its plan does not.
-        entries, opened, plan, *_ = open_corpus(mixture, rows, load_tokenizer("bytes"), config.data)
-        texts = mixture_texts(entries, opened, plan, config.tokenizer.train_examples, config.data.seed)
-        tokenizer = train_tokenizer(texts, config.tokenizer)
-    if jax.process_index() == 0 and not kept.exists():
+    path = config.tokenizer.path
+
+    def keep() -> None:
+        if kept.exists():
+            return
         unfinished = workdir / f".{TOKENIZER}.tmp"
+        tokenizer = _train_tokenizer(config, mixture, rows) if path == "train" else load_tokenizer(path)
         tokenizer.save(unfinished)
         unfinished.rename(kept)
-    return tokenizer
+
+    distributed.first_then_others("tokenizer", keep)
+    return load_tokenizer(str(kept) if path == "train" else path)
+
+
+def _train_tokenizer(config: RunConfig, mixture: Mixture, rows: dict[str, Rows]) -> Tokenizer:
+    # A corpus needs a tokenizer to be opened; its plan does not.
+    entries, opened, plan, *_ = open_corpus(mixture, rows, load_tokenizer("bytes"), config.data)
+    texts = mixture_texts(entries, opened, plan, config.tokenizer.train_examples, config.data.seed)
+    return train_tokenizer(texts, config.tokenizer)
 
 
 def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh) -> Weights:
@@ -99,7 +104,7 @@ def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh) -> 
         raise ConfigError(
             f"model.init={init} has {model.vocab_size} embeddings, but the tokenizer has {tokenizer.vocab_size} ids"
         )
-    return Weights(model, lambda: jax.device_put(params, param_shardings(model, mesh)))
+    return Weights(model, lambda: jax.tree.map(sharding.place, params, param_shardings(model, mesh)))
 
 
 def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, mesh: sharding.Mesh) -> Weights:
@@ -150,7 +155,7 @@ def check_same_run(workdir: epath.Path, old: Mapping[str, Any], new: Mapping[str
 
 def write_record(workdir: epath.Path, name: str, record: Any) -> None:
     """A JSON file of the workdir, replaced as a whole."""
-    if jax.process_index():
+    if not distributed.is_first():
         return
     temporary = workdir / f".{name}.tmp"
     temporary.write_text(json.dumps(record, indent=1))

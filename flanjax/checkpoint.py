@@ -12,8 +12,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
+from jax.experimental import multihost_utils
 
 PARAMS, REST, DATA, META = "params", "rest", "data", "meta"
 _DIRECTORY, _LOSS, _UNREADABLE = "checkpoints", "validation_loss", ".unreadable"
@@ -123,10 +125,13 @@ class Checkpoints:
                 data=ocp.args.JsonRestore(),
                 meta=ocp.args.JsonRestore(),
             )
+            failed: Exception | None = None
             try:
                 found = self._manager.restore(step, args=args)
             except Exception as error:
-                _pass_over(self._directory / str(step), error)
+                failed = error
+            if _anywhere(failed is not None):
+                _pass_over(self._directory / str(step), failed or CheckpointError("another process cannot read it"))
                 passed.append(step)
                 continue
             self._set_aside(passed)
@@ -146,6 +151,7 @@ class Checkpoints:
                 aside.rmtree()
             (self._directory / str(step)).rename(aside)
         if steps:
+            _anywhere(False)  # none reloads before the first has renamed
             self._manager.reload()
 
     @contextlib.contextmanager
@@ -197,6 +203,11 @@ def read_params(workdir: epath.PathLike, step: int, params: Any) -> Any:
 def abstract(tree: Any, shardings: Any) -> Any:
     """ShapeDtypeStructs with shardings, which is what `restore` wants."""
     return jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), tree, shardings)
+
+
+def _anywhere(here: bool) -> bool:
+    """Whether it is so in any process; all must ask."""
+    return here if jax.process_count() == 1 else bool(multihost_utils.process_allgather(np.array(here)).any())
 
 
 def _directory(workdir: epath.PathLike) -> epath.Path:

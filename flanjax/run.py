@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from etils import epath
 from jax.experimental import multihost_utils
 
-from flanjax import assemble, checkpoint, sharding
+from flanjax import assemble, checkpoint, distributed, sharding
 from flanjax.config import RunConfig
 from flanjax.data.pipeline import BatchIterator, DataState, Host, open_corpus, open_rows
 from flanjax.data.tokenizer import Tokenizer, load_tokenizer
@@ -29,7 +29,7 @@ from flanjax.tasks.clusters import Split, check_disjoint
 from flanjax.tasks.names import nearest
 from flanjax.tasks.task import Task
 from flanjax.train.log import MetricsWriter, ProgressBar
-from flanjax.train.loop import Periodic, Report, Stop, fit, mean_by
+from flanjax.train.loop import Diverged, Interrupted, Periodic, Report, Stop, fit, mean_by
 from flanjax.train.meter import Meter, work_of
 from flanjax.train.program import Program
 from flanjax.train.step import Sums, TrainState
@@ -41,6 +41,7 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
     """Trains until `config.train.steps`, going on from the newest checkpoint of the workdir if there is one."""
     workdir = epath.Path(workdir)
     began = time.perf_counter()
+    say, silent = _say(say), not distributed.is_first()
 
     # What is trained on, as text.
     split = assemble.split_of(config)
@@ -59,6 +60,7 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
 
     # Shapes before arrays.
     mesh = sharding.make_mesh(config.mesh)
+    sharding.check_hosts(mesh)
     weights = assemble.weights_of(config, tokenizer, mesh)
     model = weights.model
     program = Program(config.train, model, mesh, num_tasks=len(corpus.entries))
@@ -89,9 +91,9 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
     batches = BatchIterator(corpus, Host(jax.process_index(), jax.process_count()), data_state)
     meter = Meter(jax.process_count())
     say(f"{program.num_parameters / 1e6:.1f}M parameters on mesh {dict(mesh.shape)}; MFU against {meter.limit_named}")
-    writer = MetricsWriter(workdir, start=start, tensorboard=config.train.tensorboard)
+    writer = MetricsWriter(workdir, start=start, tensorboard=config.train.tensorboard, silent=silent)
     clusters = [e.task.cluster for e in corpus.entries]
-    bar = ProgressBar(config.name, config.train.steps, start)
+    bar = ProgressBar(config.name, config.train.steps, start, silent=silent)
     report = Report(writer, bar, meter, corpus.names, clusters)
     validation_loss: dict[int, float] = {}
 
@@ -139,6 +141,8 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
     periodic.append(Periodic(config.checkpoint.every_steps, save, at_end=True))
 
     say(f"ready after {time.perf_counter() - began:.1f} s")
+    several = jax.process_count() > 1
+    alike = not several  # whether all processes come to the same end; else there is nobody to wait for
     with Stop() as stop:
         try:
             state = fit(
@@ -153,13 +157,19 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
                 report=report,
                 periodic=periodic,
                 stop=stop,
+                agree=sharding.largest(mesh) if several else int,
                 save=save,
             )
+            alike = True
+        except (Interrupted, Diverged):
+            alike = True
+            raise
         finally:
             bar.close()
             writer.close()
-            checkpoints.wait()
-            checkpoints.close()
+            if alike:
+                checkpoints.wait()
+                checkpoints.close()
     say(f"trained {config.train.steps} steps; checkpoints and metrics are in {workdir}")
 
 
@@ -173,6 +183,8 @@ def evaluate(
 ) -> epath.Path:
     """Evaluates a trained run on tasks of its mixture and writes predictions, results and the report.
 
+    Several processes ask the same in step with each other, each on its share of the model; the first one writes.
+
     The config, the split and the tokenizer come from the checkpoint, so that no flag can call a trained-on task held out.
 
     Args:
@@ -181,6 +193,7 @@ def evaluate(
       changes: replacements for fields of EvaluationConfig.
     """
     workdir = epath.Path(workdir)
+    say, silent = _say(say), not distributed.is_first()
     step, meta = checkpoint.read_meta(workdir, step)
     config = RunConfig.from_config_dict(meta["config"])
     evaluation = _changed(config.evaluation, changes or {})
@@ -199,7 +212,7 @@ def evaluate(
     model = T5Config(**meta["model"])
     tables: list[pa.Table] = []
     for label, params in _models(config, workdir, step, model, tokenizer, mesh, evaluation.untuned):
-        bar = ProgressBar(f"evaluating {label}", len(asked.items))
+        bar = ProgressBar(f"evaluating {label}", len(asked.items), silent=silent)
         decoder = _decoder(model, params(), mesh, evaluation, tokenizer, bar.advance)
         tables.append(predict(asked, evaluation, tokenizer, decoder, model=label, step=step if label == TRAINED else 0))
         bar.close()
@@ -208,6 +221,9 @@ def evaluate(
 
     # Tasks asked for by name stand beside the held-out ones, and do not replace them.
     place = workdir / assemble.EVALUATION / "_".join([*sorted(tasks), "step", str(step)])
+    report = place / "report.html"
+    if silent:
+        return report
     place.mkdir(parents=True, exist_ok=True)
     with (place / "predictions.parquet").open("wb") as file:
         pq.write_table(predictions, file)
@@ -215,9 +231,8 @@ def evaluate(
     assemble.write_record(place, "results.json", results)
     for line in results["verdicts"]:
         say(line)
-    report = write_report([workdir], place / "report.html")
-    say(f"report: {report}")
-    return epath.Path(report)
+    say(f"report: {write_report([workdir], report)}")
+    return report
 
 
 def export(workdir: epath.PathLike, output: epath.PathLike, *, step: int | None = None, say=print) -> None:
@@ -236,7 +251,7 @@ def export(workdir: epath.PathLike, output: epath.PathLike, *, step: int | None 
 def _validate(
     validate_fn, params: Any, batches: Sequence[dict[str, np.ndarray]], mesh: sharding.Mesh, clusters: list[str]
 ) -> dict[str, Any]:
-    found: list[Sums] = jax.device_get([validate_fn(params, sharding.to_global(b, mesh)) for b in batches])
+    found: list[Sums] = jax.device_get([validate_fn(params, sharding.spread(b, mesh)) for b in batches])
     nll = np.sum([f.task_nll for f in found], axis=0)
     task_weight = np.sum([f.task_weight for f in found], axis=0)
     weight = max(sum(float(f.weight) for f in found), 1e-9)
@@ -292,6 +307,11 @@ def _chosen(split: Split, saved: dict[str, Any], names: Sequence[str]) -> list[T
         if not any(name in (t.name, t.cluster) for t in found):
             raise KeyError(f"no task or cluster {name!r}; {nearest(name, [*by_name, *{t.cluster for t in by_name.values()}])}")
     return found
+
+
+def _say(say: Callable[[str], None]) -> Callable[[str], None]:
+    """The first of several processes speaks for all."""
+    return say if distributed.is_first() else lambda line: None
 
 
 def _changed(config: EvaluationConfig, changes: dict[str, Any]) -> EvaluationConfig:

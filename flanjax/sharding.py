@@ -93,6 +93,38 @@ def to_global(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Arra
     return {name: jax.make_array_from_process_local_data(sharding, rows) for name, rows in batch.items()}
 
 
+def check_hosts(mesh: Mesh) -> None:
+    """Raises ValueError where several processes would have to give the same rows of a batch: each makes rows of its own."""
+    rows: Mapping[Any, Any] = batch_sharding(mesh).devices_indices_map((num_batch_shards(mesh),))
+    owners: dict[int, set[int]] = {}
+    for device, (index,) in rows.items():
+        owners.setdefault(index.start or 0, set()).add(device.process_index)
+    if any(len(processes) > 1 for processes in owners.values()):
+        raise ValueError(
+            f"mesh {dict(mesh.shape)} splits rows of the batch over several processes; "
+            f"mesh.tensor must divide the {jax.local_device_count()} devices of a process"
+        )
+
+
+def place(x: Any, sharding: NamedSharding) -> jax.Array:
+    """An array that every process holds whole, on devices of all processes. Unlike device_put it compares nothing."""
+    x = np.asarray(x)
+    return jax.make_array_from_callback(x.shape, sharding, lambda index: x[index])
+
+
+def spread(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
+    """A batch that every process holds whole, as global arrays."""
+    return {name: place(rows, batch_sharding(mesh)) for name, rows in batch.items()}
+
+
+def largest(mesh: Mesh) -> Callable[[int], jax.Array]:
+    """A function from a number of each process to the largest of all, int32 []; it waits for nothing."""
+    each = NamedSharding(mesh, PartitionSpec(AXES))
+    reduce = jax.jit(lambda x: x.max(), out_shardings=replicated(mesh))
+    rows = len(mesh.local_devices)
+    return lambda number: reduce(jax.make_array_from_process_local_data(each, np.full(rows, number, np.int32), (mesh.size,)))
+
+
 def constrain(mesh: Mesh) -> Callable[[jax.Array, Sequence[str | None]], jax.Array]:
     """The hook that models call on activations with their logical axes."""
     if mesh.size == 1:

@@ -17,9 +17,10 @@ FLOORS = (
     {"data"},
     {"train", "evaluate"},
     {"config"},
+    {"distributed"},
     {"assemble"},
-    {"run", "show"},
-    {"cli", "aot", "quickstart"},
+    {"run", "show", "aot"},
+    {"cli"},
 )
 FLOOR = {unit: floor for floor, units in enumerate(FLOORS) for unit in units}
 HEAVY = ("jax", "transformers", "grain", "datasets", "pyarrow", "orbax", "flax", "tokenizers", "sentencepiece", "torch")

@@ -16,7 +16,7 @@ import numpy as np
 
 from flanjax.models import functional
 from flanjax.models.t5 import T5Config
-from flanjax.sharding import Mesh, batch_sharding, num_batch_shards, replicated
+from flanjax.sharding import Mesh, batch_sharding, num_batch_shards, place, replicated
 
 _SMALLEST = 8
 
@@ -105,8 +105,8 @@ class Decoder:
     def _encoded(self, prompts: Sequence[Sequence[int]]) -> tuple[jax.Array, jax.Array]:
         ids, lengths = _padded(prompts, self._batch_size)
         segments = (np.arange(ids.shape[1]) < lengths[:, None]).astype(np.int32)
-        segments = jax.device_put(segments, self._rows)
-        return self._encode(self._params, jax.device_put(ids, self._rows), segments), segments
+        placed = place(segments, self._rows)
+        return self._encode(self._params, place(ids, self._rows), placed), placed
 
     def _score_chunk(self, encoded: jax.Array, segments: jax.Array, chunk: Sequence[tuple[int, Sequence[int]]]) -> np.ndarray:
         targets, lengths = _padded([option for _, option in chunk], self._batch_size)
@@ -115,7 +115,7 @@ class Decoder:
         starts = np.full((len(targets), 1), self._start_id, np.int32)
         decoder_inputs = np.concatenate([starts, targets[:, :-1]], axis=1)
         weights = (np.arange(targets.shape[1]) < lengths[:, None]).astype(np.int32)
-        arrays = (jax.device_put(x, self._rows) for x in (owners, decoder_inputs, targets, weights))
+        arrays = (place(x, self._rows) for x in (owners, decoder_inputs, targets, weights))
         return np.asarray(self._score(self._params, encoded, segments, *arrays))[: len(chunk)]
 
 

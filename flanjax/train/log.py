@@ -17,9 +17,13 @@ class MetricsWriter:
 
     Args:
       start: the step that the run goes on from; records of later steps, left by a killed run, are dropped.
+      silent: write nothing, as one of several processes.
     """
 
-    def __init__(self, workdir: epath.PathLike, *, start: int, tensorboard: bool):
+    def __init__(self, workdir: epath.PathLike, *, start: int, tensorboard: bool, silent: bool = False):
+        self._silent, self._events = silent, None
+        if silent:
+            return
         directory = epath.Path(workdir)
         directory.mkdir(parents=True, exist_ok=True)
         self._path = directory / METRICS
@@ -27,6 +31,8 @@ class MetricsWriter:
         self._events = _event_writer(directory) if tensorboard else None
 
     def write(self, record: Mapping[str, Any]) -> None:
+        if self._silent:
+            return
         with self._path.open("a") as file:
             file.write(json.dumps(record) + "\n")
         if self._events:
@@ -46,16 +52,16 @@ def read_metrics(workdir: epath.PathLike) -> list[dict[str, Any]]:
 
 
 class ProgressBar:
-    """A rich bar on a terminal; elsewhere a line at each report."""
+    """A rich bar on a terminal; elsewhere a line at each report; nothing when `silent`."""
 
-    def __init__(self, title: str, total: int, start: int = 0, file: TextIO | None = None):
-        console = Console(file=file or sys.stderr)
-        self._live = console.is_terminal
+    def __init__(self, title: str, total: int, start: int = 0, file: TextIO | None = None, *, silent: bool = False):
+        console = Console(file=file or sys.stderr, quiet=silent)
+        self._live = console.is_terminal and not silent
         self._title, self._total = title, total
         self._console = console
         columns = (
             TextColumn("[bold]{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=16),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),

@@ -39,7 +39,10 @@ class Periodic(NamedTuple):
 
 
 class Stop:
-    """Set by SIGTERM or Ctrl-C, read by the loop between steps. A second Ctrl-C ends the program at once."""
+    """Set by SIGTERM, Ctrl-C or a lost terminal, read by the loop between steps. A second Ctrl-C ends the program at once.
+
+    The loop acts on it one step after all processes have agreed.
+    """
 
     def __init__(self) -> None:
         self.signal = 0
@@ -47,8 +50,9 @@ class Stop:
 
     def __enter__(self) -> "Stop":
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._old[number] = signal.signal(number, self._set)
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's choice stands
+                    self._old[number] = signal.signal(number, self._set)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -83,6 +87,7 @@ def fit(
     report: Report,
     periodic: Sequence[Periodic],
     stop: Stop,
+    agree: Callable[[int], Any],
     save: Callable[[int, TrainState], None],
 ) -> TrainState:
     """The state after `steps` steps.
@@ -90,11 +95,17 @@ def fit(
     Figures are read one step late, so that the device never waits for the host, except where something is due: what is saved
     or measured is known to be sound, and its steps are on record.
 
+    Args:
+      agree: a number of this process -> the largest of all processes, as something that int() waits for. A signal reaches one
+        process, and all must save at the same step: so each step asks, and the step after it reads the answer, which costs
+        no more than a tiny reduction behind the step's own.
+
     Raises:
       Interrupted: after saving, when a signal asked for it.
       Diverged: naming the step.
     """
     pending: list[tuple[int, dict[str, jax.Array]]] = []
+    asked: Any = 0
     for step in range(start + 1, steps + 1):
         batch = next(batches)
         state, figures = step_fn(state, put(batch))
@@ -104,7 +115,8 @@ def fit(
         report.meter.add(work_of(batch))
         pending.append((step, figures))
         report.bar.advance()
-        stopping = stop.signal
+        answer, asked = asked, agree(stop.signal)
+        stopping = int(answer)
         due = [each for each in periodic if each.due(step, steps)]
         if due or stopping or step == steps:
             _report(pending, report)
