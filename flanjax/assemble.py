@@ -99,6 +99,10 @@ def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh) -> 
         raise ConfigError(
             f"model.init is {init!r}: no Hugging Face config.json and no checkpoints there; 'scratch' starts from nothing"
         )
+    if config.tokenizer.path == "train":
+        raise ConfigError(
+            f"model.init={init} has learned the ids of its own tokenizer; set tokenizer.path to it, not to 'train'"
+        )
     model, params = hf.load_t5(init, **config.model.fields)
     if model.vocab_size < tokenizer.vocab_size:
         raise ConfigError(

@@ -376,3 +376,10 @@ def test_the_config_of_a_checkpoint_is_the_config_of_the_run(here, whole):
     assert RunConfig.from_config_dict(meta["config"]) == load_config("config.py")
     assert meta["split"]["heldout"] == ["hidden"]
     assert meta["split"]["train"] == ["colour", "copy"]
+
+
+def test_published_weights_are_not_given_a_newly_trained_tokenizer(home, whole, tmp_path):
+    export(whole, tmp_path / "export")
+    status, said = finish(start(home, "mismatched", f"--config.model.init={tmp_path / 'export'}", config="tune.py"))
+    assert status == 1
+    assert "set tokenizer.path" in said
