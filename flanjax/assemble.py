@@ -124,7 +124,7 @@ def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, mesh: sh
 
 def read_params(workdir: epath.Path, step: int, model: T5Config, mesh: sharding.Mesh) -> Any:
     _, shapes = functional.abstract(model)
-    return checkpoint.read_params(workdir, step, checkpoint.abstract(shapes, param_shardings(model, mesh)))
+    return checkpoint.read_params(workdir, step, sharding.abstract(shapes, param_shardings(model, mesh)))
 
 
 def param_shardings(model: T5Config, mesh: sharding.Mesh) -> Any:

@@ -200,11 +200,6 @@ def read_params(workdir: epath.PathLike, step: int, params: Any) -> Any:
         raise CheckpointError(f"the parameters of {path} cannot be read: {error}") from error
 
 
-def abstract(tree: Any, shardings: Any) -> Any:
-    """ShapeDtypeStructs with shardings, which is what `restore` wants."""
-    return jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), tree, shardings)
-
-
 def _anywhere(here: bool) -> bool:
     """Whether it is so in any process; all must ask."""
     return here if jax.process_count() == 1 else bool(multihost_utils.process_allgather(np.array(here)).any())

@@ -1,4 +1,4 @@
-"""The command line: train, evaluate, heldout, report, export, show. It parses, calls run.py, and words errors."""
+"""The command line: train, compile, evaluate, heldout, report, export, show. It parses, calls run.py, and words errors."""
 
 import argparse
 import logging

@@ -74,6 +74,11 @@ def shardings(arrays: Any, logical_axes: Any, mesh: Mesh) -> Any:
     return jax.tree.map(lambda x, axes: NamedSharding(mesh, partition_spec(axes, x.shape, mesh)), arrays, logical_axes)
 
 
+def abstract(arrays: Any, placed: Any) -> Any:
+    """The arrays (or their shapes) as ShapeDtypeStructs with the given shardings: what is compiled for and restored to."""
+    return jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), arrays, placed)
+
+
 def replicated(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 

@@ -26,19 +26,8 @@ from flanjax.tasks.registry import load_mixture
 from flanjax.tasks.render import Wording, choose
 from flanjax.tasks.task import BadRow, SkipRow, Task
 
-_PLAN_COLUMNS = (
-    ("task", "left"),
-    ("cluster", "left"),
-    ("rows", "right"),
-    ("asked %", "right"),
-    ("realised %", "right"),
-    ("examples", "right"),
-    ("epochs", "right"),
-    ("input mean / p95", "right"),
-    ("target", "right"),
-    ("cut %", "right"),
-    ("skipped in sample", "left"),
-)
+_TEXT_COLUMNS = ("task", "cluster")
+_FIGURE_COLUMNS = ("rows", "asked %", "realised %", "examples", "epochs", "input mean / p95", "target", "cut %")
 _TRIES = 2000
 _WIDTH = 150  # where the output is not a terminal
 
@@ -84,8 +73,11 @@ def _alone(mixture: Mixture, tasks: Sequence[Task]) -> Mixture:
 
 def _plan_table(corpus: Corpus, args: argparse.Namespace) -> Table:
     table = Table(title=f"{args.mixture}: the first {args.num_examples:,} examples", header_style="bold")
-    for name, justify in _PLAN_COLUMNS:
-        table.add_column(name, justify="left" if justify == "left" else "right")
+    for name in _TEXT_COLUMNS:
+        table.add_column(name)
+    for name in _FIGURE_COLUMNS:
+        table.add_column(name, justify="right")
+    table.add_column("skipped in sample")
     tally, lengths = _sample(corpus, args.sample) if args.sample else (Tally(len(corpus.entries)), {})
     for i, (entry, row) in enumerate(zip(corpus.entries, realised_shares(corpus.plan, args.num_examples), strict=True)):
         cells = (f"{row['rows']:,}", _percent(row["asked_share"]), _percent(row["realised_share"]), f"{row['examples']:,}")

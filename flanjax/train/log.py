@@ -45,12 +45,6 @@ class MetricsWriter:
             self._events.close()
 
 
-def read_metrics(workdir: epath.PathLike) -> list[dict[str, Any]]:
-    """The records of a run, in their order."""
-    path = epath.Path(workdir) / METRICS
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
 class ProgressBar:
     """A rich bar on a terminal; elsewhere a line at each report; nothing when `silent`."""
 

@@ -51,7 +51,8 @@ class Stop:
     def __enter__(self) -> "Stop":
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's choice stands
+                # nohup ignores a lost terminal; a shell's background job ignores Ctrl-C, but a signal sent to it is meant.
+                if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                     self._old[number] = signal.signal(number, self._set)
         return self
 

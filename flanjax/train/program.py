@@ -43,7 +43,7 @@ class Program:
         placed: Any = sharding.shardings(shapes, names, mesh)
         rows, one = sharding.batch_sharding(mesh), sharding.replicated(mesh)
         self.num_parameters = sum(int(np.prod(x.shape)) for x in jax.tree.leaves(params))
-        self.state: TrainState = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, placed)
+        self.state: TrainState = sharding.abstract(shapes, placed)
         self.init = jax.jit(functools.partial(init_state, spec), out_shardings=placed, donate_argnums=0)
         self.step = jax.jit(
             functools.partial(train_step, spec), in_shardings=(placed, rows), out_shardings=(placed, one), donate_argnums=0
