@@ -185,7 +185,7 @@ def _too_large(topology: str, message: str) -> str:
     reason = figures.group() if figures else message.splitlines()[0][:200]
     return (
         f"the training step does not fit a chip of {topology}: {reason}. "
-        "What helps, in this order: train.microbatches=2 or more, model.remat=True, more chips, mesh.tensor=2"
+        "What helps, in this order: train.microbatches=2 or more, model.remat=full, more chips, mesh.tensor=2"
     )
 
 

@@ -96,7 +96,7 @@ def test_a_config_comes_back_from_its_dict():
     for changes in (
         {},
         {"model": {**SHAPE, "dropout": 0.1}, "heldout": ("nli", "qa"), "train": {"loss": {"normalizer": 100.0}}},
-        {"model": {"size": "flan_t5_base", "remat": True}, "evaluation": {"shots": [0, 2]}, "mesh": {"tensor": 2}},
+        {"model": {"size": "flan_t5_base", "remat": "full"}, "evaluation": {"shots": [0, 2]}, "mesh": {"tensor": 2}},
     ):
         built = build(**changes)
         assert RunConfig.from_config_dict(built.to_dict()) == built

@@ -134,7 +134,8 @@ def _score(
     weights: jax.Array,  # int32 [O, T], 1 on the option's tokens
 ) -> jax.Array:
     """Summed log-likelihoods, float32 [O]."""
-    logits = functional.bind(config, params).decode(decoder_inputs, weights, encoded[owners], segments[owners])
+    model = functional.bind(config, params)
+    logits = model.logits(model.decode(decoder_inputs, weights, encoded[owners], segments[owners]))
     picked = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0] - jax.nn.logsumexp(logits, axis=-1)
     return jnp.sum(picked * weights, axis=-1)
 

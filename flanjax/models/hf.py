@@ -99,7 +99,7 @@ def load_t5(
     *,
     dtype: str = "float32",
     scan: bool = True,
-    remat: bool = False,
+    remat: str = "none",
     dropout: float | None = None,
 ) -> tuple[T5Config, dict[str, Any]]:
     """The config and the parameters, a nested dict of float32 numpy arrays, of a T5 saved by transformers or by `save_t5`.

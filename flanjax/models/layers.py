@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.nn.initializers import Initializer
 
-MASKED = -1e10  # finite, so that a query without any key stays finite
+from flanjax.models.stack import keep_attended
 
 Constrain = Callable[[jax.Array, tuple[str, ...]], jax.Array]  # places a sharding constraint by logical axes
 
@@ -82,35 +82,6 @@ def project(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return x @ kernel.astype(x.dtype)
 
 
-def attend(
-    query: jax.Array,  # [B, T, N, H]
-    key: jax.Array,  # [B, S, N, H]
-    value: jax.Array,  # [B, S, N, H]
-    *,
-    query_segments: jax.Array,  # int32 [B, T]
-    key_segments: jax.Array,  # int32 [B, S]
-    bias: jax.Array | None = None,  # float32 [N, T, S]
-    causal: bool = False,
-    dropout_rate: float = 0.0,
-    dropout_key: jax.Array | None = None,
-) -> jax.Array:
-    """What each query reads from the keys of its own segment: [B, T, N, H]; zeros where it has none.
-
-    Scores are not scaled (T5 folds that into the initial query kernel). Scores and softmax are float32. Any other
-    implementation of attention stands behind this signature.
-    """
-    mask = query_segments[:, None, :, None] == key_segments[:, None, None, :]  # [B, 1, T, S]
-    if causal:
-        mask &= jnp.tri(query.shape[1], key.shape[1], dtype=bool)
-    scores = jnp.einsum("btnh,bsnh->bnts", query, key, preferred_element_type=jnp.float32)
-    if bias is not None:
-        scores += bias
-    weights = jax.nn.softmax(jnp.where(mask, scores, MASKED), axis=-1)
-    weights = jnp.where(mask, weights, 0).astype(value.dtype)
-    weights = dropout(weights, dropout_rate, dropout_key)
-    return jnp.einsum("bnts,bsnh->btnh", weights, value)
-
-
 class Attention(nnx.Module):
     """The four projections of multi-head attention, kept two-dimensional: [D, M] and [M, D].
 
@@ -141,7 +112,7 @@ class Attention(nnx.Module):
 
     def output(self, attended: jax.Array) -> jax.Array:
         """What the heads read, [B, T, N, H], joined: [B, T, D]."""
-        return project(attended.reshape(*attended.shape[:-2], -1), self.o[...])
+        return project(keep_attended(attended.reshape(*attended.shape[:-2], -1)), self.o[...])
 
 
 class MLP(nnx.Module):

@@ -9,7 +9,7 @@ Axes: B batch, S source length, T target length, D model, N heads, H head size, 
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,8 +17,9 @@ from flax import nnx
 
 from flanjax.models.layers import Constrain, dropout, fan_in, fold, parameter, rms_norm, unconstrained
 from flanjax.models.relative import causal_bias_at, relative_bias
+from flanjax.models.stack import run_layers
 from flanjax.models.t5_config import SIZES, T5Config
-from flanjax.models.t5_layers import DecoderLayer, EncoderLayer, Past, Stack, run_layers
+from flanjax.models.t5_layers import DecoderLayer, EncoderLayer, Past, Stack
 
 __all__ = ["SIZES", "T5", "Cache", "T5Config"]
 
@@ -43,7 +44,7 @@ class T5(nnx.Module):
     Initial values are T5X's (https://github.com/google-research/t5x/blob/main/t5x/examples/t5/network.py): the embedding's
     deviation is 1, kernels by fan-in, bias tables uniform by fan-average, norms 1; residual stream and logits begin near 1.
     Methods take a dropout `key`, without which they are deterministic, and `constrain`, which they call on the residual
-    stream and on the logits.
+    stream and on the logits. `hidden` and `logits` are apart so that a loss can take the logits of some positions at a time.
     """
 
     def __init__(self, config: T5Config, rngs: nnx.Rngs):
@@ -59,9 +60,22 @@ class T5(nnx.Module):
         self, batch: Mapping[str, jax.Array], *, key: jax.Array | None = None, constrain: Constrain = unconstrained
     ) -> jax.Array:
         """Logits float32 [B, T, V] of a batch: decoder_inputs, segment_ids [B, T], inputs, inputs_segment_ids [B, S], int32."""
+        return self.logits(self.hidden(batch, key=key, constrain=constrain), constrain)
+
+    def hidden(
+        self, batch: Mapping[str, jax.Array], *, key: jax.Array | None = None, constrain: Constrain = unconstrained
+    ) -> jax.Array:
+        """What `logits` takes, of every target of a batch: [B, T, D]."""
         sources, targets = batch["inputs_segment_ids"], batch["segment_ids"]
         encoded = self.encode(batch["inputs"], sources, key=key, constrain=constrain)
         return self.decode(batch["decoder_inputs"], targets, encoded, sources, key=key, constrain=constrain)
+
+    def logits(self, hidden: jax.Array, constrain: Constrain = unconstrained) -> jax.Array:
+        """[..., T, D] -> [..., T, V], accumulated and kept in float32, whatever the type of the factors."""
+        if self.config.scale_logits:
+            hidden = hidden * self.config.d_model**-0.5
+        kernel = self.embedding[...].T if self.config.tied_embedding else self.head[...]
+        return constrain(jnp.matmul(hidden, kernel.astype(hidden.dtype), preferred_element_type=jnp.float32), LOGITS)
 
     def encode(
         self,
@@ -76,12 +90,12 @@ class T5(nnx.Module):
         length = inputs.shape[1]
         bias = self._bias(self.encoder, length, bidirectional=True)
 
-        def body(layer, x, index):
+        def body(layer, x, index, _):
             x = layer(x, inputs_segment_ids, bias, key=fold(fold(key, 2), index))
             return constrain(x, RESIDUAL), None
 
         x = constrain(dropout(self._embed(inputs), config.dropout, fold(key, 0)), RESIDUAL)
-        x, _ = run_layers(self.encoder.layers, body, x, jnp.arange(config.num_layers), config)
+        x, _ = run_layers(self.encoder.layers, body, x, jnp.arange(config.num_layers), **self._how)
         return constrain(self._finish(self.encoder, x, fold(key, 1)), RESIDUAL)
 
     def decode(
@@ -94,21 +108,20 @@ class T5(nnx.Module):
         key: jax.Array | None = None,
         constrain: Constrain = unconstrained,
     ) -> jax.Array:
-        """The logits of every position, float32 [B, T, V]."""
+        """What `logits` takes, of every position: [B, T, D]."""
         config, key = self.config, fold(key, 1)
         length = decoder_inputs.shape[1]
         bias = self._bias(self.decoder, length, bidirectional=False)
 
-        def body(layer, x, index):
+        def body(layer, x, index, _):
             cross = layer.cross.keys_values(encoded)
             layer_key = fold(fold(key, 2), index)
             x, _ = layer(x, segment_ids, bias, cross, inputs_segment_ids, key=layer_key)
             return constrain(x, RESIDUAL), None
 
         x = constrain(dropout(self._embed(decoder_inputs), config.dropout, fold(key, 0)), RESIDUAL)
-        x, _ = run_layers(self.decoder.layers, body, x, jnp.arange(config.num_decoder_layers), config)
-        x = constrain(self._finish(self.decoder, x, fold(key, 1)), RESIDUAL)
-        return constrain(self._logits(x), LOGITS)
+        x, _ = run_layers(self.decoder.layers, body, x, jnp.arange(config.num_decoder_layers), **self._how)
+        return constrain(self._finish(self.decoder, x, fold(key, 1)), RESIDUAL)
 
     def init_cache(self, encoded: jax.Array, inputs_segment_ids: jax.Array, max_length: int) -> Cache:
         """The cache before the first of at most `max_length` positions; each row of `encoded` [B, S, D] is one example.
@@ -137,17 +150,21 @@ class T5(nnx.Module):
         table, max_distance = self.decoder.relative_bias[...], config.relative_max_distance
         bias = causal_bias_at(table, cache.position, cache.keys.shape[2], max_distance=max_distance)
 
-        def body(layer, x, sliced):
+        def body(layer, x, sliced, _):
             keys, values, cross_keys, cross_values = sliced
             past = Past(keys, values, cache.position)
             return layer(x, targets, bias, (cross_keys, cross_values), sources, past=past)
 
         x = self._embed(tokens[:, None])
-        x, new = run_layers(self.decoder.layers, body, x, cache[:4], config)  # new: two of [L, B, 1, N, H]
+        x, new = run_layers(self.decoder.layers, body, x, cache[:4], **self._how)  # new: two of [L, B, 1, N, H]
         at = (0, 0, cache.position, 0, 0)
         keys, values = (jax.lax.dynamic_update_slice(old, one, at) for old, one in zip(cache[:2], new, strict=True))
-        logits = self._logits(self._finish(self.decoder, x, None))[:, 0]
+        logits = self.logits(self._finish(self.decoder, x, None))[:, 0]
         return logits, cache._replace(keys=keys, values=values, position=cache.position + 1)
+
+    @property
+    def _how(self) -> dict[str, Any]:
+        return {"scan": self.config.scan, "remat": self.config.remat}
 
     def _embed(self, tokens: jax.Array) -> jax.Array:
         return self.embedding[...][tokens].astype(self.config.dtype)
@@ -158,10 +175,3 @@ class T5(nnx.Module):
 
     def _finish(self, stack: Stack, x: jax.Array, key: jax.Array | None) -> jax.Array:
         return dropout(rms_norm(x, stack.norm[...], self.config.epsilon), self.config.dropout, key)
-
-    def _logits(self, x: jax.Array) -> jax.Array:
-        """Accumulated and kept in float32, whatever the type of the factors."""
-        if self.config.scale_logits:
-            x = x * self.config.d_model**-0.5
-        kernel = self.embedding[...].T if self.config.tied_embedding else self.head[...]
-        return jnp.matmul(x, kernel.astype(x.dtype), preferred_element_type=jnp.float32)

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any
 
+from flanjax.models.stack import REMAT
+
 ACTIVATIONS = ("gelu", "relu")
 DTYPES = ("float32", "bfloat16")
 
@@ -30,7 +32,7 @@ class T5Config:
     dropout: float = 0.0
     epsilon: float = 1e-6
     scan: bool = True  # over layers: compiles once for all of them; unrolled runs faster on CPU
-    remat: bool = False  # recompute each layer in the backward pass
+    remat: str = "none"  # what of each layer is recomputed in the backward pass: a name of stack.REMAT
     dtype: str = "float32"  # of the computation; parameters are float32 always
 
     def __post_init__(self):
@@ -41,6 +43,7 @@ class T5Config:
         _check(buckets >= 4 and buckets % 4 == 0, self, "relative_buckets", "a positive multiple of 4")
         _check(self.relative_max_distance > buckets // 2, self, "relative_max_distance", f"over {buckets // 2}")
         _check(self.activation in ACTIVATIONS, self, "activation", f"one of {ACTIVATIONS}")
+        _check(self.remat in REMAT, self, "remat", f"one of {tuple(REMAT)}")
         _check(self.dtype in DTYPES, self, "dtype", f"one of {DTYPES}")
         _check(0.0 <= self.dropout < 1.0, self, "dropout", "in [0, 1)")
         _check(self.epsilon > 0.0, self, "epsilon", "over 0")

@@ -1,18 +1,18 @@
 """The two kinds of layer of a T5, and a stack of them with its relative bias table.
 
-A layer module holds the parameters of all layers of its stack, layers first; `run_layers` calls it on one slice after another.
+A layer module holds the parameters of all layers of its stack, layers first; it is called on one slice after another.
 
 Axes: B batch, S source length, T target length, D model, N heads, H head size, R buckets, L layers.
 """
 
-from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from flanjax.models.layers import MLP, Attention, attend, dropout, fold, norm_scale, parameter, rms_norm
+from flanjax.models.attention import attend
+from flanjax.models.layers import MLP, Attention, dropout, fold, norm_scale, parameter, rms_norm
 from flanjax.models.t5_config import T5Config
 
 
@@ -125,26 +125,6 @@ class Stack(nnx.Module, Generic[Layer]):
         self.relative_bias = parameter(rngs, uniform, table, ("buckets", "relpos_heads"))
         self.layers: Layer = layer(config, rngs, num_layers)
         self.norm = norm_scale(rngs, config.d_model)
-
-
-def run_layers(layers: nnx.Module, body: Callable, x: jax.Array, per_layer: Any, config: T5Config):
-    """(x, stacked outputs) of `x, output = body(layer, x, slice of per_layer)` for each layer in turn, scanned or unrolled."""
-    graphdef, stacked = nnx.split(layers)
-
-    def step(x, sliced):
-        values, given = sliced
-        return body(nnx.merge(graphdef, values), x, given)
-
-    if config.remat:
-        step = jax.checkpoint(step, prevent_cse=not config.scan)
-    if config.scan:
-        return jax.lax.scan(step, x, (stacked, per_layer))
-    leaves, tree = jax.tree.flatten((stacked, per_layer))
-    outputs = []
-    for sliced in zip(*(jnp.unstack(leaf) for leaf in leaves), strict=True):
-        x, output = step(x, jax.tree.unflatten(tree, sliced))
-        outputs.append(output)
-    return x, jax.tree.map(lambda *each: jnp.stack(each), *outputs)
 
 
 def _attention(config: T5Config, rngs: nnx.Rngs, layers: int) -> Attention:

@@ -198,8 +198,8 @@ def test_a_head_that_copies_the_embedding_is_tied(saved, tmp_path):
 
 
 def test_overrides_change_only_how_the_model_is_computed(saved):
-    config, _ = load_t5(saved[1], dtype="bfloat16", scan=False, remat=True, dropout=0.25)
-    assert (config.dtype, config.scan, config.remat, config.dropout) == ("bfloat16", False, True, 0.25)
+    config, _ = load_t5(saved[1], dtype="bfloat16", scan=False, remat="full", dropout=0.25)
+    assert (config.dtype, config.scan, config.remat, config.dropout) == ("bfloat16", False, "full", 0.25)
     assert load_t5(saved[1])[0].dropout == 0.1
 
 

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from flanjax.models.attention import attend
 from flanjax.models.functional import abstract, bind, init, logical_axes
-from flanjax.models.layers import attend, dropout
+from flanjax.models.layers import dropout
 from flanjax.models.t5 import T5Config
 
 V1_1 = T5Config(vocab_size=64, d_model=32, d_ff=48, num_layers=2, num_decoder_layers=3, num_heads=3, head_dim=8)
@@ -171,7 +172,7 @@ def test_decoding_by_steps_equals_teacher_forcing(version, scan):
 
 
 @pytest.mark.parametrize(
-    ("scan", "remat"), [(True, False), (True, True), (False, True)], ids=["scan", "scan-remat", "unrolled-remat"]
+    ("scan", "remat"), [(True, "none"), *((scan, r) for scan in (True, False) for r in ("full", "dots", "attention"))]
 )
 def test_scan_and_remat_change_no_logit_and_no_gradient(scan, remat):
     config = dataclasses.replace(V1_1, scan=scan, remat=remat)
@@ -182,11 +183,11 @@ def test_scan_and_remat_change_no_logit_and_no_gradient(scan, remat):
     assert_close(grads, plain_grads, atol=1e-4)
 
 
-@pytest.mark.parametrize("remat", [True, False], ids=["remat", "kept"])
+@pytest.mark.parametrize("remat", ["full", "none"])
 def test_dropout_is_the_same_scanned_and_unrolled(remat):
     key, batch = jax.random.key(7), packed_batch()
     scanned = dataclasses.replace(V1_1, dropout=0.3, remat=remat)
-    unrolled = dataclasses.replace(scanned, scan=False, remat=False)
+    unrolled = dataclasses.replace(scanned, scan=False, remat="none")
     got, expected = (forward(config, params_of(V1_1), batch, key) for config in (scanned, unrolled))
     np.testing.assert_allclose(got, expected, atol=ATOL, rtol=0)
 
