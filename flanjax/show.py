@@ -11,7 +11,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from flanjax.data.features import FeatureConfig, make_features, read_visits
+from flanjax.data.feature_config import FeatureConfig
+from flanjax.data.features import make_features, read_visits
 from flanjax.data.pipeline import Corpus, DataConfig, open_corpus, open_rows
 from flanjax.data.plan import Visits, realised_shares
 from flanjax.data.prompts import Prompt, Query, build_prompts
@@ -114,7 +115,7 @@ def _sample(corpus: Corpus, examples: int) -> tuple[Tally, dict[int, Lengths]]:
     tasks = np.repeat(np.arange(len(corpus.entries)), each)
     rows = np.concatenate([np.linspace(0, n, each, endpoint=False).astype(np.int64) for n in corpus.plan.num_rows])
     visits = Visits(tasks, rows, np.zeros_like(rows))
-    found = make_features(corpus.entries, corpus.rows, visits, corpus.tokenizer, corpus.config.features, corpus.config.seed)
+    found = make_features(corpus.entries, corpus.rows, visits, corpus.layout, corpus.config.seed)
     tally = Tally(len(corpus.entries))
     tally.add(found)
     by_task: dict[int, list[tuple[int, int]]] = {}

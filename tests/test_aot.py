@@ -12,7 +12,8 @@ import pytest
 
 from flanjax import aot, sharding
 from flanjax.config import ConfigError, RunConfig, load_config
-from flanjax.data.packing import pack_row
+from flanjax.data.layout import make_layout
+from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.train.program import Program
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,7 +29,7 @@ TINY = {
 def test_the_shapes_compiled_for_are_those_of_a_real_batch():
     config = RunConfig.from_config_dict(TINY)
     shapes = aot.batch_shapes(config, sharding.make_mesh(config.mesh))
-    row = pack_row([], 32, 16, 0)
+    row = make_layout(config.data.features, ByteTokenizer()).row([])
     assert {k: (v.shape[1:], v.dtype) for k, v in shapes.items()} == {k: (v.shape, v.dtype) for k, v in row.items()}
     assert {v.shape[0] for v in shapes.values()} == {8}
 

@@ -1,47 +1,20 @@
 """Features: visits of the plan become token ids. One pure function of (entries, visits, seed); nothing depends on the batch."""
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 
+from flanjax.data.layout import Layout
 from flanjax.data.packing import Encoded
 from flanjax.data.plan import Visits
-from flanjax.data.prompts import Budget, Prompt, Query, TooLong, build_prompts, read_rows
-from flanjax.data.tokenizer import Tokenizer
+from flanjax.data.prompts import Prompt, Query, TooLong, build_prompts, read_rows
 from flanjax.sources import RowError, Rows
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.mixture import Entry
-from flanjax.tasks.render import Wording, choose
-from flanjax.tasks.task import BadRow, SkipRow
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class FeatureConfig:
-    """How examples become ids.
-
-    Args:
-      inputs_length, targets_length: row lengths [S] and [T], in tokens; also the limits of one example.
-      input_eos: whether the input ends with the end of sequence, as T5's and FLAN's do.
-      weighting: "tokens" weighs every target token alike, "examples" every example.
-    """
-
-    inputs_length: int = 512
-    targets_length: int = 128
-    input_eos: bool = True
-    weighting: Literal["tokens", "examples"] = "tokens"
-
-    def __post_init__(self) -> None:
-        for name in ("inputs_length", "targets_length"):
-            if getattr(self, name) < 8:
-                raise ValueError(f"features.{name} is {getattr(self, name)}, expected at least 8 tokens")
-        if self.weighting not in ("tokens", "examples"):
-            raise ValueError(f"features.weighting is {self.weighting!r}, expected 'tokens' or 'examples'")
-
-    @property
-    def budget(self) -> Budget:
-        return Budget(self.inputs_length - self.input_eos, self.targets_length - 1)
+from flanjax.tasks.render import choose
+from flanjax.tasks.styles import Style
+from flanjax.tasks.task import BadRow, Message, SkipRow
 
 
 class Skipped(NamedTuple):
@@ -62,43 +35,97 @@ class Features(NamedTuple):
     cut_examples: np.ndarray  # int64 [tasks]: examples that lost some
 
 
-def make_features(
-    entries: Sequence[Entry], rows: Sequence[Rows], visits: Visits, tokenizer: Tokenizer, config: FeatureConfig, seed: int
-) -> Features:
+def make_features(entries: Sequence[Entry], rows: Sequence[Rows], visits: Visits, layout: Layout, seed: int) -> Features:
     """Renders and tokenises the visited rows.
 
     Args:
       rows: the training rows of each entry's task.
     """
     queries: list[tuple[int, Query]] = []
-    skipped: list[Skipped] = []
+    made = _Made(layout, len(entries))
     for task, row, epoch, read in read_visits(rows, visits):
         entry = entries[task]
         if isinstance(read, RowError):
-            skipped.append(Skipped(task, row, str(read), "bad"))
+            made.skip(task, row, "bad", str(read))
             continue
         try:
             example = entry.task.read(read)
         except SkipRow as reason:
-            skipped.append(Skipped(task, row, str(reason) or "left out by the task", "left_out"))
+            made.skip(task, row, "left_out", str(reason) or "left out by the task")
             continue
         except BadRow as reason:
-            skipped.append(Skipped(task, row, str(reason), "bad"))
+            made.skip(task, row, "bad", str(reason))
             continue
         draws = Draws(seed, entry.task.name, row, epoch)
         wording = choose(entry.task, example, entry.styles, draws)
         queries.append((task, Query(entry.task, example, wording, draws, rows[task], row)))
-    examples: list[Encoded] = []
-    cut = np.zeros((2, len(entries)), np.int64)
-    for (task, query), prompt in zip(queries, build_prompts([q for _, q in queries], tokenizer, config.budget), strict=True):
+    talks = [layout.chat is not None and bool(query.example.messages) for _, query in queries]
+    asked = [query for (_, query), talk in zip(queries, talks, strict=True) if not talk]
+    prompts = iter(build_prompts(asked, layout.tokenizer, layout.budget))
+    for (task, query), talk in zip(queries, talks, strict=True):
+        if talk:
+            made.add_conversation(task, query)
+        else:
+            made.add_prompt(task, query, next(prompts))
+    return Features(made.examples, made.skipped, made.cut_tokens, made.cut_examples)
+
+
+class _Made:
+    """What `make_features` gathers."""
+
+    def __init__(self, layout: Layout, num_tasks: int):
+        self._layout = layout
+        self.examples: list[Encoded] = []
+        self.skipped: list[Skipped] = []
+        self.cut_tokens, self.cut_examples = np.zeros((2, num_tasks), np.int64)
+
+    def skip(self, task: int, row: int, kind: Literal["bad", "left_out", "too_long"], reason: str) -> None:
+        self.skipped.append(Skipped(task, row, reason, kind))
+
+    def add_prompt(self, task: int, query: Query, prompt: Prompt | BadRow) -> None:
         if isinstance(prompt, BadRow):
-            kind: Literal["bad", "too_long"] = "too_long" if isinstance(prompt, TooLong) else "bad"
-            skipped.append(Skipped(task, query.pool_row or 0, str(prompt), kind))
-            continue
-        examples.append(_encode(task, query.wording, prompt, tokenizer.eos_id, config))
-        cut[0, task] += prompt.cut_tokens
-        cut[1, task] += prompt.cut_tokens > 0
-    return Features(examples, skipped, cut[0], cut[1])
+            self.skip(task, query.pool_row or 0, "too_long" if isinstance(prompt, TooLong) else "bad", str(prompt))
+            return
+        # A shortened target does not end, and must not teach the model to end there.
+        targets = prompt.target_ids if prompt.cut_target else self._layout.targets(prompt.target_ids)
+        style = query.wording.style._replace(few_shot=prompt.num_shots > 0)
+        self._add(task, query, style, self._layout.inputs(prompt.ids), targets, None)
+        self._cut(task, prompt.cut_tokens)
+
+    def add_conversation(self, task: int, query: Query) -> None:
+        """The conversation, without its last turns if it is too long with them."""
+        assert self._layout.chat is not None
+        messages, longest, cut = list(query.example.messages), 0, 0
+        while True:
+            try:
+                inputs, targets, trained = self._layout.chat.conversation(messages)
+            except BadRow as error:
+                too_long = f"{longest} tokens in its shortest part; rows have {self._layout.limits}"
+                self.skip(task, query.pool_row or 0, "too_long" if longest else "bad", too_long if longest else str(error))
+                return
+            total = len(inputs) + len(targets) - 1
+            if total <= self._layout.limits[0] and trained.sum() <= self._layout.limits[1]:
+                break
+            cut, longest = max(cut, total), total
+            messages = _without_last_answer(messages)
+        self._add(task, query, query.wording.style._replace(few_shot=False, options=False), inputs, targets, trained)
+        self._cut(task, cut - total if cut else 0)
+
+    def _add(self, task: int, query: Query, style: Style, inputs, targets, trained: np.ndarray | None) -> None:
+        count = len(targets) if trained is None else trained.sum()
+        weight = 1.0 if self._layout.config.weighting == "tokens" else 1.0 / count
+        inputs, targets = np.asarray(inputs, np.int32), np.asarray(targets, np.int32)
+        self.examples.append(Encoded(inputs, targets, weight, task, query.wording.template, style.id, trained))
+
+    def _cut(self, task: int, tokens: int) -> None:
+        self.cut_tokens[task] += tokens
+        self.cut_examples[task] += tokens > 0
+
+
+def _without_last_answer(messages: list[Message]) -> list[Message]:
+    """The conversation up to the last answer but one; empty if there is none."""
+    answers = [i for i, message in enumerate(messages) if message.role == "assistant"]
+    return messages[: answers[-2] + 1] if len(answers) > 1 else []
 
 
 def read_visits(rows: Sequence[Rows], visits: Visits):
@@ -114,12 +141,3 @@ def read_visits(rows: Sequence[Rows], visits: Visits):
 def _groups(tasks: np.ndarray, order: np.ndarray):
     present, starts = np.unique(tasks[order], return_index=True)
     return zip(present.tolist(), np.split(order, starts)[1:], strict=True)
-
-
-def _encode(task: int, wording: Wording, prompt: Prompt, eos_id: int, config: FeatureConfig) -> Encoded:
-    inputs = [*prompt.ids, eos_id] if config.input_eos else prompt.ids
-    # A shortened target does not end, and must not teach the model to end there.
-    targets = prompt.target_ids if prompt.cut_target else [*prompt.target_ids, eos_id]
-    weight = 1.0 if config.weighting == "tokens" else 1.0 / len(targets)
-    style = wording.style._replace(few_shot=prompt.num_shots > 0)
-    return Encoded(np.array(inputs, np.int32), np.array(targets, np.int32), weight, task, wording.template, style.id)

@@ -8,6 +8,7 @@ skipped. What was cut is counted.
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from flanjax.data.feature_config import Budget
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.sources import Row, RowError, Rows
 from flanjax.tasks.draws import Draws
@@ -58,13 +59,6 @@ class Prompt(NamedTuple):
     num_shots: int = 0
     cut_tokens: int = 0
     cut_target: bool = False
-
-
-class Budget(NamedTuple):
-    """Room for tokens, end of sequence not counted. `targets` None: targets are not limited."""
-
-    inputs: int
-    targets: int | None
 
 
 def build_prompts(queries: Sequence[Query], tokenizer: Tokenizer, budget: Budget) -> list[Prompt | BadRow]:

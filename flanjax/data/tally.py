@@ -31,8 +31,8 @@ class Tally:
     def add(self, features: Features) -> None:
         for example in features.examples:
             self.counts["examples"][example.task] += 1
-            self.counts["input_tokens"][example.task] += len(example.inputs)
-            self.counts["target_tokens"][example.task] += len(example.targets)
+            self.counts["input_tokens"][example.task] += example.num_tokens - example.num_trained
+            self.counts["target_tokens"][example.task] += example.num_trained
             self.styles[example.style] += 1
         self.counts["cut_examples"] += features.cut_examples
         self.counts["cut_tokens"] += features.cut_tokens

@@ -4,10 +4,11 @@
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from typing import Literal, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, Protocol
 
 import sentencepiece
 import tokenizers
@@ -23,6 +24,7 @@ class Tokenizer(Protocol):
 
     Attributes:
       pad_id: also starts the decoder, as in T5.
+      bos_id: what every sequence of a decoder-only model begins with; None where nothing does.
       unk_id: -1 where nothing is unknown.
       vocab_size: every id is below it.
       fingerprint: changes when any text would be encoded differently.
@@ -30,6 +32,7 @@ class Tokenizer(Protocol):
 
     pad_id: int
     eos_id: int
+    bos_id: int | None
     unk_id: int
     vocab_size: int
     fingerprint: str
@@ -68,6 +71,7 @@ class SentencePieceTokenizer:
         self._model = sentencepiece.SentencePieceProcessor(model_proto=self._proto)
         pieces = self._model.get_piece_size()
         self.unk_id = self._model.unk_id()
+        self.bos_id = self._model.bos_id() if self._model.bos_id() >= 0 else None
         missing = [i for i in (self._model.pad_id(), self._model.eos_id()) if i < 0]
         self.pad_id = self._model.pad_id() if self._model.pad_id() >= 0 else pieces + extra_ids
         self.eos_id = self._model.eos_id() if self._model.eos_id() >= 0 else pieces + extra_ids + len(missing) - 1
@@ -87,18 +91,30 @@ class SentencePieceTokenizer:
 
 
 class HFTokenizer:
-    """A fast tokenizer of the `tokenizers` library, with the special tokens that its directory names."""
+    """A fast tokenizer of the `tokenizers` library, with the special tokens and the chat template that its directory names.
 
-    def __init__(self, backend: tokenizers.Tokenizer, pad: str, eos: str, unk: str | None):
+    Attributes:
+      special: bos_token, eos_token and so on, as templates name them.
+      special_ids: of all its special tokens.
+      chat_template: Jinja2 text; "" if it has none.
+    """
+
+    def __init__(self, backend: tokenizers.Tokenizer, special: Mapping[str, str], chat_template: str = ""):
         self._backend = backend
         self._backend.no_padding()
         self._backend.no_truncation()
         self._backend.encode_special_tokens = True  # "</s>" in a text is text
-        self._special = {"pad_token": pad, "eos_token": eos, **({"unk_token": unk} if unk else {})}
-        self.pad_id, self.eos_id = self._id(pad), self._id(eos)
-        self.unk_id = self._id(unk) if unk else -1
+        self.special, self.chat_template = dict(special), chat_template
+        self.eos_id = self._id(special["eos_token"])
+        # Padding is told by segment ids alone, so any token will do.
+        self.pad_id = self._id(special["pad_token"]) if special.get("pad_token") else self.eos_id
+        self.unk_id = self._id(special["unk_token"]) if special.get("unk_token") else -1
+        first = backend.encode("", add_special_tokens=True).ids
+        self.bos_id = first[0] if first and first[0] != self.eos_id else None
         self.vocab_size = max(backend.get_vocab(with_added_tokens=True).values()) + 1
-        self.fingerprint = _digest(_settled(backend).encode(), json.dumps(self._special).encode())
+        added = backend.get_added_tokens_decoder()
+        self.special_ids = frozenset(i for i, token in added.items() if token.special)
+        self.fingerprint = _digest(_settled(backend).encode(), json.dumps(self._named()).encode(), chat_template.encode())
 
     @classmethod
     def load(cls, name: str) -> "HFTokenizer":
@@ -108,12 +124,16 @@ class HFTokenizer:
             config = json.loads((directory / "tokenizer_config.json").read_text())
             backend = tokenizers.Tokenizer.from_str((directory / "tokenizer.json").read_text())
             tokens = {k: v["content"] if isinstance(v, dict) else v for k, v in config.items() if k.endswith("_token")}
+            chat = config.get("chat_template") or ""
+            if (directory / "chat_template.jinja").exists():
+                chat = (directory / "chat_template.jinja").read_text()
         else:
-            backend, tokens = _from_transformers(name)
-        pad, eos = tokens.get("pad_token"), tokens.get("eos_token")
-        if not pad or not eos:
-            raise ValueError(f"tokenizer {name}: pad_token is {pad!r}, eos_token is {eos!r}; set both in tokenizer_config.json")
-        return cls(backend, pad, eos, tokens.get("unk_token"))
+            backend, tokens, chat = _from_transformers(name)
+        if not tokens.get("eos_token"):
+            raise ValueError(f"tokenizer {name}: eos_token is {tokens.get('eos_token')!r}; set it in tokenizer_config.json")
+        if isinstance(chat, list):  # several named templates
+            chat = {t["name"]: t["template"] for t in chat}.get("default", "")
+        return cls(backend, {k: v for k, v in tokens.items() if isinstance(v, str)}, chat)
 
     def _id(self, token: str) -> int:
         found = self._backend.token_to_id(token)
@@ -121,25 +141,43 @@ class HFTokenizer:
             raise ValueError(f"tokenizer: special token {token!r} is not in the vocabulary of {self._backend.get_vocab_size()}")
         return found
 
+    def _named(self) -> dict[str, str]:
+        return {name: self.special[name] for name in ("pad_token", "eos_token", "unk_token") if self.special.get(name)}
+
+    @functools.cached_property
+    def _with_special(self) -> tokenizers.Tokenizer:
+        copy = tokenizers.Tokenizer.from_str(self._backend.to_str())
+        copy.encode_special_tokens = False
+        return copy
+
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         return [e.ids for e in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    def encode_template(self, texts: Sequence[str]) -> list[list[int]]:
+        """Like `encode`, but a special token that a text spells out is that token."""
+        return [e.ids for e in self._with_special.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    def tokens(self, ids: Sequence[int]) -> list[str]:
+        return [self._backend.id_to_token(i) or "" for i in ids]
 
     def decode(self, ids: Sequence[int]) -> str:
         return self._backend.decode([int(i) for i in ids], skip_special_tokens=True)
 
     def save(self, directory: epath.PathLike) -> None:
-        """A directory that `transformers.AutoTokenizer` loads, end of sequence appended as T5's does."""
+        """A directory that `transformers.AutoTokenizer` loads; what it puts around a text is kept in tokenizer.json."""
         path = epath.Path(directory)
         path.mkdir(parents=True, exist_ok=True)
         (path / "tokenizer.json").write_text(self._backend.to_str(pretty=True))
-        config = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 1 << 30, **self._special}
+        config = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 1 << 30, **self.special}
+        if self.chat_template:
+            config["chat_template"] = self.chat_template
         (path / "tokenizer_config.json").write_text(json.dumps(config, indent=2))
 
 
 class ByteTokenizer:
     """UTF-8 bytes as ByT5 counts them: 0 pad, 1 end, 2 unknown, byte b is b + 3, 125 sentinels."""
 
-    pad_id, eos_id, unk_id, vocab_size = 0, 1, -1, 384
+    pad_id, eos_id, bos_id, unk_id, vocab_size = 0, 1, None, -1, 384
     fingerprint = "bytes"
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
@@ -197,7 +235,7 @@ def train_tokenizer(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
     backend.post_processor = tokenizers.processors.TemplateProcessing(
         single=f"$A {_EOS}", pair=f"$A {_EOS} $B {_EOS}", special_tokens=[(_EOS, backend.token_to_id(_EOS))]
     )
-    return HFTokenizer(backend, _PAD, _EOS, _UNK)
+    return HFTokenizer(backend, {"pad_token": _PAD, "eos_token": _EOS, "unk_token": _UNK})
 
 
 def survives(tokenizer: Tokenizer, text: str) -> bool:
@@ -205,7 +243,7 @@ def survives(tokenizer: Tokenizer, text: str) -> bool:
     return "".join(tokenizer.decode(tokenizer.encode([text])[0]).split()) == "".join(text.split())
 
 
-def _from_transformers(name: str) -> tuple[tokenizers.Tokenizer, dict[str, str]]:
+def _from_transformers(name: str) -> tuple[tokenizers.Tokenizer, dict[str, str], Any]:
     from transformers import AutoTokenizer  # two seconds to import, and only needed for ids and unusual directories
 
     try:
@@ -214,8 +252,8 @@ def _from_transformers(name: str) -> tuple[tokenizers.Tokenizer, dict[str, str]]
         raise FileNotFoundError(
             f"tokenizer.path {name!r} is neither a directory here nor a tokenizer on the Hugging Face hub: {error}"
         ) from error
-    tokens = {k: getattr(loaded, k) for k in ("pad_token", "eos_token", "unk_token")}
-    return loaded.backend_tokenizer, {k: v for k, v in tokens.items() if v}
+    tokens = {k: getattr(loaded, k) for k in ("bos_token", "pad_token", "eos_token", "unk_token")}
+    return loaded.backend_tokenizer, {k: v for k, v in tokens.items() if v}, loaded.chat_template or ""
 
 
 def _settled(backend: tokenizers.Tokenizer) -> str:

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 
 from flanjax.data.features import make_features
-from flanjax.data.packing import pack_row
 from flanjax.data.pipeline import Batch, Corpus, pack
 from flanjax.data.plan import Visits
 from flanjax.data.tally import DataError
@@ -33,15 +32,15 @@ def validation_batches(corpus: Corpus, examples_per_task: int) -> list[Batch]:
     numbers, tasks = np.concatenate(row), np.concatenate(task)
     entries = [e._replace(styles=dataclasses.replace(e.styles, few_shot=0.0)) for e in corpus.entries]
     visits = Visits(tasks, numbers, np.zeros_like(numbers))
-    features = make_features(entries, rows, visits, corpus.tokenizer, config.features, config.seed)
+    features = make_features(entries, rows, visits, corpus.layout, config.seed)
     if not features.examples:
         first = features.skipped[0]
         raise DataError(
             f"none of {len(numbers)} evaluation rows of the training tasks gives an example; "
             f"task {corpus.names[first.task]}, row {first.row}: {first.reason}"
         )
-    packed = pack(features.examples, config.features, corpus.tokenizer.pad_id, Draws(config.seed, "validation"))
-    empty = pack_row([], config.features.inputs_length, config.features.targets_length, corpus.tokenizer.pad_id)
+    packed = pack(features.examples, corpus.layout, Draws(config.seed, "validation"))
+    empty = corpus.layout.row([])
     packed += [empty] * (-len(packed) % config.batch_size)
     starts = range(0, len(packed), config.batch_size)
     return [{k: np.stack([r[k] for r in packed[s : s + config.batch_size]]) for k in empty} for s in starts]

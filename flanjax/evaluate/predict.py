@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from flanjax.data.prompts import Budget, Prompt, Query, build_prompts
+from flanjax.data.feature_config import Budget
+from flanjax.data.prompts import Prompt, Query, build_prompts
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.evaluate.config import EvaluationConfig, Preset
 from flanjax.evaluate.decoder import Decoder

@@ -22,6 +22,13 @@ class SkipRow(Exception):
     """Raised by a task's `example` for a row it leaves out on purpose; counted, never an error."""
 
 
+class Message(NamedTuple):
+    """One turn of a conversation; the roles are those that the tokenizer's chat template knows, such as "user"."""
+
+    role: str
+    content: str
+
+
 class Example(NamedTuple):
     """What one row says, before any wording.
 
@@ -30,12 +37,15 @@ class Example(NamedTuple):
       answer: the answer's text; a sequence of texts where several are right (the first is trained on).
       options: the texts to choose from, in their canonical order; empty for free text.
       rationale: the reasoning that leads to the answer, if the data has it.
+      messages: the whole conversation, where there is one: trained on as such under `features.chat`, every turn of the
+        assistant a target. Without it the task's templates are used.
     """
 
     fields: Mapping[str, Any]
     answer: str | Sequence[str]
     options: Sequence[str] = ()
     rationale: str = ""
+    messages: Sequence[Message] = ()
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -48,6 +58,27 @@ class RowSource(Protocol):
     name: str
 
     def open(self, split: str) -> Any: ...
+
+
+def conversation(messages: Sequence[Mapping[str, str]]) -> Example:
+    """The example of a conversation in the usual columns: {"role": ..., "content": ...}, or {"from": ..., "value": ...}.
+
+    Its field `conversation` is all but the last answer, as plain text, for models without a chat template.
+
+    >>> conversation([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]).answer
+    'Hello!'
+    """
+    roles = {"human": "user", "gpt": "assistant"}
+    turns = [
+        Message(m["role"], m["content"]) if "role" in m else Message(roles.get(m["from"], m["from"]), m["value"])
+        for m in messages
+    ]
+    while turns and turns[-1].role != "assistant":
+        turns.pop()
+    if len(turns) < 2:
+        raise SkipRow("the conversation has no answer of an assistant")
+    text = "\n".join(f"{turn.role.capitalize()}: {turn.content.strip()}" for turn in turns[:-1])
+    return Example({"conversation": text}, answer=turns[-1].content, messages=tuple(turns))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

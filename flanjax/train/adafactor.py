@@ -78,6 +78,7 @@ def adafactor(
     axes: Any,
     *,
     beta1: float | None = None,
+    momentum_dtype: Any = jnp.float32,
     weight_decay: float = 0.0,
     weight_decay_lr_exponent: float = 0.0,
     decay_mask: Any = None,
@@ -90,7 +91,7 @@ def adafactor(
     """Returns T5X's Adafactor for weights whose logical axes are `axes`.
 
     axes: the weights' tree with a tuple of names for each, e.g. ("layers", "embed", "mlp").
-    beta1: averages the scaled update, one more float32 copy of the weights; None is off.
+    beta1: averages the scaled update, one more copy of the weights, of momentum_dtype; None is off.
     weight_decay: each step takes weight_decay * learning_rate ** weight_decay_lr_exponent of a weight: the exponent 0
         ignores the learning rate, 1 is AdamW's meaning. decay_mask: tree of bools, which weights; None is all.
     step_offset: the first step of a fine-tuning that starts with fresh moments at a late step count.
@@ -98,7 +99,8 @@ def adafactor(
 
     def init(params: Any) -> AdafactorState:
         leaves, treedef, layouts = _flatten(params, axes)
-        slots = [_init_slots(p.shape, layout, momentum=beta1 is not None) for p, layout in zip(leaves, layouts, strict=True)]
+        momentum = None if beta1 is None else momentum_dtype
+        slots = [_init_slots(p.shape, layout, momentum) for p, layout in zip(leaves, layouts, strict=True)]
         return AdafactorState(jnp.zeros([], jnp.int32), *_columns(treedef, slots))
 
     def update(grads: Any, state: AdafactorState, params: Any = None) -> tuple[Any, AdafactorState]:
@@ -117,8 +119,8 @@ def adafactor(
             u = u / jnp.maximum(1.0, rms(u, layout.within) / clipping_threshold)
             u = step_size * jnp.maximum(rms(param, layout.within), epsilon2) * u
             if beta1 is not None:
-                u = beta1 * slots.m + (1.0 - beta1) * u
-                slots = slots._replace(m=u)
+                u = beta1 * slots.m.astype(jnp.float32) + (1.0 - beta1) * u
+                slots = slots._replace(m=u.astype(momentum_dtype))
             if weight_decay and decayed:
                 u = u + shrink * param
             return -u, slots
@@ -209,11 +211,11 @@ def _precondition(grad: jax.Array, slots: Slots, layout: Layout, decay: jax.Arra
     return grad * row_factor * col_factor, slots._replace(v_row=v_row, v_col=v_col)
 
 
-def _init_slots(shape: tuple[int, ...], layout: Layout, *, momentum: bool) -> Slots:
+def _init_slots(shape: tuple[int, ...], layout: Layout, momentum_dtype: Any) -> Slots:
     def zeros(without: tuple[int, ...]) -> jax.Array:
         return jnp.zeros(_without(shape, without), jnp.float32)  # float32 whatever the weights are
 
-    m = zeros(()) if momentum else None
+    m = None if momentum_dtype is None else jnp.zeros(shape, momentum_dtype)
     if layout.rows:
         return Slots(zeros(layout.columns), zeros(layout.rows), None, m)
     return Slots(None, None, zeros(()), m)

@@ -3,18 +3,22 @@
 A mean taken inside a microbatch weighs the tokens of a sparse microbatch more than those of a full one. Nothing
 here divides by a token count: `cross_entropy` returns sums, and the step divides the grand total by `denominator`.
 
-Letters: B batch, T target length, V vocabulary.
+Letters: B batch, T target length, D model, V vocabulary.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+
+
+_CHUNK_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +28,11 @@ class LossConfig:
     z_loss: float = 1e-4  # times log(Z)^2 of each token; 0 is off
     label_smoothing: float = 0.0  # probability taken from the label and spread over the other tokens
     normalizer: Literal["weights"] | float = "weights"  # the sum of the loss weights, or a constant (T5: 2048 * 114)
+    chunk: int = 0  # target positions of each row whose logits exist at a time; 0 takes what fits 64 MiB a row
 
     def __post_init__(self) -> None:
+        if self.chunk < 0:
+            raise ValueError(f"chunk must be a number of target positions, or 0 to choose it, got {self.chunk}.")
         if self.z_loss < 0:
             raise ValueError(f"z_loss must be at least 0, got {self.z_loss}; T5 uses 1e-4, 0 turns it off.")
         if not 0 <= self.label_smoothing < 1:
@@ -72,6 +79,49 @@ def cross_entropy(
     objective, nll = _token_losses(logits, targets, config.z_loss, config.label_smoothing)
     correct = (jnp.argmax(logits, axis=-1) == targets).astype(jnp.float32)
     return TokenLosses(jnp.sum(objective * weights), jnp.sum(weights), nll, correct)
+
+
+def token_losses(
+    hidden: jax.Array,  # [B, T, D]
+    head: Callable[[jax.Array], jax.Array],  # [B, t, D] -> logits [B, t, V]
+    targets: jax.Array,  # int32 [B, T]
+    weights: jax.Array,  # float32 [B, T]
+    config: LossConfig,
+    vocab_size: int,
+) -> TokenLosses:
+    """`cross_entropy` of head(hidden), without the logits of all positions at once where they are many.
+
+    A chunk's logits are made, used and dropped, and made once more in the backward pass: a third more work for the head
+    instead of float32 [B, T, V] twice.
+    """
+    length = hidden.shape[1]
+    chunk = chunk_length(length, vocab_size, config.chunk)
+    if chunk == length:
+        return cross_entropy(head(hidden), targets, weights, config)
+
+    @functools.partial(jax.checkpoint, prevent_cse=False)
+    def body(sums: tuple[jax.Array, jax.Array], part: tuple[jax.Array, ...]) -> tuple[tuple[jax.Array, jax.Array], Any]:
+        some, *labels = part
+        losses = cross_entropy(head(some), *labels, config)
+        return (sums[0] + losses.sum, sums[1] + losses.weight), (losses.nll, losses.correct)
+
+    def split(x: jax.Array) -> jax.Array:  # [B, T, ...] -> [T / t, B, t, ...]
+        return x.reshape(x.shape[0], -1, chunk, *x.shape[2:]).swapaxes(0, 1)
+
+    zero = jnp.zeros((), jnp.float32)
+    sums, tokens = jax.lax.scan(body, (zero, zero), tuple(map(split, (hidden, targets, weights))))
+    nll, correct = (x.swapaxes(0, 1).reshape(targets.shape) for x in tokens)
+    return TokenLosses(*sums, nll, correct)
+
+
+def chunk_length(length: int, vocab_size: int, asked: int = 0) -> int:
+    """The largest divisor of `length` that is at most `asked`, or at most what 64 MiB of float32 logits allow.
+
+    >>> chunk_length(256, 32128), chunk_length(512, 128256), chunk_length(512, 128256, asked=100)
+    (256, 128, 64)
+    """
+    most = asked or max(_CHUNK_BYTES // (4 * vocab_size), 1)
+    return next(length // parts for parts in range(1, length + 1) if length % parts == 0 and length // parts <= most)
 
 
 def denominator(config: LossConfig, weight: jax.Array) -> jax.Array:

@@ -40,10 +40,12 @@ class OptimizerConfig:
     epsilon: float | None = None  # AdamW only; None is 1e-8
     weight_decay: float = 0.0  # times the learning rate, of matrices only, whatever the optimizer
     clip_norm: float = 0.0  # of the global gradient; 0 is off
+    momentum_dtype: str = "float32"  # of the first moment: "bfloat16" halves it
 
     def __post_init__(self) -> None:
         _one_of("name", self.name, NAMES)
         _one_of("schedule", self.schedule, SCHEDULES)
+        _one_of("momentum_dtype", self.momentum_dtype, ("float32", "bfloat16"))
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate}.")
         for field in ("warmup_steps", "end_factor", "weight_decay", "clip_norm"):
@@ -104,6 +106,7 @@ def make_optimizer(config: OptimizerConfig, axes: Any, total_steps: int) -> opta
             rate,
             axes,
             beta1=config.beta1 or None,
+            momentum_dtype=config.momentum_dtype,
             weight_decay=config.weight_decay,
             weight_decay_lr_exponent=1.0,
             decay_mask=mask,
@@ -111,7 +114,7 @@ def make_optimizer(config: OptimizerConfig, axes: Any, total_steps: int) -> opta
     else:
         b1, b2, eps = _or(config.beta1, 0.9), _or(config.beta2, 0.999), _or(config.epsilon, 1e-8)
         core = optax.chain(
-            optax.scale_by_adam(b1=b1, b2=b2, eps=eps),
+            optax.scale_by_adam(b1=b1, b2=b2, eps=eps, mu_dtype=config.momentum_dtype),
             scale_by_layer_rms(axes) if config.name == "adamw_rms" else optax.identity(),
             optax.add_decayed_weights(config.weight_decay, mask=mask),
             optax.scale_by_learning_rate(rate),

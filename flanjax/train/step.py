@@ -13,7 +13,7 @@ import optax
 
 from flanjax.models import functional
 from flanjax.models.t5 import T5Config
-from flanjax.train.losses import LossConfig, cross_entropy, denominator, per_task
+from flanjax.train.losses import LossConfig, denominator, per_task, token_losses
 
 Batch = dict[str, jax.Array]
 Constrain = Callable[[jax.Array, Any], jax.Array]
@@ -104,8 +104,10 @@ def _split(batch: Batch, microbatches: int) -> Batch:
 
 
 def _sums(spec: StepSpec, params: Any, batch: Batch, key: jax.Array | None) -> tuple[jax.Array, Sums]:
-    logits = functional.bind(spec.model, params)(batch, key=key, constrain=spec.constrain)
-    losses = cross_entropy(logits, batch["targets"], batch["loss_weights"], spec.loss)
+    model = functional.bind(spec.model, params)
+    hidden = model.hidden(batch, key=key, constrain=spec.constrain)
+    labels = batch["targets"], batch["loss_weights"]
+    losses = token_losses(hidden, lambda some: model.logits(some, spec.constrain), *labels, spec.loss, spec.model.vocab_size)
     task_nll, task_weight = per_task(losses.nll, batch["loss_weights"], batch["task_ids"], spec.num_tasks)
     correct = jnp.sum(losses.correct * batch["loss_weights"])
     return losses.sum, Sums(losses.sum, losses.weight, correct, task_nll, task_weight)

@@ -13,7 +13,7 @@ START = time.perf_counter()
 import numpy as np  # noqa: E402
 
 from flanjax import Example, Mixture, StyleShares, Task, Template, equal, hub  # noqa: E402
-from flanjax.data.features import FeatureConfig  # noqa: E402
+from flanjax.data.feature_config import FeatureConfig  # noqa: E402
 from flanjax.data.pipeline import BatchIterator, DataConfig, open_corpus, open_rows  # noqa: E402
 from flanjax.data.tokenizer import load_tokenizer  # noqa: E402
 

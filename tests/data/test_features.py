@@ -5,7 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from flanjax.data.features import FeatureConfig, make_features
+from flanjax.data.feature_config import FeatureConfig
+from flanjax.data.features import make_features
+from flanjax.data.layout import make_layout
 from flanjax.data.plan import Plan, Visits
 from flanjax.data.tally import Tally
 from flanjax.data.tokenizer import ByteTokenizer
@@ -39,7 +41,7 @@ NUMBERS = task("numbers", free, [{"q": str(i), "a": str(i * i)} for i in range(4
 
 def features(tasks, visits, config=CONFIG, seed=0, **shares):
     entries = Mixture(name="m", parts=tasks, styles=StyleShares(**shares)).resolve({t.name: 1 for t in tasks})
-    return make_features(entries, [t.source.open("train") for t in tasks], visits, BYTES, config, seed)
+    return make_features(entries, [t.source.open("train") for t in tasks], visits, make_layout(config, BYTES), seed)
 
 
 def visiting(task, row, epoch=None):
@@ -91,7 +93,7 @@ def test_the_input_may_go_without_its_end():
     config = dataclasses.replace(CONFIG, input_eos=False)
     with_end, without = (features([NUMBERS], visiting([0], [3]), c).examples[0] for c in (CONFIG, config))
     assert with_end.inputs.tolist() == [*without.inputs.tolist(), BYTES.eos_id]
-    assert config.budget == (200, 63)
+    assert make_layout(config, BYTES).budget == (200, 63)
 
 
 def test_template_and_style_travel_with_the_example_and_few_shot_means_that_exemplars_fitted():

@@ -144,16 +144,25 @@ def test_a_path_that_is_not_there_is_named(path):
         load_tokenizer(path)
 
 
-def test_a_directory_without_padding_or_end_says_which_is_missing(tmp_path):
+def test_a_directory_without_an_end_of_sequence_says_so(tmp_path):
     train_tokenizer(SENTENCES[:50], TokenizerConfig(kind="words")).save(tmp_path)
     config = json.loads((tmp_path / "tokenizer_config.json").read_text())
     del config["eos_token"]
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
-    with pytest.raises(ValueError, match="pad_token is '<pad>', eos_token is None"):
+    with pytest.raises(ValueError, match="eos_token is None"):
         load_tokenizer(str(tmp_path))
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({**config, "eos_token": "<end>"}))
     with pytest.raises(ValueError, match="'<end>' is not in the vocabulary"):
         load_tokenizer(str(tmp_path))
+
+
+def test_padding_may_be_any_token_because_segment_ids_tell_it(tmp_path):
+    train_tokenizer(SENTENCES[:50], TokenizerConfig(kind="words")).save(tmp_path)
+    config = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    del config["pad_token"]
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    loaded = load_tokenizer(str(tmp_path))
+    assert loaded.pad_id == loaded.eos_id
 
 
 def test_an_empty_directory_and_an_unknown_id_are_named(tmp_path):

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from flanjax.data.features import FeatureConfig
+from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.pipeline import DataConfig, make_window, open_corpus, open_rows
 from flanjax.data.tally import DataError
 from flanjax.data.tokenizer import ByteTokenizer

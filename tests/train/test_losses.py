@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from flanjax.train.losses import LossConfig, cross_entropy, denominator, per_task
+from flanjax.train.losses import LossConfig, chunk_length, cross_entropy, denominator, per_task, token_losses
 
 CONFIGS = [LossConfig(z_loss=z_loss, label_smoothing=smoothing) for z_loss in (0.0, 1e-4, 0.1) for smoothing in (0.0, 0.1, 0.4)]
 
@@ -100,6 +100,45 @@ def test_no_array_over_the_vocabulary_but_the_logits_outlives_the_forward():
     targets, weights = jnp.zeros(shape[:2], jnp.int32), jnp.ones(shape[:2])
     _, pullback = jax.vjp(lambda x: cross_entropy(x, targets, weights, LossConfig(label_smoothing=0.1)).sum, jnp.zeros(shape))
     assert sum(x.shape == shape for x in jax.tree.leaves(pullback)) == 1
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 6])
+def test_a_chunked_loss_and_its_gradients_are_those_of_the_whole(chunk):
+    rng = np.random.default_rng(0)
+    hidden, kernel = (jnp.asarray(rng.normal(size=s), jnp.float32) for s in ((3, 12, 8), (8, 11)))
+    _, targets, weights = batch(shape=(3, 12))
+
+    def loss(hidden, kernel, chunk):
+        config = LossConfig(z_loss=0.1, label_smoothing=0.1, chunk=chunk)
+        losses = token_losses(hidden, lambda h: h @ kernel, targets, weights, config, 11)
+        return losses.sum, losses
+
+    whole, parts = (
+        jax.jit(jax.value_and_grad(loss, (0, 1), has_aux=True), static_argnums=2)(hidden, kernel, c) for c in (12, chunk)
+    )
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), whole, parts)
+
+
+def test_a_chunked_loss_never_holds_all_logits():
+    hidden, kernel = jnp.zeros((2, 64, 8)), jnp.zeros((8, 5000))
+    targets, weights = jnp.zeros((2, 64), jnp.int32), jnp.ones((2, 64))
+
+    def compiled(chunk):
+        config = LossConfig(chunk=chunk)
+        loss = lambda h, k: token_losses(h, lambda some: some @ k, targets, weights, config, 5000).sum  # noqa: E731
+        return jax.jit(jax.grad(loss, (0, 1))).lower(hidden, kernel).compile()
+
+    assert "f32[2,64,5000]" in compiled(64).as_text()
+    assert "5000]" in compiled(8).as_text()
+    assert "64,5000]" not in compiled(8).as_text()
+    assert compiled(8).memory_analysis().temp_size_in_bytes < 2 * 64 * 5000 * 4
+
+
+def test_chunks_are_chosen_by_the_vocabulary():
+    assert chunk_length(256, 32128) == 256
+    assert chunk_length(1024, 256_000) == 64
+    assert chunk_length(7, 10**9) == 1
+    assert chunk_length(96, 10, asked=40) == 32
 
 
 def test_the_denominator_is_the_weight_or_the_constant():

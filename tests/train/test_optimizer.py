@@ -139,6 +139,23 @@ def test_adamw_is_the_one_of_optax():
         params = optax.apply_updates(params, updates)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_first_moment_can_be_kept_in_half_the_memory(name):
+    params = weights()
+    grads = jax.tree.map(jnp.cos, params)
+    updates = {}
+    for dtype in ("float32", "bfloat16"):
+        optimizer = make_optimizer(OptimizerConfig(name=name, beta1=0.9, momentum_dtype=dtype), AXES, 100)
+        state = optimizer.init(params)
+        for _ in range(3):
+            updates[dtype], state = jax.jit(optimizer.update)(grads, state, params)
+        sizes = [x.nbytes for x in jax.tree.leaves(state) if x.dtype == jnp.bfloat16]
+        assert sum(sizes) == (0 if dtype == "float32" else sum(p.nbytes for p in jax.tree.leaves(params)) // 2)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=0.02, atol=0.02 * float(jnp.abs(a).max())), *updates.values()
+    )
+
+
 def test_adamw_rms_follows_the_worked_example_layer_by_layer():
     rng = np.random.default_rng(1)
     scales = np.array([1e-5, 0.02, 1.0])[:, None, None]  # the first is under the floor of 1e-3

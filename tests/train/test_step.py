@@ -10,7 +10,10 @@ import optax
 import pytest
 
 from flanjax import sharding
-from flanjax.data.packing import Encoded, pack_row
+from flanjax.data.feature_config import FeatureConfig
+from flanjax.data.layout import make_layout
+from flanjax.data.packing import Encoded
+from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.models import functional
 from flanjax.models.t5 import T5Config
 from flanjax.train.losses import LossConfig
@@ -18,6 +21,7 @@ from flanjax.train.optimizer import OptimizerConfig, make_optimizer, schedule, s
 from flanjax.train.step import StepSpec, TrainState, init_state, train_step, validation_step
 
 S, T, TASKS, ROWS = 24, 12, 3, 8
+LAYOUT = make_layout(FeatureConfig(inputs_length=S, targets_length=T), ByteTokenizer())
 MODEL = T5Config(vocab_size=64, d_model=16, d_ff=32, num_layers=1, num_decoder_layers=1, num_heads=2, head_dim=8, scan=False)
 # Adafactor factors from 128 on: its rows and columns are split too.
 WIDE = dataclasses.replace(MODEL, d_model=128, d_ff=128)
@@ -39,7 +43,7 @@ def example(rng, source, target, task=0, weight=1.0):
 def batch_of(rows):
     """A batch of eight rows whatever their number, so that all share a compilation."""
     rows = [*rows, *([[]] * (ROWS - len(rows)))]
-    packed = [pack_row(examples, S, T, 0) for examples in rows]
+    packed = [LAYOUT.row(examples) for examples in rows]
     return {name: np.stack([row[name] for row in packed]) for name in packed[0]}
 
 

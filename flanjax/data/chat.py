@@ -1,0 +1,147 @@
+"""Conversations as ids, by the chat template of a tokenizer.
+
+A template is rendered around stand-ins for the contents, once for each order of roles, which leaves the pieces that the
+template itself writes. Pieces are encoded with their special tokens, contents as plain text: no text of the data can become
+a special token, and where an assistant's turn begins and ends is known from how it was put together, not searched for.
+At start-up all this is held against the template's own rendering and against the tokenizer's ids of the whole text.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from flanjax.data.tokenizer import HFTokenizer, Tokenizer
+from flanjax.tasks.task import BadRow, Message
+
+_PROBE = (
+    Message("user", "Which river is longest?"),
+    Message("assistant", "The Nile, by most counts."),
+    Message("user", "And the second?"),
+    Message("assistant", "The Amazon."),
+)
+
+
+class Conversation(NamedTuple):
+    """A conversation as ids.
+
+    Attributes:
+      inputs: all before the first assistant's words.
+      targets: the rest, up to the end of the last assistant's turn.
+      trained: bool, which of the targets an assistant wrote, each turn's end included.
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    trained: np.ndarray
+
+
+class Chat:
+    """A tokenizer's chat template, checked.
+
+    Attributes:
+      end_id: the special token that ends an assistant's turn.
+      around_prompt: the ids before and after the user's words in a conversation of one turn.
+
+    Raises:
+      ValueError: there is no template, or it cannot be taken apart; the message says how.
+    """
+
+    def __init__(self, tokenizer: Tokenizer):
+        if not isinstance(tokenizer, HFTokenizer) or not tokenizer.chat_template:
+            raise ValueError(
+                "features.chat needs a tokenizer with a chat_template (tokenizer_config.json or chat_template.jinja); "
+                "set tokenizer.path to one, or features.chat=False"
+            )
+        self._tokenizer = tokenizer
+        self.end_id = self._checked_end()
+        before, after = self._pieces(("user", "assistant"))[:2]
+        self.around_prompt = (list(before), list(after))
+
+    def conversation(self, messages: Sequence[Message]) -> Conversation:
+        """Raises BadRow where no assistant speaks or the template does not show a message as it is."""
+        while messages and messages[-1].role != "assistant":
+            messages = messages[:-1]
+        if not messages:
+            raise BadRow("the conversation has no turn of an assistant")
+        messages = [m._replace(content=m.content.strip()) for m in messages]
+        roles = tuple(m.role for m in messages)
+        try:
+            texts, whole = self._texts(roles), self._render(messages)
+        except Exception as error:
+            raise BadRow(f"the chat template refuses roles {list(roles)}: {error}") from error
+        if whole != _joined(texts, messages):
+            raise BadRow("the chat template changes the text of a message (thoughts or white space), so its span is not known")
+        contents, pieces = self._tokenizer.encode([m.content for m in messages]), self._pieces(roles)
+        ids: list[int] = []
+        spoken: list[bool] = []
+        ends = False  # whether the piece that follows ends an assistant's turn
+        for piece, content, role in zip(pieces, [*contents, []], [*roles, ""], strict=True):
+            if not role:
+                piece = piece[:1]
+            ids += [*piece, *content]
+            spoken += [ends, *[False] * (len(piece) - 1), *[role == "assistant"] * len(content)]
+            ends = role == "assistant"
+        first = spoken.index(True)
+        return Conversation(np.array(ids[:first], np.int32), np.array(ids[first:], np.int32), np.array(spoken[first:]))
+
+    @functools.lru_cache(maxsize=1024)  # noqa: B019 (one Chat lives as long as its run)
+    def _texts(self, roles: tuple[str, ...]) -> tuple[str, ...]:
+        """What the template writes around the contents of these roles: one text more than there are roles."""
+        stand_ins = [Message(role, f"flanjax{number}stand-in") for number, role in enumerate(roles)]
+        rest, texts = self._render(stand_ins), []
+        for message in stand_ins:
+            text, found, rest = rest.partition(message.content)
+            if not found:
+                raise ValueError(f"the chat template does not show the content of role {message.role!r} among {list(roles)}")
+            texts.append(text)
+        return (*texts, rest)
+
+    @functools.lru_cache(maxsize=1024)  # noqa: B019
+    def _pieces(self, roles: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+        return tuple(tuple(ids) for ids in self._tokenizer.encode_template(list(self._texts(roles))))
+
+    def _render(self, messages: Sequence[Message], **more) -> str:
+        from transformers.utils.chat_template_utils import render_jinja_template  # two seconds, for chat alone
+
+        plain = [m._asdict() for m in messages]
+        rendered = render_jinja_template(
+            [plain], chat_template=self._tokenizer.chat_template, **self._tokenizer.special, **more
+        )
+        return (rendered[0] if isinstance(rendered, tuple) else rendered)[0]
+
+    def _checked_end(self) -> int:
+        """The token that ends an assistant's turn, once the template has shown that it can be taken apart."""
+        roles = tuple(m.role for m in _PROBE)
+        texts, whole = self._texts(roles), self._render(_PROBE)
+        if whole != _joined(texts, _PROBE):
+            raise ValueError(f"the tokenizer's chat template shows messages otherwise than they are: {whole!r}")
+        self._check_ids(roles, whole)
+        asked, shown = self._render(_PROBE[:1], add_generation_prompt=True), _joined(self._texts(roles[:2]), _PROBE[:2])
+        if not shown.startswith(asked):
+            raise ValueError(f"the chat template's generation prompt {asked!r} is not how an answer begins in {shown!r}")
+        ends = {self._pieces(roles)[i + 1][:1] for i, role in enumerate(roles) if role == "assistant"}
+        end = next(iter(ends))
+        if len(ends) > 1 or not end or end[0] not in self._tokenizer.special_ids:
+            raise ValueError(
+                "the chat template does not end every assistant's turn with the same special token but goes on with "
+                f"{texts[2]!r} and {texts[-1]!r}; a model could not learn to stop"
+            )
+        return end[0]
+
+    def _check_ids(self, roles: tuple[str, ...], whole: str) -> None:
+        contents = self._tokenizer.encode([m.content for m in _PROBE])
+        ours = [i for piece, content in zip(self._pieces(roles), [*contents, []], strict=True) for i in (*piece, *content)]
+        theirs = self._tokenizer.encode_template([whole])[0]
+        if ours != theirs:
+            at = next(i for i, pair in enumerate(zip([*ours, -1], [*theirs, -1], strict=False)) if pair[0] != pair[1])
+            near = slice(max(at - 3, 0), at + 4)
+            raise ValueError(
+                "the tokenizer joins words across the borders of its chat template, so that turns have no ids of their own: "
+                f"{self._tokenizer.tokens(ours[near])} against {self._tokenizer.tokens(theirs[near])}; set features.chat=False"
+            )
+
+
+def _joined(texts: Sequence[str], messages: Sequence[Message]) -> str:
+    return "".join(text + content for text, content in zip(texts, [*(m.content for m in messages), ""], strict=True))
