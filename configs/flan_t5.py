@@ -20,11 +20,17 @@ def get_config(size: str = "base") -> ConfigDict:
             "name": f"flan_t5_{size}",
             "mixture": "mixtures/flan_mini.py:flan_mini",
             "heldout": ("nli",),
-            "model": {"size": f"flan_t5_{size}", "dtype": "bfloat16", "dropout": 0.05, "remat": "none" if size == "small" else "full"},
+            "model": {
+                "size": f"flan_t5_{size}",
+                "dtype": "bfloat16",
+                "dropout": 0.05,
+                "remat": "none" if size == "small" else "full",
+            },
             "tokenizer": {"path": f"google/flan-t5-{size}"},
             "data": {"batch_size": 64, "num_streams": 64, "features": {"inputs_length": 1024, "targets_length": 256}},
             "train": {
                 "steps": STEPS[size],
+                "microbatches": "auto",
                 "validate_every": 1000,
                 "optimizer": {"name": "adafactor", "learning_rate": 5e-4},
             },

@@ -5,13 +5,14 @@ from flanjax.tasks.mixture import Mixture, Part, equal, proportional, t0, temper
 from flanjax.tasks.options import OptionStyle
 from flanjax.tasks.registry import load
 from flanjax.tasks.styles import StyleShares
-from flanjax.tasks.task import BadRow, Example, SkipRow, Task
+from flanjax.tasks.task import BadRow, Example, Message, SkipRow, Task, conversation
 from flanjax.tasks.template import Template
 from flanjax.version import __version__
 
 __all__ = [
     "BadRow",
     "Example",
+    "Message",
     "Mixture",
     "OptionStyle",
     "Part",
@@ -20,6 +21,7 @@ __all__ = [
     "Task",
     "Template",
     "__version__",
+    "conversation",
     "csv",
     "equal",
     "hub",

@@ -98,7 +98,7 @@ def model_of(config: RunConfig) -> T5Config:
     """The config's model with the vocabulary that its tokenizer was asked for, or that of its size; no tokenizer is opened."""
     size = config.model.size
     known = SIZES[size].vocab_size if size and config.tokenizer.path != "train" else config.tokenizer.vocab_size
-    return config.model.t5(known)
+    return config.model.build(known)
 
 
 def batch_shapes(config: RunConfig, mesh: sharding.Mesh) -> dict[str, jax.ShapeDtypeStruct]:

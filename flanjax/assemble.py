@@ -8,14 +8,15 @@ import jax
 from etils import epath
 
 from flanjax import checkpoint, distributed, sharding
-from flanjax.config import ConfigError, RunConfig, differences
-from flanjax.data.pipeline import Corpus, DataConfig, open_corpus
+from flanjax.config import ConfigError, RunConfig, check_layout, differences
+from flanjax.data import prepared
+from flanjax.data.layout import row_shapes
+from flanjax.data.pipeline import Corpus, DataConfig, Host, open_corpus
 from flanjax.data.plan import realised_shares
 from flanjax.data.tally import Tally
 from flanjax.data.texts import mixture_texts
 from flanjax.data.tokenizer import Tokenizer, load_tokenizer, survives, train_tokenizer
 from flanjax.models import functional, hf
-from flanjax.models.t5 import T5Config
 from flanjax.sources import Rows
 from flanjax.tasks.clusters import Split, hold_out
 from flanjax.tasks.mixture import Mixture
@@ -29,11 +30,11 @@ TOKENIZER, MIXTURE, CONFIG, EVALUATION = "tokenizer", "mixture.json", "config.js
 _FREE_KEYS = (
     "name", "checkpoint.", "evaluation.", "mesh.", "train.microbatches", "train.log_every", "train.validate_every",
     "train.validation_examples", "train.heldout_every", "train.heldout_items", "train.tensorboard", "train.steps",
-    "data.max_bad_share", "data.num_workers", "data.num_threads", "data.prefetch_windows",
+    "data.max_bad_share", "data.num_workers", "data.num_threads", "data.prefetch_windows", "data.prepared",
 )  # fmt: skip
 
 
-# What a config may say of a model whose weights and shape come from elsewhere (hf.load_t5 takes the same).
+# What a config may say of a model whose weights and shape come from elsewhere (hf.open_model takes the same).
 _COMPUTED = {"dtype", "scan", "remat", "dropout"}
 
 
@@ -45,7 +46,7 @@ class Weights(NamedTuple):
       make: () -> parameters on the mesh.
     """
 
-    model: T5Config
+    model: functional.Config
     make: Callable[[], Any]
 
 
@@ -58,17 +59,85 @@ def tokenizer_of(config: RunConfig, workdir: epath.Path, mixture: Mixture, rows:
     """The config's tokenizer; a trained one is kept in the workdir and found there again."""
     kept = workdir / TOKENIZER
     path = config.tokenizer.path
-
-    def keep() -> None:
-        if kept.exists():
-            return
-        unfinished = workdir / f".{TOKENIZER}.tmp"
-        tokenizer = _train_tokenizer(config, mixture, rows) if path == "train" else load_tokenizer(path)
-        tokenizer.save(unfinished)
-        unfinished.rename(kept)
-
-    distributed.first_then_others("tokenizer", keep)
+    if path == "train" and _is_published(config.model.init):
+        raise ConfigError(
+            f"model.init={config.model.init} has learned the ids of its own tokenizer; set tokenizer.path to it, not to 'train'"
+        )
+    distributed.first_then_others("tokenizer", lambda: keep_tokenizer(config, workdir, mixture, rows))
     return load_tokenizer(str(kept) if path == "train" else path)
+
+
+def keep_tokenizer(config: RunConfig, directory: epath.Path, mixture: Mixture, rows: dict[str, Rows]) -> None:
+    """Leaves the config's tokenizer in the directory if none is there: trained, that of the prepared rows, or a copy."""
+    kept = directory / TOKENIZER
+    if kept.exists():
+        return
+    if config.tokenizer.path != "train":
+        tokenizer = load_tokenizer(config.tokenizer.path)
+    elif config.data.prepared:
+        tokenizer = prepared.load_prepared_tokenizer(config.data.prepared)
+        # Before anything is kept: the tokenizer of refused rows would stay with the run.
+        _check_prepared(config, prepared.Prepared(config.data.prepared), open_corpus(mixture, rows, tokenizer, config.data))
+    else:
+        tokenizer = _train_tokenizer(config, mixture, rows)
+    unfinished = directory / f".{TOKENIZER}.tmp"
+    tokenizer.save(unfinished)
+    unfinished.rename(kept)
+
+
+def prepared_of(config: RunConfig, corpus: Corpus, host: Host) -> prepared.Prepared | None:
+    """The rows that the config names instead of making them. Raises ConfigError if they are others or too few."""
+    if not config.data.prepared:
+        return None
+    found = prepared.Prepared(config.data.prepared)
+    _check_prepared(config, found, corpus)
+    streams = host.streams(config.data.num_streams)
+    found.check_sizes(streams)
+    found.check_made_alike(corpus, streams[0])
+    return found
+
+
+def _check_prepared(config: RunConfig, found: prepared.Prepared, corpus: Corpus) -> None:
+    directory, manifest = config.data.prepared, found.manifest
+    assert directory
+    if config.tokenizer.path == "train" and manifest["tokenizer"]["path"] == "train":
+        asked = _as_json(vars(config.tokenizer))
+        if changed := differences(manifest["tokenizer"], asked, "tokenizer."):
+            raise ConfigError(f"{directory} was prepared for another tokenizer: {'; '.join(changed)}{_ELSEWHERE}")
+    check_identity(directory, manifest, prepared.identity_of(corpus))
+    if (steps := found.num_steps(config.data)) < config.train.steps:
+        raise ConfigError(
+            f"{directory} has rows for {steps:,} steps, train.steps is {config.train.steps:,}. Prepare more: "
+            f"flanjax prepare --config CONFIG --output {directory} --steps {config.train.steps}"
+        )
+
+
+def check_identity(directory: epath.PathLike, manifest: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+    """Raises ConfigError naming each thing in which prepared rows differ from those that are asked for."""
+    old, new = dict(manifest["identity"]), _as_json(identity)
+    old_tasks, new_tasks = old.pop("tasks"), new.pop("tasks")
+    changed = [d for d in differences(old, new) if not d.startswith("tokenizer")]
+    if old["tokenizer"] != new["tokenizer"]:
+        changed.append(
+            f"tokenizer: {old['tokenizer']} -> {new['tokenizer']} (for a run that has its own, prepare with "
+            f"--config.tokenizer.path=WORKDIR/{TOKENIZER})"
+        )
+    for said, names in (
+        ("tasks only there", sorted(old_tasks.keys() - new_tasks)),
+        ("tasks only here", sorted(new_tasks.keys() - old_tasks)),
+        (
+            "tasks whose templates, styles, code or rows changed",
+            [n for n in old_tasks if new_tasks.get(n, old_tasks[n]) != old_tasks[n]],
+        ),
+    ):
+        if names:
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            changed.append(f"{said}: {', '.join(names[:5])}{more}")
+    if changed:
+        raise ConfigError(f"{directory} was prepared for other data: {'; '.join(changed)}{_ELSEWHERE}")
+
+
+_ELSEWHERE = ". Set these back, prepare into another directory, or leave data.prepared out and make the rows while training"
 
 
 def _train_tokenizer(config: RunConfig, mixture: Mixture, rows: dict[str, Rows]) -> Tokenizer:
@@ -82,7 +151,7 @@ def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh) -> 
     """The weights that training begins with: drawn from the seed, of a Hugging Face directory, or of another run."""
     init = config.model.init
     if init == "scratch":
-        model = config.model.t5(tokenizer.vocab_size)
+        model = config.model.build(tokenizer.vocab_size)
         placed = param_shardings(model, mesh)
         key = jax.random.key(config.train.seed)
         return Weights(model, jax.jit(lambda: functional.init(model, key), out_shardings=placed))
@@ -93,22 +162,26 @@ def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh) -> 
             f"model.init={init} decides the model's shape; of model only {sorted(_COMPUTED)} may be set, got {shape}"
         )
     place = epath.Path(init)
-    if (place / "config.json").exists() and checkpoint.steps_of(place):
+    if (place / hf.CONFIG).exists() and checkpoint.steps_of(place):
         return _of_run(config, place, tokenizer, mesh)
-    if not (place / "config.json").exists():
+    if not _is_published(init):
         raise ConfigError(
             f"model.init is {init!r}: no Hugging Face config.json and no checkpoints there; 'scratch' starts from nothing"
         )
-    if config.tokenizer.path == "train":
-        raise ConfigError(
-            f"model.init={init} has learned the ids of its own tokenizer; set tokenizer.path to it, not to 'train'"
-        )
-    model, params = hf.load_t5(init, **config.model.fields)
+    published = hf.open_model(init, **config.model.fields)
+    model = published.config
+    check_layout(config.data.features, type(model))
     if model.vocab_size < tokenizer.vocab_size:
         raise ConfigError(
             f"model.init={init} has {model.vocab_size} embeddings, but the tokenizer has {tokenizer.vocab_size} ids"
         )
-    return Weights(model, lambda: jax.tree.map(sharding.place, params, param_shardings(model, mesh)))
+    return Weights(model, lambda: published.params(param_shardings(model, mesh)))
+
+
+def _is_published(init: str) -> bool:
+    """Whether it is a Hugging Face directory; the workdir of a run has a config.json, too."""
+    place = epath.Path(init)
+    return init != "scratch" and (place / hf.CONFIG).exists() and not checkpoint.steps_of(place)
 
 
 def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, mesh: sharding.Mesh) -> Weights:
@@ -118,21 +191,22 @@ def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, mesh: sh
             f"model.init={place} was trained with another tokenizer than tokenizer.path={config.tokenizer.path!r} gives; "
             f"set tokenizer.path={place / TOKENIZER}"
         )
-    model = T5Config(**{**meta["model"], **config.model.fields})
+    model = functional.config_from({**meta["model"], **config.model.fields})
+    check_layout(config.data.features, type(model))
     return Weights(model, lambda: read_params(place, step, model, mesh))
 
 
-def read_params(workdir: epath.Path, step: int, model: T5Config, mesh: sharding.Mesh) -> Any:
+def read_params(workdir: epath.Path, step: int, model: functional.Config, mesh: sharding.Mesh) -> Any:
     _, shapes = functional.abstract(model)
     return checkpoint.read_params(workdir, step, sharding.abstract(shapes, param_shardings(model, mesh)))
 
 
-def param_shardings(model: T5Config, mesh: sharding.Mesh) -> Any:
+def param_shardings(model: functional.Config, mesh: sharding.Mesh) -> Any:
     _, shapes = functional.abstract(model)
     return sharding.shardings(shapes, functional.logical_axes(model), mesh)
 
 
-def meta_of(config: RunConfig, split: Split, corpus: Corpus, model: T5Config) -> dict[str, Any]:
+def meta_of(config: RunConfig, split: Split, corpus: Corpus, model: functional.Config) -> dict[str, Any]:
     """What a checkpoint says about the run it belongs to."""
     return {
         "config": config.to_dict(),
@@ -187,9 +261,7 @@ def mixture_record(split: Split, corpus: Corpus, tally: Tally, num_examples: int
         )
     total = max(int(tally.styles.sum()), 1)
     styles = {Style.from_id(i).name: int(n) / total for i, n in enumerate(tally.styles) if n}
-    features = corpus.config.features
-    filled = {"encoder": (sum(counts["input_tokens"]), features.inputs_length)}
-    filled["decoder"] = (sum(counts["target_tokens"]), features.targets_length)
+    filled = corpus.layout.filled(*(sum(counts[name]) for name in ("input_tokens", "target_tokens", "examples")))
     return {
         "mixture": split.train.name,
         "plan_hash": corpus.plan.hash(),
@@ -197,7 +269,7 @@ def mixture_record(split: Split, corpus: Corpus, tally: Tally, num_examples: int
         "removed": split.removed,
         "heldout": [t.name for t in split.heldout],
         "styles": styles,
-        "packing": {f"{side}_fill": tokens / max(tally.rows * length, 1) for side, (tokens, length) in filled.items()},
+        "packing": {name: tokens / max(tally.rows * room, 1) for name, (tokens, room) in filled.items()},
     }
 
 
@@ -205,6 +277,13 @@ def num_visits(corpus: Corpus, streams: Mapping[int, tuple[int, int]]) -> int:
     """How many examples of the plan the streams have taken up, whole windows counted."""
     config: DataConfig = corpus.config
     return sum(window + (row > 0) for window, row in streams.values()) * config.window
+
+
+def batch_shapes(config: RunConfig, mesh: sharding.Mesh) -> dict[str, jax.ShapeDtypeStruct]:
+    """The arrays of a global batch, as training puts them on the mesh."""
+    placed, rows = sharding.batch_sharding(mesh), config.data.batch_size
+    shapes = row_shapes(config.data.features)
+    return {n: jax.ShapeDtypeStruct((rows, *shape), dtype, sharding=placed) for n, (shape, dtype) in shapes.items()}
 
 
 def template_warnings(mixture: Mixture, tokenizer: Tokenizer) -> list[str]:

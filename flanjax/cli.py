@@ -16,8 +16,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     overrides = [a[len(_OVERRIDE) :] for a in arguments if a.startswith(_OVERRIDE)]
     args = _parser().parse_args([a for a in arguments if not a.startswith(_OVERRIDE)])
-    if overrides and args.command not in ("train", "compile"):
-        return _fail(f"{_OVERRIDE}{overrides[0]}: only `flanjax train` and `flanjax compile` take config overrides")
+    if overrides and args.command not in ("train", "prepare", "compile"):
+        return _fail(f"{_OVERRIDE}{overrides[0]}: only `flanjax train`, `prepare` and `compile` take config overrides")
     args.overrides = overrides
     # Orbax logs what it raises, once for each of its threads.
     logging.getLogger("absl").setLevel(logging.ERROR if args.traceback else logging.CRITICAL)
@@ -85,6 +85,24 @@ def _evaluate(args: argparse.Namespace) -> None:
     run.evaluate(args.workdir, tasks=getattr(args, "tasks", None) or (), step=args.step, changes=changes)
 
 
+def _prepare(args: argparse.Namespace) -> None:
+    from flanjax.config import load_config
+
+    if args.verify:
+        from flanjax.data.prepared import verify
+
+        found = verify(args.verify)
+        print(f"{args.verify}: {len(found['shards'])} shards, {found['rows']:,} rows, {found['steps']:,} steps: all as written")
+        return
+    if not args.config or not args.output:
+        raise ValueError("flanjax prepare needs --config and --output, or --verify DIR")
+    from flanjax import prepare
+
+    prepare.prepare(
+        load_config(args.config, args.overrides), args.output, steps=args.steps, examples=args.examples, beam=args.beam
+    )
+
+
 def _compile(args: argparse.Namespace) -> None:
     from flanjax import aot
     from flanjax.config import load_config
@@ -97,7 +115,8 @@ def _compile(args: argparse.Namespace) -> None:
 def _export(args: argparse.Namespace) -> None:
     from flanjax import run
 
-    run.export(args.workdir, args.output, step=args.step)
+    _start(args)
+    run.export(args.workdir, args.output, step=args.step, dtype=args.dtype)
 
 
 def _report(args: argparse.Namespace) -> None:
@@ -125,6 +144,20 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--workdir", required=True, help="where checkpoints and metrics go; the same one goes on with the run")
     train.set_defaults(run=_train)
 
+    prepare = commands.add_parser(
+        "prepare",
+        help="write a config's packed rows to files, which training then reads",
+        description="Makes the rows once, by Apache Beam: on this machine, or where the options after -- say. "
+        "Any config key can be set: --config.data.seed=1",
+    )
+    prepare.add_argument("--config", help="a Python file with get_config()")
+    prepare.add_argument("--output", metavar="DIR", help="where rows go; the same command goes on with an interrupted one")
+    prepare.add_argument("--steps", type=int, help="of training that the rows last for (default: the config's train.steps)")
+    prepare.add_argument("--examples", type=int, help="prepare so many examples of the plan instead")
+    prepare.add_argument("--verify", metavar="DIR", help="read all that was prepared there and compare the checksums")
+    prepare.add_argument("beam", nargs="*", metavar="-- BEAM_OPTION", help="pipeline options of Apache Beam")
+    prepare.set_defaults(run=_prepare)
+
     compiled = commands.add_parser("compile", help="compile a config's training step for a TPU slice that is not here")
     compiled.add_argument("--config", required=True, help="a Python file with get_config()")
     compiled.add_argument("--topology", required=True, nargs="+", help="chips and grid, such as v5e:4x4 or v5p:4x4x4")
@@ -145,9 +178,6 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--chain-of-thought", action="store_true", help="also let tasks with rationales reason first")
         command.add_argument("--no-untuned", action="store_true", help="leave out the weights before training")
         command.set_defaults(run=_evaluate)
-    for command in (train, evaluate, heldout):
-        _add_processes(command)
-
     report = commands.add_parser("report", help="one HTML page of one run, or of several side by side")
     report.add_argument("workdirs", nargs="+", metavar="WORKDIR")
     report.add_argument("--output", default="report.html")
@@ -157,7 +187,10 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--workdir", required=True)
     export.add_argument("--output", required=True)
     export.add_argument("--step", type=int, help="of the checkpoint (default: the newest)")
+    export.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="of the weights' files")
     export.set_defaults(run=_export)
+    for command in (train, evaluate, heldout, export):
+        _add_processes(command)
 
     show = commands.add_parser("show", help="a mixture's plan, and rendered examples of it")
     show.add_argument("mixture", help="path/to/file.py:name")

@@ -12,10 +12,14 @@ from typing import Any, Literal
 import ml_collections
 
 from flanjax.checkpoint import CheckpointConfig
+from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.pipeline import DataConfig
 from flanjax.data.tokenizer import TokenizerConfig
 from flanjax.evaluate.config import EvaluationConfig
-from flanjax.models.t5 import SIZES, T5Config
+from flanjax.models import functional
+from flanjax.models.decoder import DecoderConfig
+from flanjax.models.functional import SIZES
+from flanjax.models.t5 import T5Config
 from flanjax.sharding import MeshConfig
 from flanjax.tasks.names import nearest
 from flanjax.train.config import TrainConfig
@@ -29,12 +33,13 @@ class ConfigError(ValueError):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """The model: a published size, with any of T5Config's fields set otherwise.
+    """The model: a published size, with any field of its config (T5Config or DecoderConfig) set otherwise.
 
     Args:
-      size: a name of flanjax.models.t5.SIZES; None when the fields give the whole shape.
+      size: a name of flanjax.models.functional.SIZES; None when the fields give the whole shape: of a decoder-only model if
+        they name its `family`, else of a T5.
       init: "scratch", a directory in Hugging Face layout, or the workdir of another run. A directory decides the shape.
-      fields: T5Config's fields. Without a vocab_size the tokenizer's is used, rounded up to a multiple of 128.
+      fields: of the model's config. Without a vocab_size the tokenizer's is used, rounded up to a multiple of 128.
     """
 
     size: str | None = None
@@ -44,25 +49,42 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.size is not None and self.size not in SIZES:
             raise ConfigError(f"model.size is {self.size!r}; {nearest(self.size, SIZES)}")
-        known = [f.name for f in dataclasses.fields(T5Config)]
+        if self.init == "scratch":
+            known = [f.name for f in dataclasses.fields(self.kind)]
+        else:
+            known = [f.name for kind in functional.MODULES for f in dataclasses.fields(kind)]
         for name in self.fields:
             if name not in known:
                 raise ConfigError(f"unknown config key model.{name}; {nearest(name, [*known, 'size', 'init'])}")
 
-    def t5(self, tokenizer_size: int) -> T5Config:
-        """The model's config with a vocabulary that holds the tokenizer's."""
+    @property
+    def kind(self) -> type[functional.Config]:
+        """The config class of a model that starts from scratch."""
+        if self.size:
+            return type(SIZES[self.size])
+        return DecoderConfig if "family" in self.fields else T5Config
+
+    def build(self, tokenizer_size: int) -> functional.Config:
+        """The config of a model from scratch, with a vocabulary that holds the tokenizer's."""
         padded = -(-tokenizer_size // _VOCABULARY_MULTIPLE) * _VOCABULARY_MULTIPLE
         fields = {"vocab_size": padded, **self.fields}
         if self.size:
             config = dataclasses.replace(SIZES[self.size], **fields)
         else:
             try:
-                config = T5Config(**fields)
+                config = self.kind(**fields)
             except TypeError as error:
                 raise ConfigError(f"model has no size, so its fields must give the whole shape: {error}") from error
         if config.vocab_size < tokenizer_size:
             raise ConfigError(f"model.vocab_size is {config.vocab_size}, but the tokenizer has {tokenizer_size} ids")
         return config
+
+
+def check_layout(features: FeatureConfig, model: type[functional.Config]) -> None:
+    """Raises ConfigError when rows are laid out for the other kind of model."""
+    if (features.layout == "encoder_decoder") is not (model is T5Config):
+        kind, fit = ("a T5", "'encoder_decoder'") if model is T5Config else ("decoder-only", "'causal' or 'prefix'")
+        raise ConfigError(f"the model is {kind}, but data.features.layout is {features.layout!r}; set it to {fit}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,10 +111,12 @@ class RunConfig:
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
 
     def __post_init__(self) -> None:
-        if self.data.batch_size % self.train.microbatches:
+        if self.train.microbatches != "auto" and self.data.batch_size % self.train.microbatches:
             raise ConfigError(
                 f"data.batch_size={self.data.batch_size} does not divide into train.microbatches={self.train.microbatches}"
             )
+        if self.model.init == "scratch":
+            check_layout(self.data.features, self.model.kind)
 
     @classmethod
     def from_config_dict(cls, config: Mapping[str, Any] | ml_collections.ConfigDict) -> "RunConfig":
@@ -178,7 +202,7 @@ def _parse(text: str) -> Any:
 
 
 def _with_model_fields(config: dict[str, Any]) -> dict[str, Any]:
-    """Moves the T5Config fields that a config writes straight into `model` to where ModelConfig keeps them."""
+    """Moves the fields of the model that a config writes straight into `model` to where ModelConfig keeps them."""
     model = config.get("model")
     if not isinstance(model, Mapping):
         return config

@@ -1,22 +1,45 @@
 """One run by several processes: they find each other, are told apart, and end together.
 
 Each process runs the same command on its own devices and knows only its share of the arrays; jax's coordination service
-joins them. A process that fails says why and ends at once. The others learn of it from a broken connection (CPU, GPU) or
-from its missing heartbeat, after at most HEARTBEAT_TIMEOUT_SECONDS, and end too: none waits for it any longer.
+joins them. When one fails or is killed, the others print its message, or its name and host, and end within
+ENDS_WITHIN_SECONDS (lines.py). Of a machine that is lost they learn after LOST_SECONDS; a process that stands still is named
+then, and jax ends the others after HEARTBEAT_TIMEOUT_SECONDS.
 """
 
-import os
+import atexit
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax
+from jax._src import clusters  # what jax.distributed.initialize itself detects with; it has no public name
 from jax.experimental import multihost_utils
 
+from flanjax.lines import GRACE_SECONDS, Lines, end_process
+
 HEARTBEAT_TIMEOUT_SECONDS = 60
+ENDS_WITHIN_SECONDS = 10
+_FINISH_TOGETHER_SECONDS = 24 * 3600  # the first may write for long after the others are done; one that fails is known
 _LOST_STATUS = 1
+
+_lines: Lines | None = None
+
+
+class _Place(NamedTuple):
+    """This process among the others.
+
+    Attributes:
+      detection: of the local devices, when these are not given: None is jax's own way, "deactivate" none.
+    """
+
+    coordinator: str
+    num_processes: int
+    process_id: int
+    local_device_ids: Sequence[int] | None = None
+    detection: str | None = None
 
 
 def start(
@@ -33,39 +56,27 @@ def start(
       coordinator: HOST:PORT where process 0 can be reached.
       num_processes, process_id: how many there are, and which of them, from 0, this one is.
       detect: take all three from the TPU's metadata or from SLURM.
-      timeout_seconds: when the processes are not complete by then, each that is there says so and ends.
+      timeout_seconds: how long to wait for the others.
 
     Raises:
       ValueError: the three are not given together, or nothing can be detected.
+      RollCallError: the processes are not complete in time; it names those that are missing, and the hosts of the others.
     """
     given = {"coordinator": coordinator, "num-processes": num_processes, "process-id": process_id}
     flags = ", ".join(f"--{name}={value}" for name, value in given.items())
     missing = [name for name, value in given.items() if value is None]
-    if detect and len(missing) < len(given):
-        raise ValueError(f"--distributed auto finds the processes by itself; leave these out: {flags}")
-    if not detect and missing:
-        if len(missing) < len(given):
-            raise ValueError(f"several processes need --coordinator, --num-processes and --process-id together, got {flags}")
-        return
-    if not detect:
-        _check(flags, str(coordinator), num_processes or 0, process_id or 0)
     if timeout_seconds < 1:
         raise ValueError(f"--startup-timeout is {timeout_seconds}, expected at least 1 second")
     if detect:
-        named, others = "this process", "the other processes of the TPU slice or of the SLURM job"
-    else:
-        named, others = f"process {process_id} of {num_processes}", f"all {num_processes} processes"
-    _initialize(
-        coordinator,
-        num_processes,
-        process_id,
-        timeout_seconds,
-        f"{named}: {others} were expected within {timeout_seconds} s"
-        + (f" at {coordinator}" if coordinator else "")
-        + ", and not all came. Start the missing ones, check that they reach the coordinator's port, and start all "
-        "again; --startup-timeout sets how long they wait",
-    )
-    sys.excepthook = _end_with_traceback
+        if len(missing) < len(given):
+            raise ValueError(f"--distributed auto finds the processes by itself; leave these out: {flags}")
+        _join(_detected(timeout_seconds), timeout_seconds)
+    elif not missing:
+        place = _Place(str(coordinator), num_processes or 0, process_id or 0)
+        _check(flags, place)
+        _join(place, timeout_seconds)
+    elif len(missing) < len(given):
+        raise ValueError(f"several processes need --coordinator, --num-processes and --process-id together, got {flags}")
 
 
 def is_first() -> bool:
@@ -86,69 +97,85 @@ def first_then_others(name: str, make: Callable[[], None]) -> None:
 
 
 def leave(status: int, message: str, error: BaseException) -> int:
-    """Says why a command failed, and gives back its exit status. One of several processes ends here, at once.
-
-    An orderly exit would wait for processes that, for their part, wait for this one.
-    """
-    several = jax.distributed.is_initialized() and jax.process_count() > 1
-    if several:
-        message = f"process {jax.process_index()} of {jax.process_count()}: {message}"
-    if several and isinstance(error, jax.errors.JaxRuntimeError):
-        message += " (if another process ended first, what it said is the cause)"
-    print(f"flanjax: {message}", file=sys.stderr)
-    if several:
-        _end(status)
+    """Says why a command failed, and gives back its exit status. One of several processes tells the others and ends here."""
+    if _lines is None:
+        print(f"flanjax: {message}", file=sys.stderr)
+        return status
+    if not (_broke_off(error) and _lines.someone_ended.wait(GRACE_SECONDS)):
+        print(f"flanjax: {_lines.name()}: {message}", file=sys.stderr, flush=True)
+    _lines.tell(f"{type(error).__name__}: {message}")
+    end_process(status)
     return status
 
 
-def _check(flags: str, coordinator: str, num_processes: int, process_id: int) -> None:
-    host, _, port = coordinator.rpartition(":")
+def _broke_off(error: BaseException | None) -> bool:
+    """Whether it may only be the consequence of another process's end."""
+    return error is not None and (isinstance(error, jax.errors.JaxRuntimeError) or _broke_off(error.__cause__))
+
+
+def _check(flags: str, place: _Place) -> None:
+    host, _, port = place.coordinator.rpartition(":")
     if not host or not port.isdigit():
-        raise ValueError(f"--coordinator is {coordinator!r}, expected HOST:PORT, such as 10.0.0.2:8476")
-    if not 0 <= process_id < num_processes:
-        raise ValueError(f"got {flags}, expected a process id from 0 to {num_processes - 1}")
+        raise ValueError(f"--coordinator is {place.coordinator!r}, expected HOST:PORT, such as 10.0.0.2:8476")
+    if not 0 <= place.process_id < place.num_processes:
+        raise ValueError(f"got {flags}, expected a process id from 0 to {place.num_processes - 1}")
 
 
-def _initialize(
-    coordinator: str | None, num_processes: int | None, process_id: int | None, timeout_seconds: int, late: str
-) -> None:
+def _detected(timeout_seconds: int) -> _Place:
+    try:
+        place = clusters.ClusterEnv.auto_detect_unset_distributed_params(None, None, None, None, None, timeout_seconds)
+    except Exception as error:
+        error.add_note("while --distributed auto asked the TPU's metadata or SLURM for the processes of this run")
+        raise
+    coordinator, num_processes, process_id, local_device_ids = place
+    if coordinator is None or num_processes is None or process_id is None:
+        raise ValueError(
+            "--distributed auto found no TPU slice and no SLURM job here; "
+            "give --coordinator, --num-processes and --process-id, or nothing for one process"
+        )
+    return _Place(coordinator, num_processes, process_id, local_device_ids, "deactivate")
+
+
+def _join(place: _Place, timeout_seconds: int) -> None:
+    global _lines
+    if place.num_processes > 1:
+        lines = Lines(place.coordinator, place.process_id, place.num_processes)
+        lines.call_the_roll(timeout_seconds)
+        _lines = lines
+        sys.excepthook = _tell_and_end
+        atexit.register(lines.done)
     # jax ends a process that waited in vain by a crash with a stack trace, after twice the time: we end it before, in words.
-    alarm = threading.Timer(timeout_seconds, _end_late, [late])
+    alarm = threading.Timer(timeout_seconds, _end_late, [place, timeout_seconds])
     alarm.daemon = True
     alarm.start()
     handler = signal.getsignal(signal.SIGTERM)
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
-    try:
-        jax.distributed.initialize(
-            coordinator,
-            num_processes,
-            process_id,
-            initialization_timeout=timeout_seconds + 60,
-            heartbeat_timeout_seconds=HEARTBEAT_TIMEOUT_SECONDS,
-        )
-    except ValueError as error:
-        raise ValueError(
-            f"--distributed auto found no TPU slice and no SLURM job here ({error}); "
-            "give --coordinator, --num-processes and --process-id, or nothing for one process"
-        ) from error
-    finally:
-        alarm.cancel()
+    jax.distributed.initialize(
+        place.coordinator,
+        place.num_processes,
+        place.process_id,
+        place.local_device_ids,
+        cluster_detection_method=place.detection,
+        initialization_timeout=timeout_seconds + 60,
+        heartbeat_timeout_seconds=HEARTBEAT_TIMEOUT_SECONDS,
+        shutdown_timeout_seconds=_FINISH_TOGETHER_SECONDS,
+    )
+    alarm.cancel()
     # jax takes SIGTERM for its preemption service, which would swallow it outside of the training loop.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, handler)
 
 
-def _end_late(message: str) -> None:
-    print(f"flanjax: {message}", file=sys.stderr)
-    _end(_LOST_STATUS)
+def _end_late(place: _Place, timeout_seconds: int) -> None:
+    message = f"all processes came, but jax did not join them at {place.coordinator} within {timeout_seconds} s"
+    if _lines is not None:
+        print(f"flanjax: {_lines.name()}: {message}", file=sys.stderr)
+        _lines.tell(message)
+    end_process(_LOST_STATUS)
 
 
-def _end_with_traceback(*error) -> None:
-    traceback.print_exception(*error)
-    _end(_LOST_STATUS)
-
-
-def _end(status: int) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+def _tell_and_end(kind, error, trace) -> None:
+    traceback.print_exception(kind, error, trace)
+    if _lines is not None and not (_broke_off(error) and _lines.someone_ended.wait(GRACE_SECONDS)):
+        _lines.tell(f"{kind.__name__}: {error}")
+    end_process(_LOST_STATUS)

@@ -1,5 +1,6 @@
 """The main paths, read top-down: train, evaluate, heldout. Everything meets here and nowhere else."""
 
+import functools
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -18,23 +19,25 @@ from flanjax.data.pipeline import BatchIterator, DataState, Host, open_corpus, o
 from flanjax.data.tokenizer import Tokenizer, load_tokenizer
 from flanjax.data.validation import validation_batches
 from flanjax.evaluate.config import EvaluationConfig
-from flanjax.evaluate.decoder import Decoder
 from flanjax.evaluate.metrics import METRICS
-from flanjax.evaluate.predict import ask, predict
+from flanjax.evaluate.predict import ask, predict, scoring_layout
 from flanjax.evaluate.report import write_report
 from flanjax.evaluate.results import summarize
-from flanjax.models import hf
-from flanjax.models.t5 import T5Config
+from flanjax.evaluate.scorer import Scorer
+from flanjax.models import functional, hf
+from flanjax.models.t5_config import T5Config
 from flanjax.tasks.clusters import Split, check_disjoint
 from flanjax.tasks.names import nearest
 from flanjax.tasks.task import Task
 from flanjax.train.log import MetricsWriter, ProgressBar
 from flanjax.train.loop import Diverged, Interrupted, Periodic, Report, Stop, fit, mean_by
 from flanjax.train.meter import Meter, work_of
+from flanjax.train.microbatches import fit_program
 from flanjax.train.program import Program
 from flanjax.train.step import Sums, TrainState
 
 UNTUNED, TRAINED = "untuned", "trained"
+_SHARDING = "sharding.txt"
 
 
 def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
@@ -60,10 +63,16 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
 
     # Shapes before arrays.
     mesh = sharding.make_mesh(config.mesh)
-    sharding.check_hosts(mesh)
+    hosts = sharding.data_hosts(mesh)
+    host = Host(next(i for i, processes in enumerate(hosts) if jax.process_index() in processes), len(hosts))
+    prepared = assemble.prepared_of(config, corpus, host)
     weights = assemble.weights_of(config, tokenizer, mesh)
     model = weights.model
-    program = Program(config.train, model, mesh, num_tasks=len(corpus.entries))
+    batch_shapes = assemble.batch_shapes(config, mesh)
+    fit_to = functools.partial(Program, model=model, mesh=mesh, num_tasks=len(corpus.entries))
+    program, microbatches, why = fit_program(fit_to, config.train, batch_shapes, mesh)
+    if config.train.microbatches != microbatches:
+        say(f"microbatches: {microbatches} ({why})")
 
     # The newest state there is.
     checkpoints = checkpoint.Checkpoints(workdir, config.checkpoint)
@@ -85,12 +94,15 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
         state = program.init(weights.make())
         data_state, start = None, 0
     del restored
-    assemble.write_record(workdir, assemble.CONFIG, {**config.to_dict(), "t5": vars(model), "versions": meta["versions"]})
+    assemble.write_record(workdir, assemble.CONFIG, {**config.to_dict(), "built": vars(model), "versions": meta["versions"]})
+    if not silent:
+        (workdir / _SHARDING).write_text(_placements(model, program) + "\n")
 
     # Batches and the step.
-    batches = BatchIterator(corpus, Host(jax.process_index(), jax.process_count()), data_state)
-    meter = Meter(jax.process_count())
-    say(f"{program.num_parameters / 1e6:.1f}M parameters on mesh {dict(mesh.shape)}; MFU against {meter.limit_named}")
+    batches = BatchIterator(corpus, host, data_state, prepared)
+    meter = Meter(len(hosts))
+    say(f"{program.num_parameters / 1e6:.1f}M parameters on {sharding.describe(mesh)}; MFU against {meter.limit_named}")
+    say(program.attention(batch_shapes))
     writer = MetricsWriter(workdir, start=start, tensorboard=config.train.tensorboard, silent=silent)
     clusters = [e.task.cluster for e in corpus.entries]
     bar = ProgressBar(config.name, config.train.steps, start, silent=silent)
@@ -103,7 +115,7 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
         writer.write({"step": step, "kind": "validation", **found})
 
     def save(step: int, state: TrainState) -> None:
-        position = _all_hosts(batches.state())
+        position = _all_hosts(batches.state(), [processes[0] for processes in hosts])
         checkpoints.save(
             step,
             params=state.params,
@@ -117,8 +129,8 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
         assemble.write_record(workdir, assemble.MIXTURE, assemble.mixture_record(split, corpus, merged.tally, visits))
 
     def score_heldout(step: int, state: TrainState) -> None:
-        decoder.use(state.params)
-        found = summarize(predict(asked, quick, tokenizer, decoder, model=TRAINED, step=step))
+        scorer.use(state.params)
+        found = summarize(predict(asked, quick, layout, scorer, model=TRAINED, step=step))
         scores = {c["cluster"]: {k: c[k] for k in ("mean", "low", "high")} for c in found["clusters"]}
         writer.write({"step": step, "kind": "heldout", "cluster_score": scores})
 
@@ -135,8 +147,9 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
         quick = EvaluationConfig(
             preset=config.evaluation.preset, items=config.train.heldout_items, batch_size=config.evaluation.batch_size
         )
-        asked = ask(split.heldout, quick, tokenizer, config.data.features.inputs_length)
-        decoder = _decoder(model, state.params, mesh, quick, tokenizer)
+        layout = scoring_layout(config.data.features, quick, tokenizer)
+        asked = ask(split.heldout, quick, layout)
+        scorer = Scorer(model, state.params, mesh, layout, batch_size=quick.batch_size)
         periodic.append(Periodic(config.train.heldout_every, score_heldout))
     periodic.append(Periodic(config.checkpoint.every_steps, save, at_end=True))
 
@@ -203,20 +216,21 @@ def evaluate(
         say(f"warning: {', '.join(trained)} was trained on: its scores are not held-out scores")
 
     tokenizer = _tokenizer_of(workdir, config, meta)
-    asked = ask(chosen, evaluation, tokenizer, config.data.features.inputs_length)
+    layout = scoring_layout(config.data.features, evaluation, tokenizer)
+    asked = ask(chosen, evaluation, layout)
     for name, reasons in asked.skipped.items():
         if reasons:
             say(f"warning: task {name}: {len(reasons)} evaluation rows left out; {reasons[0]}")
 
-    mesh = sharding.make_mesh(config.mesh)
-    model = T5Config(**meta["model"])
+    mesh = sharding.make_mesh(sharding.MeshConfig())  # the devices here may be others than those of the training
+    model = functional.config_from(meta["model"])
     tables: list[pa.Table] = []
     for label, params in _models(config, workdir, step, model, tokenizer, mesh, evaluation.untuned):
         bar = ProgressBar(f"evaluating {label}", len(asked.items), silent=silent)
-        decoder = _decoder(model, params(), mesh, evaluation, tokenizer, bar.advance)
-        tables.append(predict(asked, evaluation, tokenizer, decoder, model=label, step=step if label == TRAINED else 0))
+        scorer = Scorer(model, params(), mesh, layout, batch_size=evaluation.batch_size, progress=bar.advance)
+        tables.append(predict(asked, evaluation, layout, scorer, model=label, step=step if label == TRAINED else 0))
         bar.close()
-        del decoder
+        del scorer
     predictions = pa.concat_tables(tables)
 
     # Tasks asked for by name stand beside the held-out ones, and do not replace them.
@@ -235,16 +249,29 @@ def evaluate(
     return report
 
 
-def export(workdir: epath.PathLike, output: epath.PathLike, *, step: int | None = None, say=print) -> None:
-    """Writes a checkpoint's model and tokenizer as a directory that transformers loads."""
-    workdir = epath.Path(workdir)
+def export(
+    workdir: epath.PathLike, output: epath.PathLike, *, step: int | None = None, dtype: str = "float32", say=print
+) -> None:
+    """Writes a checkpoint's model and tokenizer as a directory that transformers loads.
+
+    Several processes read a share each, for a model that the devices of one cannot hold; the first one writes, one tensor at a
+    time in its memory.
+
+    Args:
+      dtype: of the weights' files, "float32" or "bfloat16".
+    """
+    workdir, say = epath.Path(workdir), _say(say)
     step, meta = checkpoint.read_meta(workdir, step)
     config = RunConfig.from_config_dict(meta["config"])
-    model = T5Config(**meta["model"])
-    params = assemble.read_params(workdir, step, model, sharding.make_mesh(config.mesh))
-    family = "mt5" if (config.model.size or "").startswith("mt5") else "t5"
-    hf.save_t5(str(output), model, jax.device_get(params), model_type=family)
-    _tokenizer_of(workdir, config, meta).save(output)
+    model = functional.config_from(meta["model"])
+    tokenizer = _tokenizer_of(workdir, config, meta)
+    params = assemble.read_params(workdir, step, model, sharding.make_mesh(sharding.MeshConfig()))
+    model_type = "mt5" if (config.model.size or "").startswith("mt5") else None
+    ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_id") for name in ("bos", "eos", "pad")}
+    if isinstance(model, T5Config):
+        ids["decoder_start_token_id"] = tokenizer.pad_id
+    hf.save(output, model, params, model_type=model_type, settings=ids, dtype=dtype)
+    distributed.first_then_others("export", lambda: tokenizer.save(output))
     say(f"step {step} of {workdir} written to {output}")
 
 
@@ -263,20 +290,18 @@ def _validate(
 
 
 def _models(
-    config: RunConfig, workdir: epath.Path, step: int, model: T5Config, tokenizer: Tokenizer, mesh: sharding.Mesh, untuned: bool
+    config: RunConfig,
+    workdir: epath.Path,
+    step: int,
+    model: functional.Config,
+    tokenizer: Tokenizer,
+    mesh: sharding.Mesh,
+    untuned: bool,
 ):
     """(label, () -> parameters) of the models to ask."""
     yield TRAINED, lambda: assemble.read_params(workdir, step, model, mesh)
     if untuned:
         yield UNTUNED, lambda: assemble.weights_of(config, tokenizer, mesh).make()
-
-
-def _decoder(
-    model: T5Config, params: Any, mesh: sharding.Mesh, config: EvaluationConfig, tokenizer: Tokenizer, progress=lambda n: None
-) -> Decoder:
-    return Decoder(
-        model, params, mesh, batch_size=config.batch_size, start_id=tokenizer.pad_id, eos_id=tokenizer.eos_id, progress=progress
-    )
 
 
 def _tokenizer_of(workdir: epath.Path, config: RunConfig, meta: dict[str, Any]) -> Tokenizer:
@@ -324,8 +349,18 @@ def _check_metrics(task: Task) -> None:
             raise KeyError(f"task {task.name}: no metric {name!r}; {nearest(name, METRICS)}")
 
 
-def _all_hosts(state: DataState) -> dict[str, Any]:
-    """One record of every host's position, the same on every host."""
+def _placements(model: functional.Config, program: Program) -> str:
+    """Where every parameter lies, and what the optimizer keeps of each."""
+    rows = sharding.placements(program.state.params, functional.logical_axes(model))
+    return sharding.table([*rows, *sharding.placements({"optimizer": program.state.opt_state})])
+
+
+def _all_hosts(state: DataState, processes: Sequence[int]) -> dict[str, Any]:
+    """One record of every host's position, the same on every host.
+
+    Args:
+      processes: one of each data host.
+    """
     if jax.process_count() == 1:
         return state.to_json()
     mine = np.frombuffer(json.dumps(state.to_json()).encode(), np.uint8)
@@ -333,4 +368,4 @@ def _all_hosts(state: DataState) -> dict[str, Any]:
     padded = np.zeros(lengths.max(), np.uint8)
     padded[: len(mine)] = mine
     every = multihost_utils.process_allgather(padded)
-    return DataState.merge([json.loads(row[:n].tobytes()) for row, n in zip(every, lengths, strict=True)])
+    return DataState.merge([json.loads(every[p, : lengths[p]].tobytes()) for p in processes])

@@ -1,15 +1,17 @@
 """Where arrays live: the mesh, the one table from logical axes to mesh axes, and moving a host's batch onto it.
 
 Nothing else names a mesh axis. `data` replicates parameters (across slices), `fsdp` splits them, `tensor` splits the wide
-dimensions; the batch is split over data and fsdp.
+dimensions; the batch is split over data and fsdp. Between TPU slices, whose network is slow, only `data` lies.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 AXES = ("data", "fsdp", "tensor")
@@ -26,7 +28,10 @@ RULES: Mapping[str, tuple[str, ...]] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MeshConfig:
-    """The mesh's shape; one of the sizes may be -1, which takes the devices that are left."""
+    """The mesh's shape; one of the sizes may be -1, which takes the devices that are left.
+
+    On several TPU slices data=1, fsdp=-1 means one replica of the parameters on each: data is the number of slices.
+    """
 
     data: int = 1
     fsdp: int = -1
@@ -41,14 +46,41 @@ class MeshConfig:
 def make_mesh(config: MeshConfig, devices: Sequence[jax.Device] | None = None) -> Mesh:
     """The mesh over all devices. Raises ValueError when they do not divide as asked."""
     devices = list(jax.devices() if devices is None else devices)
-    sizes = list(dataclasses.astuple(config))
+    return Mesh(arrange(config, devices), AXES, axis_types=(AxisType.Auto,) * len(AXES))
+
+
+def arrange(config: MeshConfig, devices: Sequence[Any]) -> np.ndarray:
+    """The devices in the mesh's shape: neighbours on an axis are neighbours in the slice, and only data crosses slices."""
+    sizes, slices = list(dataclasses.astuple(config)), num_slices(devices)
+    if (config.data, config.fsdp) == (1, -1):
+        sizes[0] = slices
     fixed = int(np.prod([s for s in sizes if s > 0]))
     if len(devices) % fixed or (-1 not in sizes and fixed != len(devices)):
         raise ValueError(
             f"mesh (data, fsdp, tensor) is {tuple(sizes)}, but there are {len(devices)} devices; their product must match"
         )
-    sizes = [len(devices) // fixed if s == -1 else s for s in sizes]
-    return jax.make_mesh(tuple(sizes), AXES, axis_types=(AxisType.Auto,) * len(AXES), devices=devices)
+    data, *inner = (len(devices) // fixed if s == -1 else s for s in sizes)
+    if slices == 1:
+        return mesh_utils.create_device_mesh((data, *inner), devices, allow_split_physical_axes=True)
+    if data % slices:
+        raise ValueError(
+            f"mesh.data is {data}, but the {len(devices)} devices are {slices} slices: only data may lie between slices, "
+            f"so mesh.data must be a multiple of {slices}"
+        )
+    shape = (data // slices, *inner)
+    return mesh_utils.create_hybrid_device_mesh(shape, (slices, 1, 1), devices, allow_split_physical_axes=True)
+
+
+def num_slices(devices: Iterable[Any]) -> int:
+    """TPU slices among the devices. jax calls GPU nodes slices too, but their network carries fsdp well."""
+    return len({getattr(d, "slice_index", 0) if d.platform == "tpu" else 0 for d in devices})
+
+
+def describe(mesh: Mesh) -> str:
+    """The mesh in words, such as "data 2 x fsdp 8 x tensor 1 (data between 2 slices)"."""
+    slices = num_slices(mesh.devices.flat)
+    between = f" (data between {slices} slices)" if slices > 1 else ""
+    return " x ".join(f"{axis} {size}" for axis, size in mesh.shape.items()) + between
 
 
 def partition_spec(logical_axes: Sequence[str | None], shape: Sequence[int], mesh: Mesh) -> PartitionSpec:
@@ -98,17 +130,27 @@ def to_global(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Arra
     return {name: jax.make_array_from_process_local_data(sharding, rows) for name, rows in batch.items()}
 
 
-def check_hosts(mesh: Mesh) -> None:
-    """Raises ValueError where several processes would have to give the same rows of a batch: each makes rows of its own."""
+def data_hosts(mesh: Mesh) -> list[tuple[int, ...]]:
+    """The processes that make each share of a batch, shares in the order of their rows.
+
+    Processes whose devices hold the same rows (those of one tensor group) make them alike: together they are one data host.
+
+    Raises:
+      ValueError: the shares of two processes overlap without being the same.
+    """
     rows: Mapping[Any, Any] = batch_sharding(mesh).devices_indices_map((num_batch_shards(mesh),))
-    owners: dict[int, set[int]] = {}
+    held: dict[int, set[int]] = {}
     for device, (index,) in rows.items():
-        owners.setdefault(index.start or 0, set()).add(device.process_index)
-    if any(len(processes) > 1 for processes in owners.values()):
+        held.setdefault(device.process_index, set()).add(index.start or 0)
+    hosts: dict[frozenset[int], list[int]] = {}
+    for process in sorted(held):
+        hosts.setdefault(frozenset(held[process]), []).append(process)
+    if sum(map(len, hosts)) > num_batch_shards(mesh):
         raise ValueError(
-            f"mesh {dict(mesh.shape)} splits rows of the batch over several processes; "
-            f"mesh.tensor must divide the {jax.local_device_count()} devices of a process"
+            f"mesh {dict(mesh.shape)} splits rows of the batch over processes that hold other rows too; mesh.tensor must "
+            f"divide the {len(rows) // len(held)} devices of a process, or be a multiple of them"
         )
+    return [tuple(hosts[shards]) for shards in sorted(hosts, key=min)]
 
 
 def place(x: Any, sharding: NamedSharding) -> jax.Array:
@@ -135,3 +177,88 @@ def constrain(mesh: Mesh) -> Callable[[jax.Array, Sequence[str | None]], jax.Arr
     if mesh.size == 1:
         return lambda x, axes: x
     return lambda x, axes: jax.lax.with_sharding_constraint(x, NamedSharding(mesh, partition_spec(axes, x.shape, mesh)))
+
+
+def platform(mesh: Mesh) -> str:
+    """What the mesh's devices are, also where they are only described: "cpu", "tpu", "hopper" or "gpu", any other one."""
+    device = mesh.devices.flat[0]
+    hopper = device.platform == "gpu" and str(getattr(device, "compute_capability", "")).startswith("9.")
+    return "hopper" if hopper else device.platform
+
+
+def shard(mesh: Mesh) -> Callable[..., Callable[..., jax.Array]]:
+    """The hook by which models run a kernel that XLA cannot split: shard(kernel, in_axes, out_axes)(*arrays).
+
+    The kernel sees each device's part. A logical axis is split alike in all arrays, or in none: query heads stay with the key
+    heads that they read.
+    """
+
+    def sharded(
+        kernel: Callable[..., jax.Array], in_axes: Sequence[Sequence[str]], out_axes: Sequence[str]
+    ) -> Callable[..., jax.Array]:
+        def call(*arrays: jax.Array) -> jax.Array:
+            common: dict[str, int] = {}
+            for x, axes in zip(arrays, in_axes, strict=True):
+                for name, size in zip(axes, x.shape, strict=True):
+                    common[name] = math.gcd(common.get(name, 0), size)
+            in_specs, out_specs = (
+                tuple(partition_spec(axes, [common[name] for name in axes], mesh) for axes in group)
+                for group in (in_axes, (out_axes,))
+            )
+            return jax.shard_map(kernel, mesh=mesh, in_specs=in_specs, out_specs=out_specs[0], check_vma=False)(*arrays)
+
+        return kernel if mesh.size == 1 else call
+
+    return sharded
+
+
+class Placed(NamedTuple):
+    """Where an array of the state lies.
+
+    Attributes:
+      logical_axes: its dimensions' names; None where they have none.
+      mesh_axes: what splits each dimension.
+      bytes_per_device: of the largest shard.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    logical_axes: tuple[str | None, ...] | None
+    mesh_axes: PartitionSpec
+    bytes_per_device: int
+
+
+def placements(arrays: Any, logical_axes: Any = None) -> list[Placed]:
+    """One row for each array (or ShapeDtypeStruct) of a tree, as its sharding says.
+
+    Args:
+      logical_axes: the tree of their logical axes, where they are known.
+    """
+    found: list[Placed] = []
+
+    def add(path: Any, x: Any, axes: tuple[str | None, ...] | None = None) -> None:
+        size = int(np.prod(x.sharding.shard_shape(x.shape))) * x.dtype.itemsize
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        found.append(Placed(name, tuple(x.shape), str(x.dtype), axes, x.sharding.spec, size))
+
+    jax.tree_util.tree_map_with_path(add, arrays, *([] if logical_axes is None else [logical_axes]))
+    return found
+
+
+def table(rows: Sequence[Placed]) -> str:
+    """The rows as text, with the sum of their bytes on a device."""
+    cells = [("array", "shape", "dtype", "logical axes", "mesh axes", "bytes per device")]
+    for row in rows:
+        spec = (*row.mesh_axes, *(None,) * (len(row.shape) - len(row.mesh_axes)))
+        split = ["+".join(axes) if isinstance(axes, tuple) else axes or "-" for axes in spec]
+        logical = "" if row.logical_axes is None else " ".join(axis or "-" for axis in row.logical_axes)
+        shape = " x ".join(map(str, row.shape)) or "scalar"
+        cells.append((row.name, shape, row.dtype, logical, " ".join(split), f"{row.bytes_per_device:,}"))
+    cells.append(("all", "", "", "", "", f"{sum(row.bytes_per_device for row in rows):,}"))
+    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
+    lines = (
+        "  ".join([*(c.ljust(w) for c, w in zip(line[:-1], widths[:-1], strict=True)), line[-1].rjust(widths[-1])])
+        for line in cells
+    )
+    return "\n".join(line.rstrip() for line in lines)

@@ -168,7 +168,7 @@ def _worded(corpus: Corpus, args: argparse.Namespace) -> Iterator[tuple[Task, Wo
         if (args.template and named != args.template) or not _has_style(wording.style.name, args.style):
             continue
         query = Query(entry.task, example, wording, draws, corpus.rows[i], number)
-        (prompt,) = build_prompts([query], corpus.tokenizer, corpus.config.features.budget)
+        (prompt,) = build_prompts([query], corpus.tokenizer, corpus.layout.budget)
         if isinstance(prompt, Prompt):
             yield entry.task, wording, prompt
 

@@ -115,19 +115,19 @@ def test_a_config_dict_of_ml_collections_is_taken_as_a_dict():
 
 def test_a_size_gives_the_shape_and_fields_change_it():
     model = ModelConfig(size="flan_t5_base", fields={"dropout": 0.1})
-    assert model.t5(32100) == dataclasses.replace(SIZES["flan_t5_base"], vocab_size=32128, dropout=0.1)
+    assert model.build(32100) == dataclasses.replace(SIZES["flan_t5_base"], vocab_size=32128, dropout=0.1)
 
 
 def test_a_vocabulary_is_the_tokenizers_rounded_up_and_never_smaller():
-    assert ModelConfig(fields=SHAPE).t5(129).vocab_size == 256
-    assert ModelConfig(fields={**SHAPE, "vocab_size": 130}).t5(129).vocab_size == 130
+    assert ModelConfig(fields=SHAPE).build(129).vocab_size == 256
+    assert ModelConfig(fields={**SHAPE, "vocab_size": 130}).build(129).vocab_size == 130
     with pytest.raises(ConfigError, match="vocab_size is 128, but the tokenizer has 129 ids"):
-        ModelConfig(fields={**SHAPE, "vocab_size": 128}).t5(129)
+        ModelConfig(fields={**SHAPE, "vocab_size": 128}).build(129)
 
 
 def test_a_model_without_size_and_shape_says_what_is_missing():
     with pytest.raises(ConfigError, match=r"must give the whole shape: .*'d_ff'"):
-        ModelConfig(fields={"d_model": 8}).t5(100)
+        ModelConfig(fields={"d_model": 8}).build(100)
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ FLOORS = (
     {"sources"},
     {"data"},
     {"train", "evaluate"},
-    {"config"},
+    {"config", "lines"},
     {"distributed"},
     {"assemble"},
-    {"run", "show", "aot"},
+    {"run", "prepare", "show", "aot"},
     {"cli"},
 )
 FLOOR = {unit: floor for floor, units in enumerate(FLOORS) for unit in units}

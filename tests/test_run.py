@@ -16,8 +16,7 @@ import pytest
 from flanjax import checkpoint
 from flanjax.cli import main
 from flanjax.config import RunConfig, load_config
-from flanjax.models import functional
-from flanjax.models.hf import save_t5
+from flanjax.models import functional, hf
 from flanjax.models.t5 import T5Config
 
 STEPS, EVERY = 40, 6
@@ -353,7 +352,7 @@ def export(workdir, directory):
     on_one = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     _, shapes = functional.abstract(model)
     target = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=on_one), shapes)
-    save_t5(directory, model, checkpoint.read_params(workdir, step, target))
+    hf.save(directory, model, checkpoint.read_params(workdir, step, target))
 
 
 def test_weights_of_a_run_with_another_tokenizer_are_refused(here, whole, tmp_path, capsys):
@@ -383,3 +382,4 @@ def test_published_weights_are_not_given_a_newly_trained_tokenizer(home, whole, 
     status, said = finish(start(home, "mismatched", f"--config.model.init={tmp_path / 'export'}", config="tune.py"))
     assert status == 1
     assert "set tokenizer.path" in said
+    assert not (home / "mismatched" / "tokenizer").exists()

@@ -1,23 +1,37 @@
 """The mesh, the rules from logical axes to it, and the way of a host's batch onto it."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.sharding import PartitionSpec
+from jax.sharding import Mesh, PartitionSpec
 
+from flanjax.data.feature_config import FeatureConfig
+from flanjax.data.layout import make_layout
+from flanjax.data.packing import Encoded
+from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.models import functional
 from flanjax.models.t5 import T5Config
 from flanjax.sharding import (
     AXES,
     MeshConfig,
+    arrange,
     constrain,
+    data_hosts,
+    describe,
     make_mesh,
     num_batch_shards,
     partition_spec,
+    placements,
     shardings,
+    table,
     to_global,
 )
+from flanjax.train.config import TrainConfig
+from flanjax.train.optimizer import OptimizerConfig
+from flanjax.train.program import Program
 
 
 def mesh(data=2, fsdp=2, tensor=2):
@@ -105,3 +119,146 @@ def test_constrain_splits_an_activation_and_keeps_its_values():
     split = jax.jit(lambda x: constrain(mesh())(x, ("batch", "vocab")))(x)
     assert split.sharding.shard_shape(x.shape) == (2, 8)
     np.testing.assert_array_equal(split, x)
+
+
+@dataclasses.dataclass(frozen=True)
+class Chip:
+    """What a mesh asks of a TPU chip."""
+
+    id: int
+    process_index: int
+    slice_index: int
+    coords: tuple[int, int, int]
+    core_on_chip: int = 0
+    platform: str = "tpu"
+    device_kind: str = "TPU v4"
+
+
+def two_slices():
+    """Sixteen chips in two cubes; a host has the four of one layer."""
+    places = [(s, x, y, z) for s in (0, 1) for z in (0, 1) for y in (0, 1) for x in (0, 1)]
+    return [Chip(i, s * 2 + z, s, (x, y, z)) for i, (s, x, y, z) in enumerate(places)]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shape"),
+    [
+        ((1, -1, 1), (2, 8, 1)),
+        ((1, -1, 2), (2, 4, 2)),
+        ((2, 4, 2), (2, 4, 2)),
+        ((-1, 2, 2), (4, 2, 2)),
+        ((4, 1, -1), (4, 1, 4)),
+    ],
+)
+def test_on_two_slices_only_data_lies_between_them(sizes, shape):
+    grid = arrange(MeshConfig(**dict(zip(AXES, sizes, strict=True))), two_slices())
+    assert grid.shape == shape
+    assert {chip.id for chip in grid.flat} == set(range(16))
+    for replica in grid:  # every fsdp group and every tensor group lies within one
+        assert len({chip.slice_index for chip in replica.flat}) == 1
+    assert {chip.slice_index for chip in grid[:, 0, 0]} == {0, 1}
+
+
+def test_chips_of_a_tensor_group_are_neighbours_in_their_slice():
+    for group in arrange(MeshConfig(data=2, fsdp=4, tensor=2), two_slices()).reshape(8, 2):
+        one, two = (np.array(chip.coords) for chip in group)
+        assert np.abs(one - two).sum() == 1
+
+
+@pytest.mark.parametrize("sizes", [(1, 16, 1), (-1, 1, 16), (1, 8, 2)])
+def test_fsdp_or_tensor_between_slices_is_an_error_that_names_both(sizes):
+    with pytest.raises(ValueError, match=r"mesh.data is 1, but the 16 devices are 2 slices.* multiple of 2"):
+        arrange(MeshConfig(**dict(zip(AXES, sizes, strict=True))), two_slices())
+
+
+def test_nodes_of_gpus_are_no_slices():
+    gpus = [dataclasses.replace(c, platform="gpu", device_kind="NVIDIA H100") for c in reversed(two_slices())]
+    grid = arrange(MeshConfig(), gpus)
+    assert grid.shape == (1, 16, 1)
+    assert [gpu.id for gpu in grid.flat] == list(range(16))
+
+
+def on_hosts(chips_per_host, **sizes):
+    chips = [dataclasses.replace(c, process_index=c.id // chips_per_host) for c in two_slices()]
+    return Mesh(arrange(MeshConfig(**sizes), chips), AXES)
+
+
+def test_a_mesh_says_what_lies_between_slices():
+    assert describe(on_hosts(4)) == "data 2 x fsdp 8 x tensor 1 (data between 2 slices)"
+    assert describe(mesh()) == "data 2 x fsdp 2 x tensor 2"
+
+
+@pytest.mark.parametrize(
+    ("chips_per_host", "sizes", "hosts"),
+    [
+        (4, {}, [(0,), (1,), (2,), (3,)]),
+        (1, {"data": 2, "fsdp": 4, "tensor": 2}, [(0, 1), (4, 5), (2, 3), (6, 7), (8, 9), (12, 13), (10, 11), (14, 15)]),
+        (4, {"data": 2, "fsdp": 1, "tensor": 8}, [(0, 1), (2, 3)]),
+        (2, {"data": 2, "fsdp": 1, "tensor": 8}, [(0, 1, 2, 3), (4, 5, 6, 7)]),
+    ],
+)
+def test_processes_whose_devices_hold_the_same_rows_are_one_data_host(chips_per_host, sizes, hosts):
+    assert data_hosts(on_hosts(chips_per_host, **sizes)) == hosts
+
+
+def test_processes_that_share_only_some_rows_are_refused():
+    shared = Mesh(np.array([Chip(i, i // 3, 0, (i, 0, 0)) for i in range(6)]).reshape(1, 3, 2), AXES)
+    with pytest.raises(ValueError, match=r"mesh.tensor must divide the 3 devices of a process"):
+        data_hosts(shared)
+
+
+TINY = T5Config(vocab_size=128, d_model=128, d_ff=256, num_layers=1, num_decoder_layers=1, num_heads=2, head_dim=8, scan=False)
+
+
+@pytest.fixture
+def quick_to_compile():
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.mark.usefixtures("quick_to_compile")
+@pytest.mark.parametrize("optimizer", ["adafactor", "adamw"])
+@pytest.mark.parametrize("sizes", [(2, 2, 2), (1, 4, 2)])
+def test_after_a_step_every_array_lies_where_the_plan_says(sizes, optimizer):
+    over = mesh(*sizes)
+    config = TrainConfig(steps=5, optimizer=OptimizerConfig(name=optimizer, learning_rate=1e-3))
+    program = Program(config, TINY, over, num_tasks=1)
+    model = jax.jit(functional.init, static_argnums=0)(TINY, jax.random.key(0))
+    state = program.init(jax.device_put(model, jax.tree.map(lambda x: x.sharding, program.state.params)))
+    layout = make_layout(FeatureConfig(inputs_length=16, targets_length=8), ByteTokenizer())
+    row = layout.row([Encoded(np.arange(2, 8, dtype=np.int32), np.arange(3, 7, dtype=np.int32), 1.0, 0, 0, 0)])
+    state, figures = program.step(state, to_global({k: np.stack([v] * 8) for k, v in row.items()}, over))
+    assert np.isfinite(figures["loss"])
+    planned, found = (jax.tree_util.tree_leaves_with_path(tree) for tree in (program.state, state))
+    assert len(planned) == len(found) > 2 * len(jax.tree.leaves(state.params))
+    split = 0
+    for (path, plan), (same_path, array) in zip(planned, found, strict=True):
+        name = jax.tree_util.keystr(path)
+        assert path == same_path
+        assert array.sharding == plan.sharding, name
+        assert {s.data.shape for s in array.addressable_shards} == {plan.sharding.shard_shape(plan.shape)}, name
+        split += not array.sharding.is_fully_replicated
+    assert split > len(planned) / 2
+
+
+def test_the_table_names_the_axes_and_the_bytes_of_every_parameter():
+    config = T5Config(vocab_size=128, d_model=16, d_ff=32, num_layers=2, num_decoder_layers=2, num_heads=2, head_dim=8)
+    program = Program(TrainConfig(optimizer=OptimizerConfig(name="adamw")), config, mesh(), num_tasks=1)
+    rows = placements(program.state.params, functional.logical_axes(config))
+    assert len(rows) == len(jax.tree.leaves(program.state.params))
+    by_name = {row.name: row for row in rows}
+    embedding = by_name["embedding"]
+    assert embedding.logical_axes == ("vocab", "embed")
+    assert embedding.mesh_axes == PartitionSpec("tensor", "fsdp")
+    assert embedding.bytes_per_device == 128 * 16 * 4 // 4
+    state = [*rows, *placements({"optimizer": program.state.opt_state})]
+    held = sum(x.addressable_shards[0].data.nbytes for x in jax.tree.leaves(jax.jit(lambda: zeros(program.state))()))
+    text = table(state)
+    assert f"{held - 4:,}" == text.splitlines()[-1].split()[-1]  # the step itself is no row
+    (line,) = (line.split() for line in text.splitlines() if line.startswith("embedding "))
+    assert line == ["embedding", "128", "x", "16", "float32", "vocab", "embed", "tensor", "fsdp", "2,048"]
+
+
+def zeros(shapes):
+    return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(jnp.zeros(x.shape, x.dtype), x.sharding), shapes)

@@ -8,7 +8,7 @@ At start-up all this is held against the template's own rendering and against th
 
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -106,9 +106,8 @@ class Chat:
         from transformers.utils.chat_template_utils import render_jinja_template  # two seconds, for chat alone
 
         plain = [m._asdict() for m in messages]
-        rendered = render_jinja_template(
-            [plain], chat_template=self._tokenizer.chat_template, **self._tokenizer.special, **more
-        )
+        named: dict[str, Any] = {**self._tokenizer.special, **more}
+        rendered = render_jinja_template([plain], chat_template=self._tokenizer.chat_template, **named)
         return (rendered[0] if isinstance(rendered, tuple) else rendered)[0]
 
     def _checked_end(self) -> int:

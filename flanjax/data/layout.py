@@ -7,6 +7,7 @@ segment ids, never from the value of a token.
 Letters: S input length, T target length, L = S + T.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -15,7 +16,7 @@ import numpy as np
 from flanjax.data.chat import Chat
 from flanjax.data.feature_config import Budget, FeatureConfig
 from flanjax.data.packing import Encoded
-from flanjax.data.tokenizer import Tokenizer
+from flanjax.data.tokenizer import ByteTokenizer, Tokenizer
 
 Row = dict[str, np.ndarray]
 
@@ -50,6 +51,10 @@ class Layout(Protocol):
         """What an example takes of a row's two limits."""
         ...
 
+    def filled(self, inputs: int, targets: int, examples: int) -> dict[str, tuple[int, int]]:
+        """Name -> (tokens, room in a row), of the parts that packing fills, from token counts of packed examples."""
+        ...
+
     def row(self, examples: Sequence[Encoded]) -> Row:
         """One row of the batch: arrays of fixed shapes, int32 unless said. Segments count from 1 in the order given."""
         ...
@@ -60,16 +65,22 @@ def make_layout(config: FeatureConfig, tokenizer: Tokenizer) -> Layout:
     return EncoderDecoder(config, tokenizer) if config.layout == "encoder_decoder" else DecoderOnly(config, tokenizer)
 
 
+def row_shapes(config: FeatureConfig) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    """The arrays of a row, name -> (shape, dtype), whatever the tokenizer."""
+    empty = make_layout(dataclasses.replace(config, chat=False), ByteTokenizer()).row([])
+    return {name: (array.shape, array.dtype) for name, array in empty.items()}
+
+
 class EncoderDecoder:
     """Rows of inputs [S] and targets [T]: decoder_inputs, targets, segment_ids, positions, task_ids, loss_weights (float32)."""
 
-    chat = None
+    chat: Chat | None = None
 
     def __init__(self, config: FeatureConfig, tokenizer: Tokenizer):
         self.config, self.tokenizer = config, tokenizer
         self.limits = (config.inputs_length, config.targets_length)
         self.budget = Budget(config.inputs_length - config.input_eos, config.targets_length - 1)
-        self.stop_ids = (tokenizer.eos_id,)
+        self.stop_ids: tuple[int, ...] = (tokenizer.eos_id,)
         self._start_id = tokenizer.pad_id
         self._input_end = [tokenizer.eos_id] if config.input_eos else []
 
@@ -81,6 +92,9 @@ class EncoderDecoder:
 
     def sizes(self, example: Encoded) -> tuple[int, int]:
         return len(example.inputs), len(example.targets)
+
+    def filled(self, inputs: int, targets: int, examples: int) -> dict[str, tuple[int, int]]:
+        return {"encoder_fill": (inputs, self.limits[0]), "decoder_fill": (targets, self.limits[1])}
 
     def row(self, examples: Sequence[Encoded]) -> Row:
         """An example without inputs keeps its segment. Decoder inputs are the targets shifted right within each segment."""
@@ -139,6 +153,9 @@ class DecoderOnly:
 
     def sizes(self, example: Encoded) -> tuple[int, int]:
         return example.num_tokens - 1, example.num_trained
+
+    def filled(self, inputs: int, targets: int, examples: int) -> dict[str, tuple[int, int]]:
+        return {"row_fill": (inputs + targets - examples, self.limits[0]), "target_fill": (targets, self.limits[1])}
 
     def row(self, examples: Sequence[Encoded]) -> Row:
         """The last token of an example is a target only, so that it takes one position less than it has tokens."""

@@ -5,18 +5,21 @@ a pure function of its number. Each global batch takes B/S rows of every stream,
 """
 
 import dataclasses
+import functools
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import cloudpickle
 import grain
 import numpy as np
 from absl import flags
 
-from flanjax.data.features import FeatureConfig, make_features
-from flanjax.data.packing import Encoded, pack_examples, pack_row
+from flanjax.data.feature_config import FeatureConfig
+from flanjax.data.features import make_features
+from flanjax.data.layout import Layout, make_layout
+from flanjax.data.packing import Encoded, pack_examples
 from flanjax.data.plan import Plan
 from flanjax.data.tally import DataError, Tally
 from flanjax.data.tokenizer import Tokenizer
@@ -31,7 +34,7 @@ _MAX_EMPTY_WINDOWS = 1000
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """How a mixture becomes batches. Everything here but the last four decides the data, and is fixed for a run.
+    """How a mixture becomes batches. Everything here but the last five decides the data, and is fixed for a run.
 
     Args:
       batch_size: rows of the global batch.
@@ -42,6 +45,7 @@ class DataConfig:
       max_bad_share: the share of bad rows above which a task stops the run.
       num_workers: processes that prepare windows; 0 prepares them in threads of this one.
       num_threads, prefetch_windows: of that preparation, per host or worker.
+      prepared: a directory that `flanjax prepare` wrote; its rows are read instead of made. They are the same.
     """
 
     batch_size: int = 64
@@ -53,6 +57,7 @@ class DataConfig:
     num_workers: int = 0
     num_threads: int = 1
     prefetch_windows: int = 2
+    prepared: str | None = None
 
     def __post_init__(self) -> None:
         if self.num_streams < 1 or self.batch_size % self.num_streams:
@@ -81,8 +86,12 @@ class Corpus(NamedTuple):
     entries: list[Entry]
     rows: list[Rows]
     plan: Plan
-    tokenizer: Tokenizer
+    layout: Layout
     config: DataConfig
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self.layout.tokenizer
 
     @property
     def names(self) -> list[str]:
@@ -109,7 +118,7 @@ def open_corpus(mixture: Mixture, rows: dict[str, Rows], tokenizer: Tokenizer, c
     entries = mixture.resolve({name: len(r) for name, r in rows.items()})
     names = [e.task.name for e in entries]
     plan = Plan(names, [e.share for e in entries], [len(rows[n]) for n in names], seed=config.seed)
-    return Corpus(entries, [rows[n] for n in names], plan, tokenizer, config)
+    return Corpus(entries, [rows[n] for n in names], plan, make_layout(config.features, tokenizer), config)
 
 
 class Window(NamedTuple):
@@ -124,21 +133,20 @@ def make_window(corpus: Corpus, stream: int, number: int) -> Window:
     config = corpus.config
     nth = np.arange(number * config.window, (number + 1) * config.window) * config.num_streams + stream
     visits = corpus.plan.visits(nth)
-    features = make_features(corpus.entries, corpus.rows, visits, corpus.tokenizer, config.features, config.seed)
+    features = make_features(corpus.entries, corpus.rows, visits, corpus.layout, config.seed)
     tally = Tally(len(corpus.entries))
     tally.add(features)
-    rows = pack(features.examples, config.features, corpus.tokenizer.pad_id, Draws(config.seed, "window", stream, number))
+    rows = pack(features.examples, corpus.layout, Draws(config.seed, "window", stream, number))
     tally.rows = len(rows)
     return Window(rows, tally)
 
 
-def pack(examples: Sequence[Encoded], config: FeatureConfig, start_id: int, draws: Draws) -> list[Batch]:
+def pack(examples: Sequence[Encoded], layout: Layout, draws: Draws) -> list[Batch]:
     """The examples packed into rows, in an order that has nothing to do with their lengths."""
-    inputs = np.array([len(e.inputs) for e in examples], np.int64)
-    targets = np.array([len(e.targets) for e in examples], np.int64)
-    bins = pack_examples(inputs, targets, config.inputs_length, config.targets_length)
+    sizes = np.array([layout.sizes(e) for e in examples], np.int64)
+    bins = pack_examples(sizes, layout.limits)
     order = draws.permutation("rows", len(bins))
-    return [pack_row([examples[i] for i in bins[r]], config.inputs_length, config.targets_length, start_id) for r in order]
+    return [layout.row([examples[i] for i in bins[r]]) for r in order]
 
 
 class DataState(NamedTuple):
@@ -165,22 +173,35 @@ class DataState(NamedTuple):
         return cls({s: at for state in states for s, at in state.streams.items()}, tally).to_json()
 
 
+class WindowSource(Protocol):
+    """Windows that exist already (flanjax.data.prepared), each what `make_window` would make.
+
+    Attributes:
+      num_windows: of every stream.
+    """
+
+    num_windows: int
+
+    def __call__(self, stream: int, number: int) -> Window: ...
+
+
 class _Windows:
     """A grain source: index -> (stream, window), the streams in turn. Windows already used up are not made again."""
 
-    def __init__(self, corpus: Corpus, start: dict[int, tuple[int, int]]):
-        self._corpus, self._start, self._streams = corpus, start, sorted(start)
+    def __init__(self, window: Callable[[int, int], Window], start: dict[int, tuple[int, int]], end: int | None):
+        self._window, self._start, self._streams = window, start, sorted(start)
         self._first = min(window for window, _ in start.values())
+        self._len = 1 << 40 if end is None else max(end - self._first, 0) * len(self._streams)
 
     def __len__(self) -> int:
-        return 1 << 40
+        return self._len
 
     def __getitem__(self, index: int) -> tuple[int, int, Window | None]:
         turn, at = divmod(int(index), len(self._streams))
         stream, number = self._streams[at], self._first + turn
         if number < self._start[stream][0]:
             return stream, number, None
-        return stream, number, make_window(self._corpus, stream, number)
+        return stream, number, self._window(stream, number)
 
 
 def _prepare_for_workers(corpus: Corpus) -> None:
@@ -196,10 +217,15 @@ class BatchIterator:
     """This host's part of every global batch: [B / hosts, ...] arrays, in the order of its streams, without end.
 
     `state()` is the position after the last batch returned.
+
+    Args:
+      prepared: where windows are read instead of made; the batches and the states are the same.
     """
 
-    def __init__(self, corpus: Corpus, host: Host = Host(), state: DataState | None = None):
-        self._corpus, self._config = corpus, corpus.config
+    def __init__(
+        self, corpus: Corpus, host: Host = Host(), state: DataState | None = None, prepared: WindowSource | None = None
+    ):
+        self._corpus, self._config, self._prepared = corpus, corpus.config, prepared
         streams = host.streams(self._config.num_streams)
         self._position = {s: state.streams[s] if state else (0, 0) for s in streams}
         # Counts are added up over hosts when states are merged, so only one host carries on the old ones.
@@ -212,7 +238,9 @@ class BatchIterator:
 
     def _start_windows(self) -> Iterator[tuple[int, int, Window | None]]:
         config = self._config
-        dataset = grain.MapDataset.source(_Windows(self._corpus, dict(self._position)))
+        window = self._prepared or functools.partial(make_window, self._corpus)
+        end = self._prepared.num_windows if self._prepared else None
+        dataset = grain.MapDataset.source(_Windows(window, dict(self._position), end))
         options = grain.ReadOptions(num_threads=config.num_threads, prefetch_buffer_size=config.prefetch_windows)
         windows = dataset.to_iter_dataset(options)
         if config.num_workers:
@@ -253,7 +281,11 @@ class BatchIterator:
 
     def _read_window(self) -> bool:
         """Queues the next window's rows; says whether it had none."""
-        stream, number, window = next(self._windows)
+        try:
+            stream, number, window = next(self._windows)
+        except StopIteration:
+            end = self._prepared.num_windows if self._prepared else 0
+            raise DataError(f"the {end} prepared windows of a stream are used up; prepare more") from None
         if window is None:
             return False
         first = self._position[stream][1] if number == self._position[stream][0] and not self._queues[stream] else 0

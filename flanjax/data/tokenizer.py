@@ -71,7 +71,7 @@ class SentencePieceTokenizer:
         self._model = sentencepiece.SentencePieceProcessor(model_proto=self._proto)
         pieces = self._model.get_piece_size()
         self.unk_id = self._model.unk_id()
-        self.bos_id = self._model.bos_id() if self._model.bos_id() >= 0 else None
+        self.bos_id: int | None = self._model.bos_id() if self._model.bos_id() >= 0 else None
         missing = [i for i in (self._model.pad_id(), self._model.eos_id()) if i < 0]
         self.pad_id = self._model.pad_id() if self._model.pad_id() >= 0 else pieces + extra_ids
         self.eos_id = self._model.eos_id() if self._model.eos_id() >= 0 else pieces + extra_ids + len(missing) - 1
@@ -110,7 +110,7 @@ class HFTokenizer:
         self.pad_id = self._id(special["pad_token"]) if special.get("pad_token") else self.eos_id
         self.unk_id = self._id(special["unk_token"]) if special.get("unk_token") else -1
         first = backend.encode("", add_special_tokens=True).ids
-        self.bos_id = first[0] if first and first[0] != self.eos_id else None
+        self.bos_id: int | None = first[0] if first and first[0] != self.eos_id else None
         self.vocab_size = max(backend.get_vocab(with_added_tokens=True).values()) + 1
         added = backend.get_added_tokens_decoder()
         self.special_ids = frozenset(i for i, token in added.items() if token.special)
@@ -177,7 +177,8 @@ class HFTokenizer:
 class ByteTokenizer:
     """UTF-8 bytes as ByT5 counts them: 0 pad, 1 end, 2 unknown, byte b is b + 3, 125 sentinels."""
 
-    pad_id, eos_id, bos_id, unk_id, vocab_size = 0, 1, None, -1, 384
+    pad_id, eos_id, unk_id, vocab_size = 0, 1, -1, 384
+    bos_id: int | None = None
     fingerprint = "bytes"
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:

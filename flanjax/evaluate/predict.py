@@ -1,5 +1,6 @@
 """Predictions: every item of a task x template x number of shots, as rows of a table from which all statistics follow."""
 
+import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -7,11 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from flanjax.data.feature_config import Budget
+from flanjax.data.feature_config import FeatureConfig
+from flanjax.data.layout import Layout, make_layout
 from flanjax.data.prompts import Prompt, Query, build_prompts
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.evaluate.config import EvaluationConfig, Preset
-from flanjax.evaluate.decoder import Decoder
+from flanjax.evaluate.scorer import Scorer
 from flanjax.sources import SourceError
 from flanjax.tasks.answers import extract
 from flanjax.tasks.draws import Draws, hash64
@@ -68,14 +70,19 @@ class Asked(NamedTuple):
     skipped: dict[str, list[str]]
 
 
-def ask(tasks: Sequence[Task], config: EvaluationConfig, tokenizer: Tokenizer, inputs_length: int) -> Asked:
+def scoring_layout(features: FeatureConfig, config: EvaluationConfig, tokenizer: Tokenizer) -> Layout:
+    """The layout of training with the scoring preset's end of the input."""
+    return make_layout(dataclasses.replace(features, input_eos=config.scoring.input_eos), tokenizer)
+
+
+def ask(tasks: Sequence[Task], config: EvaluationConfig, layout: Layout) -> Asked:
     """Renders every task x template x shots. Nothing here depends on a model."""
-    budget = Budget(inputs_length - config.scoring.input_eos, None)
+    budget = layout.budget._replace(targets=None)
     items: list[Item] = []
     skipped: dict[str, list[str]] = {}
     for task in tasks:
         queries = list(_queries(task, config, skipped.setdefault(task.name, [])))
-        prompts = build_prompts([q for _, q in queries], tokenizer, budget)
+        prompts = build_prompts([q for _, q in queries], layout.tokenizer, budget)
         for (row, query), prompt in zip(queries, prompts, strict=True):
             if isinstance(prompt, BadRow):
                 skipped[task.name].append(f"row {row}: {prompt}")
@@ -86,23 +93,18 @@ def ask(tasks: Sequence[Task], config: EvaluationConfig, tokenizer: Tokenizer, i
     return Asked(items, skipped)
 
 
-def predict(
-    asked: Asked, config: EvaluationConfig, tokenizer: Tokenizer, decoder: Decoder, *, model: str, step: int
-) -> pa.Table:
+def predict(asked: Asked, config: EvaluationConfig, layout: Layout, scorer: Scorer, *, model: str, step: int) -> pa.Table:
     """The answers of a model to everything asked, one row each, in the order asked."""
-    eos = [tokenizer.eos_id] if config.scoring.input_eos else []
     records: list[dict[str, Any]] = [{}] * len(asked.items)
     for is_rank in (True, False):
         chosen = [n for n, item in enumerate(asked.items) if _ranked(item) is is_rank]
         if not chosen:
             continue
         items = [asked.items[n] for n in chosen]
-        prompts = [[*item.prompt.ids, *eos] for item in items]
+        prompts = [layout.inputs(item.prompt.ids) for item in items]
         began = time.perf_counter()
         answers = (
-            _rank(items, prompts, config.scoring, tokenizer, decoder)
-            if is_rank
-            else _write(items, prompts, config, tokenizer, decoder)
+            _rank(items, prompts, config.scoring, layout, scorer) if is_rank else _write(items, prompts, config, layout, scorer)
         )
         seconds = (time.perf_counter() - began) / len(chosen)
         for n, item, prompt, answer in zip(chosen, items, prompts, answers, strict=True):
@@ -165,15 +167,15 @@ def _record(item: Item, prompt_tokens: int, config: EvaluationConfig) -> dict[st
 
 
 def _rank(
-    items: Sequence[Item], prompts: Sequence[list[int]], scoring: Preset, tokenizer: Tokenizer, decoder: Decoder
+    items: Sequence[Item], prompts: Sequence[list[int]], scoring: Preset, layout: Layout, scorer: Scorer
 ) -> list[dict[str, Any]]:
     """The option of highest log-likelihood for every item."""
     candidates = [render_candidates(i.query.task, i.query.example, i.query.wording) for i in items]
-    flat = iter(tokenizer.encode([text for texts in candidates for text in texts]))
-    eos = [tokenizer.eos_id] if scoring.target_eos else []
-    ids = [[[*next(flat), *eos] for _ in texts] for texts in candidates]
+    flat = iter(layout.tokenizer.encode([text for texts in candidates for text in texts]))
+    ended = layout.targets if scoring.target_eos else list
+    ids = [[ended(next(flat)) for _ in texts] for texts in candidates]
     answers = []
-    for item, texts, options, scores in zip(items, candidates, ids, decoder.log_likelihoods(prompts, ids), strict=True):
+    for item, texts, options, scores in zip(items, candidates, ids, scorer.log_likelihoods(prompts, ids), strict=True):
         tokens, characters = [len(o) for o in options], [len(t) for t in texts]
         sizes = {"sum": [1] * len(texts), "tokens": tokens, "characters": characters}[scoring.normalization]
         best = max(range(len(texts)), key=lambda j: scores[j] / max(sizes[j], 1))
@@ -193,12 +195,12 @@ def _rank(
 
 
 def _write(
-    items: Sequence[Item], prompts: Sequence[list[int]], config: EvaluationConfig, tokenizer: Tokenizer, decoder: Decoder
+    items: Sequence[Item], prompts: Sequence[list[int]], config: EvaluationConfig, layout: Layout, scorer: Scorer
 ) -> list[dict[str, Any]]:
     """The greedy text of every item, and the answer found in it."""
     answers = []
-    for item, written in zip(items, decoder.generate(prompts, config.max_target_tokens), strict=True):
-        text = tokenizer.decode(written.ids)
+    for item, written in zip(items, scorer.generate(prompts, config.max_target_tokens), strict=True):
+        text = layout.tokenizer.decode(written.ids)
         answer, parsed = extract(text, item.query.example.options, reasoned=item.query.wording.style.chain_of_thought)
         answers.append({"scorer": "generate", "prediction": answer, "generated": text, "parsed": parsed, "stop": written.stop})
         answers[-1] |= {"option_log_likelihoods": [], "option_tokens": [], "option_characters": []}

@@ -1,42 +1,61 @@
 """A model as pure functions over a plain nested dict of arrays, which is what training, sharding and checkpoints see.
 
-`init` makes the dict and `bind` puts a T5 around it inside a jitted function, where that costs nothing at run time:
+`init` makes the dict and `bind` puts a module around it inside a jitted function, where that costs nothing at run time:
 
     params = jax.jit(init, static_argnums=0)(config, jax.random.key(0))
     logits = jax.jit(lambda params, batch: bind(config, params)(batch))(params, batch)
 """
 
 import functools
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, overload
 
 import jax
 from flax import nnx
 
+from flanjax.models import decoder, t5
+from flanjax.models.decoder import Decoder, DecoderConfig
 from flanjax.models.t5 import T5, T5Config
 
+Config = T5Config | DecoderConfig
+Model = T5 | Decoder
 Tree = dict[str, Any]  # nested; its leaves are arrays, or what a function says
 
+MODULES: Mapping[type, Callable[..., Model]] = {T5Config: T5, DecoderConfig: Decoder}
 
-def abstract(config: T5Config) -> tuple[nnx.GraphDef[T5], Tree]:
+
+SIZES: Mapping[str, Config] = {**t5.SIZES, **decoder.SIZES}
+
+
+def config_from(record: Mapping[str, Any]) -> Config:
+    """The config that `vars` of it gave."""
+    return DecoderConfig(**record) if "family" in record else T5Config(**record)
+
+
+def abstract(config: Config) -> tuple[nnx.GraphDef[Model], Tree]:
     """The module's graph and its parameters as jax.ShapeDtypeStruct; nothing is allocated."""
     graphdef, state = _abstract_state(config)
     return graphdef, nnx.to_pure_dict(state)
 
 
-def init(config: T5Config, key: jax.Array) -> Tree:
+def init(config: Config, key: jax.Array) -> Tree:
     """Parameters drawn from `key`: a nested dict of float32 arrays."""
-    return nnx.to_pure_dict(nnx.state(T5(config, nnx.Rngs(key)), nnx.Param))
+    return nnx.to_pure_dict(nnx.state(_module(config, nnx.Rngs(key)), nnx.Param))
 
 
-def logical_axes(config: T5Config) -> Tree:
+def logical_axes(config: Config) -> Tree:
     """The same nested dict with, for each parameter, the tuple of its axes' names."""
     _, state = _abstract_state(config)
     axes = {path: param.get_metadata("axes") for path, param in nnx.to_flat_state(state)}
     return nnx.traversals.unflatten_mapping(axes)
 
 
-def bind(config: T5Config, params: Tree) -> T5:
-    """A T5 around `params`, for use within a trace. Raises ValueError if they are not those of `config`."""
+@overload
+def bind(config: T5Config, params: Tree) -> T5: ...
+@overload
+def bind(config: DecoderConfig, params: Tree) -> Decoder: ...
+def bind(config: Config, params: Tree) -> Model:
+    """The config's module around `params`, for use within a trace. Raises ValueError if they are not those of `config`."""
     graphdef, state = _abstract_state(config)
     expected = {path: param.shape for path, param in nnx.to_flat_state(state)}
     got = {path: value.shape for path, value in nnx.traversals.flatten_mapping(params).items()}
@@ -47,9 +66,13 @@ def bind(config: T5Config, params: Tree) -> T5:
     return nnx.merge(graphdef, state)
 
 
+def _module(config: Config, rngs: nnx.Rngs) -> Model:
+    return MODULES[type(config)](config, rngs)
+
+
 @functools.cache
-def _abstract_state(config: T5Config) -> tuple[nnx.GraphDef[T5], nnx.State]:
-    return nnx.split(nnx.eval_shape(lambda: T5(config, nnx.Rngs(0))))
+def _abstract_state(config: Config) -> tuple[nnx.GraphDef[Model], nnx.State]:
+    return nnx.split(nnx.eval_shape(lambda: _module(config, nnx.Rngs(0))))
 
 
 def _difference(expected: dict, got: dict) -> str:

@@ -1,225 +1,192 @@
-"""T5 checkpoints of Hugging Face, read and written without torch or transformers.
+"""Hugging Face directories of every family we know, read and written without torch or transformers.
 
-A directory holds config.json and model.safetensors, or shards of it with model.safetensors.index.json. `_tensors` is the one
-table between its names and our paths; reading and writing are the same walk over it in two directions. A Hugging Face Linear is
-[out, in], our kernels are [in, out], and the tensors of a stack's layers are one array here.
+A directory holds config.json and model.safetensors, or shards of it with model.safetensors.index.json. What a family calls its
+settings and its tensors stands in a module of its own (hf_t5.py, hf_decoder.py). Reading and writing are the same walk over its
+table in two directions, and neither holds a model in host memory: a reader holds one device's shard of one parameter, a writer
+one tensor.
 
-Which head a checkpoint has cannot be read off `tie_word_embeddings`: transformers 5 writes true for untied models too, and real
-v1.1 files say false. The presence of lm_head.weight decides, and `scale_decoder_outputs` where a config has it.
+    model = open_model(directory, dtype="bfloat16")  # the headers of the files, checked against config.json
+    params = model.params(shardings_of(model.config))  # each process reads what its devices need
+    save(another, model.config, params)
 """
 
 import contextlib
 import dataclasses
+import functools
+import itertools
 import json
+import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-from safetensors import safe_open
-from safetensors.numpy import save_file
+from jax.experimental import multihost_utils
+from jax.sharding import NamedSharding, PartitionSpec, Sharding, SingleDeviceSharding
 
+from flanjax.models import hf_decoder, hf_t5
+from flanjax.models.decoder_config import DecoderConfig
+from flanjax.models.functional import Config
+from flanjax.models.hf_tensor import DTYPES, Region, Shape, Tensor, TensorFile, write_file
 from flanjax.models.t5_config import T5Config
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
-HEAD, EMBEDDING = "lm_head.weight", "shared.weight"
+SHARD_BYTES = 5 * 2**30
+SAVED_DTYPES = {"float32": "F32", "bfloat16": "BF16"}  # as config.json and as the tensors' file call them
 
-# feed_forward_proj -> (activation, gated). transformers' plain "gelu" is not the tanh approximation, so it is not here.
-_ACTIVATIONS = {
-    "relu": ("relu", False),
-    "gated-relu": ("relu", True),
-    "gelu_new": ("gelu", False),
-    "gated-gelu": ("gelu", True),
-}
-_FUNCTIONS = {"relu": "relu", "gelu": "gelu_new"}  # activation -> dense_act_fn
-_FIELDS = {  # T5Config -> config.json
-    "vocab_size": "vocab_size",
-    "d_model": "d_model",
-    "d_ff": "d_ff",
-    "num_layers": "num_layers",
-    "num_decoder_layers": "num_decoder_layers",
-    "num_heads": "num_heads",
-    "head_dim": "d_kv",
-    "relative_buckets": "relative_attention_num_buckets",
-    "relative_max_distance": "relative_attention_max_distance",
-    "dropout": "dropout_rate",
-    "epsilon": "layer_norm_epsilon",
-}
-_REQUIRED = ("vocab_size", "d_model", "d_ff", "num_layers", "num_heads", "d_kv")
-_MODELS = {"t5": "T5ForConditionalGeneration", "mt5": "MT5ForConditionalGeneration"}
+# The config's class -> the family's words.
+_FAMILIES: Mapping[type, ModuleType] = {T5Config: hf_t5, DecoderConfig: hf_decoder}
+_BY_TYPE = {model_type: family for family in _FAMILIES.values() for model_type in family.MODEL_TYPES}
 
-# Written by some versions of transformers: copies of shared.weight, and a table in cross-attention that no model uses.
-_UNUSED = (
-    "encoder.embed_tokens.weight",
-    "decoder.embed_tokens.weight",
-    "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight",
-)
-
-Shape = tuple[int, ...]
-Read = Callable[[str], np.ndarray]
+_COMPARED_BYTES = 2**24
+_MAX_LINES = 40  # of a difference
 
 
-class _Tensor(NamedTuple):
-    """One of our parameters as it lies in a checkpoint: one tensor, or one for each layer."""
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A model in a directory, its tensors known by name and shape and not yet read.
 
-    path: tuple[str, ...]  # in the nested dict
-    name: str  # with {} for the number of the layer, if there are layers
-    shape: Shape  # of each tensor in the checkpoint
-    layers: int | None = None
-    transpose: bool = False
+    Attributes:
+      config: its shape, and how it is to be computed.
+      model_type: as config.json has it.
+    """
 
-    @property
-    def names(self) -> list[str]:
-        return [self.name.format(i) for i in range(self.layers or 1)]
+    config: Config
+    model_type: str
+    _tensors: list[Tensor]
+    _files: Mapping[str, TensorFile]  # by tensor
 
-    @property
-    def our_shape(self) -> Shape:
-        shape = self.shape[::-1] if self.transpose else self.shape
-        return (self.layers, *shape) if self.layers else shape
+    def params(self, shardings: Any = None) -> dict[str, Any]:
+        """The parameters, a nested dict of float32 arrays.
 
-    def join(self, read: Read) -> np.ndarray:
-        """Our float32 array from the checkpoint's tensors, one of them in memory at a time."""
-        joined = np.empty(self.our_shape, np.float32)
-        for name, layer in zip(self.names, joined if self.layers else [joined], strict=True):
-            tensor = read(name)
-            layer[...] = tensor.T if self.transpose else tensor
-        return joined
+        Args:
+          shardings: the same nested dict of shardings; None places all on the first device.
+        """
+        params: dict[str, Any] = {}
+        for path, value in self.read(shardings):
+            _put(params, path, value)
+        return params
 
-    def split(self, value: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-        """The checkpoint's (name, tensor) pairs of our array: the inverse of `join`."""
-        if value.shape != self.our_shape:
-            raise ValueError(f"parameter {'/'.join(self.path)} is {value.shape}, the config expects {self.our_shape}")
-        for name, layer in zip(self.names, value if self.layers else [value], strict=True):
-            yield name, np.ascontiguousarray(layer.T if self.transpose else layer, np.float32)
+    def read(self, shardings: Any = None) -> Iterator[tuple[tuple[str, ...], jax.Array]]:
+        """(path, parameter) one by one, in the order in which they begin in the files."""
+        alone = SingleDeviceSharding(jax.local_devices()[0])
+        order = {id(file): i for i, file in enumerate(self._files.values())}
+
+        def place(tensor: Tensor) -> tuple[int, int]:
+            file = self._files[tensor.names[0]]
+            return order[id(file)], file.entries[tensor.names[0]].offset
+
+        for tensor in sorted(self._tensors, key=place):
+            yield tensor.path, self._placed(tensor, alone if shardings is None else _get(shardings, tensor.path))
+
+    def _placed(self, tensor: Tensor, sharding: Sharding) -> jax.Array:
+        """A parameter on its devices; each part that this process needs is read once and let go before the next."""
+        shape = tensor.our_shape
+        devices: dict[tuple[tuple[int, int], ...], list[jax.Device]] = {}
+        for device, index in sharding.addressable_devices_indices_map(shape).items():
+            bounds = tuple(part.indices(size)[:2] for part, size in zip(index or (), shape, strict=True))
+            devices.setdefault(bounds, []).append(device)
+        shards: list[jax.Array] = []
+        for bounds, holders in devices.items():
+            part = tensor.join(tuple(slice(*bound) for bound in bounds), self._read_tensor)
+            shards += jax.block_until_ready([jax.device_put(part, device) for device in holders])
+            del part
+        return jax.make_array_from_single_device_arrays(shape, sharding, shards, dtype=np.float32)
+
+    def _read_tensor(self, name: str, region: Region, into: np.ndarray) -> None:
+        self._files[name].read(name, region, into)
 
 
-def load_t5(
+def open_model(
     directory: str | os.PathLike,
     *,
     dtype: str = "float32",
     scan: bool = True,
     remat: str = "none",
     dropout: float | None = None,
-) -> tuple[T5Config, dict[str, Any]]:
-    """The config and the parameters, a nested dict of float32 numpy arrays, of a T5 saved by transformers or by `save_t5`.
+) -> Model:
+    """A model saved by transformers or by `save`. Of its weights only the files' headers are read.
 
-    `dropout` is the checkpoint's own unless given. Raises FileNotFoundError, and ValueError on what this model cannot be.
+    `dropout` is the checkpoint's own unless given.
+
+    Raises:
+      FileNotFoundError: a file is missing.
+      ValueError: the model is of no family that is known, or its tensors are not those of its config; all are named.
     """
     directory = Path(directory)
     source = _read_json(directory / CONFIG)
-    with contextlib.ExitStack() as files:
-        read, shapes = _open(directory, files)
-        config = _config(source, _is_tied(read, shapes), directory / CONFIG)
-        _check(config, shapes, directory)
-        params: dict[str, Any] = {}
-        for tensor in _tensors(config):
-            _put(params, tensor.path, tensor.join(read))
+    family = _family(source.get("model_type"), directory / CONFIG)
+    files = _by_tensor([TensorFile(path) for path in _weight_files(directory)])
+    head, embedding = family.head_and_embedding(source["model_type"])
+    if _are_equal(head, embedding, files):  # as some versions of transformers write a tied head
+        del files[head]
+    shapes = {name: file.entries[name].shape for name, file in files.items()}
+    config = family.config_of(source, shapes, directory / CONFIG)
+    tensors = family.tensors(config, source["model_type"])
+    _check(tensors, family.ignored(config), files, directory)
     changes: dict[str, Any] = {"dtype": dtype, "scan": scan, "remat": remat}
     if dropout is not None:
         changes["dropout"] = dropout
-    return dataclasses.replace(config, **changes), params
+    return Model(dataclasses.replace(config, **changes), source["model_type"], tensors, files)
 
 
-def save_t5(directory: str | os.PathLike, config: T5Config, params: Mapping[str, Any], *, model_type: str = "t5") -> None:
-    """Writes config.json and model.safetensors, which transformers 4 and 5 load as the same model.
+def load(directory: str | os.PathLike, shardings: Any = None, **computed: Any) -> tuple[Config, dict[str, Any]]:
+    """The config and the parameters of a directory, where no shardings have to be made of the config in between."""
+    model = open_model(directory, **computed)
+    return model.config, model.params(shardings)
 
-    `model_type` is "t5" or "mt5": the same model, but mT5's tokenizer is found through it.
+
+def save(
+    directory: str | os.PathLike,
+    config: Config,
+    params: Mapping[str, Any],
+    *,
+    model_type: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    dtype: str = "float32",
+    max_shard_bytes: int = SHARD_BYTES,
+) -> None:
+    """Writes config.json and the weights, which transformers 4 and 5 load as the same model.
+
+    Every process that holds a part of the parameters has to call it; the first one writes. Files take their names when all of
+    them are complete: a failure leaves what was there before.
+
+    Args:
+      params: a nested dict of arrays, of jax on any devices or of numpy.
+      model_type: one of the config's family, such as "mt5"; None is the family's usual one.
+      settings: entries of config.json that no config here has, such as a tokenizer's eos_token_id.
+      dtype: of the files, "float32" or "bfloat16".
+      max_shard_bytes: where weights are more, they go into several files with an index; a larger tensor has a file of its own.
     """
-    if model_type not in _MODELS:
-        raise ValueError(f"model_type is {model_type!r}, expected one of {sorted(_MODELS)}")
-    directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    tensors: dict[str, np.ndarray] = {}
-    for tensor in _tensors(config):
-        tensors.update(tensor.split(np.asarray(_get(params, tensor.path))))
-    with _renamed(directory / WEIGHTS) as path:
-        save_file(tensors, path, metadata={"format": "pt"})
-    with _renamed(directory / CONFIG) as path:
-        path.write_text(json.dumps(_config_json(config, model_type), indent=2, sort_keys=True) + "\n")
+    family = _FAMILIES[type(config)]
+    model_type = model_type or family.family_of(config)
+    if model_type not in family.MODEL_TYPES:
+        raise ValueError(f"model_type is {model_type!r}, expected one of {sorted(family.MODEL_TYPES)}")
+    if dtype not in SAVED_DTYPES:
+        raise ValueError(f"dtype is {dtype!r}, expected one of {sorted(SAVED_DTYPES)}")
+    written = {**family.config_json(config, model_type), **(settings or {})}
+    written |= {"dtype": dtype, "torch_dtype": dtype}  # for transformers 5 and 4
+    tensors = family.tensors(config, model_type)
+    _check_params(tensors, params)
+    pieces = _pieces(tensors, params)
+    if jax.process_index() == 0:
+        files = _layout(tensors, DTYPES[SAVED_DTYPES[dtype]].itemsize, max_shard_bytes)
+        _write(Path(directory), files, SAVED_DTYPES[dtype], pieces, written)
+    for _ in pieces:
+        pass  # the other processes take part in gathering
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices("hf.save")
 
 
-def _tensors(config: T5Config) -> list[_Tensor]:
-    """The whole checkpoint, one entry for each of our parameters."""
-    table = (config.vocab_size, config.d_model)
-    tensors = [_Tensor(("embedding",), EMBEDDING, table)]
-    tensors += _stack("encoder", config, config.num_layers, ("attention", "mlp"))
-    tensors += _stack("decoder", config, config.num_decoder_layers, ("attention", "cross", "mlp"))
-    if not config.tied_embedding:
-        tensors.append(_Tensor(("head",), HEAD, table, transpose=True))
-    return tensors
-
-
-def _stack(stack: str, config: T5Config, layers: int, parts: tuple[str, ...]) -> Iterator[_Tensor]:
-    model, heads, inner = config.d_model, config.num_heads, config.num_heads * config.head_dim
-    linear = {"q": (inner, model), "k": (inner, model), "v": (inner, model), "o": (model, inner)}
-    into = ("wi_0", "wi_1") if config.gated else ("wi",)
-    mlp = dict.fromkeys(into, (config.d_ff, model)) | {"wo": (model, config.d_ff)}
-    theirs = {"attention": "SelfAttention", "cross": "EncDecAttention", "mlp": "DenseReluDense"}
-    for place, part in enumerate(parts):
-        prefix = f"{stack}.block.{{}}.layer.{place}"
-        yield _Tensor((stack, "layers", f"{part}_norm"), f"{prefix}.layer_norm.weight", (model,), layers)
-        for name, shape in (mlp if part == "mlp" else linear).items():
-            path, full_name = (stack, "layers", part, name), f"{prefix}.{theirs[part]}.{name}.weight"
-            yield _Tensor(path, full_name, shape, layers, transpose=True)
-    bias = f"{stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
-    yield _Tensor((stack, "relative_bias"), bias, (config.relative_buckets, heads))
-    yield _Tensor((stack, "norm"), f"{stack}.final_layer_norm.weight", (model,))
-
-
-def _config(source: dict[str, Any], tied: bool, path: Path) -> T5Config:
-    if source.get("model_type") not in _MODELS:
-        raise ValueError(f"{path}: model_type is {source.get('model_type')!r}, expected one of {sorted(_MODELS)}")
-    if missing := [key for key in _REQUIRED if key not in source]:
-        raise ValueError(f"{path} has no {', '.join(missing)}; a T5 config needs {', '.join(_REQUIRED)}")
-    given = {ours: source[theirs] for ours, theirs in _FIELDS.items() if source.get(theirs) is not None}
-    projection = source.get("feed_forward_proj", "gated-gelu" if source["model_type"] == "mt5" else "relu")
-    if projection not in _ACTIVATIONS:
-        raise ValueError(f"{path}: feed_forward_proj is {projection!r}, expected one of {sorted(_ACTIVATIONS)}")
-    activation, gated = _ACTIVATIONS[projection]
-    if source.get("dense_act_fn", _FUNCTIONS[activation]) != _FUNCTIONS[activation]:
-        raise ValueError(f"{path}: dense_act_fn is {source['dense_act_fn']!r} but feed_forward_proj is {projection!r}")
-    given.setdefault("num_decoder_layers", source["num_layers"])
-    scale = _scales_logits(source)
-    return T5Config(**given, activation=activation, gated=gated, tied_embedding=tied, scale_logits=scale)
-
-
-def _scales_logits(source: dict[str, Any]) -> bool:
-    """As transformers 5 decides; its mT5 never scales."""
-    default = source["model_type"] == "t5" and source.get("tie_word_embeddings") is not False
-    return bool(source.get("scale_decoder_outputs", default))
-
-
-def _config_json(config: T5Config, model_type: str) -> dict[str, Any]:
-    names = {value: key for key, value in _ACTIVATIONS.items()}
-    return {
-        "architectures": [_MODELS[model_type]],
-        "model_type": model_type,
-        **{theirs: getattr(config, ours) for ours, theirs in _FIELDS.items()},
-        "feed_forward_proj": names[config.activation, config.gated],
-        "dense_act_fn": _FUNCTIONS[config.activation],
-        "is_gated_act": config.gated,
-        "tie_word_embeddings": config.tied_embedding,
-        "scale_decoder_outputs": config.scale_logits,
-        "is_encoder_decoder": True,
-        "use_cache": True,
-        "initializer_factor": 1.0,
-        "pad_token_id": 0,
-        "eos_token_id": 1,
-        "decoder_start_token_id": 0,
-        "dtype": "float32",
-        "torch_dtype": "float32",  # the same for transformers 4
-    }
-
-
-def _open(directory: Path, files: contextlib.ExitStack) -> tuple[Read, dict[str, Shape]]:
-    """A function that reads one tensor by name, and the shapes of all; nothing else is read."""
-    opened = {}
-    for path in _weight_files(directory):
-        file = files.enter_context(safe_open(path, framework="np"))
-        opened.update(dict.fromkeys(file.keys(), file))
-    shapes = {name: tuple(file.get_slice(name).get_shape()) for name, file in opened.items()}
-    return lambda name: opened[name].get_tensor(name), shapes
+def _family(model_type: Any, path: Path) -> ModuleType:
+    if model_type not in _BY_TYPE:
+        raise ValueError(f"{path}: model_type is {model_type!r}, expected one of {sorted(_BY_TYPE)}")
+    return _BY_TYPE[model_type]
 
 
 def _weight_files(directory: Path) -> list[Path]:
@@ -237,24 +204,164 @@ def _weight_files(directory: Path) -> list[Path]:
     return paths
 
 
-def _is_tied(read: Read, shapes: dict[str, Shape]) -> bool:
-    """Whether the head is the embedding: there is none of its own, or it is a copy."""
-    if HEAD not in shapes or EMBEDDING not in shapes:
-        return HEAD not in shapes
-    return shapes[HEAD] == shapes[EMBEDDING] and np.array_equal(read(HEAD), read(EMBEDDING))
+def _by_tensor(files: list[TensorFile]) -> dict[str, TensorFile]:
+    found: dict[str, TensorFile] = {}
+    for file in files:
+        for name in file.entries:
+            if name in found:
+                raise ValueError(f"{name} is both in {found[name].path} and in {file.path}; expected it once")
+            found[name] = file
+    return found
 
 
-def _check(config: T5Config, shapes: dict[str, Shape], directory: Path):
+def _are_equal(one: str, other: str, files: Mapping[str, TensorFile]) -> bool:
+    """Whether two tables are both there and the same; read a piece at a time, up to the first difference."""
+    if one not in files or other not in files:
+        return False
+    (dtype, shape, _), (other_dtype, other_shape, _) = (files[name].entries[name] for name in (one, other))
+    if shape != other_shape or not {dtype, other_dtype} <= DTYPES.keys():
+        return False
+    step = max(1, _COMPARED_BYTES // (4 * math.prod(shape[1:])))
+    for start in range(0, shape[0], step):
+        region = (slice(start, min(start + step, shape[0])), *(slice(0, size) for size in shape[1:]))
+        pieces = {name: np.empty([part.stop - part.start for part in region], np.float32) for name in (one, other)}
+        for name, piece in pieces.items():
+            files[name].read(name, region, piece)
+        if not np.array_equal(pieces[one], pieces[other]):
+            return False
+    return True
+
+
+def _check(tensors: list[Tensor], ignored: Iterable[str], files: Mapping[str, TensorFile], directory: Path) -> None:
     """Raises ValueError with the difference between the checkpoint's tensors and those that its config asks for."""
-    expected = {name: tensor.shape for tensor in _tensors(config) for name in tensor.names}
-    ignored = {*_UNUSED, *([HEAD] if config.tied_embedding else [])}
-    lines = [f"- missing  {name} {expected[name]}" for name in expected if name not in shapes]
-    lines += [f"+ unknown  {name} {shapes[name]}" for name in sorted(shapes.keys() - expected.keys() - ignored)]
-    for name, shape in expected.items():
-        if shapes.get(name, shape) != shape:
-            lines.append(f"~ shape    {name}: got {shapes[name]}, expected {shape}")
+    expected = {name: tensor.shape for tensor in tensors for name in tensor.names}
+    entries = {name: file.entries[name] for name, file in files.items()}
+    lines = [("- missing  ", name, f" {expected[name]}") for name in expected if name not in entries]
+    unknown = sorted(entries.keys() - expected.keys() - set(ignored))
+    lines += [("+ unknown  ", name, f" {entries[name].shape}") for name in unknown]
+    for name in expected.keys() & entries.keys():
+        dtype, got, _ = entries[name]
+        if got != expected[name]:
+            lines.append(("~ shape    ", name, f": got {got}, expected {expected[name]}"))
+        if dtype not in DTYPES:
+            lines.append(("~ dtype    ", name, f": got {dtype}, expected one of {', '.join(DTYPES)}"))
     if lines:
-        raise ValueError(f"{directory}: the tensors do not fit {CONFIG}, {len(lines)} differences:\n" + "\n".join(lines))
+        what = f"the tensors do not fit {CONFIG}, {len(lines)} differences"
+        raise ValueError(f"{directory}: {what}:\n" + "\n".join(_short(_merged(lines))))
+
+
+def _merged(lines: list[tuple[str, str, str]]) -> list[str]:
+    """One line for all layers that have the same to say: x.{0..23}.y."""
+    layers: dict[tuple[str, str, str], list[int]] = {}
+    for kind, name, detail in lines:
+        number = re.search(r"(?<=\.)\d+(?=\.)", name)
+        pattern = f"{name[: number.start()]}{{}}{name[number.end() :]}" if number else name
+        layers.setdefault((kind, pattern, detail), []).append(int(number[0]) if number else 0)
+    return [kind + pattern.replace("{}", _ranges(numbers)) + detail for (kind, pattern, detail), numbers in layers.items()]
+
+
+def _ranges(numbers: list[int]) -> str:
+    """{0..3,7} of [0, 1, 2, 3, 7], and 5 of [5]."""
+    if len(numbers) == 1:
+        return str(numbers[0])
+    runs = []
+    for _, run in itertools.groupby(enumerate(sorted(numbers)), lambda pair: pair[1] - pair[0]):
+        members = [number for _, number in run]
+        runs.append(str(members[0]) if len(members) == 1 else f"{members[0]}..{members[-1]}")
+    return f"{{{','.join(runs)}}}"
+
+
+def _short(lines: list[str]) -> list[str]:
+    return lines if len(lines) <= _MAX_LINES else [*lines[:_MAX_LINES], f"… and {len(lines) - _MAX_LINES} more lines"]
+
+
+def _check_params(tensors: list[Tensor], params: Mapping[str, Any]) -> None:
+    expected = {tensor.path: tensor.our_shape for tensor in tensors}
+    got = dict(_leaves(params))
+    lines = [
+        f"parameter {'/'.join(path)} is {got.get(path)}, the config expects {expected.get(path)}"
+        for path in sorted(expected.keys() | got.keys())
+        if got.get(path) != expected.get(path)
+    ]
+    if lines:
+        raise ValueError("\n".join(_short(lines)))
+
+
+def _layout(tensors: list[Tensor], itemsize: int, max_bytes: int) -> dict[str, dict[str, Shape]]:
+    """File name -> the shapes of its tensors, in the order in which parameters are gathered."""
+    files: list[dict[str, Shape]] = [{}]
+    room = max_bytes
+    for tensor in tensors:
+        size = math.prod(tensor.shape) * itemsize
+        for name in tensor.names:
+            if size > room and files[-1]:
+                files.append({})
+                room = max_bytes
+            files[-1][name] = tensor.shape
+            room -= size
+    if len(files) == 1:
+        return {WEIGHTS: files[0]}
+    return {f"model-{i:05}-of-{len(files):05}.safetensors": file for i, file in enumerate(files, 1)}
+
+
+def _pieces(tensors: list[Tensor], params: Mapping[str, Any]) -> Iterator[np.ndarray]:
+    """The checkpoint's tensors one by one on the host."""
+    for tensor in tensors:
+        yield from tensor.split(_layers_of(_get(params, tensor.path)))
+
+
+def _layers_of(value: Any) -> Callable[[int | None], np.ndarray]:
+    """A function from a layer (None: all) of a parameter to a host array. Processes that share it have to call it together."""
+    if not isinstance(value, jax.Array):
+        return lambda i: np.asarray(value if i is None else value[i])
+    if value.is_fully_addressable:
+        return lambda i: np.asarray(_layer_to(None)(value, i))
+    assert isinstance(value.sharding, NamedSharding), value.sharding
+    everywhere = NamedSharding(value.sharding.mesh, PartitionSpec())
+    return lambda i: np.asarray(_layer_to(everywhere)(value, i).addressable_data(0))
+
+
+@functools.cache
+def _layer_to(sharding: NamedSharding | None) -> Callable[[jax.Array, int | None], jax.Array]:
+    # A copy, not x itself: jax keeps the host array of a parameter that was asked for it.
+    layer = lambda x, i: jnp.copy(x) if i is None else jax.lax.dynamic_index_in_dim(x, i, keepdims=False)  # noqa: E731
+    return jax.jit(layer, out_shardings=sharding)
+
+
+def _write(
+    directory: Path, files: dict[str, dict[str, Shape]], dtype: str, pieces: Iterator[np.ndarray], settings: dict[str, Any]
+) -> None:
+    """All files of a directory under temporary names, and then under their own."""
+    directory.mkdir(parents=True, exist_ok=True)
+    texts = {CONFIG: settings}
+    if len(files) > 1:
+        sizes = [math.prod(shape) for shapes in files.values() for shape in shapes.values()]
+        numbers = {"total_parameters": sum(sizes), "total_size": sum(sizes) * DTYPES[dtype].itemsize}
+        places = {tensor: name for name, shapes in files.items() for tensor in shapes}
+        texts = {INDEX: {"metadata": numbers, "weight_map": places}, **texts}
+    with _renamed(directory, [*files, *texts]) as temporary:
+        for name, shapes in files.items():
+            write_file(temporary[name], shapes, dtype, pieces)
+        for name, text in texts.items():
+            temporary[name].write_text(json.dumps(text, indent=2, sort_keys=True) + "\n")
+
+
+@contextlib.contextmanager
+def _renamed(directory: Path, names: list[str]) -> Iterator[dict[str, Path]]:
+    """Temporary paths that take their names, config.json last, when the block has succeeded; other weights there go."""
+    temporary = {name: directory / f"{name}.tmp" for name in names}
+    try:
+        yield temporary
+        # From here to the end a directory without config.json is one that was not finished.
+        (directory / CONFIG).unlink(missing_ok=True)
+        for path in {directory / WEIGHTS, directory / INDEX, *directory.glob("model-*-of-*.safetensors")}:
+            if path.name not in names:
+                path.unlink(missing_ok=True)
+        for name, path in temporary.items():
+            os.replace(path, directory / name)
+    finally:
+        for path in temporary.values():
+            path.unlink(missing_ok=True)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -263,18 +370,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
-@contextlib.contextmanager
-def _renamed(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block has succeeded."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _put(tree: dict[str, Any], path: tuple[str, ...], value: np.ndarray):
+def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     for name in path[:-1]:
         tree = tree.setdefault(name, {})
     tree[path[-1]] = value
@@ -284,3 +380,11 @@ def _get(tree: Mapping[str, Any], path: tuple[str, ...]) -> Any:
     for name in path:
         tree = tree[name]
     return tree
+
+
+def _leaves(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Shape]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, (*path, name))
+        else:
+            yield (*path, name), tuple(value.shape)

@@ -6,7 +6,7 @@ Functions hold the mathematics. Parameters are float32 and are cast to the type 
 Axes: B batch, T queries, S keys, D model, F mlp, N heads, H head size, M = N * H, L layers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import jax
@@ -17,6 +17,13 @@ from jax.nn.initializers import Initializer
 from flanjax.models.stack import keep_attended
 
 Constrain = Callable[[jax.Array, tuple[str, ...]], jax.Array]  # places a sharding constraint by logical axes
+
+FUNCTIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = {
+    "relu": jax.nn.relu,
+    "silu": jax.nn.silu,
+    "gelu": lambda x: jax.nn.gelu(x, approximate=True),
+    "gelu_exact": lambda x: jax.nn.gelu(x, approximate=False),
+}
 
 
 def unconstrained(x: jax.Array, axes: tuple[str, ...]) -> jax.Array:
@@ -54,6 +61,11 @@ def norm_scale(rngs: nnx.Rngs, size: int, layers: int | None = None) -> nnx.Para
     return parameter(rngs, jax.nn.initializers.ones, (size,), ("embed",), layers)
 
 
+def bias_term(rngs: nnx.Rngs, size: int, axis: str, layers: int | None = None) -> nnx.Param:
+    """The zeros that a bias of a projection starts from: [size]."""
+    return parameter(rngs, jax.nn.initializers.zeros, (size,), (axis,), layers)
+
+
 def fold(key: jax.Array | None, index: int | jax.Array) -> jax.Array | None:
     """The key of one place, or None (no dropout) where there is none."""
     return None if key is None else jax.random.fold_in(key, index)
@@ -77,9 +89,21 @@ def rms_norm(x: jax.Array, scale: jax.Array, epsilon: float) -> jax.Array:
     return normed.astype(x.dtype) * scale.astype(x.dtype)
 
 
-def project(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """`x` [..., in] through `kernel` [in, out], in the type of `x`."""
-    return x @ kernel.astype(x.dtype)
+def layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float) -> jax.Array:
+    """`x` [..., D] less its mean, over its deviation, times `scale`, plus `bias` [D]; float32 throughout.
+
+    https://arxiv.org/abs/1607.06450
+    """
+    x32 = x.astype(jnp.float32)
+    centred = x32 - jnp.mean(x32, axis=-1, keepdims=True)
+    normed = centred * jax.lax.rsqrt(jnp.mean(jnp.square(centred), axis=-1, keepdims=True) + epsilon)
+    return (normed * scale + bias).astype(x.dtype)
+
+
+def project(x: jax.Array, kernel: nnx.Param, bias: nnx.Param | None = None) -> jax.Array:
+    """`x` [..., in] through `kernel` [in, out], plus `bias` [out], in the type of `x`."""
+    y = x @ kernel[...].astype(x.dtype)
+    return y if bias is None else y + bias[...].astype(x.dtype)
 
 
 class Attention(nnx.Module):
@@ -104,19 +128,22 @@ class Attention(nnx.Module):
 
     def queries(self, x: jax.Array) -> jax.Array:
         """`x` [B, T, D] as queries [B, T, N, H]."""
-        return self.split_heads(project(x, self.q[...]))
+        return self.split_heads(project(x, self.q))
 
     def keys_values(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         """`x` [B, S, D] as keys and values, each [B, S, N, H]."""
-        return self.split_heads(project(x, self.k[...])), self.split_heads(project(x, self.v[...]))
+        return self.split_heads(project(x, self.k)), self.split_heads(project(x, self.v))
 
     def output(self, attended: jax.Array) -> jax.Array:
         """What the heads read, [B, T, N, H], joined: [B, T, D]."""
-        return project(keep_attended(attended.reshape(*attended.shape[:-2], -1)), self.o[...])
+        return project(keep_attended(attended.reshape(*attended.shape[:-2], -1)), self.o)
 
 
 class MLP(nnx.Module):
-    """act(x wi) wo, or (act(x wi_0) * x wi_1) wo if gated (https://arxiv.org/abs/2002.05202). Initial values: fan-in."""
+    """act(x wi) wo, or (act(x wi_0) * x wi_1) wo if gated (https://arxiv.org/abs/2002.05202). Initial values: fan-in.
+
+    Only the MLP that is not gated may have biases.
+    """
 
     def __init__(
         self,
@@ -126,9 +153,11 @@ class MLP(nnx.Module):
         activation: str,
         gated: bool,
         dropout_rate: float,
+        bias: bool = False,
         rngs: nnx.Rngs,
         layers: int | None = None,
     ):
+        assert not (gated and bias)
         self.activation, self.gated, self.dropout_rate = activation, gated, dropout_rate
         into: tuple = (rngs, fan_in(), (d_model, d_ff), ("embed", "mlp"), layers)
         if gated:
@@ -137,14 +166,14 @@ class MLP(nnx.Module):
         else:
             self.wi = parameter(*into)
         self.wo = parameter(rngs, fan_in(), (d_ff, d_model), ("mlp", "embed"), layers)
+        self.wi_bias = bias_term(rngs, d_ff, "mlp", layers) if bias else None
+        self.wo_bias = bias_term(rngs, d_model, "embed", layers) if bias else None
 
     def __call__(self, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
         """`x` [B, T, D] -> [B, T, D]."""
+        activate = FUNCTIONS[self.activation]
         if self.gated:
-            hidden = self.activate(project(x, self.wi_0[...])) * project(x, self.wi_1[...])
+            hidden = activate(project(x, self.wi_0)) * project(x, self.wi_1)
         else:
-            hidden = self.activate(project(x, self.wi[...]))
-        return project(dropout(hidden, self.dropout_rate, key), self.wo[...])
-
-    def activate(self, x: jax.Array) -> jax.Array:
-        return jax.nn.relu(x) if self.activation == "relu" else jax.nn.gelu(x, approximate=True)
+            hidden = activate(project(x, self.wi, self.wi_bias))
+        return project(dropout(hidden, self.dropout_rate, key), self.wo, self.wo_bias)

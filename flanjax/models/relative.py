@@ -7,6 +7,7 @@ Axes: T queries, S keys, N heads, R buckets.
 """
 
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -44,6 +45,35 @@ def relative_buckets(distance: np.ndarray, *, bidirectional: bool, num_buckets: 
     return (offset + np.where(away < exact, away, logarithmic)).astype(np.int32)
 
 
+_ROWS = 16  # that a first round of slices makes: about the root of a usual number of rows
+
+
+class RelativeBias(NamedTuple):
+    """The bias of T queries on S keys, as one number a distance: rows of it are written out where they are read."""
+
+    values: jax.Array  # float32 [N, T + S - 1], of key position - query position from 1 - T to S - 1
+
+    def rows(self, first: int | jax.Array, num_queries: int, num_keys: int) -> jax.Array:
+        """The bias of `num_queries` queries from position `first` on, of all keys: float32 [N, num_queries, S].
+
+        Each row is the one before it, moved on by one. They are sixteen slices of the distances, then slices of those: no
+        gather, whose gradient accelerators do slowly. Rows beyond the T queries mean nothing.
+        """
+        heads, distances = self.values.shape
+        count = -(-num_queries // _ROWS) * _ROWS
+        last = distances - num_keys - first  # T - 1 - first: where in `values` the row of the first query begins
+        padded = jnp.pad(self.values, ((0, 0), (count - 1, 0)))
+        near = jax.lax.dynamic_slice_in_dim(padded, last, count + num_keys - 1, axis=1)
+        few = _moving(near, _ROWS, 1, axis=1)  # [N, 16, count - 16 + S]
+        return _moving(few, count // _ROWS, _ROWS, axis=1).reshape(heads, count, num_keys)[:, :num_queries]
+
+
+def _moving(x: jax.Array, count: int, step: int, axis: int) -> jax.Array:
+    """`count` slices of the last axis of `x`, each begun `step` before the one before it, the last at 0; stacked on `axis`."""
+    size = x.shape[-1] - (count - 1) * step
+    return jnp.stack([jax.lax.slice_in_dim(x, i * step, i * step + size, axis=-1) for i in reversed(range(count))], axis)
+
+
 def relative_bias(
     table: jax.Array,  # float32 [R, N]
     num_queries: int,
@@ -51,15 +81,15 @@ def relative_bias(
     *,
     bidirectional: bool,
     max_distance: int,
-) -> jax.Array:
-    """The bias of every query on every key: float32 [N, T, S].
+) -> RelativeBias:
+    """The bias of every query on every key.
 
     A product with one-hot buckets, because the gradient of a look-up is a scatter, which accelerators do slowly.
     """
-    distance = np.arange(num_keys)[None, :] - np.arange(num_queries)[:, None]
+    distance = np.arange(1 - num_queries, num_keys)
     buckets = relative_buckets(distance, bidirectional=bidirectional, num_buckets=table.shape[0], max_distance=max_distance)
-    one_hot = jax.nn.one_hot(buckets, table.shape[0], dtype=table.dtype)  # [T, S, R]
-    return jnp.einsum("tsr,rn->nts", one_hot, table, precision=jax.lax.Precision.HIGHEST)
+    one_hot = jax.nn.one_hot(buckets, table.shape[0], dtype=table.dtype)  # [T + S - 1, R]
+    return RelativeBias(jnp.einsum("dr,rn->nd", one_hot, table, precision=jax.lax.Precision.HIGHEST))
 
 
 def causal_bias_at(

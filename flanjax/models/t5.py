@@ -15,8 +15,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from flanjax.models.attention import Attend, attend, block_of
 from flanjax.models.layers import Constrain, dropout, fan_in, fold, parameter, rms_norm, unconstrained
-from flanjax.models.relative import causal_bias_at, relative_bias
+from flanjax.models.relative import RelativeBias, causal_bias_at, relative_bias
 from flanjax.models.stack import run_layers
 from flanjax.models.t5_config import SIZES, T5Config
 from flanjax.models.t5_layers import DecoderLayer, EncoderLayer, Past, Stack
@@ -43,8 +44,9 @@ class T5(nnx.Module):
 
     Initial values are T5X's (https://github.com/google-research/t5x/blob/main/t5x/examples/t5/network.py): the embedding's
     deviation is 1, kernels by fan-in, bias tables uniform by fan-average, norms 1; residual stream and logits begin near 1.
-    Methods take a dropout `key`, without which they are deterministic, and `constrain`, which they call on the residual
-    stream and on the logits. `hidden` and `logits` are apart so that a loss can take the logits of some positions at a time.
+    Methods take a dropout `key`, without which they are deterministic; `constrain`, which they call on the residual stream and
+    on the logits; and what stands in for `attend`. `hidden` and `logits` are apart so that a loss can take the logits of some
+    positions at a time.
     """
 
     def __init__(self, config: T5Config, rngs: nnx.Rngs):
@@ -57,18 +59,29 @@ class T5(nnx.Module):
             self.head = parameter(rngs, fan_in(), (d_model, config.vocab_size), ("embed", "vocab"))
 
     def __call__(
-        self, batch: Mapping[str, jax.Array], *, key: jax.Array | None = None, constrain: Constrain = unconstrained
+        self,
+        batch: Mapping[str, jax.Array],
+        *,
+        key: jax.Array | None = None,
+        constrain: Constrain = unconstrained,
+        attend: Attend = attend,
     ) -> jax.Array:
         """Logits float32 [B, T, V] of a batch: decoder_inputs, segment_ids [B, T], inputs, inputs_segment_ids [B, S], int32."""
-        return self.logits(self.hidden(batch, key=key, constrain=constrain), constrain)
+        return self.logits(self.hidden(batch, key=key, constrain=constrain, attend=attend), constrain)
 
     def hidden(
-        self, batch: Mapping[str, jax.Array], *, key: jax.Array | None = None, constrain: Constrain = unconstrained
+        self,
+        batch: Mapping[str, jax.Array],
+        *,
+        key: jax.Array | None = None,
+        constrain: Constrain = unconstrained,
+        attend: Attend = attend,
     ) -> jax.Array:
         """What `logits` takes, of every target of a batch: [B, T, D]."""
+        how: dict[str, Any] = {"key": key, "constrain": constrain, "attend": attend}
         sources, targets = batch["inputs_segment_ids"], batch["segment_ids"]
-        encoded = self.encode(batch["inputs"], sources, key=key, constrain=constrain)
-        return self.decode(batch["decoder_inputs"], targets, encoded, sources, key=key, constrain=constrain)
+        encoded = self.encode(batch["inputs"], sources, **how)
+        return self.decode(batch["decoder_inputs"], targets, encoded, sources, **how)
 
     def logits(self, hidden: jax.Array, constrain: Constrain = unconstrained) -> jax.Array:
         """[..., T, D] -> [..., T, V], accumulated and kept in float32, whatever the type of the factors."""
@@ -84,6 +97,7 @@ class T5(nnx.Module):
         *,
         key: jax.Array | None = None,
         constrain: Constrain = unconstrained,
+        attend: Attend = attend,
     ) -> jax.Array:
         """The encoder's output, [B, S, D]."""
         config, key = self.config, fold(key, 0)
@@ -91,7 +105,7 @@ class T5(nnx.Module):
         bias = self._bias(self.encoder, length, bidirectional=True)
 
         def body(layer, x, index, _):
-            x = layer(x, inputs_segment_ids, bias, key=fold(fold(key, 2), index))
+            x = layer(x, inputs_segment_ids, bias, attend, key=fold(fold(key, 2), index))
             return constrain(x, RESIDUAL), None
 
         x = constrain(dropout(self._embed(inputs), config.dropout, fold(key, 0)), RESIDUAL)
@@ -107,6 +121,7 @@ class T5(nnx.Module):
         *,
         key: jax.Array | None = None,
         constrain: Constrain = unconstrained,
+        attend: Attend = attend,
     ) -> jax.Array:
         """What `logits` takes, of every position: [B, T, D]."""
         config, key = self.config, fold(key, 1)
@@ -116,7 +131,7 @@ class T5(nnx.Module):
         def body(layer, x, index, _):
             cross = layer.cross.keys_values(encoded)
             layer_key = fold(fold(key, 2), index)
-            x, _ = layer(x, segment_ids, bias, cross, inputs_segment_ids, key=layer_key)
+            x, _ = layer(x, segment_ids, bias, cross, inputs_segment_ids, attend, key=layer_key)
             return constrain(x, RESIDUAL), None
 
         x = constrain(dropout(self._embed(decoder_inputs), config.dropout, fold(key, 0)), RESIDUAL)
@@ -153,7 +168,7 @@ class T5(nnx.Module):
         def body(layer, x, sliced, _):
             keys, values, cross_keys, cross_values = sliced
             past = Past(keys, values, cache.position)
-            return layer(x, targets, bias, (cross_keys, cross_values), sources, past=past)
+            return layer(x, targets, bias, (cross_keys, cross_values), sources, attend, past=past)
 
         x = self._embed(tokens[:, None])
         x, new = run_layers(self.decoder.layers, body, x, cache[:4], **self._how)  # new: two of [L, B, 1, N, H]
@@ -169,9 +184,11 @@ class T5(nnx.Module):
     def _embed(self, tokens: jax.Array) -> jax.Array:
         return self.embedding[...][tokens].astype(self.config.dtype)
 
-    def _bias(self, stack: Stack, length: int, *, bidirectional: bool) -> jax.Array:
+    def _bias(self, stack: Stack, length: int, *, bidirectional: bool) -> jax.Array | RelativeBias:
+        """Of short rows written out once for all layers; of long ones where it is read."""
         max_distance = self.config.relative_max_distance
-        return relative_bias(stack.relative_bias[...], length, length, bidirectional=bidirectional, max_distance=max_distance)
+        bias = relative_bias(stack.relative_bias[...], length, length, bidirectional=bidirectional, max_distance=max_distance)
+        return bias.rows(0, length, length) if block_of(length, length) == length else bias
 
     def _finish(self, stack: Stack, x: jax.Array, key: jax.Array | None) -> jax.Array:
         return dropout(rms_norm(x, stack.norm[...], self.config.epsilon), self.config.dropout, key)

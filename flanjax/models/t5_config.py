@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from flanjax.models.attention_choice import BACKENDS
 from flanjax.models.stack import REMAT
 
 ACTIVATIONS = ("gelu", "relu")
@@ -33,6 +34,7 @@ class T5Config:
     epsilon: float = 1e-6
     scan: bool = True  # over layers: compiles once for all of them; unrolled runs faster on CPU
     remat: str = "none"  # what of each layer is recomputed in the backward pass: a name of stack.REMAT
+    attention: str = "auto"  # what computes it: a name of attention_choice.BACKENDS; "auto" knows what pays where
     dtype: str = "float32"  # of the computation; parameters are float32 always
 
     def __post_init__(self):
@@ -44,6 +46,7 @@ class T5Config:
         _check(self.relative_max_distance > buckets // 2, self, "relative_max_distance", f"over {buckets // 2}")
         _check(self.activation in ACTIVATIONS, self, "activation", f"one of {ACTIVATIONS}")
         _check(self.remat in REMAT, self, "remat", f"one of {tuple(REMAT)}")
+        _check(self.attention in BACKENDS, self, "attention", f"one of {BACKENDS}")
         _check(self.dtype in DTYPES, self, "dtype", f"one of {DTYPES}")
         _check(0.0 <= self.dropout < 1.0, self, "dropout", "in [0, 1)")
         _check(self.epsilon > 0.0, self, "epsilon", "over 0")

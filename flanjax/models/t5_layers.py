@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from flanjax.models.attention import attend
+from flanjax.models.attention import Attend
 from flanjax.models.layers import MLP, Attention, dropout, fold, norm_scale, parameter, rms_norm
 from flanjax.models.t5_config import T5Config
 
@@ -40,7 +40,7 @@ class EncoderLayer(nnx.Module):
         self.mlp_norm = norm_scale(rngs, config.d_model, layers)
         self.mlp = _mlp(config, rngs, layers)
 
-    def __call__(self, x, segment_ids, bias, *, key=None) -> jax.Array:
+    def __call__(self, x, segment_ids, bias, attend: Attend, *, key=None) -> jax.Array:
         """`x` [B, S, D], int32 [B, S], float32 [N, S, S] -> [B, S, D]."""
         rate, epsilon = self.config.dropout, self.config.epsilon
         normed = rms_norm(x, self.attention_norm[...], epsilon)
@@ -71,13 +71,13 @@ class DecoderLayer(nnx.Module):
         self.mlp = _mlp(config, rngs, layers)
 
     def __call__(
-        self, x, segment_ids, bias, cross_keys_values, inputs_segment_ids, *, past: Past | None = None, key=None
+        self, x, segment_ids, bias, cross_keys_values, inputs_segment_ids, attend: Attend, *, past: Past | None = None, key=None
     ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
         """`x` [B, T, D] -> [B, T, D], and the keys and values of these positions, each [B, T, N, H].
 
         With a `past`, T is 1: the position `past.position` of rows that hold one example each.
         """
-        x, keys_values = self._attend_self(x, segment_ids, bias, past, key)
+        x, keys_values = self._attend_self(x, segment_ids, bias, attend, past, key)
         rate, epsilon = self.config.dropout, self.config.epsilon
         attended = attend(
             self.cross.queries(rms_norm(x, self.cross_norm[...], epsilon)),
@@ -91,7 +91,7 @@ class DecoderLayer(nnx.Module):
         normed = rms_norm(x, self.mlp_norm[...], epsilon)
         return x + dropout(self.mlp(normed, key=fold(key, 4)), rate, fold(key, 5)), keys_values
 
-    def _attend_self(self, x, segment_ids, bias, past: Past | None, key):
+    def _attend_self(self, x, segment_ids, bias, attend: Attend, past: Past | None, key):
         normed = rms_norm(x, self.attention_norm[...], self.config.epsilon)
         keys_values = self.attention.keys_values(normed)
         keys, values, key_segments = *keys_values, segment_ids

@@ -45,6 +45,7 @@ FACTOR_RULES: dict[str, Factor] = {
     "vocab": Factor.COLUMN,
     "mlp": Factor.COLUMN,
     "heads": Factor.COLUMN,
+    "kv_heads": Factor.COLUMN,
     "kv": Factor.COLUMN,
     "layers": Factor.BATCH,
     "buckets": Factor.NONE,

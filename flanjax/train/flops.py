@@ -1,9 +1,10 @@
-"""Model FLOPs of a T5 step from the real segment lengths, and the device's peak to divide them by.
+"""Model FLOPs of a step from the real segment lengths, and the device's peak to divide them by.
 
 Model FLOPs count the matrix products that the mathematics needs: 2 * m * n * k each, backward twice the forward. Padding
 counts nothing, nor do embedding look-ups, softmax, norms, recomputation (remat), or the optimizer. A segment attends to
-itself only, so packing changes nothing. The decoder's causal attention counts in full, T * T, as in PaLM's MFU
-(arXiv:2204.02311, appendix B) and the figures published for T5; halving it would lower T5-base at 512/114 by 0.2 %.
+itself only, so packing changes nothing. The causal attention of a T5 decoder counts in full, T * T, as in PaLM's MFU
+(arXiv:2204.02311, appendix B) and the figures published for T5; halving it would lower T5-base at 512/114 by 0.2 %. That of
+a decoder-only model, whose rows are long, counts the keys that a query sees, about T * T / 2, as MaxText does.
 
 Letters: B batch, S source length, T target length.
 """
@@ -100,6 +101,47 @@ def t5_step_flops(dims: T5Dims, input_lengths: np.ndarray, target_lengths: np.nd
     head = 2 * dims.d_model * dims.vocab_size * target
     forward = dims.num_layers * encoder + dims.num_decoder_layers * decoder + head
     return float(BACKWARD_AND_FORWARD * forward.sum())
+
+
+class DecoderDims(Protocol):
+    """The sizes of a decoder-only model that its FLOPs depend on."""
+
+    @property
+    def d_model(self) -> int: ...
+    @property
+    def d_ff(self) -> int: ...
+    @property
+    def num_heads(self) -> int: ...
+    @property
+    def num_kv_heads(self) -> int: ...
+    @property
+    def head_dim(self) -> int: ...
+    @property
+    def num_layers(self) -> int: ...
+    @property
+    def vocab_size(self) -> int: ...
+    @property
+    def gated(self) -> bool: ...
+
+
+def decoder_step_flops(dims: DecoderDims, lengths: np.ndarray, num_targets: int) -> float:
+    """Returns the model FLOPs, forward and backward, of one step over segments with these lengths.
+
+    lengths: int [N], positions of the N segments of the global batch. num_targets: positions that the head is applied to.
+    A sliding window and inputs that are seen both ways are not counted: causal attention over the whole segment is.
+
+    >>> from types import SimpleNamespace
+    >>> llama = SimpleNamespace(d_model=4096, d_ff=14336, num_heads=32, num_kv_heads=8, head_dim=128, num_layers=32,
+    ...                         vocab_size=128256, gated=True)
+    >>> round(decoder_step_flops(llama, np.array([8192]), 8192) / 8192 / 1e9, 1)  # 6 x 7.5 billion, and attention
+    51.5
+    """
+    length = np.asarray(lengths, np.float64)
+    inner, keys = dims.num_heads * dims.head_dim, dims.num_kv_heads * dims.head_dim
+    weights = dims.d_model * (2 * inner + 2 * keys) + (3 if dims.gated else 2) * dims.d_model * dims.d_ff
+    layer = 2 * weights * length + _attention(inner, length, (length + 1) / 2)
+    forward = dims.num_layers * layer.sum() + 2.0 * dims.d_model * dims.vocab_size * num_targets
+    return float(BACKWARD_AND_FORWARD * forward)
 
 
 def paired_lengths(

@@ -17,7 +17,6 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-
 _CHUNK_BYTES = 64 * 2**20
 
 
@@ -101,8 +100,8 @@ def token_losses(
 
     @functools.partial(jax.checkpoint, prevent_cse=False)
     def body(sums: tuple[jax.Array, jax.Array], part: tuple[jax.Array, ...]) -> tuple[tuple[jax.Array, jax.Array], Any]:
-        some, *labels = part
-        losses = cross_entropy(head(some), *labels, config)
+        some, some_targets, some_weights = part
+        losses = cross_entropy(head(some), some_targets, some_weights, config)
         return (sums[0] + losses.sum, sums[1] + losses.weight), (losses.nll, losses.correct)
 
     def split(x: jax.Array) -> jax.Array:  # [B, T, ...] -> [T / t, B, t, ...]

@@ -7,35 +7,59 @@ from collections.abc import Mapping
 import jax
 import numpy as np
 
-from flanjax.train.flops import T5Dims, measured_matmul_flops, paired_lengths, peak_flops, t5_step_flops
+from flanjax.models.t5 import T5Config
+from flanjax.train.flops import (
+    DecoderDims,
+    decoder_step_flops,
+    measured_matmul_flops,
+    paired_lengths,
+    peak_flops,
+    segment_lengths,
+    t5_step_flops,
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """What some batches held."""
+    """What some batches held.
+
+    Attributes:
+      filled: name -> (tokens, positions), of the parts of a row that could have been filled.
+    """
 
     examples: int = 0
     input_tokens: int = 0
     target_tokens: int = 0
-    input_positions: int = 0
-    target_positions: int = 0
     flops: float = 0.0
+    filled: Mapping[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
 
     def __add__(self, other: "Work") -> "Work":
-        return Work(**{k: v + getattr(other, k) for k, v in vars(self).items()})
+        none = (0, 0)
+        return Work(
+            self.examples + other.examples,
+            self.input_tokens + other.input_tokens,
+            self.target_tokens + other.target_tokens,
+            self.flops + other.flops,
+            {
+                name: (self.filled.get(name, none)[0] + tokens, self.filled.get(name, none)[1] + positions)
+                for name, (tokens, positions) in other.filled.items()
+            },
+        )
 
 
-def work_of(batch: Mapping[str, np.ndarray], dims: T5Dims) -> Work:
-    """The work in a batch (arrays [B, S] and [B, T])."""
-    inputs, targets = paired_lengths(batch["inputs_segment_ids"], batch["segment_ids"])
-    return Work(
-        len(targets),
-        int(inputs.sum()),
-        int(targets.sum()),
-        batch["inputs"].size,
-        batch["targets"].size,
-        t5_step_flops(dims, inputs, targets),
-    )
+def work_of(batch: Mapping[str, np.ndarray], dims: T5Config | DecoderDims) -> Work:
+    """The work in a batch, of either layout (flanjax/data/layout.py)."""
+    if isinstance(dims, T5Config):
+        inputs, targets = paired_lengths(batch["inputs_segment_ids"], batch["segment_ids"])
+        read, written = int(inputs.sum()), int(targets.sum())
+        filled = {"encoder_fill": (read, batch["inputs"].size), "decoder_fill": (written, batch["targets"].size)}
+        return Work(len(targets), read, written, t5_step_flops(dims, inputs, targets), filled)
+    lengths, written = segment_lengths(batch["segment_ids"]), int(np.count_nonzero(batch["loss_weights"]))
+    used = int(lengths.sum())
+    filled = {"row_fill": (used, batch["decoder_inputs"].size), "target_fill": (written, batch["targets"].size)}
+    flops = decoder_step_flops(dims, lengths, written)
+    # An example of n tokens takes n - 1 positions.
+    return Work(len(lengths), used + len(lengths) - written, written, flops, filled)
 
 
 class Meter:
@@ -73,6 +97,5 @@ class Meter:
             "input_tokens_per_second": work.input_tokens * self._hosts / seconds,
             "examples_per_second": work.examples * self._hosts / seconds,
             "mfu": work.flops * self._hosts / seconds / self._limit,
-            "encoder_fill": work.input_tokens / max(work.input_positions, 1),
-            "decoder_fill": work.target_tokens / max(work.target_positions, 1),
+            **{name: tokens / max(positions, 1) for name, (tokens, positions) in work.filled.items()},
         }

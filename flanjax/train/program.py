@@ -1,7 +1,9 @@
 """The compiled functions of a run on a mesh, with the shapes and places of all they touch: known before any array exists."""
 
+import dataclasses
 import functools
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -9,10 +11,38 @@ from jax.sharding import Mesh
 
 from flanjax import sharding
 from flanjax.models import functional
-from flanjax.models.t5 import T5Config
+from flanjax.models.attention_backend import make_attend
+from flanjax.models.attention_choice import Choice, Need, summary
 from flanjax.train.config import TrainConfig
 from flanjax.train.optimizer import make_optimizer, schedule, state_axes
 from flanjax.train.step import StepSpec, TrainState, init_state, train_step, validation_step
+
+
+class Compiled(NamedTuple):
+    """A step as the compiler made it.
+
+    Attributes:
+      executable: None if the compiler refused it for want of memory.
+      peak_bytes: of a device, at the fullest moment, state included; 0 if refused.
+      message: why it was refused.
+    """
+
+    executable: Any
+    peak_bytes: int
+    message: str = ""
+
+
+def compile_for(function: Any, *shapes: Any) -> Compiled:
+    """Compiles a jitted function for shapes with shardings. Want of memory is an answer, anything else is raised."""
+    try:
+        executable = function.lower(*shapes).compile()
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        return Compiled(None, 0, str(error))
+    memory = executable.memory_analysis()
+    fresh = memory.output_size_in_bytes - memory.alias_size_in_bytes
+    return Compiled(executable, memory.argument_size_in_bytes + fresh + memory.temp_size_in_bytes)
 
 
 class Program:
@@ -25,17 +55,20 @@ class Program:
       validate: (parameters, batch) -> sums.
     """
 
-    def __init__(self, config: TrainConfig, model: T5Config, mesh: Mesh, *, num_tasks: int):
+    def __init__(self, config: TrainConfig, model: functional.Config, mesh: Mesh, *, num_tasks: int):
         axes = functional.logical_axes(model)
-        spec = StepSpec(
+        platform, shard = sharding.platform(mesh), sharding.shard(mesh)
+        self._attend = functools.partial(make_attend, model.attention, platform=platform, shard=shard)
+        spec = self._spec = StepSpec(
             model=model,
             loss=config.loss,
             optimizer=make_optimizer(config.optimizer, axes, config.steps),
             learning_rate=schedule(config.optimizer, config.steps),
             num_tasks=num_tasks,
-            microbatches=config.microbatches,
+            microbatches=int(config.microbatches),
             seed=config.seed,
             constrain=sharding.constrain(mesh),
+            attend=self._attend(),
         )
         _, params = functional.abstract(model)
         shapes = jax.eval_shape(functools.partial(init_state, spec), params)
@@ -49,3 +82,21 @@ class Program:
             functools.partial(train_step, spec), in_shardings=(placed, rows), out_shardings=(placed, one), donate_argnums=0
         )
         self.validate = jax.jit(functools.partial(validation_step, spec), in_shardings=(placed.params, rows), out_shardings=one)
+
+    def compile(self, batch: Any) -> Compiled:
+        """The step compiled for a batch of ShapeDtypeStructs with shardings; `step` is that executable from now on."""
+        found = compile_for(self.step, self.state, batch)
+        self.step = found.executable or self.step
+        return found
+
+    def attention(self, batch: Mapping[str, Any]) -> str:
+        """What each attention of the model runs on, and why: a line, of a batch of these arrays or ShapeDtypeStructs.
+
+        Raises:
+          ValueError: the backend that the model's config asks for cannot serve.
+        """
+        found: dict[Need, Choice] = {}
+        spec = dataclasses.replace(self._spec, attend=self._attend(note=found.__setitem__))
+        shapes = {name: jax.ShapeDtypeStruct(x.shape, x.dtype) for name, x in batch.items()}
+        jax.eval_shape(functools.partial(validation_step, spec), self.state.params, shapes)
+        return summary(found)

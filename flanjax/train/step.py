@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from flanjax.models import functional
-from flanjax.models.t5 import T5Config
+from flanjax.models.attention import Attend, attend
 from flanjax.train.losses import LossConfig, denominator, per_task, token_losses
 
 Batch = dict[str, jax.Array]
@@ -41,7 +41,7 @@ class Sums(NamedTuple):
 class StepSpec:
     """Everything that a step is compiled from."""
 
-    model: T5Config
+    model: functional.Config
     loss: LossConfig
     optimizer: optax.GradientTransformation
     learning_rate: optax.Schedule
@@ -49,6 +49,7 @@ class StepSpec:
     microbatches: int
     seed: int
     constrain: Constrain
+    attend: Attend = attend  # or what stands in for it on the devices at hand
 
 
 def init_state(spec: StepSpec, params: Any) -> TrainState:
@@ -105,7 +106,7 @@ def _split(batch: Batch, microbatches: int) -> Batch:
 
 def _sums(spec: StepSpec, params: Any, batch: Batch, key: jax.Array | None) -> tuple[jax.Array, Sums]:
     model = functional.bind(spec.model, params)
-    hidden = model.hidden(batch, key=key, constrain=spec.constrain)
+    hidden = model.hidden(batch, key=key, constrain=spec.constrain, attend=spec.attend)
     labels = batch["targets"], batch["loss_weights"]
     losses = token_losses(hidden, lambda some: model.logits(some, spec.constrain), *labels, spec.loss, spec.model.vocab_size)
     task_nll, task_weight = per_task(losses.nll, batch["loss_weights"], batch["task_ids"], spec.num_tasks)

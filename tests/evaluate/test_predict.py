@@ -6,12 +6,12 @@ import jax
 import numpy as np
 import pytest
 
+from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.tokenizer import TokenizerConfig, train_tokenizer
 from flanjax.evaluate.config import PRESETS, EvaluationConfig
-from flanjax.evaluate.decoder import Decoder, Generated
-from flanjax.evaluate.predict import SCHEMA, ask, predict
-from flanjax.models import functional
-from flanjax.models.hf import save_t5
+from flanjax.evaluate.predict import SCHEMA, ask, predict, scoring_layout
+from flanjax.evaluate.scorer import Generated, Scorer
+from flanjax.models import functional, hf
 from flanjax.models.t5 import T5Config
 from flanjax.sharding import MeshConfig, make_mesh
 from flanjax.sources import SourceError, rows
@@ -49,7 +49,7 @@ def tokenizer():
 
 
 class Told:
-    """A decoder that records what it is asked, likes long options, and writes what it is told to."""
+    """A scorer that records what it is asked, likes long options, and writes what it is told to."""
 
     def __init__(self, text=""):
         self.prompts, self.options, self.text = [], [], text
@@ -65,18 +65,22 @@ class Told:
         return [Generated(ids, "eos")] * len(prompts)
 
 
-def answers(config, decoder=None, of=None, length=LENGTH):
-    """(rows of the predictions, the decoder)."""
-    decoder = decoder or Told()
-    asked = ask([of or task()], config, tokenizer(), length)
-    return predict(asked, config, tokenizer(), decoder, model="trained", step=5).to_pylist(), decoder
+def layout(config, length=LENGTH):
+    return scoring_layout(FeatureConfig(inputs_length=length), config, tokenizer())
+
+
+def answers(config, scorer=None, of=None, length=LENGTH):
+    """(rows of the predictions, the scorer)."""
+    scorer = scorer or Told()
+    asked = ask([of or task()], config, layout(config, length))
+    return predict(asked, config, layout(config, length), scorer, model="trained", step=5).to_pylist(), scorer
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_decides_the_ends_of_inputs_and_options(name):
-    found, decoder = answers(EvaluationConfig(preset=name, items=3))
+    found, scorer = answers(EvaluationConfig(preset=name, items=3))
     eos = tokenizer().eos_id
-    for row, prompt, options in zip(found, decoder.prompts, decoder.options, strict=True):
+    for row, prompt, options in zip(found, scorer.prompts, scorer.options, strict=True):
         assert prompt == tokenizer().encode([row["prompt"]])[0] + [eos] * PRESETS[name].input_eos
         assert options == [ids + [eos] * PRESETS[name].target_eos for ids in tokenizer().encode(row["options"])]
         assert row["prompt_tokens"] == len(prompt)
@@ -100,9 +104,9 @@ def test_normalisation_decides_among_options_of_unlike_lengths():
 
 
 def test_options_are_shown_and_scored_in_their_canonical_order():
-    found, decoder = answers(EvaluationConfig(items=0))
+    found, scorer = answers(EvaluationConfig(items=0))
     eos = [tokenizer().eos_id]
-    for row, options in zip(found, decoder.options, strict=True):
+    for row, options in zip(found, scorer.options, strict=True):
         assert tuple(row["options"]) == COLOURS
         assert row["prompt"].endswith("\n".join(f"- {colour}" for colour in COLOURS))
         assert options == [ids + eos for ids in tokenizer().encode(COLOURS)]
@@ -166,7 +170,8 @@ def test_rows_left_out_are_counted_with_their_reasons():
             raise SkipRow("blue")
         return read(row) if row["label"] else read({"text": row["text"]})
 
-    asked = ask([task(no_blue)], EvaluationConfig(items=0, templates=1), tokenizer(), LENGTH)
+    config = EvaluationConfig(items=0, templates=1)
+    asked = ask([task(no_blue)], config, layout(config))
     assert [i.row for i in asked.items] == [n for n in range(20) if n % 4 in (1, 3)]
     assert asked.skipped["colour"][0].startswith("row 0: missing field 'label'")
     assert asked.skipped["colour"][1] == "row 2: blue"
@@ -187,7 +192,7 @@ def test_a_task_of_which_nothing_can_be_asked_is_an_error_with_reasons():
     ],
 )
 def test_chains_of_thought_are_generated_and_their_answer_found(text, prediction, parsed):
-    found, decoder = answers(EvaluationConfig(items=2, templates=1, chain_of_thought=True), Told(text))
+    found, scorer = answers(EvaluationConfig(items=2, templates=1, chain_of_thought=True), Told(text))
     direct, reasoned = ([r for r in found if r["chain_of_thought"] is on] for on in (False, True))
     assert len(direct) == len(reasoned) == 2
     assert {r["scorer"] for r in direct} == {"rank"}
@@ -198,23 +203,23 @@ def test_chains_of_thought_are_generated_and_their_answer_found(text, prediction
         assert (row["parsed"], row["stop"]) == (parsed, "eos")
         if prediction:
             assert row["prediction"] == prediction
-    assert decoder.prompts[0][-1] == tokenizer().eos_id
+    assert scorer.prompts[0][-1] == tokenizer().eos_id
 
 
 def test_tasks_without_options_are_generated():
     def free(row):
         return Example({"text": row["text"]}, row["text"])
 
-    found, decoder = answers(EvaluationConfig(items=3), Told("asked thing 0 is red"), of=task(free, metrics=("exact_match",)))
-    assert not decoder.options
+    found, scorer = answers(EvaluationConfig(items=3), Told("asked thing 0 is red"), of=task(free, metrics=("exact_match",)))
+    assert not scorer.options
     assert {(r["scorer"], r["prediction"], r["parsed"]) for r in found} == {("generate", "asked thing 0 is red", True)}
     assert all(r["options"] == r["option_log_likelihoods"] == [] for r in found)
 
 
 def test_predictions_have_the_schema_whatever_was_asked():
     config = EvaluationConfig(items=2, shots=(0, 1), chain_of_thought=True)
-    asked = ask([task()], config, tokenizer(), 200)
-    table = predict(asked, config, tokenizer(), Told("So the answer is red ."), model="untuned", step=0)
+    asked = ask([task()], config, layout(config, 200))
+    table = predict(asked, config, layout(config), Told("So the answer is red ."), model="untuned", step=0)
     assert table.schema == SCHEMA
     assert table.num_rows == 2 * 2 * 2 * 2
     assert len(set(table["prompt_hash"].to_pylist())) == len(set(table["prompt"].to_pylist()))
@@ -235,18 +240,11 @@ def test_the_lm_eval_preset_gives_the_log_likelihoods_of_lm_eval(tmp_path):
     from lm_eval.models.huggingface import HFLM
 
     params = jax.jit(functional.init, static_argnums=0)(MODEL, jax.random.key(0))
-    save_t5(tmp_path, MODEL, params)
+    hf.save(tmp_path, MODEL, params)
     tokenizer().save(tmp_path)
     config = EvaluationConfig(preset="lm_eval", items=6)
-    decoder = Decoder(
-        MODEL,
-        params,
-        make_mesh(MeshConfig(), jax.devices()[:1]),
-        batch_size=8,
-        start_id=tokenizer().pad_id,
-        eos_id=tokenizer().eos_id,
-    )
-    ours, _ = answers(config, decoder)
+    scorer = Scorer(MODEL, params, make_mesh(MeshConfig(), jax.devices()[:1]), layout(config), batch_size=8)
+    ours, _ = answers(config, scorer)
 
     torch_model = transformers.T5ForConditionalGeneration.from_pretrained(tmp_path)
     torch_model.tie_weights = lambda *args, **kwargs: None
@@ -260,5 +258,5 @@ def test_the_lm_eval_preset_gives_the_log_likelihoods_of_lm_eval(tmp_path):
     np.testing.assert_allclose(found, theirs, rtol=0, atol=1e-4)
     # The other conventions are other numbers.
     for other in ("flan", "t0"):
-        row = answers(EvaluationConfig(preset=other, items=6), decoder)[0][0]
+        row = answers(EvaluationConfig(preset=other, items=6), scorer)[0][0]
         assert abs(row["option_log_likelihoods"][0] - theirs[0]) > 1e-2

@@ -6,7 +6,10 @@ import numpy as np
 import optax
 import pytest
 
+from flanjax.models import functional
+from flanjax.models.decoder_config import DecoderConfig
 from flanjax.train import adafactor
+from flanjax.train.optimizer import decay_mask
 
 STEPS = 4
 LAYER_SCALES = (0.01, 0.05, 0.2, 1.0)
@@ -142,6 +145,20 @@ def test_a_heads_kernel_keeps_rows_and_columns_instead_of_a_full_moment():
     assert state.v_row["q"].shape == (768,)
     assert state.v_col["q"].shape == (12, 64)
     assert state.v["q"] is None
+
+
+def test_every_axis_of_a_decoder_has_a_rule_and_its_matrices_alone_are_factored_and_decay():
+    config = DecoderConfig(
+        vocab_size=256, d_model=128, d_ff=256, num_layers=2, num_heads=4, num_kv_heads=2, head_dim=64, bias="qkv", qk_norm=True
+    )
+    axes, shapes = functional.logical_axes(config), functional.abstract(config)[1]
+    masks = jax.tree.leaves(decay_mask(axes))
+    names = jax.tree.leaves(axes, is_leaf=lambda x: isinstance(x, tuple))
+    for (path, value), of_value, decays in zip(jax.tree.leaves_with_path(shapes), names, masks, strict=True):
+        is_matrix = not path[-1].key.endswith(("scale", "bias"))
+        assert set(of_value) <= adafactor.FACTOR_RULES.keys(), path
+        assert bool(adafactor.factor_layout(value.shape, of_value).rows) == is_matrix == decays, path
+    assert sum(masks) == 2 + 4 + 3  # two tables, attention, MLP
 
 
 def test_weight_decay_follows_the_exponent_and_the_mask():

@@ -7,7 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from flanjax.train.flops import measured_matmul_flops, paired_lengths, peak_flops, segment_lengths, t5_step_flops
+from flanjax.train.flops import (
+    decoder_step_flops,
+    measured_matmul_flops,
+    paired_lengths,
+    peak_flops,
+    segment_lengths,
+    t5_step_flops,
+)
 
 
 def t5(d_model, d_ff, num_heads, layers, head_dim=64, vocab_size=32128, gated=True):
@@ -145,3 +152,25 @@ def test_a_measured_rate_is_a_plausible_limit():
     rate, line = measured_matmul_flops(0.05, sizes=(64, 256))
     assert 1e8 < rate < 1e16
     assert "float32" in line
+
+
+LLAMA3_8B = SimpleNamespace(
+    d_model=4096, d_ff=14336, num_heads=32, num_kv_heads=8, head_dim=128, num_layers=32, vocab_size=128256, gated=True
+)
+
+
+def test_a_decoder_costs_six_flops_a_weight_and_target_and_its_causal_attention():
+    length = 8192
+    weights = 8.03e9 - 128256 * 4096  # published parameters without the look-up table
+    attention = 3 * 2 * 2 * 32 * 4096 * length * (length + 1) / 2
+    got = decoder_step_flops(LLAMA3_8B, np.array([length]), length)
+    assert got == pytest.approx(6 * weights * length + attention, rel=0.002)
+
+
+def test_the_head_of_a_decoder_counts_at_targets_only_and_packing_changes_nothing():
+    lengths = np.array([100, 60])
+    head = 3 * 2 * 4096 * 128256
+    some, more = (decoder_step_flops(LLAMA3_8B, lengths, n) for n in (10, 30))
+    assert more - some == pytest.approx(20 * head)
+    apart = sum(decoder_step_flops(LLAMA3_8B, np.array([n]), 5) for n in lengths)
+    assert some == pytest.approx(apart)

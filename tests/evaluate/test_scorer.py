@@ -9,9 +9,12 @@ import pytest
 import torch
 import transformers
 
-from flanjax.evaluate.decoder import Decoder
-from flanjax.models import functional
-from flanjax.models.hf import save_t5
+from flanjax.data.feature_config import FeatureConfig
+from flanjax.data.layout import make_layout
+from flanjax.data.tokenizer import ByteTokenizer
+from flanjax.evaluate.scorer import Scorer
+from flanjax.models import functional, hf
+from flanjax.models.decoder import DecoderConfig
 from flanjax.models.t5 import T5Config
 from flanjax.sharding import MeshConfig, make_mesh
 
@@ -19,7 +22,10 @@ EOS, VOCABULARY, MAX_TOKENS = 1, 96, 12
 DONE = []  # what decoders say of their progress
 V1_1 = T5Config(vocab_size=VOCABULARY, d_model=24, d_ff=40, num_layers=2, num_decoder_layers=2, num_heads=2, head_dim=16)
 V1_0 = dataclasses.replace(V1_1, activation="relu", gated=False, tied_embedding=True, scale_logits=True)
-MODELS = {"v1.1": V1_1, "v1.0": V1_0}
+LLAMA = DecoderConfig(vocab_size=VOCABULARY, d_model=24, d_ff=40, num_layers=2, num_heads=4, num_kv_heads=2, head_dim=8)
+WINDOWED = dataclasses.replace(LLAMA, family="mistral", window=6)
+MODELS = {"v1.1": V1_1, "v1.0": V1_0, "llama": LLAMA, "mistral": WINDOWED}
+DECODERS = ("llama", "mistral")
 
 
 @functools.cache
@@ -29,6 +35,9 @@ def weights(version):
     params = jax.jit(functional.init, static_argnums=0)(config, jax.random.key(3))
     rng = np.random.default_rng(0)
     params = jax.tree.map(lambda x: np.asarray(x) * (1 + 0.2 * rng.normal(size=x.shape)).astype(np.float32), params)
+    if version in DECODERS:
+        params["head"][:, EOS] *= 3
+        return params
     # The decoder attends to the input sharply, so that prompts matter.
     params["decoder"]["layers"]["cross"]["o"] *= 6
     if config.tied_embedding:
@@ -39,9 +48,10 @@ def weights(version):
 
 
 @functools.cache
-def decoder(version, batch_size=4, devices=1):
+def scorer(version, batch_size=4, devices=1):
     mesh = make_mesh(MeshConfig(data=2, fsdp=2, tensor=2) if devices == 8 else MeshConfig(), jax.devices()[:devices])
-    return Decoder(MODELS[version], weights(version), mesh, batch_size=batch_size, start_id=0, eos_id=EOS, progress=DONE.append)
+    layout = make_layout(FeatureConfig(layout="causal" if version in DECODERS else "encoder_decoder"), ByteTokenizer())
+    return Scorer(MODELS[version], weights(version), mesh, layout, batch_size=batch_size, progress=DONE.append)
 
 
 @functools.cache
@@ -65,33 +75,42 @@ def options():
 def exported(request, tmp_path_factory):
     """(version, the same model in torch)."""
     directory = tmp_path_factory.mktemp("export")
-    save_t5(directory, MODELS[request.param], weights(request.param))
-    model = transformers.T5ForConditionalGeneration.from_pretrained(directory, attn_implementation="eager").eval()
-    return request.param, model
+    hf.save(directory, MODELS[request.param], weights(request.param))
+    kind = transformers.AutoModelForCausalLM if request.param in DECODERS else transformers.T5ForConditionalGeneration
+    return request.param, kind.from_pretrained(directory, attn_implementation="eager").eval()
 
 
 def torch_log_likelihood(model, prompt, option):
     with torch.no_grad():
-        logits = model(input_ids=torch.tensor([prompt]), decoder_input_ids=torch.tensor([[0, *option[:-1]]])).logits[0]
+        if model.config.is_encoder_decoder:
+            logits = model(input_ids=torch.tensor([prompt]), decoder_input_ids=torch.tensor([[0, *option[:-1]]])).logits[0]
+        else:
+            logits = model(input_ids=torch.tensor([[*prompt, *option[:-1]]])).logits[0, len(prompt) - 1 :]
     return logits.double().log_softmax(-1)[torch.arange(len(option)), torch.tensor(option)].sum().item()
 
 
 def torch_greedy(model, prompt):
     given = torch.tensor([prompt])
     written = model.generate(
-        given, attention_mask=torch.ones_like(given), do_sample=False, num_beams=1, max_new_tokens=MAX_TOKENS
-    )[0].tolist()[1:]
+        given,
+        attention_mask=torch.ones_like(given),
+        do_sample=False,
+        num_beams=1,
+        max_new_tokens=MAX_TOKENS,
+        eos_token_id=EOS,
+        pad_token_id=0,
+    )[0].tolist()[1 if model.config.is_encoder_decoder else len(prompt) :]
     return written[: written.index(EOS)] if EOS in written else written
 
 
 @functools.cache
 def our_scores(version, batch_size=4, devices=1):
-    return decoder(version, batch_size, devices).log_likelihoods(prompts(), options())
+    return scorer(version, batch_size, devices).log_likelihoods(prompts(), options())
 
 
 @functools.cache
 def our_texts(version, batch_size=4, devices=1):
-    return decoder(version, batch_size, devices).generate(prompts(), MAX_TOKENS)
+    return scorer(version, batch_size, devices).generate(prompts(), MAX_TOKENS)
 
 
 def test_log_likelihoods_of_options_are_those_of_torch(exported):
@@ -105,7 +124,7 @@ def test_log_likelihoods_of_options_are_those_of_torch(exported):
 def test_options_are_told_apart_by_more_than_the_tolerance():
     spread = [max(s) - min(s) for s in our_scores("v1.1") if len(s) > 1]
     assert min(spread) > 0.1
-    same = decoder("v1.1").log_likelihoods(prompts(), [options()[6]] * len(prompts()))
+    same = scorer("v1.1").log_likelihoods(prompts(), [options()[6]] * len(prompts()))
     assert np.std(same, axis=0).min() > 0.01
 
 
@@ -117,7 +136,7 @@ def test_greedy_texts_are_those_of_torch(exported):
 
 
 def test_a_text_says_why_it_ended():
-    texts = [t for version in MODELS for t in our_texts(version)]
+    texts = [t for version in ("v1.1", "v1.0") for t in our_texts(version)]
     assert {t.stop for t in texts} == {"eos", "length"}
     for text in texts:
         assert EOS not in text.ids
@@ -125,27 +144,27 @@ def test_a_text_says_why_it_ended():
 
 
 def test_a_shorter_limit_cuts_the_same_text():
-    short = decoder("v1.1").generate(prompts(), 3)
+    short = scorer("v1.1").generate(prompts(), 3)
     assert [t.ids for t in short] == [t.ids[:3] for t in our_texts("v1.1")]
 
 
-@pytest.mark.parametrize(("batch_size", "devices"), [(1, 1), (3, 8)])
-def test_neither_the_batch_nor_the_mesh_changes_a_result(batch_size, devices):
-    for found, expected in zip(our_scores("v1.1", batch_size, devices), our_scores("v1.1"), strict=True):
+@pytest.mark.parametrize(("version", "batch_size", "devices"), [("v1.1", 1, 1), ("v1.1", 3, 8), ("llama", 3, 8)])
+def test_neither_the_batch_nor_the_mesh_changes_a_result(version, batch_size, devices):
+    for found, expected in zip(our_scores(version, batch_size, devices), our_scores(version), strict=True):
         np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)
-    assert our_texts("v1.1", batch_size, devices) == our_texts("v1.1")
+    assert our_texts(version, batch_size, devices) == our_texts(version)
 
 
 def test_an_option_that_is_the_greedy_text_has_the_best_likelihood_token_by_token():
     """Scoring and generating agree: no other first token beats the one that was generated."""
     firsts = [[[token] for token in range(VOCABULARY)]] * len(prompts())
-    for scores, text in zip(decoder("v1.1").log_likelihoods(prompts(), firsts), our_texts("v1.1"), strict=True):
+    for scores, text in zip(scorer("v1.1").log_likelihoods(prompts(), firsts), our_texts("v1.1"), strict=True):
         np.testing.assert_allclose(np.logaddexp.reduce(scores), 0, atol=1e-4)
         assert int(np.argmax(scores)) == (text.ids[0] if text.ids else EOS)
 
 
 def test_progress_counts_every_prompt_once():
-    asked = decoder("v1.1")
+    asked = scorer("v1.1")
     DONE.clear()
     asked.log_likelihoods(prompts(), options())
     assert sum(DONE) == len(prompts())
@@ -154,7 +173,7 @@ def test_progress_counts_every_prompt_once():
 
 
 def test_other_parameters_can_be_used_with_what_is_compiled():
-    one = decoder("v1.1")
+    one = scorer("v1.1")
     before = one.log_likelihoods(prompts()[:2], options()[:2])
     one.use({**weights("v1.1"), "head": weights("v1.1")["head"] * 0.5})
     after = one.log_likelihoods(prompts()[:2], options()[:2])
@@ -164,6 +183,6 @@ def test_other_parameters_can_be_used_with_what_is_compiled():
 
 
 def test_nothing_to_ask_is_nothing_to_answer():
-    assert decoder("v1.1").log_likelihoods([], []) == []
-    assert decoder("v1.1").generate([], 4) == []
-    assert decoder("v1.1").log_likelihoods([[2, 3]], [[]]) == [[]]
+    assert scorer("v1.1").log_likelihoods([], []) == []
+    assert scorer("v1.1").generate([], 4) == []
+    assert scorer("v1.1").log_likelihoods([[2, 3]], [[]]) == [[]]

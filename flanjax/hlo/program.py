@@ -1,0 +1,290 @@
+"""The text of a compiled program, read: its instructions, and how often each runs.
+
+A program is computations; one of them is its entry. Instructions call others: a fusion runs the whole of one, a loop its body as
+often as its condition holds. The trips of a loop are those that XLA notes, or else come from following the integers that its
+condition compares, from their constants on. TPU programs carry no note, and ring products go two or four shards a trip.
+"""
+
+import dataclasses
+import functools
+import math
+import operator
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+MOST_TRIPS = 100_000  # a loop that runs longer, by its condition, is reported as unknown
+
+# What is known of the integers that a computation is given, by place; None: not known.
+Integers = Callable[[int], int | None]
+
+_ARRAY = re.compile(r"\b(pred|token|opaque|(?:bf|[sufc])(\d+)\w*)\[([^\]]*)\](?:\{([^}]*)\})?")
+_COMPUTATION = re.compile(r"(ENTRY )?%?([\w.\-]+) .*\{$")
+_INSTRUCTION = re.compile(r"\s+(ROOT )?%?([\w.\-]+) = ")
+_OPCODE = re.compile(r"\s*([a-z][\w\-]*)\(")
+_BRACKET = re.compile(r"[()]")
+_NAME = re.compile(r"%([\w.\-]+)")
+
+_SCALAR: dict[str, Callable[[int, int], int]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "minimum": min,
+    "maximum": max,
+    "EQ": operator.eq,
+    "NE": operator.ne,
+    "LT": operator.lt,
+    "LE": operator.le,
+    "GT": operator.gt,
+    "GE": operator.ge,
+}
+
+
+class Array(NamedTuple):
+    """An array of a value. Space 0 is main memory (HBM); a TPU's VMEM, scalar memory and semaphores have other numbers."""
+
+    shape: tuple[int, ...]
+    bits: int
+    space: int = 0
+
+    @property
+    def elements(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return -(-self.elements * self.bits // 8)
+
+    @property
+    def hbm(self) -> int:
+        """Bytes in main memory."""
+        return 0 if self.space else self.size
+
+
+class Instruction(NamedTuple):
+    name: str
+    opcode: str
+    result: tuple[Array, ...]  # a nested tuple is flattened
+    operands: tuple[str, ...]
+    arguments: str  # what stands in the parentheses
+    attributes: str  # what follows them
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Computation:
+    instructions: dict[str, Instruction]
+    root: str
+
+    @functools.cached_property
+    def users(self) -> dict[str, list[Instruction]]:
+        users: dict[str, list[Instruction]] = defaultdict(list)
+        for instruction in self.instructions.values():
+            for name in dict.fromkeys(instruction.operands):
+                users[name].append(instruction)
+        return users
+
+    @functools.cached_property
+    def parameters(self) -> dict[int, str]:
+        return {int(i.arguments): i.name for i in self.instructions.values() if i.opcode == "parameter"}
+
+    def operands(self, instruction: Instruction) -> list[tuple[Array, ...]]:
+        return [self.instructions[name].result for name in instruction.operands]
+
+
+class Program(NamedTuple):
+    computations: dict[str, Computation]
+    entry: str
+    devices: int
+    unparsed: int  # lines that look like an instruction and could not be read
+
+
+class Run(NamedTuple):
+    """An instruction, how often it runs, whether inside a fusion, and whether all of that is known."""
+
+    computation: Computation
+    instruction: Instruction
+    times: int
+    fused: bool
+    known: bool = True
+
+
+def arrays(value_type: str) -> tuple[Array, ...]:
+    """The arrays of an HLO type.
+
+    >>> arrays("(s4[3]{0:T(128)S(1)}, pred[]{:T(512)}, f8e4m3fn[<=2,5]{1,0})")
+    (Array(shape=(3,), bits=4, space=1), Array(shape=(), bits=8, space=0), Array(shape=(2, 5), bits=8, space=0))
+    """
+
+    def one(kind: str, bits: str, shape: str, layout: str) -> Array:
+        space = re.search(r"S\((\d+)\)", layout)
+        width = int(bits) if bits else 8 if kind == "pred" else 0
+        return Array(tuple(int(d) for d in re.findall(r"\d+", shape)), width, int(space[1]) if space else 0)
+
+    return tuple(one(*found) for found in _ARRAY.findall(value_type))
+
+
+def parse(text: str) -> Program:
+    """The computations of a program's text. Raises ValueError if there is no entry computation."""
+    computations: dict[str, Computation] = {}
+    entry, name, root, unparsed = "", "", "", 0
+    instructions: dict[str, Instruction] = {}
+    for line in text.splitlines():
+        if line.startswith("}"):
+            if name:
+                computations[name] = Computation(instructions=instructions, root=root or next(reversed(instructions), ""))
+            name = ""
+        elif name:
+            try:
+                instruction = _instruction(line)
+            except (ValueError, IndexError):
+                unparsed += " = " in line
+                continue
+            instructions[instruction.name] = instruction
+            root = instruction.name if line.lstrip().startswith("ROOT ") else root
+        elif head := _COMPUTATION.match(line):
+            name, instructions, root = head[2], {}, ""
+            entry = name if head[1] else entry
+    if entry not in computations:
+        raise ValueError(f"Expected the text of an HLO module with an ENTRY computation, got {text[:60]!r} ...")
+    devices = math.prod(int(n) for n in re.findall(r"\b(?:num_partitions|replica_count)=(\d+)", text.split("\n", 1)[0]))
+    return Program(computations, entry, devices, unparsed)
+
+
+def _instruction(line: str) -> Instruction:
+    if not (head := _INSTRUCTION.match(line)):
+        raise ValueError(line)
+    start = head.end()
+    end = _closing(line, start) if line[start] == "(" else line.index(" ", start)
+    if not (opcode := _OPCODE.match(line, end)):
+        raise ValueError(line)
+    close = _closing(line, opcode.end() - 1)
+    arguments = line[opcode.end() : close - 1]
+    operands = tuple(_NAME.findall(arguments)) if opcode[1] != "constant" else ()
+    return Instruction(head[2], opcode[1], arrays(line[start:end]), operands, arguments, line[close:])
+
+
+def _closing(line: str, start: int) -> int:
+    """The place behind the bracket that closes the one at `start`."""
+    depth = 0
+    for bracket in re.compile(r"[()]").finditer(line, start):
+        depth += 1 if bracket[0] == "(" else -1
+        if not depth:
+            return bracket.end()
+    raise ValueError(line)
+
+
+def runs(
+    program: Program,
+    name: str,
+    choose: Callable[[list[str]], str],
+    *,
+    times: int = 1,
+    given: Integers = lambda _: None,
+    fused: bool = False,
+) -> Iterator[Run]:
+    """Yields all instructions that an execution of a computation runs.
+
+    choose: picks the branch of a conditional that is taken to run. given: what is known of the computation's parameter.
+    A loop of unknown trips is taken to run once.
+    """
+    computation = program.computations[name]
+    for instruction in computation.instructions.values():
+        known = True
+        within = functools.partial(runs, program, choose=choose)
+        if instruction.opcode == "while":
+            trips = _trips(program, computation, instruction, given)
+            known = trips is not None
+            constants = functools.partial(_unchanged, program, computation, instruction, given)
+            yield from within(attribute(instruction, "body"), times=times * (1 if trips is None else trips), given=constants)
+        elif instruction.opcode == "conditional":
+            known = False
+            yield from within(choose(_branches(instruction)), times=times)
+        elif instruction.opcode in ("fusion", "call", "async-start") and (callee := called(instruction)):
+            yield from within(callee, times=times, fused=fused or instruction.opcode == "fusion")
+        yield Run(computation, instruction, times, fused, known)
+
+
+def attribute(instruction: Instruction, key: str) -> str:
+    """A named attribute such as body=%x; "" where there is none."""
+    found = re.search(rf"\b{key}=%?\"?([\w.\-]+)", instruction.attributes)
+    return found[1] if found else ""
+
+
+def called(instruction: Instruction) -> str:
+    """The computation that a fusion or a call runs; "" where none is named."""
+    return attribute(instruction, "calls") or attribute(instruction, "to_apply")
+
+
+def _branches(conditional: Instruction) -> list[str]:
+    listed = re.search(r"branch_computations=\{([^}]*)\}", conditional.attributes)
+    names = listed[1] if listed else " ".join(re.findall(r"(?:true|false)_computation=(\S+)", conditional.attributes))
+    return _NAME.findall(names)
+
+
+def _trips(program: Program, outer: Computation, loop: Instruction, given: Integers) -> int | None:
+    """How often a loop's body runs: as XLA says, else by following its condition's integers; None if that cannot be told."""
+    if stated := re.search(r"known_trip_count\W+n\W+(\d+)", loop.attributes):
+        return int(stated[1])
+    condition = program.computations[attribute(loop, "condition")]
+    body = program.computations[attribute(loop, "body")]
+    start, step = outer.instructions[loop.operands[0]], body.instructions[body.root]
+    if start.opcode != "tuple" or step.opcode != "tuple":
+        return None
+
+    @functools.cache
+    def after(trips: int, k: int) -> int | None:
+        """Element k of the loop's state."""
+        if not trips:
+            return _scalar(program, outer, start.operands[k], given)
+        return _scalar(program, body, step.operands[k], functools.partial(after, trips - 1))
+
+    for trips in range(MOST_TRIPS):
+        goes_on = _scalar(program, condition, condition.root, functools.partial(after, trips))
+        if not goes_on:
+            return None if goes_on is None else trips
+    return None
+
+
+def _unchanged(program: Program, outer: Computation, loop: Instruction, given: Integers, k: int) -> int | None:
+    """Element k of a loop's state, if the loop does not change it."""
+    start = outer.instructions[loop.operands[0]]
+    body = program.computations[attribute(loop, "body")]
+    step = body.instructions[body.root]
+    if start.opcode != "tuple" or step.opcode != "tuple":
+        return None
+    last = body.instructions[step.operands[k]]
+    same = last.opcode == "get-tuple-element" and body.instructions[last.operands[0]].opcode == "parameter"
+    return _scalar(program, outer, start.operands[k], given) if same and _place(last) == k else None
+
+
+def _scalar(program: Program, computation: Computation, name: str, given: Integers) -> int | None:
+    """The integer that an instruction returns; None if it depends on more than constants and what is given."""
+    instruction = computation.instructions[name]
+    of = functools.partial(_scalar, program, computation, given=given)
+    match instruction.opcode:
+        case "constant":
+            text = instruction.arguments
+            return (
+                int(text in ("1", "true")) if text in ("true", "false") else int(text) if re.fullmatch(r"-?\d+", text) else None
+            )
+        case "parameter":
+            return given(int(instruction.arguments))
+        case "get-tuple-element":
+            from_parameter = computation.instructions[instruction.operands[0]].opcode == "parameter"
+            return given(_place(instruction)) if from_parameter else None
+        case "bitcast" | "convert" | "copy" | "copy-start" | "copy-done" | "reshape":
+            return of(instruction.operands[0])
+        case "fusion" | "call":
+            called = program.computations[called(instruction)]
+            return _scalar(program, called, called.root, lambda k: of(instruction.operands[k]))
+    direction = re.search(r"direction=(\w\w)", instruction.attributes)
+    compute = _SCALAR.get(direction[1] if direction else instruction.opcode)
+    values = [of(operand) for operand in instruction.operands] if compute else [None]
+    return compute(*values) if compute and None not in values else None  # type: ignore[arg-type]
+
+
+def _place(instruction: Instruction) -> int:
+    """Which element get-tuple-element gets."""
+    return int(attribute(instruction, "index"))

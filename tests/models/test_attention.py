@@ -1,0 +1,400 @@
+"""Every implementation of attention against the reference in one product, on packed rows; and which one serves where."""
+
+import dataclasses
+import functools
+import importlib.util
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from flanjax import sharding
+from flanjax.models import attention, attention_hopper, attention_splash
+from flanjax.models.attention import attend, block_of, visible
+from flanjax.models.attention_backend import make_attend
+from flanjax.models.attention_choice import Choice, Need, choose, splash_block, summary
+from flanjax.models.relative import relative_bias, relative_buckets
+from flanjax.models.t5_config import T5Config
+from flanjax.train.config import TrainConfig
+from flanjax.train.program import Program
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = {"xla_backend_optimization_level": 0}  # these tests are all compilation
+SELF = {"causal": True}
+CASES = {
+    "self": (128, 128, 2, 2, {}),
+    "cross, other lengths": (128, 256, 2, 2, {}),
+    "lengths between blocks": (100, 130, 2, 2, {}),
+    "causal, two query heads a key head": (256, 256, 4, 2, SELF),
+    "causal, one key head, window, soft cap": (128, 128, 4, 1, {"causal": True, "window": 40, "soft_cap": 2.0, "scale": 0.3}),
+}
+
+
+@pytest.fixture(autouse=True)
+def exact_products():
+    with jax.default_matmul_precision("highest"):
+        yield
+
+
+def segments(lengths: list[list[int]], total: int) -> jax.Array:
+    """Rows of segments 1, 2, ... of these lengths, then padding."""
+    rows = [np.repeat(np.arange(1, len(row) + 1), row) for row in lengths]
+    return jnp.asarray(np.stack([np.pad(row, (0, total - len(row))) for row in rows]), jnp.int32)
+
+
+def packed(num_queries: int, num_keys: int, causal: bool) -> dict[str, jax.Array]:
+    """Two rows of several examples; the third of the first row has queries but no keys, unless it is self-attention."""
+    shares = np.array([[0.2, 0.35, 0.1, 0.25], [0.4, 0.5, 0.0, 0.0]])
+    queries = (shares * num_queries).astype(int)
+    keys = (shares[:, [1, 0, 3, 2]] * num_keys).astype(int)
+    keys[0, 2] = 0
+    if causal:
+        keys = queries
+    return {"query_segments": segments(queries.tolist(), num_queries), "key_segments": segments(keys.tolist(), num_keys)}
+
+
+def inputs(num_queries: int, num_keys: int, heads: int, kv_heads: int, size: int = 32) -> list[jax.Array]:
+    rng = np.random.default_rng(0)
+    shapes = [(2, num_queries, heads, size), (2, num_keys, kv_heads, size), (2, num_keys, kv_heads, size)]
+    return [jnp.asarray(rng.standard_normal(shape) * size**-0.25, jnp.float32) for shape in shapes]
+
+
+def result_and_gradients(implementation, arrays):
+    """What is read, and the gradient of its product with something by queries, keys and values."""
+    target = jnp.asarray(np.random.default_rng(1).standard_normal(arrays[0].shape), jnp.float32)
+
+    @functools.partial(jax.jit, compiler_options=QUICK)
+    def both(*arrays):
+        read, back = jax.vjp(implementation, *arrays)
+        return read, back(target.astype(read.dtype))
+
+    read, gradients = both(*arrays)
+    return [read, *gradients]
+
+
+def in_one(monkeypatch, implementation, arrays):
+    with monkeypatch.context() as patch:
+        patch.setattr(attention, "LARGEST_BLOCK", 2**62)
+        return result_and_gradients(implementation, arrays)
+
+
+def assert_close(got, expected, atol):
+    for name, a, b in zip(("read", "query", "key", "value", "bias"), got, expected, strict=False):
+        np.testing.assert_allclose(np.asarray(a, np.float32), np.asarray(b, np.float32), rtol=1e-5, atol=atol, err_msg=name)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_splash_reads_what_the_reference_reads(monkeypatch, case):
+    num_queries, num_keys, heads, kv_heads, how = CASES[case]
+    arrays, rows = inputs(num_queries, num_keys, heads, kv_heads), packed(num_queries, num_keys, "causal" in how)
+
+    def splash(*arrays):
+        return attention_splash.read(*arrays, *rows.values(), **how, interpret=True)
+
+    expected = in_one(monkeypatch, functools.partial(attend, **rows, **how), arrays)
+    assert_close(result_and_gradients(splash, arrays), expected, atol=5e-6)
+
+
+def test_splash_in_bfloat16_is_near_the_reference_in_float32(monkeypatch):
+    arrays, rows = inputs(128, 256, 2, 2), packed(128, 256, False)
+    expected = in_one(monkeypatch, functools.partial(attend, **rows), arrays)
+
+    def splash(*arrays):
+        return attention_splash.read(*arrays, *rows.values(), interpret=True)
+
+    got = result_and_gradients(splash, [x.astype(jnp.bfloat16) for x in arrays])
+    assert {x.dtype for x in got} == {jnp.dtype("bfloat16")}
+    assert_close(got, expected, atol=0.05)
+
+
+@pytest.mark.parametrize("case", [*CASES, "bias"])
+def test_reading_some_queries_at_a_time_changes_nothing(monkeypatch, case):
+    num_queries, num_keys, heads, kv_heads, how = CASES.get(case, (100, 100, 2, 2, {"causal": True}))
+    arrays, rows = inputs(num_queries, num_keys, heads, kv_heads), packed(num_queries, num_keys, "causal" in how)
+    if case == "bias":
+        arrays.append(jnp.asarray(np.random.default_rng(2).standard_normal((32, heads)), jnp.float32))
+
+    def implementation(query, key, value, table=None):
+        bias = None
+        if table is not None:
+            bias = relative_bias(table, num_queries, num_keys, bidirectional=True, max_distance=60)
+        return attend(query, key, value, **rows, **how, bias=bias)
+
+    expected = in_one(monkeypatch, implementation, arrays)
+    monkeypatch.setattr(attention, "LARGEST_BLOCK", 24 * num_keys)
+    assert block_of(num_queries, num_keys) == 24
+    assert_close(result_and_gradients(implementation, arrays), expected, atol=2e-6)
+
+
+def test_a_bias_given_whole_is_read_in_blocks_too(monkeypatch):
+    arrays, rows = inputs(50, 70, 2, 2), packed(50, 70, False)
+    bias = jnp.asarray(np.random.default_rng(2).standard_normal((2, 50, 70)), jnp.float32)
+    implementation = functools.partial(attend, **rows)
+    expected = in_one(monkeypatch, lambda q, k, v, bias: implementation(q, k, v, bias=bias), [*arrays, bias])
+    monkeypatch.setattr(attention, "LARGEST_BLOCK", 16 * 70)
+    assert_close(
+        result_and_gradients(lambda q, k, v, bias: implementation(q, k, v, bias=bias), [*arrays, bias]), expected, 2e-6
+    )
+
+
+def test_long_rows_hold_no_scores_of_all_queries():
+    shapes = [jax.ShapeDtypeStruct((1, 4096, 1, 8), jnp.float32)] * 3
+    ones = jax.ShapeDtypeStruct((1, 4096), jnp.int32)
+
+    def loss(query, key, value, ids, table):
+        bias = relative_bias(table, 4096, 4096, bidirectional=True, max_distance=128)
+        return attend(query, key, value, query_segments=ids, key_segments=ids, bias=bias).sum()
+
+    table = jax.ShapeDtypeStruct((32, 1), jnp.float32)
+    compiled = jax.jit(jax.grad(loss, argnums=(0, 1, 2, 4))).lower(*shapes, ones, table).compile()
+    assert compiled.memory_analysis().temp_size_in_bytes < 4096 * 4096 * 4 / 4
+
+
+def test_the_rows_of_a_relative_bias_are_those_of_its_buckets():
+    table = jnp.asarray(np.random.default_rng(0).standard_normal((32, 3)), jnp.float32)
+    bias = relative_bias(table, 40, 57, bidirectional=True, max_distance=30)
+    distance = np.arange(57)[None, :] - np.arange(40)[:, None]
+    buckets = relative_buckets(distance, bidirectional=True, num_buckets=32, max_distance=30)
+    expected = np.asarray(table)[buckets].transpose(2, 0, 1)
+    rows = jax.jit(bias.rows, static_argnums=(1, 2), compiler_options=QUICK)
+    np.testing.assert_array_equal(rows(0, 40, 57), expected)
+    for first in (0, 7, 23):
+        np.testing.assert_array_equal(rows(first, 17, 57), expected[:, first : first + 17])
+    np.testing.assert_array_equal(rows(30, 17, 57)[:, :10], expected[:, 30:])
+
+
+def test_dropped_weights_are_dropped_for_all_queries_of_a_head():
+    query, key, _ = inputs(24, 32, 4, 2, size=32)
+    ones = {"query_segments": jnp.ones((2, 24), jnp.int32), "key_segments": jnp.ones((2, 32), jnp.int32)}
+    identity = jnp.broadcast_to(jnp.eye(32)[None, :, None], (2, 32, 2, 32))  # values that show each weight
+    read = jax.jit(functools.partial(attend, **ones), static_argnames="dropout_rate", compiler_options=QUICK)
+    weights = read(query, key, identity)
+    dropped = read(query, key, identity, dropout_rate=0.25, dropout_key=jax.random.key(0))
+    kept = dropped != 0
+    assert (kept == kept[:, :1]).all()
+    assert 0.65 < kept.mean() < 0.85
+    assert (kept[:, 0, 0] != kept[:, 0, 1]).any()  # two heads that share keys
+    np.testing.assert_allclose(dropped, jnp.where(kept, weights / 0.75, 0), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"), [(128, 128), (256, 256), (1024, 1024), (1536, 768), (2048, 1024), (1280, 640), (1408, 128)]
+)
+def test_blocks_divide_lengths(length, expected):
+    assert splash_block(length) == expected
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("window", [None, 5])
+def test_ranges_of_keys_are_what_each_query_sees(causal, window):
+    if window and not causal:
+        pytest.skip("refused by choose")
+    rows = packed(60, 60 if causal else 85, causal)
+    start, end = attention_hopper.key_ranges(*rows.values(), causal=causal, window=window)
+    keys = np.arange(rows["key_segments"].shape[1])
+    inside = (keys >= start[..., None]) & (keys < end[..., None])
+    np.testing.assert_array_equal(inside, visible(**rows, causal=causal, window=window))
+    assert causal or (~inside.any(-1)).any()  # a query without keys is among them
+
+
+needs_tokamax = pytest.mark.skipif(not attention_hopper.installed(), reason="tokamax is not installed")
+
+
+@needs_tokamax
+@pytest.mark.parametrize("case", [*CASES, "bias"])
+def test_the_hopper_call_reads_what_the_reference_reads(monkeypatch, case):
+    """Through tokamax's own reference, which takes the arguments of its kernels."""
+    from tokamax._src.ops.attention.base import DotProductAttention
+
+    num_queries, num_keys, heads, kv_heads, how = CASES.get(case, (100, 100, 2, 2, {"causal": True}))
+    arrays, rows = inputs(num_queries, num_keys, heads, kv_heads), packed(num_queries, num_keys, "causal" in how)
+    if case == "bias":
+        arrays.append(jnp.asarray(np.random.default_rng(2).standard_normal((heads, num_queries, num_keys)), jnp.float32))
+
+    def hopper(query, key, value, bias=None):
+        return attention_hopper.read(query, key, value, *rows.values(), bias, **how, kernel=DotProductAttention())
+
+    expected = in_one(monkeypatch, lambda q, k, v, bias=None: attend(q, k, v, **rows, **how, bias=bias), arrays)
+    assert_close(result_and_gradients(hopper, arrays), expected, atol=5e-6)
+
+
+@needs_tokamax
+def test_the_hopper_call_lowers_to_hopper_kernels(monkeypatch):
+    class Hopper:
+        platform, device_kind, compute_capability, core_count = "gpu", "NVIDIA H100 80GB HBM3", "9.0", 132
+
+    monkeypatch.setattr("jax.extend.backend.get_default_device", lambda *a, **k: Hopper())
+
+    def loss(*arrays):
+        return attention_hopper.read(*arrays, causal=True, window=100, soft_cap=50.0).astype(jnp.float32).sum()
+
+    shapes = [jax.ShapeDtypeStruct((2, 256, heads, 128), jnp.bfloat16) for heads in (8, 2, 2)]
+    ids = [jax.ShapeDtypeStruct((2, 256), jnp.int32)] * 2
+    with jax.default_matmul_precision("default"):
+        lowered = jax.jit(jax.grad(loss, argnums=(0, 1, 2))).trace(*shapes, *ids).lower(lowering_platforms=("cuda",))
+    assert lowered.as_text().count("@mosaic_gpu") == 3  # forward, the queries' gradient, the keys' and values'
+
+
+CROSS = Need(256, 1024, 64, "bfloat16", cross=True)
+BIASED = Need(1024, 1024, 64, "bfloat16", bias=True)
+CAUSAL = Need(2048, 2048, 128, "bfloat16", causal=True, window=512, soft_cap=True)
+STEP = Need(1, 1024, 64, "bfloat16", bias=True)
+
+
+@pytest.mark.parametrize(
+    ("backend", "need", "platform", "expected"),
+    [
+        ("auto", CROSS, "tpu", "splash (blocks of 256 x 1024)"),
+        ("auto", CAUSAL, "tpu", "splash (blocks of 1024 x 1024)"),
+        ("auto", BIASED, "tpu", "xla (splash takes no bias)"),
+        ("auto", CAUSAL._replace(prefix=True), "tpu", "xla (splash takes no prefix)"),
+        ("auto", CROSS._replace(num_queries=200), "tpu", "xla (lengths are no multiples of 128)"),
+        ("auto", CROSS._replace(num_keys=128), "tpu", "xla (short)"),
+        ("auto", CROSS, "cpu", "xla (no kernel for cpu)"),
+        ("auto", CROSS, "gpu", "xla (no kernel for gpu)"),
+        ("auto", CROSS, "hopper", "hopper (key ranges from segments)"),
+        ("auto", CROSS._replace(dtype="float32"), "hopper", "xla (hopper computes in bfloat16, not in float32)"),
+        ("xla", CROSS, "tpu", "xla (asked for)"),
+        ("splash", CROSS._replace(num_queries=200), "tpu", "splash (asked for)"),
+        ("splash", STEP, "tpu", "xla (a single query)"),
+        ("hopper", BIASED, "hopper", "hopper (asked for)"),
+    ],
+)
+def test_the_backend_is_chosen_by_the_platform_and_the_need(backend, need, platform, expected):
+    assert str(choose(backend, need, platform=platform, tokamax=True)) == expected
+
+
+@pytest.mark.parametrize(
+    ("backend", "need", "platform", "message"),
+    [
+        ("splash", BIASED, "tpu", r"cannot serve self 1024 x 1024, bias: splash takes no bias"),
+        ("splash", CAUSAL, "cpu", r"causal self 2048 x 2048, window 512, soft cap: splash needs a TPU, and the mesh is of cpu"),
+        ("splash", CAUSAL._replace(num_keys=4096), "tpu", "only where there are as many keys"),
+        ("hopper", CROSS, "hopper", r"needs tokamax: pip install 'flanjax\[hopper\]'"),
+        ("hopper", BIASED._replace(soft_cap=True), "hopper", "caps the bias"),
+        ("flash", CROSS, "tpu", "attention is 'flash', expected one of"),
+    ],
+)
+def test_a_backend_asked_for_that_cannot_serve_says_why(backend, need, platform, message):
+    with pytest.raises(ValueError, match=message):
+        choose(backend, need, platform=platform)
+
+
+def test_what_was_chosen_is_one_line():
+    line = summary({BIASED: Choice("xla", "splash takes no bias"), CROSS: Choice("splash", "blocks of 256 x 1024")})
+    assert line == (
+        "attention: self 1024 x 1024, bias: xla (splash takes no bias); cross 256 x 1024: splash (blocks of 256 x 1024)"
+    )
+
+
+def test_a_program_says_what_its_attentions_run_on():
+    mesh = sharding.make_mesh(sharding.MeshConfig())
+    model = T5Config(vocab_size=64, d_model=16, d_ff=32, num_layers=1, num_decoder_layers=1, num_heads=2, head_dim=8)
+    long, short = (jax.ShapeDtypeStruct((8, length), jnp.int32) for length in (32, 16))
+    batch = {"inputs": long, "inputs_segment_ids": long}
+    batch |= dict.fromkeys(("decoder_inputs", "targets", "segment_ids", "positions", "task_ids"), short)
+    batch["loss_weights"] = jax.ShapeDtypeStruct((8, 16), jnp.float32)
+    line = Program(TrainConfig(), model, mesh, num_tasks=1).attention(batch)
+    assert line == "attention: " + "; ".join(
+        f"{kind}: xla (no kernel for cpu)" for kind in ("self 32 x 32, bias", "causal self 16 x 16, bias", "cross 16 x 32")
+    )
+    asked = Program(TrainConfig(), dataclasses.replace(model, attention="splash"), mesh, num_tasks=1)
+    with pytest.raises(ValueError, match="'splash', which cannot serve self 32 x 32, bias: .*; splash takes no bias"):
+        asked.attention(batch)
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"),
+    [
+        ({"platform": "cpu"}, "cpu"),
+        ({"platform": "tpu"}, "tpu"),
+        ({"platform": "gpu", "compute_capability": "9.0"}, "hopper"),
+        ({"platform": "gpu", "compute_capability": "8.0"}, "gpu"),
+        ({"platform": "gpu", "compute_capability": "gfx90a"}, "gpu"),
+    ],
+)
+def test_the_platform_is_that_of_the_meshs_devices(device, expected):
+    mesh = types.SimpleNamespace(devices=np.array([types.SimpleNamespace(**device)]))
+    assert sharding.platform(mesh) == expected
+
+
+@pytest.mark.parametrize(("heads", "kv_heads"), [(4, 2), (4, 1)])
+def test_a_kernel_on_parts_of_a_mesh_reads_what_the_reference_reads(monkeypatch, heads, kv_heads):
+    """With a bias and dropped weights. The kernel is the reference itself, in the place of Hopper's."""
+
+    def kernel(query, key, value, query_segments, key_segments, bias, **how):
+        parts.append((query.shape[0], query.shape[2], key.shape[2]))
+        return attend(query, key, value, query_segments=query_segments, key_segments=key_segments, bias=bias, **how)
+
+    parts: list[tuple[int, ...]] = []
+    monkeypatch.setattr(attention_hopper, "read", kernel)
+    monkeypatch.setattr(attention_hopper, "installed", lambda: True)
+    mesh = sharding.make_mesh(sharding.MeshConfig(data=1, fsdp=2, tensor=2), jax.devices()[:4])
+    attend_there = make_attend("hopper", platform="hopper", shard=sharding.shard(mesh))
+    rows = packed(32, 32, True)
+    arrays = [x.astype(jnp.bfloat16) for x in inputs(32, 32, heads, kv_heads)]
+    table = jnp.asarray(np.random.default_rng(2).standard_normal((32, heads)), jnp.float32)
+
+    def implementation(function):
+        def call(query, key, value, table):
+            bias = relative_bias(table, 32, 32, bidirectional=True, max_distance=60)
+            how = {"dropout_rate": 0.1, "dropout_key": jax.random.key(0)} if kv_heads == 1 else {}
+            return function(query, key, value, **rows, causal=True, bias=bias, **how)
+
+        return call
+
+    got, expected = (result_and_gradients(implementation(f), [*arrays, table]) for f in (attend_there, attend))
+    assert_close(got, expected, atol=0.05)
+    assert 0 < np.abs(got[4] - expected[4]).max() + 1e-9 < 0.01 * np.abs(expected[4]).max()  # of the bias table, in float32
+    assert set(parts) == {(1, 2, 1 if kv_heads == 2 else 2)}
+
+
+KERNELS = """
+import jax, jax.numpy as jnp
+from jax.experimental import topologies
+from flanjax import sharding
+from flanjax.models.attention_backend import make_attend
+
+devices = topologies.get_topology_desc("v5e:2x2", "tpu").devices
+mesh = sharding.make_mesh(sharding.MeshConfig(fsdp=2, tensor=2), devices)
+found = {}
+attend = make_attend("auto", platform=sharding.platform(mesh), shard=sharding.shard(mesh), note=found.__setitem__)
+rows = sharding.batch_sharding(mesh)
+
+def struct(*shape, dtype=jnp.bfloat16):
+    return jax.ShapeDtypeStruct(shape, dtype, sharding=rows)
+
+def compile(T, S, N, K, H, cross=False, **how):
+    def loss(query, key, value, queries, keys):
+        keys = keys if cross else queries
+        return attend(query, key, value, query_segments=queries, key_segments=keys, **how).astype(jnp.float32).sum()
+
+    arrays = struct(4, T, N, H), struct(4, S, K, H), struct(4, S, K, H)
+    ids = struct(4, T, dtype=jnp.int32), struct(4, S, dtype=jnp.int32)
+    text = jax.jit(jax.grad(loss, argnums=(0, 1, 2))).lower(*arrays, *ids).compile().as_text()
+    print(list(found.values())[-1].name, text.count('custom_call_target="tpu_custom_call"'))
+
+dropout = {"dropout_rate": 0.1, "dropout_key": jax.random.key(0)}
+compile(256, 1024, 12, 12, 64, cross=True, **dropout)  # T5
+compile(2048, 2048, 32, 8, 128, causal=True, scale=128**-0.5)  # Llama
+compile(2048, 2048, 8, 4, 256, causal=True, window=512, soft_cap=50.0, scale=256**-0.5)  # Gemma 2
+"""
+
+
+def test_the_kernels_in_use_compile_for_a_tpu_slice():
+    """Forward and backward on parts of a v5e:2x2, by libtpu: installed, or lying where FLANJAX_LIBTPU says."""
+    place = os.environ.get("FLANJAX_LIBTPU", "")
+    if not place and importlib.util.find_spec("libtpu") is None:
+        pytest.skip("needs libtpu from the package index, or FLANJAX_LIBTPU, the directory it lies in")
+    env = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": "", "PYTHONPATH": os.pathsep.join([str(ROOT), place])}
+    if place:
+        env["TPU_LIBRARY_PATH"] = str(Path(place) / "libtpu" / "libtpu.so")
+    ran = subprocess.run([sys.executable, "-c", KERNELS], capture_output=True, text=True, env=env)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    assert ran.stdout.split() == ["splash", "2"] * 3

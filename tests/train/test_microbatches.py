@@ -1,0 +1,72 @@
+"""The number of microbatches chosen by what the compiler says of memory."""
+
+import dataclasses
+import functools
+
+import jax
+import pytest
+
+from flanjax import sharding
+from flanjax.data.feature_config import FeatureConfig
+from flanjax.data.layout import row_shapes
+from flanjax.models.t5 import T5Config
+from flanjax.train.config import TrainConfig
+from flanjax.train.microbatches import fit_program
+from flanjax.train.program import Program, compile_for
+
+MODEL = T5Config(vocab_size=512, d_model=16, d_ff=32, num_layers=1, num_decoder_layers=1, num_heads=2, head_dim=8)
+CONFIG = TrainConfig(microbatches="auto")
+ROWS, DEVICES = 16, 2
+
+
+@pytest.fixture(scope="module")
+def mesh():
+    return sharding.make_mesh(sharding.MeshConfig(), jax.devices()[:DEVICES])
+
+
+@pytest.fixture(scope="module")
+def batch(mesh):
+    placed = sharding.batch_sharding(mesh)
+    shapes = row_shapes(FeatureConfig(inputs_length=64, targets_length=64))
+    return {n: jax.ShapeDtypeStruct((ROWS, *s), dtype, sharding=placed) for n, (s, dtype) in shapes.items()}
+
+
+@pytest.fixture(scope="module")
+def peaks(mesh, batch):
+    """What the step needs with each number of microbatches."""
+    programs = {n: Program(dataclasses.replace(CONFIG, microbatches=n), MODEL, mesh, num_tasks=2) for n in (1, 2, 4, 8)}
+    return {n: compile_for(p.step, p.state, batch).peak_bytes for n, p in programs.items()}
+
+
+def fit(mesh, batch, limit):
+    return fit_program(functools.partial(Program, model=MODEL, mesh=mesh, num_tasks=2), CONFIG, batch, mesh, limit)
+
+
+def test_more_microbatches_need_less_memory(peaks):
+    assert peaks[1] > peaks[2] > peaks[4] > peaks[8]
+
+
+def test_auto_takes_the_fewest_that_fit_and_says_what_it_tried(mesh, batch, peaks):
+    for number, peak in peaks.items():
+        found = fit(mesh, batch, peak)
+        assert found.microbatches == number
+        assert found.reason.count("would need") == [1, 2, 4, 8].index(number)
+
+
+def test_what_fits_in_no_way_says_what_helps(mesh, batch, peaks):
+    with pytest.raises(ValueError, match=r"not even one row.*8 would need.*model.remat=full"):
+        fit(mesh, batch, peaks[8] - 1)
+
+
+def test_a_device_that_does_not_tell_its_memory_takes_the_batch_whole(mesh, batch):
+    found = fit(mesh, batch, None)
+    assert (found.microbatches, found.reason) == (1, "this device does not tell its memory")
+
+
+def test_a_number_is_taken_as_it_is_and_a_wrong_word_refused(mesh, batch):
+    config = dataclasses.replace(CONFIG, microbatches=4)
+    assert (
+        fit_program(functools.partial(Program, model=MODEL, mesh=mesh, num_tasks=2), config, batch, mesh, 1).microbatches == 4
+    )
+    with pytest.raises(ValueError, match="'many', expected a number or 'auto'"):
+        TrainConfig(microbatches="many")
