@@ -16,8 +16,8 @@ quickstart: .venv/core
 	@$(BIN)/flanjax report $(RUN)/all $(RUN)/without_categorise --output $(RUN)/report.html
 
 test: .venv/test
-	$(BIN)/ruff check flanjax configs mixtures tests
-	$(BIN)/ruff format --check flanjax configs mixtures tests
+	$(BIN)/ruff check flanjax configs mixtures launch tests
+	$(BIN)/ruff format --check flanjax configs mixtures launch tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 

@@ -1,145 +1,237 @@
-"""Compiling a config's real training step for a TPU slice on a machine without one: does it fit, and what moves between chips?
+"""Compiling a config's real steps for a TPU slice on a machine without one: do they fit, what moves, how fast could they be?
 
 libtpu from the package index (`pip install libtpu`) compiles for any topology. No data, weights or tokenizer is opened.
 """
 
 import dataclasses
+import functools
+import os
 import re
 import time
-from collections import Counter
-from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jax.experimental import topologies
 
-from flanjax import assemble, sharding
+from flanjax import assemble, hlo, sharding
+from flanjax.chips import CHIPS, explain, roofline
 from flanjax.config import ConfigError, RunConfig
-from flanjax.models.t5 import SIZES, T5Config
+from flanjax.data.layout import make_layout
+from flanjax.data.tokenizer import ByteTokenizer
+from flanjax.evaluate.scorer import jitted, whole_batch
+from flanjax.models import functional
+from flanjax.models.t5 import T5Config
 from flanjax.tasks.names import nearest
-from flanjax.train.flops import peak_flops, t5_step_flops
-from flanjax.train.program import Program
+from flanjax.train.flops import decoder_step_flops, kernel_flops, t5_step_flops
+from flanjax.train.microbatches import fit_program
+from flanjax.train.program import Program, compile_for
 
 GIB = 2**30
-
-# HBM of a chip in GiB (cloud.google.com/tpu/docs, the page of each chip).
-CHIPS = {"v4": 32, "v5e": 16, "v5p": 95, "v6e": 32}
-
-_COLLECTIVE = re.compile(r"= (.+?) (all-gather|all-reduce|reduce-scatter|all-to-all|collective-permute)(?:-start)?\(")
-_ARRAY = re.compile(r"(pred|[su]\d+|bf16|f\d+)\[([\d,]*)\]")
-_BYTES = {"pred": 1, "bf16": 2}
+_PER_ROW = 4  # examples in a full row: an assumption of all FLOPs here, printed beside them
+_AS_ONE_DEVICE = {"v4": {"chip_config_name": "megacore"}}  # else its two cores are described as two devices
+TRAINING, SCORING = "training step", "scoring"
 
 
 class Compiled(NamedTuple):
     """What compiling told, per chip.
 
     Attributes:
-      state_bytes: parameters and optimizer state, held between steps.
-      peak_bytes: at the fullest moment of a step, the state included.
-      hbm_bytes: what the chip has.
-      collectives: kind -> (number in the program, bytes of the largest); those in the loop over layers run once a layer.
-        None where libtpu cannot print the program.
+      what: TRAINING or SCORING.
+      state_bytes: held all the time: parameters, and optimizer state in training.
+      peak_bytes: at the fullest moment, what is held included.
+      microbatches, why: of a training step, and how their number was found.
+      model_flops, kernel_flops: of one execution on a chip, without recomputation; the second are those of attention kernels.
+      text: the compiled programs; empty where libtpu cannot print them.
     """
 
+    what: str
     chips: int
     num_parameters: int
     state_bytes: int
     peak_bytes: int
-    hbm_bytes: int
-    collectives: dict[str, tuple[int, int]] | None
+    microbatches: int
+    why: str
+    attention: str
     model_flops: float
-    step_seconds: float
+    kernel_flops: float
+    text: str
     seconds: float
 
-    @property
-    def fits(self) -> bool:
-        return self.peak_bytes <= self.hbm_bytes
 
-
-def compile_step(config: RunConfig, topology: str) -> Compiled:
+def compile_training(config: RunConfig, topology: str) -> Compiled:
     """Compiles the training step of a config for a slice such as "v5e:4x4".
 
     Raises:
-      ConfigError: the topology is unknown, libtpu is missing, or the config does not fit the slice's shape.
+      ConfigError: the topology is unknown, libtpu is missing, or the step does not fit.
     """
-    kind = _chip(topology)
-    mesh = sharding.make_mesh(config.mesh, _devices(topology))
+    mesh = slice_mesh(config, topology)
     _check_batch(config, mesh)
-    model = model_of(config)
+    model, batch = model_of(config), assemble.batch_shapes(config, mesh)
     tasks = list(assemble.split_of(config).train.tasks())
-    program = Program(config.train, model, mesh, num_tasks=len(tasks))
-    began = time.perf_counter()
+    began, hbm = time.perf_counter(), CHIPS[_chip(topology)].hbm_gib * GIB
+    make = functools.partial(Program, model=model, mesh=mesh, num_tasks=len(tasks))
     try:
-        compiled = program.step.lower(program.state, batch_shapes(config, mesh)).compile()
-    except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" in str(error):
-            raise ConfigError(_too_large(topology, str(error))) from error
-        raise
-    memory = compiled.memory_analysis()
-    assert memory is not None
-    peak = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes + memory.temp_size_in_bytes
-    flops = _model_flops(config, model)
-    rate, _ = peak_flops(mesh.devices.flat[0]) or (float("nan"), "")
+        program, microbatches, why = fit_program(make, config.train, batch, mesh, hbm)
+    except ValueError as error:
+        raise ConfigError(f"{config.name} on {topology}: {error}") from error
+    found = program.compile(batch)
+    if found.executable is None or found.peak_bytes > hbm:
+        raise ConfigError(_too_large(TRAINING, topology, found.message or _over(found.peak_bytes, hbm)))
+    lengths = _lengths(config, config.data.batch_size)
     return Compiled(
+        what=TRAINING,
         chips=mesh.size,
         num_parameters=program.num_parameters,
         state_bytes=_bytes_per_device(program.state),
-        peak_bytes=peak,
-        hbm_bytes=CHIPS[kind] * GIB,
-        collectives=_collectives_of(compiled),
-        model_flops=flops,
-        step_seconds=flops / (rate * mesh.size),
+        peak_bytes=found.peak_bytes,
+        microbatches=microbatches,
+        why=why,
+        attention=program.attention(batch),
+        model_flops=_step_flops(model, *lengths) / mesh.size,
+        kernel_flops=kernel_flops(model, *lengths) / mesh.size,
+        text=_text(found.executable),
         seconds=time.perf_counter() - began,
     )
 
 
-def model_of(config: RunConfig) -> T5Config:
+def compile_scoring(config: RunConfig, topology: str) -> Compiled:
+    """Compiles what evaluation runs: reading full prompts, then scoring full options, `evaluation.batch_size` at a time."""
+    mesh, model = slice_mesh(config, topology), model_of(config)
+    features = dataclasses.replace(config.data.features, chat=False)
+    layout = make_layout(features, ByteTokenizer())
+    functions, placed = jitted(model, mesh, layout), sharding.batch_sharding(mesh)
+    _, shapes = functional.abstract(model)
+    params = sharding.abstract(shapes, assemble.param_shardings(model, mesh))
+    rows = whole_batch(config.evaluation.batch_size, mesh)
+
+    def ids(*shape: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(shape, np.int32, sharding=placed)
+
+    began, hbm = time.perf_counter(), CHIPS[_chip(topology)].hbm_gib * GIB
+    prompts = (ids(rows, features.inputs_length), ids(rows))
+    read = compile_for(functions.read, params, *prompts)
+    if read.executable is None:
+        raise ConfigError(_too_large(SCORING, topology, read.message))
+    memory = jax.tree.map(
+        lambda x, place: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place),
+        jax.eval_shape(functions.read, params, *prompts),
+        read.executable.output_shardings,
+    )
+    score = compile_for(functions.score, params, memory, ids(rows), ids(rows, features.targets_length), ids(rows))
+    peak = max(read.peak_bytes, score.peak_bytes)
+    if score.executable is None or peak > hbm:
+        raise ConfigError(_too_large(SCORING, topology, score.message or _over(peak, hbm)))
+    whole = np.full(rows, features.inputs_length), np.full(rows, features.targets_length)
+    return Compiled(
+        what=SCORING,
+        chips=mesh.size,
+        num_parameters=sum(int(np.prod(x.shape)) for x in jax.tree.leaves(params)),
+        state_bytes=_bytes_per_device(params),
+        peak_bytes=peak,
+        microbatches=1,
+        why="",
+        attention="",
+        model_flops=_step_flops(model, *whole) / 3 / mesh.size,
+        kernel_flops=kernel_flops(model, *whole) / 3 / mesh.size,
+        text="\n".join(filter(None, (_text(read.executable), _text(score.executable)))),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def slice_mesh(config: RunConfig, topology: str) -> sharding.Mesh:
+    """The config's mesh on a slice. Raises ConfigError if there is no such slice, or the mesh does not fit it."""
+    kind = _chip(topology)
+    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")  # a machine without a TPU need not ask for one, minutes long
+    try:
+        devices = list(topologies.get_topology_desc(topology, "tpu", **_AS_ONE_DEVICE.get(kind, {})).devices)
+    except Exception as error:
+        raise ConfigError(
+            f"libtpu cannot describe {topology!r}: {str(error)[:300]}. `pip install libtpu`, or check the grid"
+        ) from error
+    try:
+        return sharding.make_mesh(config.mesh, devices)
+    except ValueError as error:
+        raise ConfigError(f"{topology}: {error}") from error
+
+
+def model_of(config: RunConfig) -> functional.Config:
     """The config's model with the vocabulary that its tokenizer was asked for, or that of its size; no tokenizer is opened."""
     size = config.model.size
-    known = SIZES[size].vocab_size if size and config.tokenizer.path != "train" else config.tokenizer.vocab_size
+    known = functional.SIZES[size].vocab_size if size and config.tokenizer.path != "train" else config.tokenizer.vocab_size
     return config.model.build(known)
 
 
-def batch_shapes(config: RunConfig, mesh: sharding.Mesh) -> dict[str, jax.ShapeDtypeStruct]:
-    """The arrays of a global batch, as training puts them on the mesh."""
-    features, rows = config.data.features, config.data.batch_size
-    long, short = (rows, features.inputs_length), (rows, features.targets_length)
-    shapes = {"inputs": long, "inputs_segment_ids": long}
-    shapes |= dict.fromkeys(("decoder_inputs", "targets", "segment_ids", "positions", "task_ids", "loss_weights"), short)
-    placed = sharding.batch_sharding(mesh)
+def describe(config: RunConfig, topology: str, found: Compiled) -> str:
+    """The lines that `flanjax compile` prints."""
+    chip = CHIPS[_chip(topology)]
+    lines = [
+        f"{config.name}, {found.what} on {topology}: {found.chips} chips, mesh {dataclasses.asdict(config.mesh)}, "
+        f"compiled in {found.seconds:.0f} s",
+        f"  parameters    {found.num_parameters / 1e6:,.1f} million",
+        f"  held          {found.state_bytes / GIB:.2f} GiB a chip",
+        f"  peak          {found.peak_bytes / GIB:.2f} GiB of {chip.hbm_gib} GiB a chip: fits",
+        f"  model FLOPs   {found.model_flops / 1e12:,.2f} TFLOP a chip, if rows are full and hold {_PER_ROW} examples each",
+    ]
+    if found.what == TRAINING:
+        lines.append(f"  microbatches  {found.microbatches} ({found.why})")
+        lines.append(f"  {found.attention}")
+    return "\n".join([*lines, *("  " + line for line in _moved(found, topology))])
 
-    def struct(name: str, shape: tuple[int, int]) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct(shape, np.float32 if name == "loss_weights" else np.int32, sharding=placed)
 
-    return {name: struct(name, shape) for name, shape in shapes.items()}
+def table_row(config: RunConfig, topology: str, found: Compiled) -> str:
+    """One line of a Markdown table under TABLE_HEAD."""
+    counts = _counts(found)
+    largest = max((kind.largest_bytes for kind in counts.collectives.values()), default=0) if counts else None
+    gathered = "not known" if largest is None else f"{largest / 2**20:.0f} MiB"
+    step = "not known"
+    if counts:
+        chip = CHIPS[_chip(topology)]
+        best = roofline(counts, chip, found.kernel_flops if counts.custom_calls else 0.0)
+        utilised = found.model_flops * chip.devices / (best.overlapped_seconds * chip.bf16_flops)
+        step = f"{best.overlapped_seconds * 1e3:,.0f} ms ({best.bound}), MFU {utilised:.0%}"
+    cells = (
+        config.name,
+        found.what,
+        topology,
+        f"{found.num_parameters / 1e6:,.1f} M",
+        found.microbatches,
+        f"{found.state_bytes / GIB:.2f}",
+        f"{found.peak_bytes / GIB:.2f} of {CHIPS[_chip(topology)].hbm_gib}",
+        gathered,
+        step,
+    )
+    return f"| {' | '.join(map(str, cells))} |"
 
 
-def _collectives_of(compiled: jax.stages.Compiled) -> dict[str, tuple[int, int]] | None:
+TABLE_HEAD = (
+    "| config | what | slice | parameters | microbatches | held, GiB/chip | peak, GiB/chip | largest collective | at best |\n"
+    "|---|---|---|---|---|---|---|---|---|"
+)
+
+
+def _moved(found: Compiled, topology: str) -> list[str]:
+    counts = _counts(found)
+    if counts is None:
+        return ["collectives and time are not known: libtpu cannot print this program"]
+    kinds = [
+        f"{kind} x {c.executions}, largest {c.largest_bytes / 2**20:.1f} MiB, {c.received_bytes / 1e9:.2f} GB received in all"
+        for kind, c in counts.collectives.items()
+    ]
+    kernels = found.kernel_flops if counts.custom_calls else 0.0
+    at_best = explain(counts, CHIPS[_chip(topology)], found.model_flops, kernels).splitlines()
+    return [f"collectives   {'; '.join(kinds) or 'none'}", *at_best]
+
+
+def _counts(found: Compiled) -> Any:
+    return hlo.count(found.text) if found.text else None
+
+
+def _text(executable: Any) -> str:
     try:
-        return collectives(compiled.as_text() or "")
+        return executable.as_text() or ""
     except jax.errors.JaxRuntimeError:  # libtpu 0.0.51 cannot print programs for v5p
-        return None
-
-
-def collectives(program: str) -> dict[str, tuple[int, int]]:
-    """Kind -> (number, bytes of the largest result), of a compiled program's text.
-
-    >>> collectives("%a = f32[8,128]{1,0} all-reduce(%b), ...")
-    {'all-reduce': (1, 4096)}
-    """
-    counts: Counter[str] = Counter()
-    largest: Counter[str] = Counter()
-    for result, kind in _COLLECTIVE.findall(program):
-        counts[kind] += 1
-        largest[kind] = max(largest[kind], max(_sizes(result), default=0))
-    return {kind: (n, largest[kind]) for kind, n in sorted(counts.items())}
-
-
-def _sizes(result: str) -> Iterable[int]:
-    for dtype, shape in _ARRAY.findall(result):
-        width = _BYTES.get(dtype) or int(dtype.lstrip("suf")) // 8
-        yield width * int(np.prod([int(n) for n in shape.split(",") if n]))
+        return ""
 
 
 def _chip(topology: str) -> str:
@@ -149,18 +241,9 @@ def _chip(topology: str) -> str:
     return kind
 
 
-def _devices(topology: str) -> list[jax.Device]:
-    try:
-        return list(topologies.get_topology_desc(topology, "tpu").devices)
-    except Exception as error:
-        raise ConfigError(
-            f"libtpu cannot describe {topology!r}: {str(error)[:300]}. `pip install libtpu`, or check the grid"
-        ) from error
-
-
 def _check_batch(config: RunConfig, mesh: sharding.Mesh) -> None:
-    rows = config.data.batch_size // config.train.microbatches
-    shards = sharding.num_batch_shards(mesh)
+    number = 1 if config.train.microbatches == "auto" else int(config.train.microbatches)
+    rows, shards = config.data.batch_size // number, sharding.num_batch_shards(mesh)
     if rows % shards:
         raise ConfigError(
             f"data.batch_size / train.microbatches is {rows} rows, which {shards} chips (data x fsdp) do not divide; "
@@ -173,36 +256,26 @@ def _bytes_per_device(state: object) -> int:
     return sum(int(np.prod(x.sharding.shard_shape(x.shape))) * x.dtype.itemsize for x in leaves)
 
 
-def _model_flops(config: RunConfig, model: T5Config) -> float:
-    """Of a full batch whose rows hold four examples each: an assumption, printed beside the estimate."""
-    features, examples = config.data.features, 4 * config.data.batch_size
-    inputs, targets = features.inputs_length // 4, features.targets_length // 4
-    return t5_step_flops(model, np.full(examples, inputs), np.full(examples, targets))
+def _lengths(config: RunConfig, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    features, examples = config.data.features, _PER_ROW * rows
+    return np.full(examples, features.inputs_length // _PER_ROW), np.full(examples, features.targets_length // _PER_ROW)
 
 
-def _too_large(topology: str, message: str) -> str:
+def _step_flops(model: functional.Config, inputs: np.ndarray, targets: np.ndarray) -> float:
+    if isinstance(model, T5Config):
+        return t5_step_flops(model, inputs, targets)
+    return decoder_step_flops(model, inputs + targets, int(targets.sum()))
+
+
+def _over(peak_bytes: int, hbm_bytes: int) -> str:
+    return f"{peak_bytes / GIB:.2f} GiB of {hbm_bytes / GIB:.0f} GiB"
+
+
+def _too_large(what: str, topology: str, message: str) -> str:
     figures = re.search(r"\(\d[^)]*\) exceeds available HBM \([^)]*\)", message)
     reason = figures.group() if figures else message.splitlines()[0][:200]
-    return (
-        f"the training step does not fit a chip of {topology}: {reason}. "
-        "What helps, in this order: train.microbatches=2 or more, model.remat=full, more chips, mesh.tensor=2"
-    )
-
-
-def describe(config: RunConfig, topology: str, found: Compiled) -> str:
-    """The lines that `flanjax compile` prints."""
-    known = found.collectives
-    moved = [f"{n} {kind}, largest {size / 2**20:.2f} MiB" for kind, (n, size) in (known or {}).items()]
-    collected = "not known: libtpu cannot print this program" if known is None else "; ".join(moved) or "none"
-    verdict = "fits" if found.fits else "DOES NOT FIT"
-    shape = dataclasses.asdict(config.mesh)
-    lines = [
-        f"{config.name} on {topology}: {found.chips} chips, mesh {shape}, compiled in {found.seconds:.0f} s",
-        f"  parameters        {found.num_parameters / 1e6:,.1f} million",
-        f"  state per chip    {found.state_bytes / GIB:.2f} GiB (parameters and optimizer)",
-        f"  peak per chip     {found.peak_bytes / GIB:.2f} GiB of {found.hbm_bytes / GIB:.0f} GiB: {verdict}",
-        f"  model FLOPs       {found.model_flops / 1e12:,.2f} TFLOP a step, if full rows hold four examples each",
-        f"  shortest step     {found.step_seconds * 1e3:.1f} ms, at the chips' published bf16 peak",
-        f"  collectives       {collected}",
-    ]
-    return "\n".join(lines)
+    helps = {
+        TRAINING: "train.microbatches=auto, model.remat=full, more chips, mesh.tensor=2",
+        SCORING: "a smaller evaluation.batch_size, more chips, mesh.tensor=2",
+    }
+    return f"the {what} does not fit a chip of {topology}: {reason}. What helps, in this order: {helps[what]}"

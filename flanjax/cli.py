@@ -107,9 +107,11 @@ def _compile(args: argparse.Namespace) -> None:
     from flanjax import aot
     from flanjax.config import load_config
 
-    config = load_config(args.config, args.overrides)
-    for topology in args.topology:
-        print(aot.describe(config, topology, aot.compile_step(config, topology)))
+    for path in args.config:
+        config = load_config(path, args.overrides)
+        for topology in args.topology:
+            print(aot.describe(config, topology, aot.compile_training(config, topology)), flush=True)
+            print(aot.describe(config, topology, aot.compile_scoring(config, topology)), flush=True)
 
 
 def _export(args: argparse.Namespace) -> None:
@@ -158,8 +160,8 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("beam", nargs="*", metavar="-- BEAM_OPTION", help="pipeline options of Apache Beam")
     prepare.set_defaults(run=_prepare)
 
-    compiled = commands.add_parser("compile", help="compile a config's training step for a TPU slice that is not here")
-    compiled.add_argument("--config", required=True, help="a Python file with get_config()")
+    compiled = commands.add_parser("compile", help="compile a config's training and scoring for a TPU slice that is not here")
+    compiled.add_argument("--config", required=True, nargs="+", help="Python files with get_config()")
     compiled.add_argument("--topology", required=True, nargs="+", help="chips and grid, such as v5e:4x4 or v5p:4x4x4")
     compiled.set_defaults(run=_compile)
 

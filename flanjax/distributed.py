@@ -176,6 +176,8 @@ def _end_late(place: _Place, timeout_seconds: int) -> None:
 
 def _tell_and_end(kind, error, trace) -> None:
     traceback.print_exception(kind, error, trace)
-    if _lines is not None and not (_broke_off(error) and _lines.someone_ended.wait(GRACE_SECONDS)):
+    if _lines is not None:
+        if _broke_off(error):
+            _lines.someone_ended.wait(GRACE_SECONDS)
         _lines.tell(f"{kind.__name__}: {error}")
     end_process(_LOST_STATUS)

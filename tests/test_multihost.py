@@ -90,11 +90,10 @@ def assert_same_figures(workdir, other, kind="train"):
 
 
 def test_every_mesh_and_number_of_processes_gives_the_losses_of_one_device(runs):
-    print(
-        f"\n{'losses of the same config, data and seed':42s} {'step 1':>9s} {'step 10':>9s} {'step 20':>9s}  largest difference"
-    )
-    for name in MESHES:
-        workdir = runs[name]
+    workdirs = {name: runs[name] for name in MESHES}
+    title = "losses of the same config, data and seed"
+    print(f"\n{title:42s} {'step 1':>9s} {'step 10':>9s} {'step 20':>9s}  largest difference")
+    for name, workdir in workdirs.items():
         found, expected = compared(workdir, runs[ALONE])
         assert found[:, 0].tolist() == list(range(1, STEPS + 1))
         losses, apart = found[:, 1], np.abs(found[:, 1] - expected[:, 1]).max()

@@ -29,6 +29,35 @@ class Generated(NamedTuple):
     stop: str
 
 
+class Jitted(NamedTuple):
+    """The functions of a `Reading`, compiled for each shape that they meet."""
+
+    read: Any
+    score: Any
+    generate: Any
+
+
+def jitted(config: Config, mesh: Mesh, layout: Layout) -> Jitted:
+    """What a scorer runs on a mesh."""
+    # A kernel that training asked for by name may not be had here.
+    backend = "xla" if config.attention == "xla" else "auto"
+    attend = make_attend(backend, platform=platform(mesh), shard=shard(mesh))
+    prefix = layout.config.layout == "prefix"
+    reading = Reading(config, start_id=layout.tokenizer.pad_id, prefix=prefix, attend=attend)
+    one = replicated(mesh)
+    return Jitted(
+        jax.jit(reading.read),
+        jax.jit(reading.score, out_shardings=one),
+        jax.jit(reading.generate, static_argnames=("max_tokens", "stop_ids"), out_shardings=one),
+    )
+
+
+def whole_batch(batch_size: int, mesh: Mesh) -> int:
+    """The number of prompts at a time, rounded up to what the mesh divides."""
+    shards = num_batch_shards(mesh)
+    return -(-batch_size // shards) * shards
+
+
 class Scorer:
     """A model with its parameters on a mesh.
 
@@ -48,19 +77,10 @@ class Scorer:
         batch_size: int,
         progress: Callable[[int], None] = lambda n: None,
     ):
-        shards = num_batch_shards(mesh)
-        self._batch_size = -(-batch_size // shards) * shards
+        self._batch_size = whole_batch(batch_size, mesh)
         self._params, self._progress = params, progress
-        self._rows, self._one = batch_sharding(mesh), replicated(mesh)
-        self._stop_ids = layout.stop_ids
-        # A kernel that training asked for by name may not be had here.
-        backend = "xla" if config.attention == "xla" else "auto"
-        attend = make_attend(backend, platform=platform(mesh), shard=shard(mesh))
-        prefix = layout.config.layout == "prefix"
-        reading = Reading(config, start_id=layout.tokenizer.pad_id, prefix=prefix, attend=attend)
-        self._read = jax.jit(reading.read)
-        self._score = jax.jit(reading.score, out_shardings=self._one)
-        self._generate = jax.jit(reading.generate, static_argnames=("max_tokens", "stop_ids"), out_shardings=self._one)
+        self._rows, self._stop_ids = batch_sharding(mesh), layout.stop_ids
+        self._read, self._score, self._generate = jitted(config, mesh, layout)
 
     def use(self, params: Any) -> None:
         """Goes on with other parameters of the same model."""

@@ -1,8 +1,8 @@
 """The text of a compiled program, read: its instructions, and how often each runs.
 
-A program is computations; one of them is its entry. Instructions call others: a fusion runs the whole of one, a loop its body as
-often as its condition holds. The trips of a loop are those that XLA notes, or else come from following the integers that its
-condition compares, from their constants on. TPU programs carry no note, and ring products go two or four shards a trip.
+A program is computations; one of them is its entry. Instructions call others: a fusion runs the whole of one, a loop its body
+as often as its condition holds. The trips of a loop are those that XLA notes, or else come from following the integers that its
+condition compares, from their constants on. TPU programs carry no note, and their ring products go several shards a trip.
 """
 
 import dataclasses
@@ -19,7 +19,8 @@ MOST_TRIPS = 100_000  # a loop that runs longer, by its condition, is reported a
 # What is known of the integers that a computation is given, by place; None: not known.
 Integers = Callable[[int], int | None]
 
-_ARRAY = re.compile(r"\b(pred|token|opaque|(?:bf|[sufc])(\d+)\w*)\[([^\]]*)\](?:\{([^}]*)\})?")
+_ARRAY = re.compile(r"\b([a-z]\w*)\[([^\]]*)\](\{[^}]*\})?")
+_WIDTH = re.compile(r"(?:bf|[sufc])(\d+)\w*")
 _COMPUTATION = re.compile(r"(ENTRY )?%?([\w.\-]+) .*\{$")
 _INSTRUCTION = re.compile(r"\s+(ROOT )?%?([\w.\-]+) = ")
 _OPCODE = re.compile(r"\s*([a-z][\w\-]*)\(")
@@ -72,6 +73,9 @@ class Instruction(NamedTuple):
     attributes: str  # what follows them
 
 
+MISSING = Instruction("", "unparsed", (), (), "", "")
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Computation:
     instructions: dict[str, Instruction]
@@ -90,7 +94,7 @@ class Computation:
         return {int(i.arguments): i.name for i in self.instructions.values() if i.opcode == "parameter"}
 
     def operands(self, instruction: Instruction) -> list[tuple[Array, ...]]:
-        return [self.instructions[name].result for name in instruction.operands]
+        return [self.instructions.get(name, MISSING).result for name in instruction.operands]
 
 
 class Program(NamedTuple):
@@ -117,12 +121,17 @@ def arrays(value_type: str) -> tuple[Array, ...]:
     (Array(shape=(3,), bits=4, space=1), Array(shape=(), bits=8, space=0), Array(shape=(2, 5), bits=8, space=0))
     """
 
-    def one(kind: str, bits: str, shape: str, layout: str) -> Array:
-        space = re.search(r"S\((\d+)\)", layout)
-        width = int(bits) if bits else 8 if kind == "pred" else 0
-        return Array(tuple(int(d) for d in re.findall(r"\d+", shape)), width, int(space[1]) if space else 0)
+    return tuple(_array(*found) for found in _ARRAY.findall(value_type))
 
-    return tuple(one(*found) for found in _ARRAY.findall(value_type))
+
+def _array(dtype: str, shape: str, layout: str) -> Array:
+    space = re.search(r"S\((\d+)\)", layout)
+    bits = {"pred": 8, "token": 0, "opaque": 0}.get(dtype)
+    if bits is None:
+        if not (width := _WIDTH.fullmatch(dtype)):
+            raise ValueError(f"Unknown element type {dtype}.")
+        bits = int(width[1])
+    return Array(tuple(int(d) for d in re.findall(r"\d+", shape)), bits, int(space[1]) if space else 0)
 
 
 def parse(text: str) -> Program:
@@ -136,43 +145,45 @@ def parse(text: str) -> Program:
                 computations[name] = Computation(instructions=instructions, root=root or next(reversed(instructions), ""))
             name = ""
         elif name:
-            try:
-                instruction = _instruction(line)
-            except (ValueError, IndexError):
+            if not (start := _INSTRUCTION.match(line)):
                 unparsed += " = " in line
                 continue
+            try:
+                instruction = _instruction(line, start[2], start.end())
+            except ValueError:
+                unparsed += 1
+                instruction = MISSING._replace(name=start[2])
             instructions[instruction.name] = instruction
-            root = instruction.name if line.lstrip().startswith("ROOT ") else root
+            root = instruction.name if start[1] else root
         elif head := _COMPUTATION.match(line):
             name, instructions, root = head[2], {}, ""
             entry = name if head[1] else entry
     if entry not in computations:
         raise ValueError(f"Expected the text of an HLO module with an ENTRY computation, got {text[:60]!r} ...")
-    devices = math.prod(int(n) for n in re.findall(r"\b(?:num_partitions|replica_count)=(\d+)", text.split("\n", 1)[0]))
+    header = re.search(r"^HloModule .*$", text, re.MULTILINE)
+    devices = math.prod(int(n) for n in re.findall(r"\b(?:num_partitions|replica_count)=(\d+)", header[0] if header else ""))
     return Program(computations, entry, devices, unparsed)
 
 
-def _instruction(line: str) -> Instruction:
-    if not (head := _INSTRUCTION.match(line)):
-        raise ValueError(line)
-    start = head.end()
-    end = _closing(line, start) if line[start] == "(" else line.index(" ", start)
+def _instruction(line: str, name: str, start: int) -> Instruction:
+    """The instruction on a line whose type begins at `start`. Raises ValueError if it cannot be read."""
+    end = _closing(line, start) if line[start : start + 1] == "(" else line.index(" ", start)
     if not (opcode := _OPCODE.match(line, end)):
-        raise ValueError(line)
+        raise ValueError(f"Expected an operation after {line[start:end]}.")
     close = _closing(line, opcode.end() - 1)
     arguments = line[opcode.end() : close - 1]
     operands = tuple(_NAME.findall(arguments)) if opcode[1] != "constant" else ()
-    return Instruction(head[2], opcode[1], arrays(line[start:end]), operands, arguments, line[close:])
+    return Instruction(name, opcode[1], arrays(line[start:end]), operands, arguments, line[close:])
 
 
 def _closing(line: str, start: int) -> int:
     """The place behind the bracket that closes the one at `start`."""
     depth = 0
-    for bracket in re.compile(r"[()]").finditer(line, start):
+    for bracket in _BRACKET.finditer(line, start):
         depth += 1 if bracket[0] == "(" else -1
         if not depth:
             return bracket.end()
-    raise ValueError(line)
+    raise ValueError("A bracket is not closed.")
 
 
 def runs(
@@ -254,35 +265,33 @@ def _unchanged(program: Program, outer: Computation, loop: Instruction, given: I
     step = body.instructions[body.root]
     if start.opcode != "tuple" or step.opcode != "tuple":
         return None
-    last = body.instructions[step.operands[k]]
+    last = body.instructions.get(step.operands[k], MISSING)
     same = last.opcode == "get-tuple-element" and body.instructions[last.operands[0]].opcode == "parameter"
     return _scalar(program, outer, start.operands[k], given) if same and _place(last) == k else None
 
 
 def _scalar(program: Program, computation: Computation, name: str, given: Integers) -> int | None:
     """The integer that an instruction returns; None if it depends on more than constants and what is given."""
-    instruction = computation.instructions[name]
+    instruction = computation.instructions.get(name, MISSING)
     of = functools.partial(_scalar, program, computation, given=given)
     match instruction.opcode:
         case "constant":
-            text = instruction.arguments
-            return (
-                int(text in ("1", "true")) if text in ("true", "false") else int(text) if re.fullmatch(r"-?\d+", text) else None
-            )
+            text = {"false": "0", "true": "1"}.get(instruction.arguments, instruction.arguments)
+            return int(text) if re.fullmatch(r"-?\d+", text) else None
         case "parameter":
             return given(int(instruction.arguments))
         case "get-tuple-element":
-            from_parameter = computation.instructions[instruction.operands[0]].opcode == "parameter"
-            return given(_place(instruction)) if from_parameter else None
+            source = computation.instructions.get(instruction.operands[0], MISSING)
+            return given(_place(instruction)) if source.opcode == "parameter" else None
         case "bitcast" | "convert" | "copy" | "copy-start" | "copy-done" | "reshape":
             return of(instruction.operands[0])
         case "fusion" | "call":
-            called = program.computations[called(instruction)]
-            return _scalar(program, called, called.root, lambda k: of(instruction.operands[k]))
-    direction = re.search(r"direction=(\w\w)", instruction.attributes)
-    compute = _SCALAR.get(direction[1] if direction else instruction.opcode)
-    values = [of(operand) for operand in instruction.operands] if compute else [None]
-    return compute(*values) if compute and None not in values else None  # type: ignore[arg-type]
+            inner = program.computations[called(instruction)]
+            return _scalar(program, inner, inner.root, lambda k: of(instruction.operands[k]))
+    compute = _SCALAR.get(attribute(instruction, "direction") or instruction.opcode)
+    values = [of(operand) for operand in instruction.operands] if compute else []
+    known = [value for value in values if value is not None]
+    return compute(*known) if compute and len(known) == len(values) else None
 
 
 def _place(instruction: Instruction) -> int:

@@ -144,6 +144,21 @@ def decoder_step_flops(dims: DecoderDims, lengths: np.ndarray, num_targets: int)
     return float(BACKWARD_AND_FORWARD * forward)
 
 
+def kernel_flops(dims: T5Dims | DecoderDims, input_lengths: np.ndarray, target_lengths: np.ndarray) -> float:
+    """Returns the part of a step's FLOPs that attention kernels may hide from a compiler: scores and weighted values.
+
+    Of a decoder-only model that of all its attention over segments of input + target length; of a T5 its cross-attention's,
+    the one that has no bias.
+    """
+    source, target = _lengths(input_lengths, target_lengths)
+    inner = dims.num_heads * dims.head_dim
+    decoders = getattr(dims, "num_decoder_layers", None)
+    if decoders is not None:
+        return float(BACKWARD_AND_FORWARD * decoders * _attention(inner, target, source).sum())
+    whole = source + target
+    return float(BACKWARD_AND_FORWARD * dims.num_layers * _attention(inner, whole, (whole + 1) / 2).sum())
+
+
 def paired_lengths(
     inputs_segment_ids: np.ndarray,  # int [B, S]
     segment_ids: np.ndarray,  # int [B, T]

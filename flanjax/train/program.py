@@ -75,6 +75,7 @@ class Program:
         names = shapes._replace(step=(), params=axes, opt_state=state_axes(spec.optimizer, params, axes))
         placed: Any = sharding.shardings(shapes, names, mesh)
         rows, one = sharding.batch_sharding(mesh), sharding.replicated(mesh)
+        self.compiled: Compiled | None = None
         self.num_parameters = sum(int(np.prod(x.shape)) for x in jax.tree.leaves(params))
         self.state: TrainState = sharding.abstract(shapes, placed)
         self.init = jax.jit(functools.partial(init_state, spec), out_shardings=placed, donate_argnums=0)
@@ -85,9 +86,10 @@ class Program:
 
     def compile(self, batch: Any) -> Compiled:
         """The step compiled for a batch of ShapeDtypeStructs with shardings; `step` is that executable from now on."""
-        found = compile_for(self.step, self.state, batch)
-        self.step = found.executable or self.step
-        return found
+        if self.compiled is None:
+            self.compiled = compile_for(self.step, self.state, batch)
+            self.step = self.compiled.executable or self.step
+        return self.compiled
 
     def attention(self, batch: Mapping[str, Any]) -> str:
         """What each attention of the model runs on, and why: a line, of a batch of these arrays or ShapeDtypeStructs.

@@ -20,16 +20,16 @@ from flanjax.hlo.program import Array, Computation, Instruction, Program, Run, a
 COLLECTIVES = ("all-gather", "all-reduce", "reduce-scatter", "all-to-all", "ragged-all-to-all", "collective-permute")
 
 # Instructions that move nothing, and custom calls that are the compiler's own bookkeeping.
-_FREE = frozenset(
-    "parameter constant tuple get-tuple-element bitcast while call conditional after-all add-dependency opt-barrier domain "
-    "partition-id replica-id async-start async-update async-done".split()
-)
-_BOOKKEEPING = frozenset(
-    "AllocateBuffer ConcatBitcast AsyncCollectiveStart AsyncCollectiveDone AssumeGatherIndicesInBound "
-    "GatherScatterIndicesBitpacked Sharding SPMDFullToShardShape SPMDShardToFullShape".split()
-)
+_FREE = frozenset({
+    "parameter", "constant", "tuple", "get-tuple-element", "bitcast", "while", "call", "conditional", "after-all", "domain",
+    "add-dependency", "opt-barrier", "partition-id", "replica-id", "async-start", "async-update", "async-done",
+})  # fmt: skip
+_BOOKKEEPING = frozenset({
+    "AllocateBuffer", "ConcatBitcast", "AsyncCollectiveStart", "AsyncCollectiveDone", "AssumeGatherIndicesInBound",
+    "GatherScatterIndicesBitpacked", "Sharding", "SPMDFullToShardShape", "SPMDShardToFullShape",
+})  # fmt: skip
 # In a fusion these are computed element by element: who slices their result needs no more than that slice of their operand.
-_ELEMENTWISE = frozenset("bitcast convert copy reshape transpose".split())
+_ELEMENTWISE = frozenset({"bitcast", "convert", "copy", "reshape", "transpose"})
 
 
 class Collective(NamedTuple):
@@ -119,7 +119,10 @@ def _kernel(call: Instruction) -> str:
 
 
 def _flops(computation: Computation, product: Instruction) -> int:
-    (left, *_), (right, *_) = computation.operands(product)
+    operands = computation.operands(product)
+    if not all(operands):
+        return 0  # of an instruction that could not be read
+    (left,), (right,) = operands
     if product.opcode == "dot":
         contracted = _numbers(product, "lhs_contracting_dims")
         return 2 * product.result[0].elements * math.prod(left.shape[d] for d in contracted)
@@ -170,15 +173,16 @@ def _numbers(instruction: Instruction, key: str) -> list[int]:
 
 
 def _moved(program: Program, computation: Computation, instruction: Instruction) -> int:
-    """Bytes from and to main memory of an instruction outside fusions. What is asynchronous reads at its start, writes when done."""
+    """Bytes from and to main memory of an instruction outside fusions; a start has what is read, its done what is written."""
     opcode, result = instruction.opcode, instruction.result
     if opcode in _FREE or attribute(instruction, "custom_call_target") in _BOOKKEEPING:
         return 0
+    if opcode == "fusion":
+        return _fusion_moved(program, computation, instruction)
     operands = computation.operands(instruction)
     written = sum(a.hbm for a in result)
     read = [sum(a.hbm for a in operand) for operand in operands]
-    if opcode == "fusion":
-        return _fusion_moved(program, computation, instruction)
+    sizes = [sum(a.size for a in operand) for operand in operands]
     if opcode.endswith("-done"):
         return written
     if opcode == "slice-start":
@@ -188,9 +192,9 @@ def _moved(program: Program, computation: Computation, instruction: Instruction)
     if opcode in ("dynamic-slice", "slice", "gather"):
         return min(read[0], sum(a.size for a in result)) + sum(read[1:]) + written
     if opcode == "dynamic-update-slice":
-        return read[1] + min(written, operands[1][0].size)
+        return read[1] + min(written, sizes[1])
     if opcode == "scatter":
-        return sum(read[1:]) + 2 * min(written, operands[-1][0].size)
+        return sum(read[1:]) + 2 * min(written, sizes[-1])
     return sum(read) + written
 
 
@@ -198,10 +202,9 @@ def _fusion_moved(program: Program, computation: Computation, fusion: Instructio
     inner = program.computations[called(fusion)]
     moved = 0
     for k, operand in enumerate(computation.operands(fusion)):
-        if sum(a.hbm for a in operand):
-            whole = sum(a.hbm for a in operand)
+        if whole := sum(a.hbm for a in operand):
             elements = _elements_read(program, inner, inner.parameters[k])
-            moved += whole if len(operand) > 1 else min(whole, -(-elements * operand[0].bits // 8))
+            moved += min(whole, -(-elements * operand[0].bits // 8)) if len(operand) == 1 else whole
     root = inner.instructions[inner.root]
     parts = root.operands if root.opcode == "tuple" else (inner.root,) * len(fusion.result)
     for array, part in zip(fusion.result, parts, strict=True):
@@ -261,13 +264,14 @@ def _kind(instruction: Instruction) -> str:
 def _collectives(talking: list[Run], devices: int) -> tuple[dict[str, Collective], int]:
     """The collectives by kind, and the bytes in main memory of those that run as steps of fusions.
 
-    A collective in fusions is one collective in many steps. They share a channel and a chain, not with each other alone: two of
-    a shard_map share channel 1. So its starts are counted, or where none is marked, the step that runs least.
+    A TPU runs a collective in steps, each inside a fusion that computes something else; they share channel and chain. So do
+    others (all of a shard_map have channel 1), so that starts are counted, or where none is marked, the step that runs least.
     """
     groups: dict[tuple[object, ...], list[Run]] = defaultdict(list)
     for place, run in enumerate(talking):
-        channel = attribute(run.instruction, "channel_id") + attribute(run.instruction, "chain_id")
-        groups[(_kind(run.instruction), channel) if run.fused and channel else (place,)].append(run)
+        channel, chain = attribute(run.instruction, "channel_id"), attribute(run.instruction, "chain_id")
+        shapes = tuple(a.shape for a in run.instruction.result)
+        groups[(_kind(run.instruction), channel, chain, shapes) if run.fused and channel else (place,)].append(run)
     found: dict[str, Collective] = {}
     stepped = 0
     for steps in groups.values():
@@ -311,8 +315,8 @@ def group_size(attributes: str, devices: int) -> int:
 
     >>> [group_size(f"replica_groups={g}, x=1", 16) for g in ("{}", "{{0,1},{2,3}}", "[2,8]<=[16]", "[8,2]<=[2,8]T(1,0)")]
     [16, 2, 8, 2]
-    >>> group_size("replica_groups=mesh['data'=2,'fsdp'=8] {'fsdp'}", 16), group_size("replica_groups=mesh['a'=8] {'a':(2)4}", 8)
-    (8, 4)
+    >>> [group_size(f"replica_groups=mesh['a'=2,'b'=8] {axes}", 16) for axes in ("{'b'}", "{'a','b'}", "{'b':(2)4}")]
+    [8, 16, 4]
     """
     if found := re.search(r"replica_groups=mesh\[([^\]]*)\][^{]*\{([^}]*)\}", attributes):
         axes = dict(re.findall(r"'([^']+)'=(\d+)", found[1]))
