@@ -28,14 +28,14 @@ TOKENIZER, MIXTURE, CONFIG, EVALUATION = "tokenizer", "mixture.json", "config.js
 
 # Keys that may change between a run and its continuation: they decide when things are written and where arrays live.
 _FREE_KEYS = (
-    "name", "checkpoint.", "evaluation.", "mesh.", "train.microbatches", "train.log_every", "train.validate_every",
-    "train.validation_examples", "train.heldout_every", "train.heldout_items", "train.tensorboard", "train.steps",
-    "data.max_bad_share", "data.num_workers", "data.num_threads", "data.prefetch_windows", "data.prepared",
+    "name", "checkpoint.", "evaluation.", "mesh.", "model.attention", "train.microbatches", "train.log_every",
+    "train.validate_every", "train.validation_examples", "train.heldout_every", "train.heldout_items", "train.tensorboard",
+    "train.steps", "data.max_bad_share", "data.num_workers", "data.num_threads", "data.prefetch_windows", "data.prepared",
 )  # fmt: skip
 
 
 # What a config may say of a model whose weights and shape come from elsewhere (hf.open_model takes the same).
-_COMPUTED = {"dtype", "scan", "remat", "dropout"}
+_COMPUTED = {"dtype", "scan", "remat", "attention", "dropout"}
 
 
 class Weights(NamedTuple):
@@ -221,14 +221,20 @@ def meta_of(config: RunConfig, split: Split, corpus: Corpus, model: functional.C
 def check_same_run(workdir: epath.Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Raises ConfigError when a checkpoint's meta is of another run than the one asked for."""
     changed = [d for d in differences(old["config"], _as_json(new["config"])) if not d.startswith(_FREE_KEYS)]
-    for part in ("tokenizer", "plan", "model"):
-        if not changed and _as_json(old[part]) != _as_json(new[part]):
+    if not changed and differences(_without_free(old["model"]), _without_free(_as_json(new["model"]))):
+        changed.append(f"model: {old['model']} -> {new['model']} (the weights at model.init changed)")
+    for part in ("tokenizer", "plan"):
+        if not changed and old[part] != new[part]:
             changed.append(f"{part}: {old[part]} -> {new[part]} (the data or the mixture file changed)")
     if changed:
         raise ConfigError(
             f"{workdir} holds a run of another config: {'; '.join(changed)}. "
             "Use another --workdir, or set these back to go on with it"
         )
+
+
+def _without_free(model: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in model.items() if f"model.{name}" not in _FREE_KEYS}
 
 
 def write_record(workdir: epath.Path, name: str, record: Any) -> None:

@@ -5,6 +5,7 @@ dimensions; the batch is split over data and fsdp. Between TPU slices, whose net
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -211,6 +212,47 @@ def shard(mesh: Mesh) -> Callable[..., Callable[..., jax.Array]]:
         return kernel if mesh.size == 1 else call
 
     return sharded
+
+
+def whole_batch(f: Callable[..., Any], kernel: jax.Array, kernel_axes: Sequence[str], dtype: Any) -> Callable[..., Any]:
+    """`by_rows` where one device holds all rows."""
+    del kernel_axes
+    return functools.partial(f, kernel.astype(dtype))
+
+
+def by_rows(mesh: Mesh) -> Callable[..., Any]:
+    """The hook by which a loss runs on each device's own rows: by_rows(f, kernel, kernel_axes, dtype)(rows).
+
+    f(kernel, rows) sees the kernel whole, in `dtype`, and the device's rows, and returns (sums, gradient, tokens): sums are
+    added up over the devices, the kernel's gradient too, and lies where the kernel does; tokens are of its rows. So what f adds
+    up over many steps is communicated once. Dimensions that `tensor` splits stay split, by XLA.
+    """
+    batch = tuple(a for a in RULES["batch"] if mesh.shape[a] > 1)
+    if not batch:
+        return whole_batch
+
+    rows = PartitionSpec(batch)
+
+    def on_mesh(f: Callable[..., Any], kernel: jax.Array, kernel_axes: Sequence[str], dtype: Any) -> Callable[..., Any]:
+        place = partition_spec(kernel_axes, kernel.shape, mesh)
+        unsplit = PartitionSpec(*(None if names in batch else names for names in place))
+        whole = jax.lax.with_sharding_constraint(kernel.astype(dtype), NamedSharding(mesh, unsplit))
+
+        def local(whole: jax.Array, arrays: Any) -> Any:
+            sums, gradient, tokens = f(whole, arrays)
+            return jax.lax.psum(sums, batch), jax.tree.map(lambda g: g[None], gradient), tokens
+
+        specs: dict[str, Any] = {"in_specs": (PartitionSpec(), rows), "out_specs": (PartitionSpec(), rows, rows)}
+        run = jax.shard_map(local, mesh=mesh, axis_names=set(batch), check_vma=False, **specs)
+
+        def call(arrays: Any) -> Any:
+            sums, parts, tokens = run(whole, arrays)
+            add = lambda g: jax.lax.with_sharding_constraint(g.sum(0), NamedSharding(mesh, place))  # noqa: E731
+            return sums, jax.tree.map(add, parts), tokens
+
+        return call
+
+    return on_mesh
 
 
 class Placed(NamedTuple):

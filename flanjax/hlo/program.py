@@ -140,7 +140,7 @@ def parse(text: str) -> Program:
     entry, name, root, unparsed = "", "", "", 0
     instructions: dict[str, Instruction] = {}
     for line in text.splitlines():
-        if line.startswith("}"):
+        if line.rstrip() == "}":  # a kernel's metadata may go over several lines, of which one begins with "}}"
             if name:
                 computations[name] = Computation(instructions=instructions, root=root or next(reversed(instructions), ""))
             name = ""

@@ -97,11 +97,18 @@ class Decoder(nnx.Module):
 
     def logits(self, hidden: jax.Array, constrain: Constrain = unconstrained) -> jax.Array:
         """[..., T, D] -> [..., T, V], accumulated, capped and kept in float32, whatever the type of the factors."""
-        kernel = self.embedding[...].T if self.config.tied_embedding else self.head[...]
+        return constrain(self.head_logits(self.config, hidden, self.head_kernel()), LOGITS)
+
+    def head_kernel(self) -> jax.Array:
+        """What `head_logits` takes: float32 [D, V]."""
+        return self.embedding[...].T if self.config.tied_embedding else self.head[...]
+
+    @staticmethod
+    def head_logits(config: DecoderConfig, hidden: jax.Array, kernel: jax.Array) -> jax.Array:
+        """`logits` by a kernel of any type, apart from the model: a loss may want it on some rows and positions at a time."""
         logits = jnp.matmul(hidden, kernel.astype(hidden.dtype), preferred_element_type=jnp.float32)
-        if self.config.logits_soft_cap is not None:
-            logits = self.config.logits_soft_cap * jnp.tanh(logits / self.config.logits_soft_cap)
-        return constrain(logits, LOGITS)
+        cap = config.logits_soft_cap
+        return logits if cap is None else cap * jnp.tanh(logits / cap)
 
     def prefill(
         self,

@@ -108,6 +108,7 @@ def open_model(
     dtype: str = "float32",
     scan: bool = True,
     remat: str = "none",
+    attention: str = "auto",
     dropout: float | None = None,
 ) -> Model:
     """A model saved by transformers or by `save`. Of its weights only the files' headers are read.
@@ -129,7 +130,7 @@ def open_model(
     config = family.config_of(source, shapes, directory / CONFIG)
     tensors = family.tensors(config, source["model_type"])
     _check(tensors, family.ignored(config), files, directory)
-    changes: dict[str, Any] = {"dtype": dtype, "scan": scan, "remat": remat}
+    changes: dict[str, Any] = {"dtype": dtype, "scan": scan, "remat": remat, "attention": attention}
     if dropout is not None:
         changes["dropout"] = dropout
     return Model(dataclasses.replace(config, **changes), source["model_type"], tensors, files)

@@ -85,10 +85,18 @@ class T5(nnx.Module):
 
     def logits(self, hidden: jax.Array, constrain: Constrain = unconstrained) -> jax.Array:
         """[..., T, D] -> [..., T, V], accumulated and kept in float32, whatever the type of the factors."""
-        if self.config.scale_logits:
-            hidden = hidden * self.config.d_model**-0.5
-        kernel = self.embedding[...].T if self.config.tied_embedding else self.head[...]
-        return constrain(jnp.matmul(hidden, kernel.astype(hidden.dtype), preferred_element_type=jnp.float32), LOGITS)
+        return constrain(self.head_logits(self.config, hidden, self.head_kernel()), LOGITS)
+
+    def head_kernel(self) -> jax.Array:
+        """What `head_logits` takes: float32 [D, V]."""
+        return self.embedding[...].T if self.config.tied_embedding else self.head[...]
+
+    @staticmethod
+    def head_logits(config: T5Config, hidden: jax.Array, kernel: jax.Array) -> jax.Array:
+        """`logits` by a kernel of any type, apart from the model: a loss may want it on some rows and positions at a time."""
+        if config.scale_logits:
+            hidden = hidden * config.d_model**-0.5
+        return jnp.matmul(hidden, kernel.astype(hidden.dtype), preferred_element_type=jnp.float32)
 
     def encode(
         self,

@@ -17,6 +17,8 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from flanjax.sharding import whole_batch
+
 _CHUNK_BYTES = 64 * 2**20
 
 
@@ -80,37 +82,95 @@ def cross_entropy(
     return TokenLosses(jnp.sum(objective * weights), jnp.sum(weights), nll, correct)
 
 
-def token_losses(
+class Head(NamedTuple):
+    """How a model's logits come from its hidden states, and where that runs.
+
+    Attributes:
+      logits: (hidden [B, t, D], kernel [D, V]) -> float32 [B, t, V].
+      kernel_axes: the logical axes of the kernel.
+      by_rows: sharding.by_rows of the mesh.
+    """
+
+    logits: Callable[[jax.Array, jax.Array], jax.Array]
+    kernel_axes: tuple[str, str] = ("embed", "vocab")
+    by_rows: Callable[..., Any] = whole_batch
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5, 6))
+def chunked_cross_entropy(
     hidden: jax.Array,  # [B, T, D]
-    head: Callable[[jax.Array], jax.Array],  # [B, t, D] -> logits [B, t, V]
+    kernel: jax.Array,  # float32 [D, V]
     targets: jax.Array,  # int32 [B, T]
     weights: jax.Array,  # float32 [B, T]
+    head: Head,
     config: LossConfig,
-    vocab_size: int,
+    chunk: int,
 ) -> TokenLosses:
-    """`cross_entropy` of head(hidden), without the logits of all positions at once where they are many.
+    """`cross_entropy` of the head's logits, of `chunk` positions of each row at a time: float32 [B, T, V] never exists.
 
-    A chunk's logits are made, used and dropped, and made once more in the backward pass: a third more work for the head
-    instead of float32 [B, T, V] twice.
+    Where a gradient is wanted it is taken on the way, chunk by chunk, so that no logits are made twice; each device adds up its
+    own part of the kernel's, in float32, and the devices exchange the sum once. Only `sum` has a gradient.
     """
-    length = hidden.shape[1]
-    chunk = chunk_length(length, vocab_size, config.chunk)
-    if chunk == length:
-        return cross_entropy(head(hidden), targets, weights, config)
+    return _chunked(hidden, kernel, targets, weights, head, config, chunk, with_gradient=False)[0]
 
-    @functools.partial(jax.checkpoint, prevent_cse=False)
-    def body(sums: tuple[jax.Array, jax.Array], part: tuple[jax.Array, ...]) -> tuple[tuple[jax.Array, jax.Array], Any]:
-        some, some_targets, some_weights = part
-        losses = cross_entropy(head(some), some_targets, some_weights, config)
-        return (sums[0] + losses.sum, sums[1] + losses.weight), (losses.nll, losses.correct)
 
-    def split(x: jax.Array) -> jax.Array:  # [B, T, ...] -> [T / t, B, t, ...]
-        return x.reshape(x.shape[0], -1, chunk, *x.shape[2:]).swapaxes(0, 1)
+def _chunked(
+    hidden: jax.Array,
+    kernel: jax.Array,
+    targets: jax.Array,
+    weights: jax.Array,
+    head: Head,
+    config: LossConfig,
+    chunk: int,
+    *,
+    with_gradient: bool,
+) -> tuple[TokenLosses, tuple[Any, Any]]:
+    """The losses, and the gradients of their sum by hidden states and kernel."""
 
-    zero = jnp.zeros((), jnp.float32)
-    sums, tokens = jax.lax.scan(body, (zero, zero), tuple(map(split, (hidden, targets, weights))))
-    nll, correct = (x.swapaxes(0, 1).reshape(targets.shape) for x in tokens)
-    return TokenLosses(*sums, nll, correct)
+    def on_rows(kernel: jax.Array, rows: tuple[jax.Array, ...]) -> tuple[Any, Any, Any]:
+        def split(x: jax.Array) -> jax.Array:  # [B, T, ...] -> [T / t, B, t, ...]
+            return x.reshape(x.shape[0], -1, chunk, *x.shape[2:]).swapaxes(0, 1)
+
+        def join(x: jax.Array) -> jax.Array:
+            return x.swapaxes(0, 1).reshape(x.shape[1], -1, *x.shape[3:])
+
+        def body(carry: Any, part: tuple[jax.Array, ...]) -> tuple[Any, Any]:
+            (total, weight), gradient = carry
+            some, some_targets, some_weights = part
+
+            def of(some: jax.Array, kernel: jax.Array) -> tuple[jax.Array, TokenLosses]:
+                losses = cross_entropy(head.logits(some, kernel), some_targets, some_weights, config)
+                return losses.sum, losses
+
+            back = None
+            if with_gradient:
+                (_, losses), (back, by_kernel) = jax.value_and_grad(of, (0, 1), has_aux=True)(some, kernel)
+                gradient = gradient + by_kernel
+            else:
+                _, losses = of(some, kernel)
+            return ((total + losses.sum, weight + losses.weight), gradient), (losses.nll, losses.correct, back)
+
+        zero = jnp.zeros((), jnp.float32)
+        start = ((zero, zero), jnp.zeros(kernel.shape, jnp.float32) if with_gradient else None)
+        (sums, gradient), tokens = jax.lax.scan(body, start, jax.tree.map(split, rows))
+        return sums, gradient, jax.tree.map(join, tokens)
+
+    run = head.by_rows(on_rows, kernel, head.kernel_axes, hidden.dtype)
+    sums, by_kernel, (nll, correct, back) = run((hidden, targets, weights))
+    return TokenLosses(*sums, nll, correct), (back, by_kernel)
+
+
+def _chunked_forward(hidden, kernel, targets, weights, head, config, chunk):
+    return _chunked(hidden, kernel, targets, weights, head, config, chunk, with_gradient=True)
+
+
+def _chunked_backward(head, config, chunk, gradients, cotangents):
+    by_hidden, by_kernel = gradients
+    scale = cotangents.sum
+    return (scale * by_hidden).astype(by_hidden.dtype), scale * by_kernel, None, None
+
+
+chunked_cross_entropy.defvjp(_chunked_forward, _chunked_backward)
 
 
 def chunk_length(length: int, vocab_size: int, asked: int = 0) -> int:

@@ -68,6 +68,7 @@ class Program:
             microbatches=int(config.microbatches),
             seed=config.seed,
             constrain=sharding.constrain(mesh),
+            by_rows=sharding.by_rows(mesh),
             attend=self._attend(),
         )
         _, params = functional.abstract(model)

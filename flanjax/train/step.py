@@ -4,6 +4,7 @@ Letters: M microbatches, B global batch, T target length.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,7 +14,8 @@ import optax
 
 from flanjax.models import functional
 from flanjax.models.attention import Attend, attend
-from flanjax.train.losses import LossConfig, denominator, per_task, token_losses
+from flanjax.sharding import whole_batch
+from flanjax.train.losses import Head, LossConfig, chunk_length, chunked_cross_entropy, cross_entropy, denominator, per_task
 
 Batch = dict[str, jax.Array]
 Constrain = Callable[[jax.Array, Any], jax.Array]
@@ -49,6 +51,7 @@ class StepSpec:
     microbatches: int
     seed: int
     constrain: Constrain
+    by_rows: Callable[..., Any] = whole_batch
     attend: Attend = attend  # or what stands in for it on the devices at hand
 
 
@@ -107,8 +110,13 @@ def _split(batch: Batch, microbatches: int) -> Batch:
 def _sums(spec: StepSpec, params: Any, batch: Batch, key: jax.Array | None) -> tuple[jax.Array, Sums]:
     model = functional.bind(spec.model, params)
     hidden = model.hidden(batch, key=key, constrain=spec.constrain, attend=spec.attend)
-    labels = batch["targets"], batch["loss_weights"]
-    losses = token_losses(hidden, lambda some: model.logits(some, spec.constrain), *labels, spec.loss, spec.model.vocab_size)
+    targets, weights = batch["targets"], batch["loss_weights"]
+    chunk = chunk_length(targets.shape[1], spec.model.vocab_size, spec.loss.chunk)
+    if chunk == targets.shape[1]:
+        losses = cross_entropy(model.logits(hidden, spec.constrain), targets, weights, spec.loss)
+    else:
+        head = Head(functools.partial(type(model).head_logits, spec.model), by_rows=spec.by_rows)
+        losses = chunked_cross_entropy(hidden, model.head_kernel(), targets, weights, head, spec.loss, chunk)
     task_nll, task_weight = per_task(losses.nll, batch["loss_weights"], batch["task_ids"], spec.num_tasks)
     correct = jnp.sum(losses.correct * batch["loss_weights"])
     return losses.sum, Sums(losses.sum, losses.weight, correct, task_nll, task_weight)

@@ -1,12 +1,16 @@
 """The loss against a naive one-hot implementation, in value and gradient."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import NamedSharding
 from jax.test_util import check_grads
 
-from flanjax.train.losses import LossConfig, chunk_length, cross_entropy, denominator, per_task, token_losses
+from flanjax import hlo, sharding
+from flanjax.train.losses import Head, LossConfig, chunk_length, chunked_cross_entropy, cross_entropy, denominator, per_task
 
 CONFIGS = [LossConfig(z_loss=z_loss, label_smoothing=smoothing) for z_loss in (0.0, 1e-4, 0.1) for smoothing in (0.0, 0.1, 0.4)]
 
@@ -102,21 +106,56 @@ def test_no_array_over_the_vocabulary_but_the_logits_outlives_the_forward():
     assert sum(x.shape == shape for x in jax.tree.leaves(pullback)) == 1
 
 
+def product(hidden, kernel):
+    return jnp.matmul(hidden, kernel.astype(hidden.dtype), preferred_element_type=jnp.float32)
+
+
+def chunked_batch():
+    rng = np.random.default_rng(0)
+    hidden, kernel = (jnp.asarray(rng.normal(size=s), jnp.float32) for s in ((8, 12, 64), (64, 256)))
+    return hidden, kernel, *batch(shape=(8, 12))[1:]
+
+
+ANYWHERE = sharding.whole_batch
+
+
+def objective(hidden, kernel, targets, weights, chunk, by_rows=ANYWHERE):
+    config = LossConfig(z_loss=0.1, label_smoothing=0.1)
+    if chunk == targets.shape[1]:
+        losses = cross_entropy(product(hidden, kernel), targets, weights, config)
+    else:
+        losses = chunked_cross_entropy(hidden, kernel, targets, weights, Head(product, by_rows=by_rows), config, chunk)
+    return 3 * losses.sum, losses
+
+
 @pytest.mark.parametrize("chunk", [1, 4, 6])
 def test_a_chunked_loss_and_its_gradients_are_those_of_the_whole(chunk):
-    rng = np.random.default_rng(0)
-    hidden, kernel = (jnp.asarray(rng.normal(size=s), jnp.float32) for s in ((3, 12, 8), (8, 11)))
-    _, targets, weights = batch(shape=(3, 12))
-
-    def loss(hidden, kernel, chunk):
-        config = LossConfig(z_loss=0.1, label_smoothing=0.1, chunk=chunk)
-        losses = token_losses(hidden, lambda h: h @ kernel, targets, weights, config, 11)
-        return losses.sum, losses
-
-    whole, parts = (
-        jax.jit(jax.value_and_grad(loss, (0, 1), has_aux=True), static_argnums=2)(hidden, kernel, c) for c in (12, chunk)
-    )
+    graded = jax.jit(jax.value_and_grad(objective, (0, 1), has_aux=True), static_argnums=4)
+    whole, parts = (graded(*chunked_batch(), c) for c in (12, chunk))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), whole, parts)
+    plain = jax.jit(objective, static_argnums=4)(*chunked_batch(), chunk)  # without a gradient
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), whole[0], plain)
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 1), (2, 2, 2), (8, 1, 1)], ids=str)
+def test_a_chunked_loss_is_the_same_on_a_mesh_and_the_kernel_travels_once(shape):
+    mesh = sharding.make_mesh(sharding.MeshConfig(**dict(zip(("data", "fsdp", "tensor"), shape, strict=True))))
+    axes = [("batch", "length", "embed"), ("embed", "vocab"), ("batch", "length"), ("batch", "length")]
+    arrays = chunked_batch()
+    placed = [NamedSharding(mesh, sharding.partition_spec(a, x.shape, mesh)) for a, x in zip(axes, arrays, strict=True)]
+
+    def compiled(chunk):
+        graded = jax.value_and_grad(
+            functools.partial(objective, chunk=chunk, by_rows=sharding.by_rows(mesh)), (0, 1), has_aux=True
+        )
+        return jax.jit(graded, in_shardings=placed).lower(*arrays).compile()
+
+    got = compiled(3)(*map(jax.device_put, arrays, placed))
+    expected = jax.jit(jax.value_and_grad(objective, (0, 1), has_aux=True), static_argnums=4)(*arrays, 12)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), expected, got)
+    few, many = (hlo.count(compiled(chunk).as_text()).received_bytes for chunk in (6, 1))
+    assert many - few < arrays[1].nbytes / 4  # twelve chunks instead of two: the kernel travels as often
+    assert few < 4 * arrays[1].nbytes
 
 
 def test_a_chunked_loss_never_holds_all_logits():
@@ -124,9 +163,8 @@ def test_a_chunked_loss_never_holds_all_logits():
     targets, weights = jnp.zeros((2, 64), jnp.int32), jnp.ones((2, 64))
 
     def compiled(chunk):
-        config = LossConfig(chunk=chunk)
-        loss = lambda h, k: token_losses(h, lambda some: some @ k, targets, weights, config, 5000).sum  # noqa: E731
-        return jax.jit(jax.grad(loss, (0, 1))).lower(hidden, kernel).compile()
+        graded = jax.grad(functools.partial(objective, chunk=chunk), (0, 1), has_aux=True)
+        return jax.jit(graded).lower(hidden, kernel, targets, weights).compile()
 
     assert "f32[2,64,5000]" in compiled(64).as_text()
     assert "5000]" in compiled(8).as_text()
