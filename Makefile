@@ -28,6 +28,8 @@ test: .venv/test
 
 .venv/test: .venv/core pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	# Beside the environment, not in it: jax would look for a TPU at every start.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv/libtpu libtpu==0.0.51
 	touch $@
 
 clean:

@@ -1,7 +1,5 @@
 """Compiling for a slice that is not there."""
 
-import importlib.util
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +7,10 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+import tpu_compiler
 
-from flanjax import aot, sharding
+from flanjax import aot, assemble, hlo, sharding
+from flanjax.chips import CHIPS
 from flanjax.config import ConfigError, RunConfig, load_config
 from flanjax.data.layout import make_layout
 from flanjax.data.tokenizer import ByteTokenizer
@@ -26,38 +26,71 @@ TINY = {
 }
 
 
-def test_the_shapes_compiled_for_are_those_of_a_real_batch():
-    config = RunConfig.from_config_dict(TINY)
-    shapes = aot.batch_shapes(config, sharding.make_mesh(config.mesh))
-    row = make_layout(config.data.features, ByteTokenizer()).row([])
+def config(**changes):
+    return RunConfig.from_config_dict({**TINY, **changes})
+
+
+CAUSAL = {"batch_size": 8, "num_streams": 4, "features": {"layout": "causal", "inputs_length": 32, "targets_length": 16}}
+DECODER = {"family": "llama", "d_model": 16, "d_ff": 32, "num_layers": 2, "num_heads": 2, "num_kv_heads": 1, "head_dim": 8}
+KINDS = {"t5": {}, "decoder": {"model": DECODER, "data": CAUSAL}}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_shapes_compiled_for_are_those_of_a_real_batch(kind):
+    made = config(**KINDS[kind])
+    shapes = assemble.batch_shapes(made, sharding.make_mesh(made.mesh))
+    row = make_layout(made.data.features, ByteTokenizer()).row([])
     assert {k: (v.shape[1:], v.dtype) for k, v in shapes.items()} == {k: (v.shape, v.dtype) for k, v in row.items()}
     assert {v.shape[0] for v in shapes.values()} == {8}
 
 
 def test_the_program_of_training_compiles_from_shapes_alone_and_shards_its_state():
-    config = RunConfig.from_config_dict(TINY)
-    mesh = sharding.make_mesh(config.mesh)
-    program = Program(config.train, aot.model_of(config), mesh, num_tasks=3)
-    compiled = program.step.lower(program.state, aot.batch_shapes(config, mesh)).compile()
-    found = aot.collectives(compiled.as_text())
-    assert found  # eight devices cannot share a batch without talking
+    mesh = sharding.make_mesh(config().mesh)
+    program = Program(config().train, aot.model_of(config()), mesh, num_tasks=3)
+    compiled = program.compile(assemble.batch_shapes(config(), mesh))
+    assert hlo.count(compiled.executable.as_text()).collectives  # eight devices cannot share a batch without talking
     whole = sum(int(np.prod(x.shape)) * x.dtype.itemsize for x in jax.tree.leaves(program.state))
     assert aot._bytes_per_device(program.state) < whole / 4
 
 
-def test_collectives_are_counted_with_the_bytes_of_the_largest():
-    text = """
-      %ag = bf16[4,1024]{1,0} all-gather(%x), dimensions={0}
-      %ar.1 = (f32[256]{0}, f32[2,8]{1,0}) all-reduce-start(%y, %z)
-      %ar.2 = f32[] all-reduce(%w)
-    """
-    assert aot.collectives(text) == {"all-gather": (1, 8192), "all-reduce": (2, 1024)}
+@pytest.fixture
+def eight_fake_chips(monkeypatch):
+    """The CPU's fake devices in place of a v5e:2x4."""
+    monkeypatch.setattr(aot.topologies, "get_topology_desc", lambda *args, **kwargs: type("D", (), {"devices": jax.devices()}))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_steps_are_compiled_and_described(kind, eight_fake_chips):
+    for compiled in (aot.compile_training, aot.compile_scoring):
+        found = compiled(config(**KINDS[kind]), "v5e:2x4")
+        assert found.chips == 8
+        assert 0 < found.state_bytes < found.peak_bytes
+        told = aot.describe(config(), "v5e:2x4", found)
+        assert all(word in told for word in (found.what, "GiB a chip: fits", "all-", "MFU", "assumes published peaks"))
+        assert aot.table_row(config(), "v5e:2x4", found).count("|") == aot.TABLE_HEAD.splitlines()[0].count("|")
+
+
+def test_what_does_not_fit_is_refused_with_what_helps(eight_fake_chips, monkeypatch):
+    monkeypatch.setitem(CHIPS, "v5e", CHIPS["v5e"]._replace(hbm_gib=1e-5))
+    with pytest.raises(ConfigError, match=r"training step does not fit a chip of v5e:2x4.*auto, model\.remat=full"):
+        aot.compile_training(config(), "v5e:2x4")
+    with pytest.raises(ConfigError, match=r"scoring does not fit.*evaluation\.batch_size"):
+        aot.compile_scoring(config(), "v5e:2x4")
+    with pytest.raises(ConfigError, match="not even one row a device"):
+        aot.compile_training(config(train={"microbatches": "auto"}), "v5e:2x4")
+
+
+def test_a_batch_that_the_chips_do_not_divide_is_named(eight_fake_chips):
+    with pytest.raises(ConfigError, match="4 rows, which 8 chips"):
+        aot.compile_training(config(train={"microbatches": 2}), "v5e:2x4")
+    with pytest.raises(ConfigError, match=r"v5e:2x4: mesh .* there are 8 devices"):
+        aot.compile_training(config(mesh={"tensor": 3}), "v5e:2x4")
 
 
 @pytest.mark.parametrize("topology", ["v5e", "v6:4x4", "h100:8"])
 def test_an_unknown_topology_is_named_with_what_is_known(topology):
     with pytest.raises(ConfigError, match=r"v5e:4x4"):
-        aot.compile_step(RunConfig.from_config_dict(TINY), topology)
+        aot.compile_training(config(), topology)
 
 
 def test_a_config_takes_an_argument_behind_a_colon():
@@ -66,11 +99,12 @@ def test_a_config_takes_an_argument_behind_a_colon():
         load_config(f"{ROOT}/configs/flan_t5.py:huge")
 
 
-@pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="needs libtpu from the package index")
+@tpu_compiler.needed
 def test_t5_base_compiles_for_a_v5e_slice_and_fits():
     command = [sys.executable, "-m", "flanjax.cli", "compile", "--config", "configs/flan_t5.py:base", "--topology", "v5e:4x4"]
-    env = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""}
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=env)
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=tpu_compiler.environment())
     assert ran.returncode == 0, ran.stderr
-    assert "247.6 million" in ran.stdout
-    assert "GiB: fits" in ran.stdout
+    assert ran.stdout.count("247.6 million") == 2
+    assert ran.stdout.count("GiB a chip: fits") == 2
+    assert "cross 256 x 1024: splash" in ran.stdout
+    assert "incomplete" not in ran.stdout

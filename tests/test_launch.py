@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+import tpu_compiler
 import yaml
 from kubernetes.client import models
 
@@ -545,8 +546,10 @@ def test_flags_that_libtpu_does_not_know_are_left_out_by_name(xla_flags, capsys)
         xla_flags.known(chosen._replace(trial=("-c", "raise SystemExit('the chip burns')")), "")
 
 
-@pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="needs libtpu (pip install libtpu)")
-def test_the_installed_libtpu_knows_the_lists_and_no_made_up_name(xla_flags, capsys):
+@tpu_compiler.needed
+def test_the_installed_libtpu_knows_the_lists_and_no_made_up_name(xla_flags, capsys, monkeypatch):
+    for name, value in tpu_compiler.environment().items():
+        monkeypatch.setenv(name, value)
     for chip in xla_flags.TPU:
         chosen = xla_flags.preset(chip, several=False)
         added = chosen._replace(flags=(*chosen.flags, "--xla_tpu_made_up=1"))

@@ -66,6 +66,13 @@ def bind(config: Config, params: Tree) -> Model:
     return nnx.merge(graphdef, state)
 
 
+def head_logits(config: Config) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """(hidden [..., T, D], kernel [D, V]) -> logits float32 [..., T, V]: the head of a model, apart from its parameters."""
+    if isinstance(config, T5Config):
+        return functools.partial(T5.head_logits, config)
+    return functools.partial(Decoder.head_logits, config)
+
+
 def _module(config: Config, rngs: nnx.Rngs) -> Model:
     return MODULES[type(config)](config, rngs)
 

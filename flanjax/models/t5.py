@@ -26,6 +26,7 @@ __all__ = ["SIZES", "T5", "Cache", "T5Config"]
 
 RESIDUAL = ("batch", "length", "embed")
 LOGITS = ("batch", "length", "vocab")
+TABLE = ("vocab", "features")  # of the embedding where it is read: whole features, for they go to rows of the batch
 
 
 class Cache(NamedTuple):
@@ -116,7 +117,7 @@ class T5(nnx.Module):
             x = layer(x, inputs_segment_ids, bias, attend, key=fold(fold(key, 2), index))
             return constrain(x, RESIDUAL), None
 
-        x = constrain(dropout(self._embed(inputs), config.dropout, fold(key, 0)), RESIDUAL)
+        x = constrain(dropout(self._embed(inputs, constrain), config.dropout, fold(key, 0)), RESIDUAL)
         x, _ = run_layers(self.encoder.layers, body, x, jnp.arange(config.num_layers), **self._how)
         return constrain(self._finish(self.encoder, x, fold(key, 1)), RESIDUAL)
 
@@ -142,7 +143,7 @@ class T5(nnx.Module):
             x, _ = layer(x, segment_ids, bias, cross, inputs_segment_ids, attend, key=layer_key)
             return constrain(x, RESIDUAL), None
 
-        x = constrain(dropout(self._embed(decoder_inputs), config.dropout, fold(key, 0)), RESIDUAL)
+        x = constrain(dropout(self._embed(decoder_inputs, constrain), config.dropout, fold(key, 0)), RESIDUAL)
         x, _ = run_layers(self.decoder.layers, body, x, jnp.arange(config.num_decoder_layers), **self._how)
         return constrain(self._finish(self.decoder, x, fold(key, 1)), RESIDUAL)
 
@@ -189,8 +190,8 @@ class T5(nnx.Module):
     def _how(self) -> dict[str, Any]:
         return {"scan": self.config.scan, "remat": self.config.remat}
 
-    def _embed(self, tokens: jax.Array) -> jax.Array:
-        return self.embedding[...][tokens].astype(self.config.dtype)
+    def _embed(self, tokens: jax.Array, constrain: Constrain = unconstrained) -> jax.Array:
+        return constrain(self.embedding[...], TABLE)[tokens].astype(self.config.dtype)
 
     def _bias(self, stack: Stack, length: int, *, bidirectional: bool) -> jax.Array | RelativeBias:
         """Of short rows written out once for all layers; of long ones where it is read."""

@@ -156,8 +156,8 @@ def _chunked(
         return sums, gradient, jax.tree.map(join, tokens)
 
     run = head.by_rows(on_rows, kernel, head.kernel_axes, hidden.dtype)
-    sums, by_kernel, (nll, correct, back) = run((hidden, targets, weights))
-    return TokenLosses(*sums, nll, correct), (back, by_kernel)
+    (total, weight), by_kernel, (nll, correct, back) = run((hidden, targets, weights))
+    return TokenLosses(total, weight, nll, correct), (back, by_kernel)
 
 
 def _chunked_forward(hidden, kernel, targets, weights, head, config, chunk):

@@ -4,7 +4,6 @@ Letters: M microbatches, B global batch, T target length.
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -115,7 +114,7 @@ def _sums(spec: StepSpec, params: Any, batch: Batch, key: jax.Array | None) -> t
     if chunk == targets.shape[1]:
         losses = cross_entropy(model.logits(hidden, spec.constrain), targets, weights, spec.loss)
     else:
-        head = Head(functools.partial(type(model).head_logits, spec.model), by_rows=spec.by_rows)
+        head = Head(functional.head_logits(spec.model), by_rows=spec.by_rows)
         losses = chunked_cross_entropy(hidden, model.head_kernel(), targets, weights, head, spec.loss, chunk)
     task_nll, task_weight = per_task(losses.nll, batch["loss_weights"], batch["task_ids"], spec.num_tasks)
     correct = jnp.sum(losses.correct * batch["loss_weights"])

@@ -2,8 +2,6 @@
 
 import dataclasses
 import functools
-import importlib.util
-import os
 import subprocess
 import sys
 import types
@@ -13,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import tpu_compiler
 
 from flanjax import sharding
 from flanjax.models import attention, attention_hopper, attention_splash
@@ -384,14 +383,9 @@ compile(2048, 2048, 8, 4, 256, causal=True, window=512, soft_cap=50.0, scale=256
 """
 
 
+@tpu_compiler.needed
 def test_the_kernels_in_use_compile_for_a_tpu_slice():
-    """Forward and backward on parts of a v5e:2x2, by libtpu: installed, or lying where FLANJAX_LIBTPU says."""
-    place = os.environ.get("FLANJAX_LIBTPU", "")
-    if not place and importlib.util.find_spec("libtpu") is None:
-        pytest.skip("needs libtpu from the package index, or FLANJAX_LIBTPU, the directory it lies in")
-    env = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": "", "PYTHONPATH": os.pathsep.join([str(ROOT), place])}
-    if place:
-        env["TPU_LIBRARY_PATH"] = str(Path(place) / "libtpu" / "libtpu.so")
-    ran = subprocess.run([sys.executable, "-c", KERNELS], capture_output=True, text=True, env=env)
+    """Forward and backward on parts of a v5e:2x2."""
+    ran = subprocess.run([sys.executable, "-c", KERNELS], capture_output=True, text=True, env=tpu_compiler.environment())
     assert ran.returncode == 0, ran.stderr[-2000:]
     assert ran.stdout.split() == ["splash", "2"] * 3
