@@ -42,7 +42,7 @@ class Compiled(NamedTuple):
       peak_bytes: at the fullest moment, what is held included.
       microbatches, why: of a training step, and how their number was found.
       model_flops, kernel_flops: of one execution on a chip, without recomputation; the second are those of attention kernels.
-      text: the compiled programs; empty where libtpu cannot print them.
+      texts: of the compiled programs; empty where libtpu cannot print one.
     """
 
     what: str
@@ -55,7 +55,7 @@ class Compiled(NamedTuple):
     attention: str
     model_flops: float
     kernel_flops: float
-    text: str
+    texts: tuple[str, ...]
     seconds: float
 
 
@@ -90,7 +90,7 @@ def compile_training(config: RunConfig, topology: str) -> Compiled:
         attention=program.attention(batch),
         model_flops=_step_flops(model, *lengths) / mesh.size,
         kernel_flops=kernel_flops(model, *lengths) / mesh.size,
-        text=_text(found.executable),
+        texts=_texts(found.executable),
         seconds=time.perf_counter() - began,
     )
 
@@ -134,7 +134,7 @@ def compile_scoring(config: RunConfig, topology: str) -> Compiled:
         attention="",
         model_flops=_step_flops(model, *whole) / 3 / mesh.size,
         kernel_flops=kernel_flops(model, *whole) / 3 / mesh.size,
-        text="\n".join(filter(None, (_text(read.executable), _text(score.executable)))),
+        texts=_texts(read.executable, score.executable),
         seconds=time.perf_counter() - began,
     )
 
@@ -223,15 +223,15 @@ def _moved(found: Compiled, topology: str) -> list[str]:
     return [f"collectives   {'; '.join(kinds) or 'none'}", *at_best]
 
 
-def _counts(found: Compiled) -> Any:
-    return hlo.count(found.text) if found.text else None
+def _counts(found: Compiled) -> hlo.Counts | None:
+    return functools.reduce(hlo.both, map(hlo.count, found.texts)) if found.texts else None
 
 
-def _text(executable: Any) -> str:
+def _texts(*executables: Any) -> tuple[str, ...]:
     try:
-        return executable.as_text() or ""
-    except jax.errors.JaxRuntimeError:  # libtpu 0.0.51 cannot print programs for v5p
-        return ""
+        return tuple(executable.as_text() or "" for executable in executables)
+    except jax.errors.JaxRuntimeError:  # libtpu 0.0.51 cannot print some programs for v5p
+        return ()
 
 
 def _chip(topology: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 from flanjax import chips
-from flanjax.hlo import Collective, Counts, count
+from flanjax.hlo import Collective, Counts, both, count
 from flanjax.train.flops import PEAK_BF16_FLOPS
 
 L, B, D = 7, 32, 64
@@ -343,3 +343,23 @@ def test_the_chips_peaks_are_those_that_training_reports_against():
     assert {
         f"TPU {name}": chip.bf16_flops / chip.devices for name, chip in chips.CHIPS.items()
     }.items() <= PEAK_BF16_FLOPS.items()
+
+
+def test_two_programs_add_up():
+    one = Counts(5, 7, {"all-gather": Collective(2, 10, 20)}, {"a": 1}, ("while",), 0)
+    other = Counts(1, 1, {"all-gather": Collective(1, 30, 30), "all-reduce": Collective(1, 4, 8)}, {"a": 2, "b": 1}, (), 3)
+    together = {"all-gather": Collective(3, 30, 50), "all-reduce": Collective(1, 4, 8)}
+    assert both(one, other) == Counts(6, 8, together, {"a": 3, "b": 1}, ("while",), 3)
+
+
+def test_a_kernels_metadata_over_several_lines_does_not_end_its_computation():
+    text = """
+ENTRY %main (x: bf16[8,8]) -> bf16[8,8] {
+  %x = bf16[8,8]{1,0} parameter(0)
+  %k = bf16[8,8]{1,0} custom-call(%x), custom_call_target="tpu_custom_call", metadata={op_name="k"
+"xprof_metadata":"{...}"
+}}, backend_config={}
+  ROOT %y = bf16[8,8]{1,0} dot(%k, %x), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+}
+"""
+    assert count(text).matmul_flops == 2 * 8**3

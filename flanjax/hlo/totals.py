@@ -10,7 +10,7 @@ sums (often that of a vector) is no matrix product any more. What a kernel compu
 import functools
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import NamedTuple
 
 import numpy as np
@@ -68,6 +68,28 @@ class Counts(NamedTuple):
     @property
     def received_bytes(self) -> int:
         return sum(c.received_bytes for c in self.collectives.values())
+
+
+def both(first: Counts, second: Counts) -> Counts:
+    """What two programs, one after the other, do together."""
+    none = Collective(0, 0, 0)
+    pairs = {
+        kind: (first.collectives.get(kind, none), second.collectives.get(kind, none))
+        for kind in sorted({*first.collectives, *second.collectives})
+    }
+    return Counts(
+        first.matmul_flops + second.matmul_flops,
+        first.hbm_bytes + second.hbm_bytes,
+        {
+            kind: Collective(
+                a.executions + b.executions, max(a.largest_bytes, b.largest_bytes), a.received_bytes + b.received_bytes
+            )
+            for kind, (a, b) in pairs.items()
+        },
+        dict(Counter(first.custom_calls) + Counter(second.custom_calls)),
+        first.unknown + second.unknown,
+        first.unparsed + second.unparsed,
+    )
 
 
 def count(text: str) -> Counts:
