@@ -430,7 +430,7 @@ def wrong_fields(value, kind="JobSet", place=""):
         return [] if fits else [f"{place}: {value!r} is no {kind}"]
     if several := re.fullmatch(r"[Ll]ist\[(.+)\]", kind):
         return [w for i, item in enumerate(value) for w in wrong_fields(item, several[1], f"{place}[{i}]")]
-    if mapping := re.fullmatch(r"Dict\[str, (.+)\]", kind):
+    if mapping := re.fullmatch(r"[Dd]ict[\[(]str, (.+)[\])]", kind):
         return [w for key, item in value.items() for w in wrong_fields(item, mapping[1], f"{place}.{key}")]
     fields = JOBSET_FIELDS.get(kind)
     if fields is None:

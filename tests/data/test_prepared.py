@@ -370,7 +370,9 @@ def test_without_beam_the_command_says_what_to_install(monkeypatch, tmp_path, ca
     (tmp_path / "config.py").write_text("def get_config():\n    return {'name': 'x', 'mixture': 'x.py:x'}")
     monkeypatch.setitem(sys.modules, "apache_beam", None)
     for name in ("flanjax.prepare", "flanjax.data.beam_job"):
+        package, _, module = name.rpartition(".")
         monkeypatch.delitem(sys.modules, name, raising=False)
+        monkeypatch.delattr(sys.modules[package], module, raising=False)
     assert main(["prepare", "--config", str(tmp_path / "config.py"), "--output", str(tmp_path / "out")]) == 1
     assert "pip install flanjax[beam]" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
