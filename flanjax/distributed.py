@@ -7,6 +7,7 @@ then, and jax ends the others after HEARTBEAT_TIMEOUT_SECONDS.
 """
 
 import atexit
+import re
 import signal
 import sys
 import threading
@@ -24,6 +25,7 @@ HEARTBEAT_TIMEOUT_SECONDS = 60
 ENDS_WITHIN_SECONDS = 10
 _FINISH_TOGETHER_SECONDS = 24 * 3600  # the first may write for long after the others are done; one that fails is known
 _LOST_STATUS = 1
+_STATUS = re.compile(r"(UNKNOWN|UNAVAILABLE|INTERNAL|ABORTED|CANCELLED|DEADLINE_EXCEEDED): ")
 
 _lines: Lines | None = None
 
@@ -110,7 +112,10 @@ def leave(status: int, message: str, error: BaseException) -> int:
 
 def _broke_off(error: BaseException | None) -> bool:
     """Whether it may only be the consequence of another process's end."""
-    return error is not None and (isinstance(error, jax.errors.JaxRuntimeError) or _broke_off(error.__cause__))
+    if error is None:
+        return False
+    # jax raises what a collective says as JaxRuntimeError in some places, as ValueError in others.
+    return isinstance(error, jax.errors.JaxRuntimeError) or bool(_STATUS.match(str(error))) or _broke_off(error.__cause__)
 
 
 def _check(flags: str, place: _Place) -> None:

@@ -14,9 +14,9 @@ from flanjax.train.config import TrainConfig
 from flanjax.train.microbatches import fit_program
 from flanjax.train.program import Program, compile_for
 
-MODEL = T5Config(vocab_size=512, d_model=16, d_ff=32, num_layers=1, num_decoder_layers=1, num_heads=2, head_dim=8)
+MODEL = T5Config(vocab_size=512, scan=False, d_model=16, d_ff=32, num_layers=1, num_decoder_layers=1, num_heads=2, head_dim=8)
 CONFIG = TrainConfig(microbatches="auto")
-ROWS, DEVICES = 16, 2
+ROWS, DEVICES = 8, 2
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def batch(mesh):
 @pytest.fixture(scope="module")
 def peaks(mesh, batch):
     """What the step needs with each number of microbatches."""
-    programs = {n: Program(dataclasses.replace(CONFIG, microbatches=n), MODEL, mesh, num_tasks=2) for n in (1, 2, 4, 8)}
+    programs = {n: Program(dataclasses.replace(CONFIG, microbatches=n), MODEL, mesh, num_tasks=2) for n in (1, 4)}
     return {n: compile_for(p.step, p.state, batch).peak_bytes for n, p in programs.items()}
 
 
@@ -43,19 +43,19 @@ def fit(mesh, batch, limit):
 
 
 def test_more_microbatches_need_less_memory(peaks):
-    assert peaks[1] > peaks[2] > peaks[4] > peaks[8]
+    assert peaks[1] > peaks[4]
 
 
 def test_auto_takes_the_fewest_that_fit_and_says_what_it_tried(mesh, batch, peaks):
     for number, peak in peaks.items():
         found = fit(mesh, batch, peak)
         assert found.microbatches == number
-        assert found.reason.count("would need") == [1, 2, 4, 8].index(number)
+        assert found.reason.count("would need") == {1: 0, 4: 2}[number]
 
 
 def test_what_fits_in_no_way_says_what_helps(mesh, batch, peaks):
-    with pytest.raises(ValueError, match=r"not even one row.*8 would need.*model.remat=full"):
-        fit(mesh, batch, peaks[8] - 1)
+    with pytest.raises(ValueError, match=r"not even one row.*4 would need.*model.remat=full"):
+        fit(mesh, batch, peaks[4] - 1)
 
 
 def test_a_device_that_does_not_tell_its_memory_takes_the_batch_whole(mesh, batch):
