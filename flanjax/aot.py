@@ -155,6 +155,14 @@ def slice_mesh(config: RunConfig, topology: str) -> sharding.Mesh:
         raise ConfigError(f"{topology}: {error}") from error
 
 
+def parameters(config: RunConfig, topology: str) -> str:
+    """Every parameter with its logical and mesh axes and its bytes a device, as lines; nothing is compiled."""
+    mesh, model = slice_mesh(config, topology), model_of(config)
+    _, shapes = functional.abstract(model)
+    placed = sharding.abstract(shapes, assemble.param_shardings(model, mesh))
+    return sharding.table(sharding.placements(placed, functional.logical_axes(model)))
+
+
 def model_of(config: RunConfig) -> functional.Config:
     """The config's model with the vocabulary that its tokenizer was asked for, or that of its size; no tokenizer is opened."""
     size = config.model.size

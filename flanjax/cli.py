@@ -110,6 +110,8 @@ def _compile(args: argparse.Namespace) -> None:
     for path in args.config:
         config = load_config(path, args.overrides)
         for topology in args.topology:
+            if args.parameters:
+                print(aot.parameters(config, topology))
             print(aot.describe(config, topology, aot.compile_training(config, topology)), flush=True)
             print(aot.describe(config, topology, aot.compile_scoring(config, topology)), flush=True)
 
@@ -163,6 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     compiled = commands.add_parser("compile", help="compile a config's training and scoring for a TPU slice that is not here")
     compiled.add_argument("--config", required=True, nargs="+", help="Python files with get_config()")
     compiled.add_argument("--topology", required=True, nargs="+", help="chips and grid, such as v5e:4x4 or v5p:4x4x4")
+    compiled.add_argument("--parameters", action="store_true", help="first list where every parameter lies")
     compiled.set_defaults(run=_compile)
 
     evaluate = commands.add_parser("evaluate", help="evaluate a run on any tasks or clusters of its mixture")

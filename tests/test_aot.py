@@ -70,6 +70,13 @@ def test_both_steps_are_compiled_and_described(kind, eight_fake_chips):
         assert aot.table_row(config(), "v5e:2x4", found).count("|") == aot.TABLE_HEAD.splitlines()[0].count("|")
 
 
+def test_every_parameter_is_listed_with_where_it_lies(eight_fake_chips):
+    listed = aot.parameters(config(), "v5e:2x4")
+    assert "encoder/layers/mlp/wi_0" in listed
+    assert "layers embed mlp" in listed
+    assert "fsdp" in listed
+
+
 def test_what_does_not_fit_is_refused_with_what_helps(eight_fake_chips, monkeypatch):
     monkeypatch.setitem(CHIPS, "v5e", CHIPS["v5e"]._replace(hbm_gib=1e-5))
     with pytest.raises(ConfigError, match=r"training step does not fit a chip of v5e:2x4.*auto, model\.remat=full"):

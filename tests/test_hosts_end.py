@@ -5,6 +5,7 @@ import signal
 import socket
 import time
 
+import jax
 import pytest
 from processes import SETTINGS, end_all, finished, free_port, furnished, spawn, together, train
 from test_run import MIXTURE
@@ -220,3 +221,19 @@ def test_where_nothing_can_be_detected_the_error_says_what_to_give(monkeypatch):
 def test_flags_that_do_not_fit_together_are_refused(given, said):
     with pytest.raises(ValueError, match=said):
         distributed.start(**given)
+
+
+@pytest.mark.parametrize(
+    ("error", "consequence"),
+    [
+        (ValueError("UNKNOWN: Gloo AllGather failed: Connection reset by peer"), True),
+        (jax.errors.JaxRuntimeError("anything"), True),
+        (ValueError("train.steps is 0, expected at least 1"), False),
+        (OSError("the disk is full"), False),
+    ],
+)
+def test_what_a_collective_says_may_be_the_consequence_of_anothers_end(error, consequence):
+    assert distributed._broke_off(error) is consequence
+    wrapped = RuntimeError("while saving")
+    wrapped.__cause__ = error
+    assert distributed._broke_off(wrapped) is consequence
