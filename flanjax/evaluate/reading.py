@@ -14,7 +14,8 @@ import jax.numpy as jnp
 
 from flanjax.models import functional
 from flanjax.models.attention import Attend, attend
-from flanjax.models.t5 import T5Config
+from flanjax.models.layers import Constrain, unconstrained
+from flanjax.models.t5 import RESIDUAL, T5Config
 
 
 class Reading:
@@ -23,18 +24,27 @@ class Reading:
     Args:
       start_id: what an encoder-decoder begins its text with.
       prefix: whether a decoder-only model sees a prompt both ways.
-      attend: what stands in for it on the devices at hand.
+      constrain, attend: what the devices at hand make of them.
     """
 
-    def __init__(self, config: functional.Config, *, start_id: int, prefix: bool, attend: Attend = attend):
-        self._config, self._start_id, self._prefix, self._attend = config, start_id, prefix, attend
+    def __init__(
+        self,
+        config: functional.Config,
+        *,
+        start_id: int,
+        prefix: bool,
+        constrain: Constrain = unconstrained,
+        attend: Attend = attend,
+    ):
+        self._config, self._start_id, self._prefix, self._constrain = config, start_id, prefix, constrain
+        self._placed: dict[str, Any] = {"constrain": constrain, "attend": attend}
 
     def read(self, params: Any, prompts: jax.Array, lengths: jax.Array) -> Any:
         """What `score` needs of prompts, int32 [B, S] of lengths int32 [B]."""
         if isinstance(self._config, T5Config):
             segments = _real(prompts, lengths)
-            return functional.bind(self._config, params).encode(prompts, segments, attend=self._attend), segments
-        return functional.bind(self._config, params).prefill(prompts, lengths, 0, prefix=self._prefix, attend=self._attend)
+            return functional.bind(self._config, params).encode(prompts, segments, **self._placed), segments
+        return functional.bind(self._config, params).prefill(prompts, lengths, 0, prefix=self._prefix, **self._placed)
 
     def score(self, params: Any, memory: Any, owners: jax.Array, options: jax.Array, lengths: jax.Array) -> jax.Array:
         """Summed log-likelihoods float32 [O] of options int32 [O, T], each after the prompt that `owners` int32 [O] names."""
@@ -42,11 +52,13 @@ class Reading:
             t5, (encoded, segments) = functional.bind(self._config, params), memory
             starts = jnp.full((len(options), 1), self._start_id, jnp.int32)
             inputs = jnp.concatenate([starts, options[:, :-1]], axis=1)
-            hidden = t5.decode(inputs, _real(options, lengths), encoded[owners], segments[owners], attend=self._attend)
-            logits = t5.logits(hidden)
+            mine = self._constrain(encoded[owners], RESIDUAL)
+            hidden = t5.decode(inputs, _real(options, lengths), mine, segments[owners], **self._placed)
+            logits = t5.logits(hidden, self._constrain)
         else:
             decoder, (first, cache) = functional.bind(self._config, params), memory
-            after = decoder.logits(decoder.extend(options, cache, owners))
+            hidden = decoder.extend(options, cache, owners, constrain=self._constrain)
+            after = decoder.logits(hidden, self._constrain)
             logits = jnp.concatenate([first[owners][:, None], after[:, :-1]], axis=1)
         picked = jnp.take_along_axis(logits, options[..., None], axis=-1)[..., 0] - jax.nn.logsumexp(logits, axis=-1)
         return jnp.sum(jnp.where(_real(options, lengths), picked, 0), axis=-1)
@@ -77,11 +89,9 @@ class Reading:
         """The logits of each prompt's first token [B, V], and the cache before it."""
         if isinstance(self._config, T5Config):
             t5, segments = functional.bind(self._config, params), _real(prompts, lengths)
-            cache = t5.init_cache(t5.encode(prompts, segments, attend=self._attend), segments, max_tokens + 1)
+            cache = t5.init_cache(t5.encode(prompts, segments, **self._placed), segments, max_tokens + 1)
             return t5.decode_step(jnp.full(len(prompts), self._start_id, jnp.int32), cache)
-        return functional.bind(self._config, params).prefill(
-            prompts, lengths, max_tokens, prefix=self._prefix, attend=self._attend
-        )
+        return functional.bind(self._config, params).prefill(prompts, lengths, max_tokens, prefix=self._prefix, **self._placed)
 
 
 def _real(tokens: jax.Array, lengths: jax.Array) -> jax.Array:

@@ -17,7 +17,7 @@ from flanjax.data.layout import Layout
 from flanjax.evaluate.reading import Reading
 from flanjax.models.attention_backend import make_attend
 from flanjax.models.functional import Config
-from flanjax.sharding import Mesh, batch_sharding, num_batch_shards, place, platform, replicated, shard
+from flanjax.sharding import Mesh, batch_sharding, constrain, num_batch_shards, place, platform, replicated, shard
 
 _SMALLEST = 8
 
@@ -42,8 +42,9 @@ def jitted(config: Config, mesh: Mesh, layout: Layout) -> Jitted:
     # A kernel that training asked for by name may not be had here.
     backend = "xla" if config.attention == "xla" else "auto"
     attend = make_attend(backend, platform=platform(mesh), shard=shard(mesh))
+    placed: dict[str, Any] = {"constrain": constrain(mesh), "attend": attend}
     prefix = layout.config.layout == "prefix"
-    reading = Reading(config, start_id=layout.tokenizer.pad_id, prefix=prefix, attend=attend)
+    reading = Reading(config, start_id=layout.tokenizer.pad_id, prefix=prefix, **placed)
     one = replicated(mesh)
     return Jitted(
         jax.jit(reading.read),

@@ -30,6 +30,7 @@ __all__ = ["SIZES", "Cache", "Decoder", "DecoderConfig"]
 
 RESIDUAL = ("batch", "length", "embed")
 LOGITS = ("batch", "length", "vocab")
+PAST = ("batch", "length", "kv_heads", "head_dim")
 TABLE = ("vocab", "features")  # of the embedding where it is read: whole features, for they go to rows of the batch
 EMPTY = -1  # position of a slot that holds nothing
 
@@ -117,6 +118,7 @@ class Decoder(nnx.Module):
         max_length: int,
         *,
         prefix: bool = False,
+        constrain: Constrain = unconstrained,
         attend: Attend = attend,
     ) -> tuple[jax.Array, Cache]:
         """Logits float32 [B, V] after each prompt, and the cache before the first of at most `max_length` steps.
@@ -127,7 +129,7 @@ class Decoder(nnx.Module):
         real = positions < lengths[:, None]
         batch = {"decoder_inputs": tokens, "segment_ids": real.astype(jnp.int32), "positions": positions}
         batch |= {"prefix": real} if prefix else {}
-        x, (keys, values) = self._run(batch, None, unconstrained, attend, keep=True)
+        x, (keys, values) = self._run(batch, None, constrain, attend, keep=True)
         last = pick(x, lengths[:, None] - 1)
         slots = [(0, 0), (0, 0), (0, max_length), (0, 0), (0, 0)]
         cache = Cache(
@@ -150,7 +152,7 @@ class Decoder(nnx.Module):
         positions = jax.lax.dynamic_update_slice(cache.positions, cache.next_positions[:, None], at[1:3])
         return self.logits(hidden)[:, 0], Cache(keys, values, positions, cache.next_positions + 1, cache.used + 1)
 
-    def extend(self, tokens: jax.Array, cache: Cache, owners: jax.Array) -> jax.Array:
+    def extend(self, tokens: jax.Array, cache: Cache, owners: jax.Array, *, constrain: Constrain = unconstrained) -> jax.Array:
         """What `logits` takes, of every token of texts that go on from cached prompts: [O, T, D].
 
         A prompt's keys and values are copied for its texts one layer at a time. Padding at the end of a text harms nothing.
@@ -159,10 +161,10 @@ class Decoder(nnx.Module):
           tokens: int32 [O, T].
           owners: int32 [O], the row of the cache that each text follows.
         """
-        return self._continue(tokens, cache, owners)[0]
+        return self._continue(tokens, cache, owners, constrain)[0]
 
     def _continue(
-        self, tokens: jax.Array, cache: Cache, owners: jax.Array | None
+        self, tokens: jax.Array, cache: Cache, owners: jax.Array | None, constrain: Constrain = unconstrained
     ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
         """The final residual of tokens [O, T] behind the cache, normed, and their keys and values [L, O, T, K, H]."""
 
@@ -177,12 +179,15 @@ class Decoder(nnx.Module):
             visible = _visible(positions, key_positions, self.config.windows[kind])
 
             def read(query, key, value, **how):
-                keys, values = (jnp.concatenate([of_owners(old), new], 1) for old, new in zip(past, (key, value), strict=True))
+                olds = (constrain(of_owners(old), PAST) for old in past)
+                keys, values = (jnp.concatenate([old, new], 1) for old, new in zip(olds, (key, value), strict=True))
                 return _attend_where(visible, query, keys, values, **how)
 
-            return layer(x, turns, read)
+            x, keys_values = layer(x, turns, read)
+            return constrain(x, RESIDUAL), keys_values
 
-        x, new = run_layers(self.layers, body, self._embed(tokens), cache[:2], **self._how)
+        x = constrain(self._embed(tokens, constrain), RESIDUAL)
+        x, new = run_layers(self.layers, body, x, cache[:2], **self._how)
         return self._finish(x, None), new
 
     def _run(
