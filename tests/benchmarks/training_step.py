@@ -114,6 +114,7 @@ def make_work(folder: Path, config: RunConfig, args: argparse.Namespace) -> dict
     if args.tiny:
         model = config.model.build(tokens)
     else:
+        assert config.model.size
         model = dataclasses.replace(functional.SIZES[config.model.size], **config.model.fields)
     vocabulary = model.vocab_size
     if tokens > vocabulary:

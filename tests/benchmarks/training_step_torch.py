@@ -74,7 +74,7 @@ def examples_of(batch: dict[str, np.ndarray]) -> list[Example]:
 def padded(examples: Sequence[Example], budget: int) -> Iterator[dict[str, np.ndarray]]:
     """Microbatches of examples of about the same length, of at most `budget` positions unless one example has more."""
     chosen: list[Example] = []
-    longest = (0, 0)
+    longest: tuple[int, ...] = (0, 0)
     for example in sorted(examples, key=lambda e: (sum(e.lengths), e.lengths)):
         longer = tuple(max(pair) for pair in zip(longest, example.lengths, strict=True))
         if chosen and sum(longer) * (len(chosen) + 1) > budget:
@@ -222,7 +222,7 @@ def measure(folder: Path, job: dict[str, Any], way: str, attention: str) -> dict
     """The answer of the job with as many positions a microbatch as fit."""
     batches = batches_of(folder)
     most, least = (max(f(batches)) for f in (_positions, _longest))
-    budget, refused = most, []
+    budget, refused, trainer = most, list[int](), None
     while budget >= least:
         try:
             trainer = make_trainer(folder, job, way, attention, job["dtype"], compiled=job["compile"])
