@@ -207,6 +207,8 @@ def _with_model_fields(config: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(model, Mapping):
         return config
     fields = {k: v for k, v in model.items() if k not in ("size", "init")}
+    if "remat" in fields and fields["remat"] is None:  # what the command line makes of the word none
+        fields["remat"] = "none"
     return {**config, "model": {"size": model.get("size"), "init": model.get("init", "scratch"), "fields": fields}}
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from pathlib import Path
 
 import ml_collections
 import pytest
@@ -192,3 +193,8 @@ def test_differences_name_the_keys_with_both_values():
 @pytest.mark.parametrize("path", sorted(pathlib.Path(__file__).parents[1].glob("configs/*.py")), ids=lambda p: p.stem)
 def test_every_shipped_config_is_one(path):
     assert load_config(str(path)).mixture
+
+
+def test_remat_can_be_turned_off_on_the_command_line():
+    path = str(Path(__file__).resolve().parents[1] / "configs/flan_t5.py") + ":base"
+    assert load_config(path, ["model.remat=none"]).model.build(100).remat == "none"

@@ -135,6 +135,7 @@ def make_work(folder: Path, config: RunConfig, args: argparse.Namespace) -> dict
         "warmup": args.warmup,
         "steps": args.steps,
         "compile": args.compile,
+        "tiny": args.tiny,
         "learning_rate": LEARNING_RATE,
         "clip_norm": CLIP_NORM,
         "check_rows": min(CHECK_ROWS, config.data.batch_size),
@@ -357,7 +358,7 @@ def summary_of(answer: Mapping[str, Any], work: Mapping[str, Any], limit: float 
         },
         "peak_memory_bytes": answer["memory_bytes"],
         "filled": {name: used / max(room, 1) for name, (used, room) in answer["filled"].items()},
-        "refused_positions": answer.get("refused_positions"),
+        "tried_positions": answer.get("tried_positions"),
     }
 
 
@@ -494,6 +495,9 @@ def compare_sides(folder: Path, config: RunConfig, args: argparse.Namespace) -> 
     _check_first_losses(results, job["dtype"])
     print(f"\n{kind}; MFU against {named}; {_versions(found)}")
     print("\n".join(table(results)))
+    for name, run in results.items():
+        if run.get("tried_positions"):
+            print(f"{name}: positions of a microbatch tried: {run['tried_positions']}")
     about = {"device": kind, "limit_flops": limit, "limit": named, "versions": _versions(found), "tiny": args.tiny}
     return {**about, **data, "checks": checks, "runs": results}
 

@@ -8,8 +8,8 @@ FOLDER holds job.json, batches.npz (packed rows) and model/, and takes the answe
   packed  rows as they are with position_ids that start again in every example; without padding in one row for a flash attention
 
 Weights are float32, with the model under bfloat16 autocast where the job says so. A decoder's head is applied
-to the targets alone, which takes less than transformers' own loss. Where microbatches do not fit the device, all is begun again
-from the first weights with half as many positions in each.
+to the targets alone, which takes less than transformers' own loss. Microbatches of as many positions as a step has, of half
+as many and so on are tried, each from the first weights, and the fastest that fits counts: larger ones pad more.
 """
 
 import gc
@@ -27,6 +27,7 @@ from torch.nn import functional
 from transformers.utils import is_flash_attn_2_available, is_flash_attn_3_available
 
 FLASH = {"flash_attention_3": is_flash_attn_3_available, "flash_attention_2": is_flash_attn_2_available}
+_SIZES = 64  # the smallest microbatch tried is over this part of a step's positions
 TARGETS = ("targets", "at")  # what the loss reads; all else goes into the model
 
 
@@ -219,21 +220,26 @@ def check(folder: Path, job: dict[str, Any], way: str, attention: str) -> dict[s
 
 
 def measure(folder: Path, job: dict[str, Any], way: str, attention: str) -> dict[str, Any]:
-    """The answer of the job with as many positions a microbatch as fit."""
+    """The answer of the job with that size of microbatch which takes least time, of several that fit."""
     batches = batches_of(folder)
-    most, least = (max(f(batches)) for f in (_positions, _longest))
-    budget, refused, trainer = most, list[int](), None
-    while budget >= least:
+    most, longest = (max(f(batches)) for f in (_positions, _longest))
+    budget, tried, best, message = most, dict[int, str](), dict[str, Any](), ""
+    while budget >= longest and budget * _SIZES > most:
         try:
             trainer = make_trainer(folder, job, way, attention, job["dtype"], compiled=job["compile"])
-            return measure_with(trainer, batches, budget, job) | {"refused_positions": refused}
+            found = measure_with(trainer, batches, budget, job)
+            seconds = sum(found["step_seconds"])
+            tried[budget] = f"{seconds / job['steps']:.4f} s a step"
+            if not best or seconds < sum(best["step_seconds"]):
+                best = found
+            if job["tiny"]:
+                break
         except torch.OutOfMemoryError as error:
-            refused.append(budget)
-            message = str(error)
-        trainer = None
+            tried[budget], message = "out of memory", str(error)
+        trainer = None  # or the next one would have to fit beside it
         free()
         budget //= 2
-    return {"out_of_memory": message}
+    return best | {"tried_positions": tried} if best else {"out_of_memory": message, "tried_positions": tried}
 
 
 def measure_with(trainer: Trainer, batches: list[dict[str, np.ndarray]], budget: int, job: dict[str, Any]) -> dict[str, Any]:
