@@ -1,4 +1,4 @@
-"""The command line: train, compile, evaluate, heldout, report, export, show. It parses, calls run.py, and words errors."""
+"""The command line: it parses, calls run.py and its neighbours, and words errors. `flanjax --help` lists the commands."""
 
 import argparse
 import logging

@@ -81,7 +81,8 @@ class Chat:
             if not role:
                 piece = piece[:1]
             ids += [*piece, *content]
-            spoken += [ends, *[False] * (len(piece) - 1), *[role == "assistant"] * len(content)]
+            of_piece = [ends and at == 0 for at in range(len(piece))]
+            spoken += [*of_piece, *[role == "assistant"] * len(content)]
             ends = role == "assistant"
         first = spoken.index(True)
         return Conversation(np.array(ids[:first], np.int32), np.array(ids[first:], np.int32), np.array(spoken[first:]))

@@ -53,8 +53,8 @@ PEAK_BF16_FLOPS: dict[str, float] = {
 }
 
 
-class T5Dims(Protocol):
-    """The sizes of an encoder-decoder that its FLOPs depend on."""
+class Dims(Protocol):
+    """The sizes that the FLOPs of any model depend on."""
 
     @property
     def d_model(self) -> int: ...
@@ -65,13 +65,18 @@ class T5Dims(Protocol):
     @property
     def head_dim(self) -> int: ...
     @property
-    def num_layers(self) -> int: ...  # encoder
-    @property
-    def num_decoder_layers(self) -> int: ...
+    def num_layers(self) -> int: ...  # of a T5 those of its encoder
     @property
     def vocab_size(self) -> int: ...
     @property
     def gated(self) -> bool: ...
+
+
+class T5Dims(Dims, Protocol):
+    """Those of an encoder-decoder."""
+
+    @property
+    def num_decoder_layers(self) -> int: ...
 
 
 def t5_step_flops(dims: T5Dims, input_lengths: np.ndarray, target_lengths: np.ndarray) -> float:
@@ -103,25 +108,11 @@ def t5_step_flops(dims: T5Dims, input_lengths: np.ndarray, target_lengths: np.nd
     return float(BACKWARD_AND_FORWARD * forward.sum())
 
 
-class DecoderDims(Protocol):
-    """The sizes of a decoder-only model that its FLOPs depend on."""
+class DecoderDims(Dims, Protocol):
+    """Those of a decoder-only model."""
 
     @property
-    def d_model(self) -> int: ...
-    @property
-    def d_ff(self) -> int: ...
-    @property
-    def num_heads(self) -> int: ...
-    @property
     def num_kv_heads(self) -> int: ...
-    @property
-    def head_dim(self) -> int: ...
-    @property
-    def num_layers(self) -> int: ...
-    @property
-    def vocab_size(self) -> int: ...
-    @property
-    def gated(self) -> bool: ...
 
 
 def decoder_step_flops(dims: DecoderDims, lengths: np.ndarray, num_targets: int) -> float:
