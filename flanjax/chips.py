@@ -50,6 +50,8 @@ class Counted(Protocol):
     @property
     def received_bytes(self) -> int: ...
     @property
+    def kernels(self) -> Mapping[str, int]: ...
+    @property
     def custom_calls(self) -> Mapping[str, int]: ...
     @property
     def unknown(self) -> Sequence[str]: ...
@@ -81,7 +83,7 @@ class Roofline(NamedTuple):
 def roofline(counts: Counted, chip: Chip, kernel_flops: float = 0.0) -> Roofline:
     """Returns the seconds of one execution on a device of the chip.
 
-    kernel_flops: the products inside custom calls (attention kernels), which a program's text does not tell.
+    kernel_flops: the products inside the custom calls (attention kernels) of which a program's text does not tell.
     """
     return Roofline(
         compute_seconds=(counts.matmul_flops + kernel_flops) * chip.devices / chip.bf16_flops,
@@ -122,8 +124,7 @@ def explain(counts: Counted, chip: Chip, model_flops: float, kernel_flops: float
 
 
 def _kernels(counts: Counted, kernel_flops: float) -> str:
-    if not counts.custom_calls:
-        return "no custom kernels"
-    named = ", ".join(f"{name} x {times}" for name, times in sorted(counts.custom_calls.items()))
     told = f"counted as {kernel_flops / 1e12:.2f} TFLOP" if kernel_flops else "whose FLOPs are not counted"
-    return f"kernels {told} ({named})"
+    kinds = {"counted as they state": counts.kernels, told: counts.custom_calls}
+    named = {how: ", ".join(f"{name} x {times}" for name, times in sorted(calls.items())) for how, calls in kinds.items()}
+    return ", ".join(f"kernels {how} ({names})" for how, names in named.items() if names) or "no custom kernels"

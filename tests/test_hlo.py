@@ -171,12 +171,14 @@ ENTRY %main (w: bf16[12,768,48], k: bf16[12,768,48]) -> (bf16[12,768,48], s4[3,5
 slice={[0:8], [0:48]}
   %there = bf16[8,48]{1,0:T(8,128)(2,1)S(1)} slice-done(%piece)
   %odd = s4[3,5]{1,0:T(8,128)(8,1)} custom-call(%there), custom_call_target="tpu_custom_call"
+  %says = s4[3,5]{1,0:T(8,128)(8,1)S(1)} custom-call(%odd), custom_call_target="tpu_custom_call", \
+backend_config={"custom_call_config":{"body":"TUz","cost_estimate":{"flops":"640","transcendentals":"3"}}}
   ROOT %both = (bf16[12,768,48]{2,1,0}, s4[3,5]{1,0}) tuple(%new.1, %odd)
 }""")
     one = 768 * 48 * 2
-    # The slice read, the update written, the copy written, eight rows read, fifteen half bytes written.
-    assert found.hbm_bytes == 3 * one + 8 * 48 * 2 + 8
-    assert found.custom_calls == {"odd": 1}
+    # The slice read, the update written, the copy written, eight rows read, fifteen half bytes written and read.
+    assert found.hbm_bytes == 3 * one + 8 * 48 * 2 + 8 + 8
+    assert (found.custom_calls, found.kernels, found.matmul_flops) == ({"odd": 1}, {"says": 1}, 640)
     assert found.unparsed == 0
 
 
@@ -317,6 +319,7 @@ COUNTS = Counts(
     matmul_flops=int(197e12),
     hbm_bytes=int(2 * 819e9),
     collectives={"all-gather": Collective(3, 8, int(100e9)), "all-reduce": Collective(1, 4, int(500e9))},
+    kernels={},
     custom_calls={"splash": 24},
     unknown=("while.3",),
     unparsed=0,
@@ -337,6 +340,8 @@ def test_the_words_give_mfu_at_both_ends_and_name_what_is_assumed_and_what_is_mi
         assert part in words
     assert 3 <= len(words.splitlines()) <= 5
     assert "1.00 TFLOP (splash" in chips.explain(COUNTS, chips.CHIPS["v5e"], 1e12, kernel_flops=1e12)
+    stated = chips.explain(COUNTS._replace(kernels={"relative": 2}), chips.CHIPS["v5e"], 1e12)
+    assert "kernels counted as they state (relative x 2), kernels whose FLOPs are not counted (splash x 24)" in stated
 
 
 def test_the_chips_peaks_are_those_that_training_reports_against():
@@ -346,10 +351,12 @@ def test_the_chips_peaks_are_those_that_training_reports_against():
 
 
 def test_two_programs_add_up():
-    one = Counts(5, 7, {"all-gather": Collective(2, 10, 20)}, {"a": 1}, ("while",), 0)
-    other = Counts(1, 1, {"all-gather": Collective(1, 30, 30), "all-reduce": Collective(1, 4, 8)}, {"a": 2, "b": 1}, (), 3)
+    one = Counts(5, 7, {"all-gather": Collective(2, 10, 20)}, {"k": 1}, {"a": 1}, ("while",), 0)
+    other = Counts(
+        1, 1, {"all-gather": Collective(1, 30, 30), "all-reduce": Collective(1, 4, 8)}, {"k": 3}, {"a": 2, "b": 1}, (), 3
+    )
     together = {"all-gather": Collective(3, 30, 50), "all-reduce": Collective(1, 4, 8)}
-    assert both(one, other) == Counts(6, 8, together, {"a": 3, "b": 1}, ("while",), 3)
+    assert both(one, other) == Counts(6, 8, together, {"k": 4}, {"a": 3, "b": 1}, ("while",), 3)
 
 
 def test_a_kernels_metadata_over_several_lines_does_not_end_its_computation():

@@ -158,7 +158,9 @@ def test_killed_stopped_and_damaged_a_run_of_four_goes_on_by_four_by_two_and_by_
     killed_at(home, workdir, 2)
 
     saved = checkpoint.steps_of(workdir)[-1]
-    reached, _ = signalled_at(home, workdir, 4, 12, signal.SIGTERM, [2], start=saved)
+    reached, _ = signalled_at(home, workdir, 4, 8, signal.SIGTERM, [2], start=saved)
+    reached, _ = signalled_at(home, workdir, 4, reached + 1, signal.SIGINT, [1], start=reached)
+    reached, _ = signalled_at(home, workdir, 4, reached + 1, signal.SIGINT, [0, 1, 2, 3], start=reached)  # as a terminal does
     again, undisturbed = compared(workdir, runs["4 processes of 1 device"], upto=reached)
     np.testing.assert_array_equal(again, undisturbed)  # on the same devices bit for bit
 
@@ -166,7 +168,7 @@ def test_killed_stopped_and_damaged_a_run_of_four_goes_on_by_four_by_two_and_by_
     for path in (workdir / "checkpoints" / str(reached) / "params").rglob("*"):
         if path.is_file():
             os.truncate(path, path.stat().st_size // 2)
-    _, results = signalled_at(home, workdir, 2, 14, signal.SIGINT, [0, 1], start=steps[-2])  # as a terminal sends it
+    _, results = signalled_at(home, workdir, 2, steps[-2] + 1, signal.SIGINT, [0, 1], start=steps[-2])
     for _, said in results:
         assert f"passing over checkpoint {workdir / 'checkpoints' / str(reached)}" in said
 

@@ -4,7 +4,8 @@ XLA's `cost_analysis()` counts the body of a loop once, however often it runs, s
 Here an instruction counts as often as it runs. All figures are those of one device.
 
 Sizes are those of the arrays, without the padding of a TPU's tiles. A product that the compiler turned into multiplications and
-sums (often that of a vector) is no matrix product any more. What a kernel computes inside a custom call cannot be seen.
+sums (often that of a vector) is no matrix product any more. What a kernel computes inside a custom call cannot be seen; some
+state it.
 """
 
 import functools
@@ -50,10 +51,11 @@ class Counts(NamedTuple):
     """What one execution of a program does on one device.
 
     Attributes:
-      matmul_flops: 2 * m * n * k of every dot and convolution that runs, recomputation included, custom calls not.
+      matmul_flops: 2 * m * n * k of every dot and convolution that runs, recomputation included, and what kernels state.
       hbm_bytes: read from and written to main memory by the instructions outside fusions.
       collectives: by kind.
-      custom_calls: kernel -> executions, without the compiler's own bookkeeping.
+      kernels: kernel -> executions, of those that state their FLOPs (pallas_call's cost_estimate).
+      custom_calls: likewise of those that do not, without the compiler's own bookkeeping.
       unknown: loops whose trips cannot be told, counted once; conditionals, counted with the branch of most work.
       unparsed: instructions that could not be read, and are missing in all of the above.
     """
@@ -61,6 +63,7 @@ class Counts(NamedTuple):
     matmul_flops: int
     hbm_bytes: int
     collectives: dict[str, Collective]
+    kernels: dict[str, int]
     custom_calls: dict[str, int]
     unknown: tuple[str, ...]
     unparsed: int
@@ -86,6 +89,7 @@ def both(first: Counts, second: Counts) -> Counts:
             )
             for kind, (a, b) in pairs.items()
         },
+        dict(Counter(first.kernels) + Counter(second.kernels)),
         dict(Counter(first.custom_calls) + Counter(second.custom_calls)),
         first.unknown + second.unknown,
         first.unparsed + second.unparsed,
@@ -110,7 +114,8 @@ def count(text: str) -> Counts:
 
 def _total(program: Program, name: str) -> Counts:
     flops = moved = 0
-    kernels: dict[str, int] = defaultdict(int)
+    stating: dict[str, int] = defaultdict(int)
+    silent: dict[str, int] = defaultdict(int)
     unknown: dict[str, None] = {}
     talking: list[Run] = []
     for run in runs(program, name, choose=lambda branches: max(branches, key=lambda b: _total(program, b)[:2])):
@@ -118,7 +123,9 @@ def _total(program: Program, name: str) -> Counts:
         if instruction.opcode in ("dot", "convolution"):
             flops += times * _flops(computation, instruction)
         elif instruction.opcode == "custom-call" and (kernel := _kernel(instruction)):
-            kernels[kernel] += times
+            stated = _stated_flops(instruction)
+            (silent if stated is None else stating)[kernel] += times
+            flops += times * (stated or 0)
         elif _kind(instruction):
             talking.append(run)
         if not fused:
@@ -126,7 +133,7 @@ def _total(program: Program, name: str) -> Counts:
         if not known:
             unknown[instruction.name] = None
     collectives, stepped = _collectives(talking, program.devices)
-    return Counts(flops, moved + stepped, collectives, dict(kernels), tuple(unknown), program.unparsed)
+    return Counts(flops, moved + stepped, collectives, dict(stating), dict(silent), tuple(unknown), program.unparsed)
 
 
 def _kernel(call: Instruction) -> str:
@@ -135,6 +142,11 @@ def _kernel(call: Instruction) -> str:
     if target in _BOOKKEEPING:
         return ""
     return re.sub(r"(\.\d+|\.clone)+$", "", call.name) if target == "tpu_custom_call" else target
+
+
+def _stated_flops(call: Instruction) -> int | None:
+    found = re.search(r'"cost_estimate":\{[^}]*"flops":"?(\d+)', call.attributes)
+    return int(found[1]) if found else None
 
 
 # Products

@@ -12,7 +12,7 @@ and a caller that has a mesh decides what they mean. Import the modules themselv
   layers.py              what layers are made of: projections, gated MLP, norms, dropout
   stack.py               a stack of layers, scanned or unrolled, and what of it is recomputed
   attention.py           attention over packed rows, behind one function
-  attention_choice.py    which kernel stands in for it where, and why; attention_splash.py and attention_hopper.py are they
+  attention_choice.py    which kernel stands in for it where, and why: attention_splash.py, _relative.py or _hopper.py
   attention_backend.py   the one that a model on certain devices is given
   relative.py            T5's relative position bias
   rope.py                rotary position embedding

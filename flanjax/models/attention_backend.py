@@ -6,7 +6,7 @@ from typing import Protocol
 
 import jax
 
-from flanjax.models import attention_hopper, attention_splash
+from flanjax.models import attention_hopper, attention_relative, attention_splash
 from flanjax.models.attention import Attend, attend, drop_keys
 from flanjax.models.attention_choice import Choice, Need, choose
 from flanjax.models.relative import RelativeBias
@@ -14,6 +14,7 @@ from flanjax.models.relative import RelativeBias
 HEADS = ("batch", "length", "heads", "head_dim")
 SEGMENTS = ("batch", "length")
 BIAS = ("heads", "length", "length")
+DISTANCES = ("heads", "distances")
 
 
 class Shard(Protocol):
@@ -58,6 +59,7 @@ def make_attend(
             causal=causal,
             window=window,
             bias=bias is not None,
+            relative=isinstance(bias, RelativeBias),
             prefix=prefix is not None,
             soft_cap=soft_cap is not None,
             cross=query_segments is not key_segments,
@@ -80,10 +82,18 @@ def make_attend(
             )
         key, value = drop_keys(key, value, query.shape[2], dropout_rate, dropout_key)
         arrays, axes = [query, key, value, query_segments, key_segments], [HEADS, HEADS, HEADS, SEGMENTS, SEGMENTS]
-        if bias is not None:
-            arrays.append(bias.rows(0, query.shape[1], key.shape[1]) if isinstance(bias, RelativeBias) else bias)
-            axes.append(BIAS)
-        kernel = attention_splash.read if choice.name == "splash" else attention_hopper.read
-        return shard(functools.partial(kernel, **how), tuple(axes), HEADS)(*arrays)
+        if choice.name == "relative":
+            kernel = functools.partial(attention_relative.read, causal=causal, scale=scale)
+            if bias is not None:
+                arrays.append(bias.values)
+                axes.append(DISTANCES)
+        elif choice.name == "splash":
+            kernel = functools.partial(attention_splash.read, **how)
+        else:
+            kernel = functools.partial(attention_hopper.read, **how)
+            if bias is not None:
+                arrays.append(bias.rows(0, query.shape[1], key.shape[1]) if isinstance(bias, RelativeBias) else bias)
+                axes.append(BIAS)
+        return shard(kernel, tuple(axes), HEADS)(*arrays)
 
     return attend_here

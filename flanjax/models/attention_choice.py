@@ -1,22 +1,29 @@
 """Which implementation of attention serves where, and why: decided from what is known before anything is computed.
 
-  xla      plain XLA, everywhere: the reference, attention.py
-  splash   a Pallas kernel for TPUs, attention_splash.py
-  hopper   a Mosaic kernel for Hopper GPUs, attention_hopper.py; of the optional package tokamax
+  xla       plain XLA, everywhere: the reference, attention.py
+  splash    JAX's Pallas kernel for TPUs, attention_splash.py
+  relative  a Pallas kernel for TPUs that makes T5's relative bias itself, attention_relative.py
+  hopper    a Mosaic kernel for Hopper GPUs, attention_hopper.py; of the optional package tokamax
 
-"auto" takes the platform's kernel where it can serve and is likely to pay, else xla. A backend asked for by its name serves or
-raises; it is never replaced, except that a single query (a decoding step) is always read by xla: there is nothing to fuse.
+"auto" takes the first of the platform's kernels that can serve and is likely to pay, else xla. A backend asked for by its
+name serves or raises; it is never replaced, except that a single query (a decoding step) is always read by xla: there is
+nothing to fuse.
 """
 
 import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-BACKENDS = ("auto", "xla", "splash", "hopper")
+import jax.numpy as jnp
+
+BACKENDS = ("auto", "xla", "splash", "relative", "hopper")
 LANES = 128  # what kernels count lengths in
 SHORTEST = 256 * 256  # scores of a head below which a kernel has too little to do to pay
 
-_KERNELS = {"tpu": "splash", "hopper": "hopper"}
+MOST_KEYS = 2048  # of the relative kernel: it holds all keys of a head, and a v4 has 16 MiB of fast memory
+LARGEST_SCORES = 2**19  # of a head that the relative kernel holds at a time
+
+_KERNELS = {"tpu": ("splash", "relative"), "hopper": ("hopper",)}
 
 
 class Need(NamedTuple):
@@ -29,6 +36,7 @@ class Need(NamedTuple):
     causal: bool = False
     window: int | None = None
     bias: bool = False
+    relative: bool = False  # the bias is a RelativeBias
     prefix: bool = False
     soft_cap: bool = False
     cross: bool = False  # queries and keys are of different sequences
@@ -63,8 +71,8 @@ def choose(backend: str, need: Need, *, platform: str, tokamax: bool = False) ->
 
     >>> print(choose("auto", Need(256, 1024, 64, "bfloat16", cross=True), platform="tpu"))
     splash (blocks of 256 x 1024)
-    >>> print(choose("auto", Need(1024, 1024, 64, "bfloat16", bias=True), platform="tpu"))
-    xla (splash takes no bias)
+    >>> print(choose("auto", Need(1024, 1024, 64, "bfloat16", bias=True, relative=True), platform="tpu"))
+    relative (blocks of 256 x 1024)
     """
     if backend not in BACKENDS:
         raise ValueError(f"attention is {backend!r}, expected one of {BACKENDS}")
@@ -72,29 +80,36 @@ def choose(backend: str, need: Need, *, platform: str, tokamax: bool = False) ->
         return Choice("xla", "asked for")
     if need.num_queries == 1:
         return Choice("xla", "a single query")
-    kernel = _KERNELS.get(platform, "") if backend == "auto" else backend
-    if not kernel:
-        return Choice("xla", f"no kernel for {platform}")
-    cannot = list(_obstacles(kernel, need, platform, tokamax))
     if backend != "auto":
-        if cannot:
+        if cannot := list(_obstacles(backend, need, platform, tokamax)):
             raise ValueError(f"attention is {backend!r}, which cannot serve {need}: {'; '.join(cannot)}. 'auto' takes what can")
-        return Choice(kernel, "asked for")
-    if unwise := cannot or list(_doubts(kernel, need)):
-        return Choice("xla", unwise[0])
-    return Choice(kernel, _how(kernel, need))
+        return Choice(backend, "asked for")
+    unwise = [f"no kernel for {platform}"] if platform not in _KERNELS else []
+    for kernel in _KERNELS.get(platform, ()):
+        reasons = list(_obstacles(kernel, need, platform, tokamax)) or list(_doubts(kernel, need))
+        if not reasons:
+            return Choice(kernel, _how(kernel, need))
+        unwise.append(reasons[0])
+    return Choice("xla", "; ".join(dict.fromkeys(unwise)))
 
 
 def _obstacles(kernel: str, need: Need, platform: str, tokamax: bool) -> Iterator[str]:
     """Why a kernel cannot serve."""
-    if _KERNELS.get(platform) != kernel:
-        yield f"{kernel} needs {'a TPU' if kernel == 'splash' else 'a Hopper GPU'}, and the mesh is of {platform}"
+    if kernel not in _KERNELS.get(platform, ()):
+        yield f"{kernel} needs {'a Hopper GPU' if kernel == 'hopper' else 'a TPU'}, and the mesh is of {platform}"
     if need.prefix:
         yield f"{kernel} takes no prefix"
     if (need.causal or need.window) and need.num_queries != need.num_keys:
         yield f"{kernel} takes causal and local queries only where there are as many keys"
     if kernel == "splash" and need.bias:
         yield "splash takes no bias"
+    if kernel == "relative":
+        if need.bias and not need.relative:
+            yield "relative takes no bias but that of distances"
+        if need.window or need.soft_cap:
+            yield "relative takes neither window nor soft cap"
+        if need.num_keys > MOST_KEYS:
+            yield f"relative takes at most {MOST_KEYS:,} keys"
     if kernel == "hopper":
         if not tokamax:
             yield "hopper needs tokamax: pip install 'flanjax[hopper]'"
@@ -120,16 +135,37 @@ def _doubts(kernel: str, need: Need) -> Iterator[str]:
 
 def _how(kernel: str, need: Need) -> str:
     if kernel == "splash":
-        return f"blocks of {splash_block(need.num_queries)} x {splash_block(need.num_keys)}"
+        largest = splash_largest(need.head_dim * jnp.dtype(need.dtype).itemsize)
+        return f"blocks of {splash_block(need.num_queries, largest)} x {splash_block(need.num_keys, largest)}"
+    if kernel == "relative":
+        return f"blocks of {relative_block(need.num_queries, need.num_keys)} x {need.num_keys}"
     return "key ranges from segments"
 
 
-def splash_block(length: int, largest: int = 1024) -> int:
-    """The largest block that divides a length, a multiple of 128.
+def splash_largest(head_bytes: int) -> int:
+    """The largest block of splash for heads of so many bytes.
 
-    Larger blocks are faster (MaxText uses 512 to 2,048); from 2,048 on their scores do not fit a TPU's scoped VMEM.
+    Larger blocks are faster (MaxText uses 512 to 2,048); from 2,048 on their scores do not fit a TPU's scoped VMEM, and with
+    large heads those of 1,024 do not fit the 16 MiB of a v4.
     """
+    return 1024 if head_bytes <= 256 else 512
+
+
+def splash_block(length: int, largest: int = 1024) -> int:
+    """The largest block that divides a length, a multiple of 128."""
     return LANES * max(n for n in range(1, largest // LANES + 1) if length // LANES % n == 0)
+
+
+def relative_block(num_queries: int, num_keys: int) -> int:
+    """How many queries the relative kernel reads at a time, with all keys: a power of two, whose scores are some megabytes.
+
+    >>> relative_block(1024, 1024), relative_block(640, 1024), relative_block(2048, 4096)
+    (256, 128, 128)
+    """
+    block = LANES
+    while num_queries % (2 * block) == 0 and 2 * block * (2 * block + num_keys) <= LARGEST_SCORES:
+        block *= 2
+    return block
 
 
 def padded(length: int) -> int:

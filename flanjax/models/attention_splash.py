@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax.experimental.pallas.ops.tpu.splash_attention import splash_attention_kernel, splash_attention_mask
 
 from flanjax.models.attention import visible
-from flanjax.models.attention_choice import padded, splash_block
+from flanjax.models.attention_choice import padded, splash_block, splash_largest
 
 _MOST_KEYS_FUSED = 4096  # the fused backward pass writes one gradient of the queries for each block of keys
 
@@ -61,7 +61,7 @@ def _mask(num_queries: int, num_keys: int, causal: bool, window: int | None) -> 
 
 def _blocks(num_queries: int, num_keys: int, head_bytes: int) -> splash_attention_kernel.BlockSizes:
     """Square blocks as large as fit, the scores of 512 keys at a time; backward in one pass over both unless keys are many."""
-    largest = 1024 if head_bytes <= 512 else 512
+    largest = splash_largest(head_bytes)
     queries, keys = splash_block(num_queries, largest), splash_block(num_keys, largest)
     scored = splash_block(keys, 512)
     fused = num_keys <= _MOST_KEYS_FUSED

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from flanjax.models.attention import Attend, attend, block_of
+from flanjax.models.attention import Attend, attend
 from flanjax.models.layers import Constrain, dropout, fan_in, fold, parameter, rms_norm, unconstrained
 from flanjax.models.relative import RelativeBias, causal_bias_at, relative_bias
 from flanjax.models.stack import run_layers
@@ -193,11 +193,9 @@ class T5(nnx.Module):
     def _embed(self, tokens: jax.Array, constrain: Constrain = unconstrained) -> jax.Array:
         return constrain(self.embedding[...], TABLE)[tokens].astype(self.config.dtype)
 
-    def _bias(self, stack: Stack, length: int, *, bidirectional: bool) -> jax.Array | RelativeBias:
-        """Of short rows written out once for all layers; of long ones where it is read."""
+    def _bias(self, stack: Stack, length: int, *, bidirectional: bool) -> RelativeBias:
         max_distance = self.config.relative_max_distance
-        bias = relative_bias(stack.relative_bias[...], length, length, bidirectional=bidirectional, max_distance=max_distance)
-        return bias.rows(0, length, length) if block_of(length, length) == length else bias
+        return relative_bias(stack.relative_bias[...], length, length, bidirectional=bidirectional, max_distance=max_distance)
 
     def _finish(self, stack: Stack, x: jax.Array, key: jax.Array | None) -> jax.Array:
         return dropout(rms_norm(x, stack.norm[...], self.config.epsilon), self.config.dropout, key)

@@ -14,10 +14,10 @@ import pytest
 import tpu_compiler
 
 from flanjax import sharding
-from flanjax.models import attention, attention_hopper, attention_splash
+from flanjax.models import attention, attention_hopper, attention_relative, attention_splash
 from flanjax.models.attention import attend, block_of, visible
 from flanjax.models.attention_backend import make_attend
-from flanjax.models.attention_choice import Choice, Need, choose, splash_block, summary
+from flanjax.models.attention_choice import Choice, Need, choose, relative_block, splash_block, summary
 from flanjax.models.relative import relative_bias, relative_buckets
 from flanjax.models.t5_config import T5Config
 from flanjax.train.config import TrainConfig
@@ -112,6 +112,58 @@ def test_splash_in_bfloat16_is_near_the_reference_in_float32(monkeypatch):
     assert_close(got, expected, atol=0.05)
 
 
+RELATIVE = {
+    "self": (128, 128, 2, 2, {}),
+    "self, several blocks": (640, 640, 1, 1, {}),
+    "causal": (256, 256, 2, 2, SELF),
+    "cross, fewer keys": (384, 256, 2, 2, {"scale": 0.7}),
+    "lengths between blocks": (200, 300, 2, 2, {}),
+    "causal, between blocks, two query heads a key head": (150, 150, 4, 2, SELF),
+}
+
+
+@pytest.mark.parametrize("case", RELATIVE)
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_relative_kernel_reads_what_the_reference_reads(monkeypatch, case, bias):
+    """Gradients of the bias table included, through distances that several heads, rows and blocks add to."""
+    num_queries, num_keys, heads, kv_heads, how = RELATIVE[case]
+    arrays, rows = inputs(num_queries, num_keys, heads, kv_heads), packed(num_queries, num_keys, "causal" in how)
+    if bias:
+        arrays.append(jnp.asarray(np.random.default_rng(2).standard_normal((32, heads)), jnp.float32))
+
+    def distances(table):
+        return relative_bias(table, num_queries, num_keys, bidirectional=True, max_distance=200) if bias else None
+
+    def reference(query, key, value, table=None):
+        return attend(query, key, value, **rows, **how, bias=distances(table))
+
+    def kernel(query, key, value, table=None):
+        values = distances(table).values if bias else None
+        return attention_relative.read(query, key, value, *rows.values(), values, **how, interpret=True)
+
+    assert_close(result_and_gradients(kernel, arrays), in_one(monkeypatch, reference, arrays), atol=5e-6)
+
+
+def test_the_relative_kernel_in_bfloat16_is_near_the_reference_in_float32(monkeypatch):
+    arrays, rows = inputs(256, 256, 2, 2), packed(256, 256, True)
+    table = jnp.asarray(np.random.default_rng(2).standard_normal((32, 2)), jnp.float32)
+
+    def distances(table):
+        return relative_bias(table, 256, 256, bidirectional=True, max_distance=128)
+
+    def reference(query, key, value, table):
+        return attend(query, key, value, **rows, bias=distances(table))
+
+    def kernel(query, key, value, table):
+        return attention_relative.read(query, key, value, *rows.values(), distances(table).values, interpret=True)
+
+    got = result_and_gradients(kernel, [*(x.astype(jnp.bfloat16) for x in arrays), table])
+    assert [str(x.dtype) for x in got] == ["bfloat16"] * 4 + ["float32"]
+    expected = in_one(monkeypatch, reference, [*arrays, table])
+    assert_close(got[:4], expected[:4], atol=0.05)
+    assert np.abs(got[4] - expected[4]).max() < 0.02 * np.abs(expected[4]).max()
+
+
 @pytest.mark.parametrize("case", [*CASES, "bias"])
 def test_reading_some_queries_at_a_time_changes_nothing(monkeypatch, case):
     num_queries, num_keys, heads, kv_heads, how = CASES.get(case, (100, 100, 2, 2, {"causal": True}))
@@ -189,6 +241,11 @@ def test_blocks_divide_lengths(length, expected):
     assert splash_block(length) == expected
 
 
+@pytest.mark.parametrize(("length", "expected"), [(128, 128), (512, 512), (640, 128), (1024, 256), (2048, 128)])
+def test_blocks_of_the_relative_kernel_divide_lengths_and_hold_few_scores(length, expected):
+    assert relative_block(length, length) == expected
+
+
 @pytest.mark.parametrize(("causal", "window"), [(False, None), (True, None), (True, 5)])
 def test_ranges_of_keys_are_what_each_query_sees(causal, window):
     rows = packed(60, 60 if causal else 85, causal)
@@ -238,8 +295,9 @@ def test_the_hopper_call_lowers_to_hopper_kernels(monkeypatch):
 
 
 CROSS = Need(256, 1024, 64, "bfloat16", cross=True)
-BIASED = Need(1024, 1024, 64, "bfloat16", bias=True)
+BIASED = Need(1024, 1024, 64, "bfloat16", bias=True, relative=True)
 CAUSAL = Need(2048, 2048, 128, "bfloat16", causal=True, window=512, soft_cap=True)
+LOCAL = BIASED._replace(causal=True, window=5)
 STEP = Need(1, 1024, 64, "bfloat16", bias=True)
 
 
@@ -248,8 +306,11 @@ STEP = Need(1, 1024, 64, "bfloat16", bias=True)
     [
         ("auto", CROSS, "tpu", "splash (blocks of 256 x 1024)"),
         ("auto", CAUSAL, "tpu", "splash (blocks of 1024 x 1024)"),
-        ("auto", BIASED, "tpu", "xla (splash takes no bias)"),
-        ("auto", CAUSAL._replace(prefix=True), "tpu", "xla (splash takes no prefix)"),
+        ("auto", BIASED, "tpu", "relative (blocks of 256 x 1024)"),
+        ("auto", BIASED._replace(num_queries=200), "tpu", "xla (splash takes no bias; lengths are no multiples of 128)"),
+        ("auto", BIASED._replace(num_keys=4096), "tpu", "xla (splash takes no bias; relative takes at most 2,048 keys)"),
+        ("auto", BIASED, "gpu", "xla (no kernel for gpu)"),
+        ("auto", CROSS._replace(prefix=True), "tpu", "xla (splash takes no prefix; relative takes no prefix)"),
         ("auto", CROSS._replace(num_queries=200), "tpu", "xla (lengths are no multiples of 128)"),
         ("auto", CROSS._replace(num_keys=128), "tpu", "xla (short)"),
         ("auto", CROSS, "cpu", "xla (no kernel for cpu)"),
@@ -259,6 +320,7 @@ STEP = Need(1, 1024, 64, "bfloat16", bias=True)
         ("xla", CROSS, "tpu", "xla (asked for)"),
         ("splash", CROSS._replace(num_queries=200), "tpu", "splash (asked for)"),
         ("splash", STEP, "tpu", "xla (a single query)"),
+        ("relative", CROSS, "tpu", "relative (asked for)"),
         ("hopper", BIASED, "hopper", "hopper (asked for)"),
     ],
 )
@@ -272,6 +334,9 @@ def test_the_backend_is_chosen_by_the_platform_and_the_need(backend, need, platf
         ("splash", BIASED, "tpu", r"cannot serve self 1024 x 1024, bias: splash takes no bias"),
         ("splash", CAUSAL, "cpu", r"causal self 2048 x 2048, window 512, soft cap: splash needs a TPU, and the mesh is of cpu"),
         ("splash", CAUSAL._replace(num_keys=4096), "tpu", "only where there are as many keys"),
+        ("relative", LOCAL, "tpu", "relative takes neither window nor soft cap"),
+        ("relative", BIASED._replace(relative=False), "tpu", "relative takes no bias but that of distances"),
+        ("relative", BIASED, "cpu", "relative needs a TPU, and the mesh is of cpu"),
         ("hopper", CROSS, "hopper", r"needs tokamax: pip install 'flanjax\[hopper\]'"),
         ("hopper", BIASED._replace(soft_cap=True), "hopper", "caps the bias"),
         ("flash", CROSS, "tpu", "attention is 'flash', expected one of"),
@@ -320,6 +385,25 @@ def test_the_platform_is_that_of_the_meshs_devices(device, expected):
     assert sharding.platform(mesh) == expected
 
 
+def test_the_relative_kernel_on_parts_of_a_mesh_reads_what_the_reference_reads(monkeypatch):
+    """The gradient of the bias is added up over the parts."""
+    monkeypatch.setattr(attention_relative, "read", functools.partial(attention_relative.read, interpret=True))
+    mesh = sharding.make_mesh(sharding.MeshConfig(data=1, fsdp=2, tensor=2), jax.devices()[:4])
+    attend_there = make_attend("relative", platform="tpu", shard=sharding.shard(mesh))
+    arrays, rows = inputs(128, 128, 4, 4), packed(128, 128, True)
+    arrays.append(jnp.asarray(np.random.default_rng(2).standard_normal((32, 4)), jnp.float32))
+
+    def implementation(function):
+        def call(query, key, value, table):
+            bias = relative_bias(table, 128, 128, bidirectional=False, max_distance=60)
+            return function(query, key, value, **rows, causal=True, bias=bias)
+
+        return call
+
+    got = result_and_gradients(implementation(attend_there), arrays)
+    assert_close(got, in_one(monkeypatch, implementation(attend), arrays), atol=5e-6)
+
+
 @pytest.mark.parametrize(("heads", "kv_heads"), [(4, 2), (4, 1)])
 def test_a_kernel_on_parts_of_a_mesh_reads_what_the_reference_reads(monkeypatch, heads, kv_heads):
     """With a bias and dropped weights. The kernel is the reference itself, in the place of Hopper's."""
@@ -352,12 +436,15 @@ def test_a_kernel_on_parts_of_a_mesh_reads_what_the_reference_reads(monkeypatch,
 
 
 KERNELS = """
+import sys
 import jax, jax.numpy as jnp
 from jax.experimental import topologies
 from flanjax import sharding
 from flanjax.models.attention_backend import make_attend
+from flanjax.models.relative import relative_bias
 
-devices = topologies.get_topology_desc("v5e:2x2", "tpu").devices
+one_core = {"chip_config_name": "megacore"} if "v4" in sys.argv[1] else {}
+devices = topologies.get_topology_desc(sys.argv[1], "tpu", **one_core).devices
 mesh = sharding.make_mesh(sharding.MeshConfig(fsdp=2, tensor=2), devices)
 found = {}
 attend = make_attend("auto", platform=sharding.platform(mesh), shard=sharding.shard(mesh), note=found.__setitem__)
@@ -366,26 +453,36 @@ rows = sharding.batch_sharding(mesh)
 def struct(*shape, dtype=jnp.bfloat16):
     return jax.ShapeDtypeStruct(shape, dtype, sharding=rows)
 
-def compile(T, S, N, K, H, cross=False, **how):
-    def loss(query, key, value, queries, keys):
+def compile(T, S, N, K, H, cross=False, biased=False, **how):
+    def loss(query, key, value, table, queries, keys):
         keys = keys if cross else queries
-        return attend(query, key, value, query_segments=queries, key_segments=keys, **how).astype(jnp.float32).sum()
+        bias = relative_bias(table, T, S, bidirectional=True, max_distance=128) if biased else None
+        read = attend(query, key, value, query_segments=queries, key_segments=keys, bias=bias, **how)
+        return read.astype(jnp.float32).sum()
 
     arrays = struct(4, T, N, H), struct(4, S, K, H), struct(4, S, K, H)
+    table = jax.ShapeDtypeStruct((32, N), jnp.float32, sharding=sharding.replicated(mesh))
     ids = struct(4, T, dtype=jnp.int32), struct(4, S, dtype=jnp.int32)
-    text = jax.jit(jax.grad(loss, argnums=(0, 1, 2))).lower(*arrays, *ids).compile().as_text()
+    gradient = jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2, 3)))
+    text = gradient.lower(*arrays, table, *ids).compile().as_text()
     print(list(found.values())[-1].name, text.count('custom_call_target="tpu_custom_call"'))
 
 dropout = {"dropout_rate": 0.1, "dropout_key": jax.random.key(0)}
-compile(256, 1024, 12, 12, 64, cross=True, **dropout)  # T5
+compile(1024, 1024, 12, 12, 64, biased=True, **dropout)  # T5's self-attention
+compile(256, 256, 12, 12, 64, biased=True, causal=True)  # that of its decoder
+compile(2048, 2048, 12, 12, 64, biased=True)  # the longest
+compile(256, 1024, 12, 12, 64, cross=True, **dropout)  # T5's cross-attention
 compile(2048, 2048, 32, 8, 128, causal=True, scale=128**-0.5)  # Llama
 compile(2048, 2048, 8, 4, 256, causal=True, window=512, soft_cap=50.0, scale=256**-0.5)  # Gemma 2
 """
 
 
 @tpu_compiler.needed
-def test_the_kernels_in_use_compile_for_a_tpu_slice():
-    """Forward and backward on parts of a v5e:2x2."""
-    ran = subprocess.run([sys.executable, "-c", KERNELS], capture_output=True, text=True, env=tpu_compiler.environment())
+@pytest.mark.parametrize("topology", ["v5e:2x2", "v4:2x2x1"])  # a v4 has the smallest fast memory
+def test_the_kernels_in_use_compile_for_a_tpu_slice(topology):
+    """Forward and backward on parts of a slice."""
+    ran = subprocess.run(
+        [sys.executable, "-c", KERNELS, topology], capture_output=True, text=True, env=tpu_compiler.environment()
+    )
     assert ran.returncode == 0, ran.stderr[-2000:]
-    assert ran.stdout.split() == ["splash", "2"] * 3
+    assert ran.stdout.split() == ["relative", "2"] * 3 + ["splash", "2"] * 3
