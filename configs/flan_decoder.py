@@ -2,10 +2,10 @@
 
     flanjax compile --config configs/flan_decoder.py:llama3_8b --topology v5e:8x8
     flanjax train --config configs/flan_decoder.py:qwen3_0_6b --workdir runs/qwen3 \\
-        --config.model.init=DIRECTORY --config.model.size=None --config.tokenizer.path=DIRECTORY
+        --config.model.init=WEIGHTS --config.model.size=None --config.tokenizer.path=WEIGHTS
 
-DIRECTORY holds the base model in Hugging Face layout. Rows have 2,048 positions, of which at most 512 are targets; the loss is
-on the targets alone. `--config.data.features.chat=True` wraps prompts and answers in the turns of the tokenizer's chat
+WEIGHTS are the base model's: a directory in Hugging Face layout, or an id on the hub. Rows have 2,048 positions, of which at
+most 512 are targets; the loss is on the targets alone. `--config.data.features.chat=True` wraps prompts and answers in the turns of the tokenizer's chat
 template, `--config.data.features.layout=prefix` lets inputs be seen both ways.
 
 The optimizer follows the supervised stage of Tülu 3 (arXiv:2411.15124): AdamW without decay, linear from 5e-6 for 8B; smaller

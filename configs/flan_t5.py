@@ -2,11 +2,11 @@
 
     flanjax compile --config configs/flan_t5.py:xl --topology v5e:8x8
     flanjax train --config configs/flan_t5.py:base --workdir runs/flan_t5_base \\
-        --config.model.init=DIRECTORY --config.model.size=None --config.tokenizer.path=DIRECTORY
+        --config.model.init=WEIGHTS --config.model.size=None --config.tokenizer.path=WEIGHTS
 
 Source of the recipe: Chung et al. 2022 (arXiv:2210.11416), appendix E: batches of 64 packed rows, Adafactor with a constant
-rate of 5e-4, dropout 0.05, and the steps below. DIRECTORY holds the language-model-adapted T5 v1.1 in Hugging Face layout,
-with its spiece.model. docs/performance.md lists what each size needs of a TPU slice.
+rate of 5e-4, dropout 0.05, and the steps below. WEIGHTS are the language-model-adapted T5 v1.1: a directory in Hugging Face
+layout with its spiece.model, or an id on the hub. docs/performance.md lists what each size needs of a TPU slice.
 """
 
 from ml_collections import ConfigDict

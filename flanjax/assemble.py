@@ -44,10 +44,12 @@ class Weights(NamedTuple):
     Attributes:
       model: its shape.
       make: () -> parameters on the mesh.
+      directory: that they are read from; None if they are drawn.
     """
 
     model: functional.Config
     make: Callable[[], Any]
+    directory: epath.PathLike | None = None
 
 
 def split_of(config: RunConfig) -> Split:
@@ -59,10 +61,6 @@ def tokenizer_of(config: RunConfig, workdir: epath.Path, mixture: Mixture, rows:
     """The config's tokenizer; a trained one is kept in the workdir and found there again."""
     kept = workdir / TOKENIZER
     path = config.tokenizer.path
-    if path == "train" and _is_published(config.model.init):
-        raise ConfigError(
-            f"model.init={config.model.init} has learned the ids of its own tokenizer; set tokenizer.path to it, not to 'train'"
-        )
     distributed.first_then_others("tokenizer", lambda: keep_tokenizer(config, workdir, mixture, rows))
     return load_tokenizer(str(kept) if path == "train" else path)
 
@@ -72,6 +70,10 @@ def keep_tokenizer(config: RunConfig, directory: epath.Path, mixture: Mixture, r
     kept = directory / TOKENIZER
     if kept.exists():
         return
+    if config.tokenizer.path == "train" and config.model.init != "scratch" and not _is_run(config.model.init):
+        raise ConfigError(
+            f"model.init={config.model.init} has learned the ids of its own tokenizer; set tokenizer.path to it, not to 'train'"
+        )
     if config.tokenizer.path != "train":
         tokenizer = load_tokenizer(config.tokenizer.path)
     elif config.data.prepared:
@@ -148,7 +150,7 @@ def _train_tokenizer(config: RunConfig, mixture: Mixture, rows: dict[str, Rows])
 
 
 def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh) -> Weights:
-    """The weights that training begins with: drawn from the seed, of a Hugging Face directory, or of another run."""
+    """The weights that training begins with: drawn from the seed, Hugging Face's, or of another run."""
     init = config.model.init
     if init == "scratch":
         model = config.model.build(tokenizer.vocab_size)
@@ -161,27 +163,25 @@ def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh) -> 
         raise ConfigError(
             f"model.init={init} decides the model's shape; of model only {sorted(_COMPUTED)} may be set, got {shape}"
         )
-    place = epath.Path(init)
-    if (place / hf.CONFIG).exists() and checkpoint.steps_of(place):
-        return _of_run(config, place, tokenizer, mesh)
-    if not _is_published(init):
-        raise ConfigError(
-            f"model.init is {init!r}: no Hugging Face config.json and no checkpoints there; 'scratch' starts from nothing"
-        )
-    published = hf.open_model(init, **config.model.fields)
+    if _is_run(init):
+        return _of_run(config, epath.Path(init), tokenizer, mesh)
+    try:
+        directory = hf.find(init)
+    except FileNotFoundError as error:
+        raise ConfigError(f"model.init: {error}. 'scratch' starts from nothing") from error
+    published = hf.open_model(directory, **config.model.fields)
     model = published.config
     check_layout(config.data.features, type(model))
     if model.vocab_size < tokenizer.vocab_size:
         raise ConfigError(
             f"model.init={init} has {model.vocab_size} embeddings, but the tokenizer has {tokenizer.vocab_size} ids"
         )
-    return Weights(model, lambda: published.params(param_shardings(model, mesh)))
+    return Weights(model, lambda: published.params(param_shardings(model, mesh)), directory)
 
 
-def _is_published(init: str) -> bool:
-    """Whether it is a Hugging Face directory; the workdir of a run has a config.json, too."""
-    place = epath.Path(init)
-    return init != "scratch" and (place / hf.CONFIG).exists() and not checkpoint.steps_of(place)
+def _is_run(init: str) -> bool:
+    """Whether it is the workdir of a run; that has a config.json, as a Hugging Face directory has."""
+    return (epath.Path(init) / hf.CONFIG).exists() and bool(checkpoint.steps_of(epath.Path(init)))
 
 
 def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, mesh: sharding.Mesh) -> Weights:
@@ -193,7 +193,7 @@ def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, mesh: sh
         )
     model = functional.config_from({**meta["model"], **config.model.fields})
     check_layout(config.data.features, type(model))
-    return Weights(model, lambda: read_params(place, step, model, mesh))
+    return Weights(model, lambda: read_params(place, step, model, mesh), place)
 
 
 def read_params(workdir: epath.Path, step: int, model: functional.Config, mesh: sharding.Mesh) -> Any:

@@ -38,7 +38,8 @@ class ModelConfig:
     Args:
       size: a name of flanjax.models.functional.SIZES; None when the fields give the whole shape: of a decoder-only model if
         they name its `family`, else of a T5.
-      init: "scratch", a directory in Hugging Face layout, or the workdir of another run. A directory decides the shape.
+      init: "scratch"; a directory in Hugging Face layout, or the id of a model on the hub, "id@revision" for a certain one; or
+        the workdir of another run. All but "scratch" decide the shape.
       fields: of the model's config. Without a vocab_size the tokenizer's is used, rounded up to a multiple of 128.
     """
 

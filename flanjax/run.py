@@ -91,6 +91,8 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
             return
         say(f"going on from step {start} of {workdir}")
     else:
+        if weights.directory:
+            say(f"weights of {weights.directory}")
         state = program.init(weights.make())
         data_state, start = None, 0
     del restored

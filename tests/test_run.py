@@ -106,14 +106,15 @@ def here(home, monkeypatch):
     return home
 
 
-def start(home, workdir, *more, config="config.py"):
-    """`flanjax train` as a process of its own, on one device; compilations are shared."""
+def start(home, workdir, *more, config="config.py", **variables):
+    """`flanjax train` as a process of its own, on one device, with environment variables; compilations are shared."""
     environment = {
         **os.environ,
         "XLA_FLAGS": "--xla_force_host_platform_device_count=1",
         "JAX_COMPILATION_CACHE_DIR": str(home / "cache"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        **variables,
     }
     command = [sys.executable, "-m", "flanjax.cli", "train", "--config", config, "--workdir", workdir, *more]
     return subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -331,18 +332,30 @@ def test_a_folder_without_a_run_is_refused(here, tmp_path, capsys):
     assert f"{tmp_path} holds no readable checkpoint" in refused(capsys, "heldout", "--workdir", str(tmp_path))
 
 
-def test_training_begins_alike_from_an_earlier_run_and_from_its_export(home, whole, tmp_path):
-    export(whole, tmp_path / "export")
+def test_training_begins_alike_from_an_earlier_run_and_from_its_export_on_the_hub(home, whole, tmp_path):
+    snapshot = on_the_hub(tmp_path / "hub", "us/small", revision="v1")
+    export(whole, snapshot)
     shutil.copytree(whole / "tokenizer", tmp_path / "tokenizer")
     tokenizer = f"--config.tokenizer.path={tmp_path / 'tokenizer'}"
     short = ("--config.train.steps=2", "--config.train.validate_every=0", tokenizer)
     runs = {}
-    for name, init in (("from_run", whole), ("from_export", tmp_path / "export")):
-        status, said = finish(start(home, name, f"--config.model.init={init}", *short, config="tune.py"))
+    offline = {"HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
+    for name, init, directory in (("from_run", whole, whole), ("from_hub", "us/small@v1", snapshot)):
+        status, said = finish(start(home, name, f"--config.model.init={init}", *short, config="tune.py", **offline))
         assert status == 0, said
+        assert f"weights of {directory}" in said
         runs[name] = figures(home / name)
-    assert runs["from_run"] == runs["from_export"]
+    assert runs["from_run"] == runs["from_hub"]
     assert runs["from_run"][0][1] < figures(whole)[0][1] - 0.2
+
+
+def on_the_hub(cache, name, revision):
+    """The empty snapshot of an id at a revision, as a download leaves it in the hub's cache."""
+    repository, commit = cache / f"models--{name.replace('/', '--')}", "0123456789" * 4
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / revision).write_text(commit)
+    (repository / "snapshots" / commit).mkdir(parents=True)
+    return repository / "snapshots" / commit
 
 
 def export(workdir, directory):
@@ -353,6 +366,13 @@ def export(workdir, directory):
     _, shapes = functional.abstract(model)
     target = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=on_one), shapes)
     hf.save(directory, model, checkpoint.read_params(workdir, step, target))
+
+
+def test_weights_that_are_neither_here_nor_on_the_hub_are_refused(here, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    changes = ("--config.model.init=us/smal", "--config.tokenizer.path=bytes")
+    line = refused(capsys, "train", "--config", "tune.py", "--workdir", str(tmp_path / "run"), *changes)
+    assert "model.init: 'us/smal' is neither a directory here nor a model on the Hugging Face hub" in line
 
 
 def test_weights_of_a_run_with_another_tokenizer_are_refused(here, whole, tmp_path, capsys):
@@ -383,3 +403,8 @@ def test_published_weights_are_not_given_a_newly_trained_tokenizer(home, whole, 
     assert status == 1
     assert "set tokenizer.path" in said
     assert not (home / "mismatched" / "tokenizer").exists()
+
+
+def test_rows_are_not_prepared_for_published_weights_with_a_newly_trained_tokenizer(here, tmp_path, capsys):
+    changes = ("--output", str(tmp_path / "rows"), "--steps", "2", "--config.model.init=us/small")
+    assert "set tokenizer.path" in refused(capsys, "prepare", "--config", "tune.py", *changes)

@@ -47,8 +47,8 @@ class TokenizerConfig:
     """Which tokenizer.
 
     Args:
-      path: a SentencePiece `.model`, a directory or Hugging Face id with a tokenizer, "bytes" (ByT5's), or "train" to train
-        one on the training mixture and keep it in the workdir.
+      path: a SentencePiece `.model`, a directory or Hugging Face id with a tokenizer ("id@revision" for a certain one), "bytes"
+        (ByT5's), or "train" to train one on the training mixture and keep it in the workdir.
       vocab_size, kind: of a trained tokenizer; "unigram" for text at large, "words" for a small closed vocabulary.
       train_examples: how many examples of the mixture a tokenizer is trained on.
     """
@@ -247,8 +247,9 @@ def survives(tokenizer: Tokenizer, text: str) -> bool:
 def _from_transformers(name: str) -> tuple[tokenizers.Tokenizer, dict[str, str], Any]:
     from transformers import AutoTokenizer  # two seconds to import, and only needed for ids and unusual directories
 
+    repository, _, revision = name.partition("@")
     try:
-        loaded = AutoTokenizer.from_pretrained(name)
+        loaded = AutoTokenizer.from_pretrained(repository, revision=revision or "main")
     except (OSError, ValueError) as error:
         raise FileNotFoundError(
             f"tokenizer.path {name!r} is neither a directory here nor a tokenizer on the Hugging Face hub: {error}"

@@ -5,6 +5,7 @@ settings and its tensors stands in a module of its own (hf_t5.py, hf_decoder.py)
 table in two directions, and neither holds a model in host memory: a reader holds one device's shard of one parameter, a writer
 one tensor.
 
+    directory = find("google/flan-t5-base")  # downloaded once; a local directory is itself
     model = open_model(directory, dtype="bfloat16")  # the headers of the files, checked against config.json
     params = model.params(shardings_of(model.config))  # each process reads what its devices need
     save(another, model.config, params)
@@ -23,9 +24,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import huggingface_hub
 import jax
 import jax.numpy as jnp
 import numpy as np
+from huggingface_hub.errors import HFValidationError
 from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding, PartitionSpec, Sharding, SingleDeviceSharding
 
@@ -43,6 +46,7 @@ SAVED_DTYPES = {"float32": "F32", "bfloat16": "BF16"}  # as config.json and as t
 _FAMILIES: Mapping[type, ModuleType] = {T5Config: hf_t5, DecoderConfig: hf_decoder}
 _BY_TYPE = {model_type: family for family in _FAMILIES.values() for model_type in family.MODEL_TYPES}
 
+_DOWNLOADED = [CONFIG, WEIGHTS, INDEX, "model-*.safetensors"]
 _COMPARED_BYTES = 2**24
 _MAX_LINES = 40  # of a difference
 
@@ -100,6 +104,27 @@ class Model:
 
     def _read_tensor(self, name: str, region: Region, into: np.ndarray) -> None:
         self._files[name].read(name, region, into)
+
+
+def find(name: str) -> Path:
+    """The directory of a model: one that is here, or else the snapshot of a Hugging Face id, which is downloaded once.
+
+    Args:
+      name: a directory, or an id such as "google/flan-t5-base"; "id@revision" for a branch, tag or commit.
+
+    Raises:
+      FileNotFoundError: it is neither; with the hub's reason.
+    """
+    if Path(name).is_dir():
+        return Path(name)
+    repository, _, revision = name.partition("@")
+    try:
+        return Path(huggingface_hub.snapshot_download(repository, revision=revision or None, allow_patterns=_DOWNLOADED))
+    except (OSError, HFValidationError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise FileNotFoundError(
+            f"{name!r} is neither a directory here nor a model on the Hugging Face hub: {reason}"
+        ) from error
 
 
 def open_model(
