@@ -5,8 +5,8 @@
         --config.model.init=WEIGHTS --config.model.size=None --config.tokenizer.path=WEIGHTS
 
 WEIGHTS are the base model's: a directory in Hugging Face layout, or an id on the hub. Rows have 2,048 positions, of which at
-most 512 are targets; the loss is on the targets alone. `--config.data.features.chat=True` wraps prompts and answers in the turns of the tokenizer's chat
-template, `--config.data.features.layout=prefix` lets inputs be seen both ways.
+most 512 are targets; the loss is on the targets alone. `--config.data.features.chat=True` wraps prompts and answers in the
+turns of the tokenizer's chat template, `--config.data.features.layout=prefix` lets inputs be seen both ways.
 
 The optimizer follows the supervised stage of Tülu 3 (arXiv:2411.15124): AdamW without decay, linear from 5e-6 for 8B; smaller
 models take 1e-5 here. docs/performance.md lists what each size needs of a TPU slice.
