@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from flanjax.models import functional
 from flanjax.models.attention import Attend, attend
-from flanjax.models.layers import Constrain, unconstrained
+from flanjax.models.layers import Constrain, is_token, unconstrained
 from flanjax.models.t5 import RESIDUAL, T5Config
 
 
@@ -60,7 +60,8 @@ class Reading:
             hidden = decoder.extend(options, cache, owners, constrain=self._constrain)
             after = decoder.logits(hidden, self._constrain)
             logits = jnp.concatenate([first[owners][:, None], after[:, :-1]], axis=1)
-        picked = jnp.take_along_axis(logits, options[..., None], axis=-1)[..., 0] - jax.nn.logsumexp(logits, axis=-1)
+        chosen = jnp.sum(jnp.where(is_token(logits, options), logits, 0), axis=-1)
+        picked = chosen - jax.nn.logsumexp(logits, axis=-1)
         return jnp.sum(jnp.where(_real(options, lengths), picked, 0), axis=-1)
 
     def generate(

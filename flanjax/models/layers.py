@@ -177,3 +177,11 @@ class MLP(nnx.Module):
         else:
             hidden = activate(project(x, self.wi, self.wi_bias))
         return project(dropout(hidden, self.dropout_rate, key), self.wo, self.wo_bias)
+
+
+def is_token(logits: jax.Array, tokens: jax.Array) -> jax.Array:
+    """Where the tokens int32 [...] are among logits [..., V]: bool [..., V].
+
+    To pick their logits by, as a sum over V: a look-up would have all logits written out, and some TPUs do it on another core.
+    """
+    return jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1) == tokens[..., None]

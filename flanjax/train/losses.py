@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from flanjax.models.layers import is_token
 from flanjax.sharding import whole_batch
 
 _CHUNK_BYTES = 64 * 2**20
@@ -208,10 +209,10 @@ def per_task(
     ([0.0, 4.0], [0.0, 1.5])
     """
     weights = weights.astype(jnp.float32)
-    ids = task_ids.reshape(-1)
+    is_task = jnp.arange(num_tasks) == task_ids[..., None]  # [B, T, tasks], which XLA does not write out
 
     def by_task(x: jax.Array) -> jax.Array:
-        return jax.ops.segment_sum(x.reshape(-1), ids, num_segments=num_tasks)
+        return jnp.sum(jnp.where(is_task, x[..., None], 0), axis=(0, 1))
 
     return by_task(values.astype(jnp.float32) * weights), by_task(weights)
 
@@ -229,7 +230,7 @@ def _forward(
 ) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array, jax.Array]]:
     label, other, minimum = _smoothed(smoothing, logits.shape[-1])
     log_z = jax.nn.logsumexp(logits, axis=-1)  # [B, T]
-    nll = log_z - jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+    nll = log_z - jnp.sum(jnp.where(is_token(logits, targets), logits, 0), axis=-1)
     objective = (label - other) * nll - minimum + z_loss * jnp.square(log_z)
     if smoothing:
         objective += other * logits.shape[-1] * (log_z - jnp.mean(logits, axis=-1))
@@ -246,7 +247,7 @@ def _backward(
     of_objective, of_nll = (g[..., None] for g in cotangents)  # [B, T, 1]
     label, other, _ = _smoothed(smoothing, logits.shape[-1])
     softmax = jnp.exp(logits - log_z[..., None])
-    is_label = jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1) == targets[..., None]
+    is_label = is_token(logits, targets)
     grad = of_objective * ((1 + 2 * z_loss * log_z[..., None]) * softmax - jnp.where(is_label, label, other))
     return grad + of_nll * (softmax - is_label), None
 
