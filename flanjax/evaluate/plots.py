@@ -126,7 +126,9 @@ def line_plot(lines: Sequence[Line], *, height: int = 230, scale: Scale | None =
     """Curves over a shared x, with ticks to the left and below, each named at its right end."""
     xs = [x for line in lines for x in line.x]
     ys = [v for line in lines for values in (line.y, line.low or (), line.high or ()) for v in values]
-    x_scale = Scale(min(xs), max(xs) if max(xs) > min(xs) else min(xs) + 1, scale_for(xs, 5 if ends else 2).ticks)
+    first, last = min(xs), max(xs)
+    one = Scale(first - 1, first + 1, (first,))
+    x_scale = Scale(first, last, scale_for(xs, 5 if ends else 2).ticks) if last > first else one
     y_scale = scale or scale_for(ys, max(2, height // 55))
     curves = "".join(_curve(line, x_scale, y_scale, height) for line in lines)
     stretched = (
