@@ -8,7 +8,7 @@ import functools
 import os
 import re
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -25,10 +25,13 @@ from flanjax.models.t5 import T5Config
 from flanjax.tasks.names import nearest
 from flanjax.train.flops import decoder_step_flops, kernel_flops, t5_step_flops
 from flanjax.train.microbatches import fit_program
+from flanjax.train.program import Compiled as Executable
 from flanjax.train.program import Program, compile_for
 
 GIB = 2**30
 _PER_ROW = 4  # examples in a full row: an assumption of all FLOPs here, printed beside them
+# libtpu 0.0.51 compiles look-ups for the SparseCores of a v5p or v6e, and then cannot print the program.
+_PRINTED = {"xla_tpu_offload_gather_to_sparsecore": False, "xla_tpu_enable_offloading_scatter_to_sparsecore": False}
 _AS_ONE_DEVICE = {"v4": {"chip_config_name": "megacore"}}  # else its two cores are described as two devices
 TRAINING, SCORING = "training step", "scoring"
 
@@ -43,6 +46,7 @@ class Compiled(NamedTuple):
       microbatches, why: of a training step, and how their number was found.
       model_flops, kernel_flops: of one execution on a chip, without recomputation; the second are those of attention kernels.
       texts: of the compiled programs; empty where libtpu cannot print one.
+      texts_differ: they are of programs compiled with _PRINTED.
     """
 
     what: str
@@ -56,6 +60,7 @@ class Compiled(NamedTuple):
     model_flops: float
     kernel_flops: float
     texts: tuple[str, ...]
+    texts_differ: bool
     seconds: float
 
 
@@ -79,6 +84,7 @@ def compile_training(config: RunConfig, topology: str) -> Compiled:
     if found.executable is None or found.peak_bytes > hbm:
         raise ConfigError(_too_large(TRAINING, topology, found.message or _over(found.peak_bytes, hbm)))
     lengths = _lengths(config, config.data.batch_size)
+    texts, texts_differ = _texts(found)
     return Compiled(
         what=TRAINING,
         chips=mesh.size,
@@ -90,7 +96,8 @@ def compile_training(config: RunConfig, topology: str) -> Compiled:
         attention=program.attention(batch),
         model_flops=_step_flops(model, *lengths) / mesh.size,
         kernel_flops=kernel_flops(model, *lengths) / mesh.size,
-        texts=_texts(found.executable),
+        texts=texts,
+        texts_differ=texts_differ,
         seconds=time.perf_counter() - began,
     )
 
@@ -123,6 +130,7 @@ def compile_scoring(config: RunConfig, topology: str) -> Compiled:
     if score.executable is None or peak > hbm:
         raise ConfigError(_too_large(SCORING, topology, score.message or _over(peak, hbm)))
     whole = np.full(rows, features.inputs_length), np.full(rows, features.targets_length)
+    texts, texts_differ = _texts(read, score)
     return Compiled(
         what=SCORING,
         chips=mesh.size,
@@ -134,7 +142,8 @@ def compile_scoring(config: RunConfig, topology: str) -> Compiled:
         attention="",
         model_flops=_step_flops(model, *whole) / 3 / mesh.size,
         kernel_flops=kernel_flops(model, *whole) / 3 / mesh.size,
-        texts=_texts(read.executable, score.executable),
+        texts=texts,
+        texts_differ=texts_differ,
         seconds=time.perf_counter() - began,
     )
 
@@ -228,6 +237,8 @@ def _moved(found: Compiled, topology: str) -> list[str]:
     ]
     kernels = found.kernel_flops if counts.custom_calls else 0.0
     at_best = explain(counts, CHIPS[_chip(topology)], found.model_flops, kernels).splitlines()
+    if found.texts_differ:
+        at_best.append("collectives and times are of the program without look-ups on SparseCores, which libtpu cannot print")
     return [f"collectives   {'; '.join(kinds) or 'none'}", *at_best]
 
 
@@ -235,11 +246,15 @@ def _counts(found: Compiled) -> hlo.Counts | None:
     return functools.reduce(hlo.both, map(hlo.count, found.texts)) if found.texts else None
 
 
-def _texts(*executables: Any) -> tuple[str, ...]:
-    try:
-        return tuple(executable.as_text() or "" for executable in executables)
-    except jax.errors.JaxRuntimeError:  # libtpu 0.0.51 cannot print some programs for v5p
-        return ()
+def _texts(*programs: Executable) -> tuple[tuple[str, ...], bool]:
+    """The texts of programs, and whether they had to be compiled differently for it; none if libtpu cannot print one."""
+    for options in ({}, _PRINTED):
+        try:
+            again = (p.lowered.compile(compiler_options=options) if options else p.executable for p in programs)
+            return tuple(executable.as_text() or "" for executable in again), bool(options)
+        except jax.errors.JaxRuntimeError:
+            continue
+    return (), False
 
 
 def _chip(topology: str) -> str:

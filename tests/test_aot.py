@@ -70,6 +70,33 @@ def test_both_steps_are_compiled_and_described(kind, eight_fake_chips):
         assert aot.table_row(config(), "v5e:2x4", found).count("|") == aot.TABLE_HEAD.splitlines()[0].count("|")
 
 
+def test_a_program_that_cannot_be_printed_is_compiled_once_more_so_that_it_can(eight_fake_chips, monkeypatch):
+    class Unprintable:
+        def __init__(self, executable):
+            self.__dict__.update({"memory_analysis": executable.memory_analysis})
+
+        def as_text(self):
+            raise jax.errors.JaxRuntimeError("INTERNAL: async-update instruction should have 1 operands but sees 3")
+
+    compile_plainly = jax.stages.Lowered.compile
+
+    def compile_once(lowered, compiler_options=None):
+        asked.append(compiler_options)
+        executable = compile_plainly(lowered)
+        return executable if compiler_options else Unprintable(executable)
+
+    asked: list[dict[str, bool] | None] = []
+    monkeypatch.setattr(jax.stages.Lowered, "compile", compile_once)
+    found = aot.compile_training(config(), "v5e:2x4")
+    assert found.texts_differ
+    assert list(asked[-1]) == ["xla_tpu_offload_gather_to_sparsecore", "xla_tpu_enable_offloading_scatter_to_sparsecore"]
+    assert "without look-ups on SparseCores" in aot.describe(config(), "v5e:2x4", found)
+    monkeypatch.setattr(jax.stages.Lowered, "compile", lambda *_, **__: Unprintable(compile_plainly(_[0])))
+    found = aot.compile_training(config(), "v5e:2x4")
+    assert "collectives and time are not known" in aot.describe(config(), "v5e:2x4", found)
+    assert "not known" in aot.table_row(config(), "v5e:2x4", found)
+
+
 def test_every_parameter_is_listed_with_where_it_lies(eight_fake_chips):
     listed = aot.parameters(config(), "v5e:2x4")
     assert "encoder/layers/mlp/wi_0" in listed
@@ -107,11 +134,24 @@ def test_a_config_takes_an_argument_behind_a_colon():
 
 
 @tpu_compiler.needed
+def test_what_a_chip_with_sparse_cores_would_run_is_known():
+    command = [sys.executable, "-m", "flanjax.cli", "compile", "--config", "configs/flan_t5.py:small", "--topology", "v6e:2x2"]
+    few = {"num_layers": 1, "num_decoder_layers": 1, "d_model": 128, "d_ff": 256, "num_heads": 2}
+    small = [f"--config.model.{name}={value}" for name, value in few.items()]
+    small += ["--config.data.batch_size=8", "--config.data.num_streams=8"]
+    ran = subprocess.run([*command, *small], cwd=ROOT, capture_output=True, text=True, env=tpu_compiler.environment())
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("MFU") == 4
+    assert "not known" not in ran.stdout
+
+
+@tpu_compiler.needed
 def test_t5_base_compiles_for_a_v5e_slice_and_fits():
     command = [sys.executable, "-m", "flanjax.cli", "compile", "--config", "configs/flan_t5.py:base", "--topology", "v5e:4x4"]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=tpu_compiler.environment())
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.count("247.6 million") == 2
     assert ran.stdout.count("GiB a chip: fits") == 2
+    assert "self 1024 x 1024, bias: relative" in ran.stdout
     assert "cross 256 x 1024: splash" in ran.stdout
     assert "incomplete" not in ran.stdout

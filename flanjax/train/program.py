@@ -25,24 +25,27 @@ class Compiled(NamedTuple):
       executable: None if the compiler refused it for want of memory.
       peak_bytes: of a device, at the fullest moment, state included; 0 if refused.
       message: why it was refused.
+      lowered: what was compiled.
     """
 
     executable: Any
     peak_bytes: int
     message: str = ""
+    lowered: Any = None
 
 
 def compile_for(function: Any, *shapes: Any) -> Compiled:
     """Compiles a jitted function for shapes with shardings. Want of memory is an answer, anything else is raised."""
+    lowered = function.lower(*shapes)
     try:
-        executable = function.lower(*shapes).compile()
+        executable = lowered.compile()
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
         return Compiled(None, 0, str(error))
     memory = executable.memory_analysis()
     fresh = memory.output_size_in_bytes - memory.alias_size_in_bytes
-    return Compiled(executable, memory.argument_size_in_bytes + fresh + memory.temp_size_in_bytes)
+    return Compiled(executable, memory.argument_size_in_bytes + fresh + memory.temp_size_in_bytes, lowered=lowered)
 
 
 class Program:
