@@ -19,7 +19,7 @@ test: .venv/test
 	$(BIN)/ruff check flanjax configs mixtures launch tests
 	$(BIN)/ruff format --check flanjax configs mixtures launch tests
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .venv/core: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
