@@ -67,13 +67,13 @@ def tokenizer_of(config: RunConfig, workdir: epath.Path, mixture: Mixture, rows:
 
 def keep_tokenizer(config: RunConfig, directory: epath.Path, mixture: Mixture, rows: dict[str, Rows]) -> None:
     """Leaves the config's tokenizer in the directory if none is there: trained, that of the prepared rows, or a copy."""
-    kept = directory / TOKENIZER
-    if kept.exists():
-        return
     if config.tokenizer.path == "train" and config.model.init != "scratch" and not _is_run(config.model.init):
         raise ConfigError(
             f"model.init={config.model.init} has learned the ids of its own tokenizer; set tokenizer.path to it, not to 'train'"
         )
+    kept = directory / TOKENIZER
+    if kept.exists():
+        return
     if config.tokenizer.path != "train":
         tokenizer = load_tokenizer(config.tokenizer.path)
     elif config.data.prepared:

@@ -91,7 +91,7 @@ def test_a_program_that_cannot_be_printed_is_compiled_once_more_so_that_it_can(e
     assert found.texts_differ
     assert list(asked[-1]) == ["xla_tpu_offload_gather_to_sparsecore", "xla_tpu_enable_offloading_scatter_to_sparsecore"]
     assert "without look-ups on SparseCores" in aot.describe(config(), "v5e:2x4", found)
-    monkeypatch.setattr(jax.stages.Lowered, "compile", lambda *_, **__: Unprintable(compile_plainly(_[0])))
+    monkeypatch.setattr(jax.stages.Lowered, "compile", lambda lowered, **_: Unprintable(compile_plainly(lowered)))
     found = aot.compile_training(config(), "v5e:2x4")
     assert "collectives and time are not known" in aot.describe(config(), "v5e:2x4", found)
     assert "not known" in aot.table_row(config(), "v5e:2x4", found)

@@ -406,6 +406,12 @@ def test_published_weights_are_not_given_a_newly_trained_tokenizer(home, whole, 
     assert not (home / "mismatched" / "tokenizer").exists()
 
 
+def test_nor_are_they_given_one_that_an_earlier_start_has_kept(here, tmp_path, capsys):
+    (tmp_path / "run" / "tokenizer").mkdir(parents=True)
+    changes = ("--workdir", str(tmp_path / "run"), "--config.model.init=us/small")
+    assert "set tokenizer.path" in refused(capsys, "train", "--config", "tune.py", *changes)
+
+
 def test_rows_are_not_prepared_for_published_weights_with_a_newly_trained_tokenizer(here, tmp_path, capsys):
     changes = ("--output", str(tmp_path / "rows"), "--steps", "2", "--config.model.init=us/small")
     assert "set tokenizer.path" in refused(capsys, "prepare", "--config", "tune.py", *changes)

@@ -247,7 +247,7 @@ def survives(tokenizer: Tokenizer, text: str) -> bool:
 def _from_transformers(name: str) -> tuple[tokenizers.Tokenizer, dict[str, str], Any]:
     from transformers import AutoTokenizer  # two seconds to import, and only needed for ids and unusual directories
 
-    repository, _, revision = name.partition("@")
+    repository, _, revision = (name, "", "") if epath.Path(name).is_dir() else name.partition("@")
     try:
         loaded = AutoTokenizer.from_pretrained(repository, revision=revision or "main")
     except (OSError, ValueError) as error:
