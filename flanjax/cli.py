@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args.overrides = overrides
     # Orbax logs what it raises, once for each of its threads.
     logging.getLogger("absl").setLevel(logging.ERROR if args.traceback else logging.CRITICAL)
-    from flanjax import distributed
+    from flanjax.parallel import distributed
     from flanjax.train.loop import Diverged, Interrupted  # with jax, which `flanjax --help` should not wait for
 
     try:
@@ -58,7 +58,7 @@ def _train(args: argparse.Namespace) -> None:
 
 
 def _start(args: argparse.Namespace) -> None:
-    from flanjax import distributed
+    from flanjax.parallel import distributed
 
     distributed.start(
         coordinator=args.coordinator,
@@ -89,14 +89,14 @@ def _prepare(args: argparse.Namespace) -> None:
     from flanjax.config import load_config
 
     if args.verify:
-        from flanjax.data.prepared import verify
+        from flanjax.data.offline.prepared import verify
 
         found = verify(args.verify)
         print(f"{args.verify}: {len(found['shards'])} shards, {found['rows']:,} rows, {found['steps']:,} steps: all as written")
         return
     if not args.config or not args.output:
         raise ValueError("flanjax prepare needs --config and --output, or --verify DIR")
-    from flanjax import prepare
+    from flanjax.prepare import job as prepare
 
     prepare.prepare(
         load_config(args.config, args.overrides), args.output, steps=args.steps, examples=args.examples, beam=args.beam
@@ -104,7 +104,7 @@ def _prepare(args: argparse.Namespace) -> None:
 
 
 def _compile(args: argparse.Namespace) -> None:
-    from flanjax import aot
+    from flanjax.aot import compile as aot
     from flanjax.config import load_config
 
     for path in args.config:
@@ -124,7 +124,7 @@ def _export(args: argparse.Namespace) -> None:
 
 
 def _report(args: argparse.Namespace) -> None:
-    from flanjax.evaluate.report import write_report
+    from flanjax.report.page import write_report
 
     print(f"report: {write_report(args.workdirs, args.output)}")
 

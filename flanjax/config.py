@@ -20,7 +20,7 @@ from flanjax.models import functional
 from flanjax.models.decoder import DecoderConfig
 from flanjax.models.functional import SIZES
 from flanjax.models.t5 import T5Config
-from flanjax.sharding import MeshConfig
+from flanjax.parallel.sharding import MeshConfig
 from flanjax.tasks.names import nearest
 from flanjax.train.config import TrainConfig
 

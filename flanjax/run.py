@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from etils import epath
 from jax.experimental import multihost_utils
 
-from flanjax import assemble, checkpoint, distributed, sharding
+from flanjax import checkpoint, parts
 from flanjax.config import RunConfig
 from flanjax.data.pipeline import BatchIterator, DataState, Host, open_corpus, open_rows
 from flanjax.data.tokenizer import Tokenizer, load_tokenizer
@@ -21,11 +21,13 @@ from flanjax.data.validation import validation_batches
 from flanjax.evaluate.config import EvaluationConfig
 from flanjax.evaluate.metrics import METRICS
 from flanjax.evaluate.predict import ask, predict, scoring_layout
-from flanjax.evaluate.report import write_report
 from flanjax.evaluate.results import summarize
-from flanjax.evaluate.scorer import Scorer
-from flanjax.models import functional, hf
+from flanjax.generate.scorer import Scorer
+from flanjax.huggingface import directory as hf
+from flanjax.models import functional
 from flanjax.models.t5_config import T5Config
+from flanjax.parallel import distributed, sharding
+from flanjax.report.page import write_report
 from flanjax.tasks.clusters import Split, check_disjoint
 from flanjax.tasks.names import nearest
 from flanjax.tasks.task import Task
@@ -47,14 +49,14 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
     say, silent = _say(say), not distributed.is_first()
 
     # What is trained on, as text.
-    split = assemble.split_of(config)
+    split = parts.split_of(config)
     rows = open_rows(split.train)
     workdir.mkdir(parents=True, exist_ok=True)
-    tokenizer = assemble.tokenizer_of(config, workdir, split.train, rows)
+    tokenizer = parts.tokenizer_of(config, workdir, split.train, rows)
     corpus = open_corpus(split.train, rows, tokenizer, config.data)
     for task in split.train.tasks():
         _check_metrics(task)
-    for line in assemble.template_warnings(split.train, tokenizer):
+    for line in parts.template_warnings(split.train, tokenizer):
         say(f"warning: {line}")
     heldout = ", ".join(t.name for t in split.heldout) or "none"
     say(f"{len(rows)} tasks, {sum(map(len, rows.values())):,} rows; held out: {heldout}")
@@ -65,10 +67,10 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
     mesh = sharding.make_mesh(config.mesh)
     hosts = sharding.data_hosts(mesh)
     host = Host(next(i for i, processes in enumerate(hosts) if jax.process_index() in processes), len(hosts))
-    prepared = assemble.prepared_of(config, corpus, host)
-    weights = assemble.weights_of(config, tokenizer, mesh)
+    prepared = parts.prepared_of(config, corpus, host)
+    weights = parts.weights_of(config, tokenizer, mesh)
     model = weights.model
-    batch_shapes = assemble.batch_shapes(config, mesh)
+    batch_shapes = parts.batch_shapes(config, mesh)
     fit_to = functools.partial(Program, model=model, mesh=mesh, num_tasks=len(corpus.entries))
     program, microbatches, why = fit_program(fit_to, config.train, batch_shapes, mesh)
     if config.train.microbatches != microbatches:
@@ -76,9 +78,9 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
 
     # The newest state there is.
     checkpoints = checkpoint.Checkpoints(workdir, config.checkpoint)
-    meta = assemble.meta_of(config, split, corpus, model)
+    meta = parts.meta_of(config, split, corpus, model)
     if checkpoint.steps_of(workdir):
-        assemble.check_same_run(workdir, checkpoint.read_meta(workdir)[1], meta)
+        parts.check_same_run(workdir, checkpoint.read_meta(workdir)[1], meta)
     shapes = program.state
     restored = checkpoints.restore(shapes.params, {"step": shapes.step, "opt_state": shapes.opt_state})
     if restored:
@@ -96,7 +98,7 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
         state = program.init(weights.make())
         data_state, start = None, 0
     del restored
-    assemble.write_record(workdir, assemble.CONFIG, {**config.to_dict(), "built": vars(model), "versions": meta["versions"]})
+    parts.write_record(workdir, parts.CONFIG, {**config.to_dict(), "built": vars(model), "versions": meta["versions"]})
     if not silent:
         (workdir / _SHARDING).write_text(_placements(model, program) + "\n")
 
@@ -127,8 +129,8 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
             validation_loss=validation_loss.get(step),
         )
         merged = DataState.from_json(position)
-        visits = assemble.num_visits(corpus, merged.streams)
-        assemble.write_record(workdir, assemble.MIXTURE, assemble.mixture_record(split, corpus, merged.tally, visits))
+        visits = parts.num_visits(corpus, merged.streams)
+        parts.write_record(workdir, parts.MIXTURE, parts.mixture_record(split, corpus, merged.tally, visits))
 
     def score_heldout(step: int, state: TrainState) -> None:
         scorer.use(state.params)
@@ -212,7 +214,7 @@ def evaluate(
     step, meta = checkpoint.read_meta(workdir, step)
     config = RunConfig.from_config_dict(meta["config"])
     evaluation = _changed(config.evaluation, changes or {})
-    split = assemble.split_of(config)
+    split = parts.split_of(config)
     chosen = _chosen(split, meta["split"], tasks)
     if trained := [t.name for t in chosen if t.name in meta["split"]["train"]]:
         say(f"warning: {', '.join(trained)} was trained on: its scores are not held-out scores")
@@ -236,7 +238,7 @@ def evaluate(
     predictions = pa.concat_tables(tables)
 
     # Tasks asked for by name stand beside the held-out ones, and do not replace them.
-    place = workdir / assemble.EVALUATION / "_".join([*sorted(tasks), "step", str(step)])
+    place = workdir / parts.EVALUATION / "_".join([*sorted(tasks), "step", str(step)])
     report = place / "report.html"
     if silent:
         return report
@@ -244,7 +246,7 @@ def evaluate(
     with (place / "predictions.parquet").open("wb") as file:
         pq.write_table(predictions, file)
     results = summarize(predictions)
-    assemble.write_record(place, "results.json", results)
+    parts.write_record(place, "results.json", results)
     for line in results["verdicts"]:
         say(line)
     say(f"report: {write_report([workdir], report)}")
@@ -267,7 +269,7 @@ def export(
     config = RunConfig.from_config_dict(meta["config"])
     model = functional.config_from(meta["model"])
     tokenizer = _tokenizer_of(workdir, config, meta)
-    params = assemble.read_params(workdir, step, model, sharding.make_mesh(sharding.MeshConfig()))
+    params = parts.read_params(workdir, step, model, sharding.make_mesh(sharding.MeshConfig()))
     model_type = "mt5" if (config.model.size or "").startswith("mt5") else None
     ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_id") for name in ("bos", "eos", "pad")}
     if isinstance(model, T5Config):
@@ -301,13 +303,13 @@ def _models(
     untuned: bool,
 ):
     """(label, () -> parameters) of the models to ask."""
-    yield TRAINED, lambda: assemble.read_params(workdir, step, model, mesh)
+    yield TRAINED, lambda: parts.read_params(workdir, step, model, mesh)
     if untuned:
-        yield UNTUNED, lambda: assemble.weights_of(config, tokenizer, mesh).make()
+        yield UNTUNED, lambda: parts.weights_of(config, tokenizer, mesh).make()
 
 
 def _tokenizer_of(workdir: epath.Path, config: RunConfig, meta: dict[str, Any]) -> Tokenizer:
-    path = str(workdir / assemble.TOKENIZER) if config.tokenizer.path == "train" else config.tokenizer.path
+    path = str(workdir / parts.TOKENIZER) if config.tokenizer.path == "train" else config.tokenizer.path
     tokenizer = load_tokenizer(path)
     if tokenizer.fingerprint != meta["tokenizer"]:
         raise ValueError(

@@ -11,12 +11,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from flanjax.data.data_stats import Tally
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import make_features, read_visits
 from flanjax.data.pipeline import Corpus, DataConfig, open_corpus, open_rows
 from flanjax.data.plan import Visits, realised_shares
 from flanjax.data.prompts import Prompt, Query, build_prompts
-from flanjax.data.tally import Tally
 from flanjax.data.tokenizer import load_tokenizer
 from flanjax.sources import RowError
 from flanjax.tasks.clusters import hold_out

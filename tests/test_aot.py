@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import tpu_compiler
 
-from flanjax import aot, assemble, hlo, sharding
-from flanjax.chips import CHIPS
+from flanjax import parts
+from flanjax.aot import compile as aot
+from flanjax.aot import hlo
+from flanjax.aot.hardware import CHIPS
 from flanjax.config import ConfigError, RunConfig, load_config
 from flanjax.data.layout import make_layout
 from flanjax.data.tokenizer import ByteTokenizer
+from flanjax.parallel import sharding
 from flanjax.train.program import Program
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,7 +41,7 @@ KINDS = {"t5": {}, "decoder": {"model": DECODER, "data": CAUSAL}}
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_shapes_compiled_for_are_those_of_a_real_batch(kind):
     made = config(**KINDS[kind])
-    shapes = assemble.batch_shapes(made, sharding.make_mesh(made.mesh))
+    shapes = parts.batch_shapes(made, sharding.make_mesh(made.mesh))
     row = make_layout(made.data.features, ByteTokenizer()).row([])
     assert {k: (v.shape[1:], v.dtype) for k, v in shapes.items()} == {k: (v.shape, v.dtype) for k, v in row.items()}
     assert {v.shape[0] for v in shapes.values()} == {8}
@@ -47,7 +50,7 @@ def test_the_shapes_compiled_for_are_those_of_a_real_batch(kind):
 def test_the_program_of_training_compiles_from_shapes_alone_and_shards_its_state():
     mesh = sharding.make_mesh(config().mesh)
     program = Program(config().train, aot.model_of(config()), mesh, num_tasks=3)
-    compiled = program.compile(assemble.batch_shapes(config(), mesh))
+    compiled = program.compile(parts.batch_shapes(config(), mesh))
     assert hlo.count(compiled.executable.as_text()).collectives  # eight devices cannot share a batch without talking
     whole = sum(int(np.prod(x.shape)) * x.dtype.itemsize for x in jax.tree.leaves(program.state))
     assert aot._bytes_per_device(program.state) < whole / 4

@@ -13,7 +13,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from flanjax import checkpoint
 from flanjax.checkpoint import CheckpointConfig, CheckpointError, Checkpoints
-from flanjax.sharding import MeshConfig, make_mesh
+from flanjax.parallel.sharding import MeshConfig, make_mesh
 
 META = {"config": {"name": "toy"}, "split": {"heldout": ["nli"]}}
 

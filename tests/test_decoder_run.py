@@ -156,8 +156,9 @@ def test_its_export_is_the_same_model_in_transformers_and_here(home, tokenizer, 
     import torch
     import transformers
 
-    from flanjax import assemble, checkpoint
-    from flanjax.models import functional, hf
+    from flanjax import checkpoint, parts
+    from flanjax.huggingface import directory as hf
+    from flanjax.models import functional
 
     run.export(trained, home / "export", say=lambda line: None)
     theirs = transformers.AutoModelForCausalLM.from_pretrained(home / "export", attn_implementation="eager").eval()
@@ -165,8 +166,8 @@ def test_its_export_is_the_same_model_in_transformers_and_here(home, tokenizer, 
     assert transformers.AutoTokenizer.from_pretrained(home / "export").chat_template == CHAT
     step, meta = checkpoint.read_meta(trained)
     model = functional.config_from(meta["model"])
-    mesh = assemble.sharding.make_mesh(assemble.sharding.MeshConfig(), jax.devices()[:1])
-    params = assemble.read_params(trained, step, model, mesh)
+    mesh = parts.sharding.make_mesh(parts.sharding.MeshConfig(), jax.devices()[:1])
+    params = parts.read_params(trained, step, model, mesh)
     ids = torch.arange(1, 20)[None]
     batch = {"decoder_inputs": ids.numpy(), "segment_ids": (ids * 0 + 1).numpy(), "positions": (ids - 1).numpy()}
     with jax.default_matmul_precision("highest"), torch.no_grad():

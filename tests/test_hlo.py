@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
 
-from flanjax import chips
-from flanjax.hlo import Collective, Counts, both, count
+from flanjax.aot import hardware as chips
+from flanjax.aot.hlo import Collective, Counts, both, count
 from flanjax.train.flops import PEAK_BF16_FLOPS
 
 L, B, D = 7, 32, 64

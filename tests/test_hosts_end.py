@@ -10,7 +10,7 @@ import pytest
 from processes import SETTINGS, end_all, finished, free_port, furnished, spawn, together, train
 from test_run import MIXTURE
 
-from flanjax import distributed
+from flanjax.parallel import distributed
 
 HOST = socket.gethostname()
 # A run without data or model: processes in step with each other, until one of them does what it is told to.
@@ -18,7 +18,7 @@ PROGRAM = """
 import os, sys, time
 import numpy as np
 from jax.experimental import multihost_utils
-from flanjax import distributed
+from flanjax.parallel import distributed
 
 try:
     if "PROCESS" in os.environ:

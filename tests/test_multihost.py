@@ -14,10 +14,11 @@ import pytest
 from processes import SETTINGS, STEPS, end_all, finished, furnished, together, train, until
 from test_run import figures, steps_on_record
 
-from flanjax import checkpoint, distributed, run
+from flanjax import checkpoint, run
 from flanjax.cli import main
 from flanjax.config import load_config
-from flanjax.models import hf
+from flanjax.huggingface import directory as hf
+from flanjax.parallel import distributed
 
 ALONE = "1 device"
 # What runs the same config: processes, devices of each, and the mesh (data, fsdp, tensor).

@@ -16,13 +16,13 @@ from jax.experimental.compilation_cache import compilation_cache
 
 pytest.importorskip("apache_beam")
 
-from flanjax import assemble, run
-from flanjax import prepare as preparing
+from flanjax import parts, run
 from flanjax.cli import main
 from flanjax.config import ConfigError, load_config
+from flanjax.data.data_stats import DataError
+from flanjax.data.offline.prepared import Prepared
 from flanjax.data.pipeline import Host, open_corpus, open_rows
-from flanjax.data.prepared import Prepared
-from flanjax.data.tally import DataError
+from flanjax.prepare import job as preparing
 
 STEPS = 12
 PROCESSES = ("--direct_num_workers=2", "--direct_running_mode=multi_processing")
@@ -332,12 +332,12 @@ def test_verify_says_that_all_is_as_written_or_what_is_not(here, done, tmp_path,
 
 def test_a_run_with_a_tokenizer_of_its_own_is_prepared_for_by_naming_it(here, tmp_path):
     config = config_of("tokenizer.vocab_size=60")
-    split = assemble.split_of(config)
+    split = parts.split_of(config)
     rows = open_rows(split.train)
     (tmp_path / "run").mkdir()
-    tokenizer = assemble.tokenizer_of(config, epath.Path(tmp_path / "run"), split.train, rows)
+    tokenizer = parts.tokenizer_of(config, epath.Path(tmp_path / "run"), split.train, rows)
     prepare(tmp_path / "rows", f"tokenizer.path={tmp_path / 'run' / 'tokenizer'}")
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, prepared=str(tmp_path / "rows")))
-    found = assemble.prepared_of(config, open_corpus(split.train, rows, tokenizer, config.data), Host())
+    found = parts.prepared_of(config, open_corpus(split.train, rows, tokenizer, config.data), Host())
     assert found is not None
     assert found.manifest["identity"]["tokenizer"] == tokenizer.fingerprint

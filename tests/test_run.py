@@ -16,7 +16,8 @@ import pytest
 from flanjax import checkpoint
 from flanjax.cli import main
 from flanjax.config import RunConfig, load_config
-from flanjax.models import functional, hf
+from flanjax.huggingface import directory as hf
+from flanjax.models import functional
 from flanjax.models.t5 import T5Config
 
 STEPS, EVERY = 40, 6

@@ -14,7 +14,7 @@ from flanjax.data.packing import Encoded
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.models import functional
 from flanjax.models.t5 import T5Config
-from flanjax.sharding import (
+from flanjax.parallel.sharding import (
     AXES,
     MeshConfig,
     arrange,

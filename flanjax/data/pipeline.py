@@ -16,12 +16,12 @@ import grain
 import numpy as np
 from absl import flags
 
+from flanjax.data.data_stats import DataError, Tally
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import make_features
 from flanjax.data.layout import Layout, make_layout
 from flanjax.data.packing import Encoded, pack_examples
 from flanjax.data.plan import Plan
-from flanjax.data.tally import DataError, Tally
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.sources import Rows, SourceError
 from flanjax.tasks.draws import Draws

@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 
+from flanjax.data.data_stats import DataError
 from flanjax.data.features import make_features
 from flanjax.data.pipeline import Batch, Corpus, pack
 from flanjax.data.plan import Visits
-from flanjax.data.tally import DataError
 from flanjax.tasks.draws import Draws
 
 

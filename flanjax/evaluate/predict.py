@@ -13,7 +13,7 @@ from flanjax.data.layout import Layout, make_layout
 from flanjax.data.prompts import Prompt, Query, build_prompts
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.evaluate.config import EvaluationConfig, Preset
-from flanjax.evaluate.scorer import Scorer
+from flanjax.generate.scorer import Scorer
 from flanjax.sources import SourceError
 from flanjax.tasks.answers import extract
 from flanjax.tasks.draws import Draws, hash64

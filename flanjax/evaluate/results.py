@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from flanjax.evaluate import cells as cl
+from flanjax.evaluate import score_matrix as cl
 from flanjax.evaluate import statistics as st
-from flanjax.evaluate.cells import Cells, Key, Scores
 from flanjax.evaluate.metrics import get_metric
+from flanjax.evaluate.score_matrix import Cells, Key, Scores
 from flanjax.evaluate.verdict import verdict_sentences
 
 Row = dict[str, Any]

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from flanjax.models.attention import Attend, attend
+from flanjax.models.attention.reference import Attend, attend
 from flanjax.models.decoder_config import SIZES, DecoderConfig
 from flanjax.models.decoder_layers import Layer, Norm
 from flanjax.models.layers import Constrain, dropout, fan_in, fold, parameter, unconstrained

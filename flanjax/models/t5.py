@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from flanjax.models.attention import Attend, attend
+from flanjax.models.attention.reference import Attend, attend
+from flanjax.models.attention.relative_bias import RelativeBias, causal_bias_at, relative_bias
 from flanjax.models.layers import Constrain, dropout, fan_in, fold, parameter, rms_norm, unconstrained
-from flanjax.models.relative import RelativeBias, causal_bias_at, relative_bias
 from flanjax.models.stack import run_layers
 from flanjax.models.t5_config import SIZES, T5Config
 from flanjax.models.t5_layers import DecoderLayer, EncoderLayer, Past, Stack

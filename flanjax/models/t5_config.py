@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from flanjax.models.attention_choice import BACKENDS
+from flanjax.models.attention.choice import BACKENDS
 from flanjax.models.stack import REMAT
 
 ACTIVATIONS = ("gelu", "relu")

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from flanjax.models.attention import Attend
+from flanjax.models.attention.reference import Attend
 from flanjax.models.layers import MLP, Attention, dropout, fold, norm_scale, parameter, rms_norm
 from flanjax.models.t5_config import T5Config
 

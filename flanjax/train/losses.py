@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from flanjax.models.layers import is_token
-from flanjax.sharding import whole_batch
+from flanjax.parallel.sharding import whole_batch
 
 _CHUNK_BYTES = 64 * 2**20
 

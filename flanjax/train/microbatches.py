@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from flanjax import sharding
+from flanjax.parallel import sharding
 from flanjax.train.config import TrainConfig
 from flanjax.train.program import Program
 

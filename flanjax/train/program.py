@@ -9,10 +9,10 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from flanjax import sharding
 from flanjax.models import functional
-from flanjax.models.attention_backend import make_attend
-from flanjax.models.attention_choice import Choice, Need, summary
+from flanjax.models.attention.backend import make_attend
+from flanjax.models.attention.choice import Choice, Need, summary
+from flanjax.parallel import sharding
 from flanjax.train.config import TrainConfig
 from flanjax.train.optimizer import make_optimizer, schedule, state_axes
 from flanjax.train.step import StepSpec, TrainState, init_state, train_step, validation_step

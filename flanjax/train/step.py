@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import optax
 
 from flanjax.models import functional
-from flanjax.models.attention import Attend, attend
-from flanjax.sharding import whole_batch
+from flanjax.models.attention.reference import Attend, attend
+from flanjax.parallel.sharding import whole_batch
 from flanjax.train.losses import Head, LossConfig, chunk_length, chunked_cross_entropy, cross_entropy, denominator, per_task
 
 Batch = dict[str, jax.Array]

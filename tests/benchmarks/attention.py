@@ -17,10 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from flanjax import sharding
-from flanjax.models import attention
-from flanjax.models.attention_backend import make_attend
-from flanjax.models.relative import relative_bias
+from flanjax.models.attention import reference as attention
+from flanjax.models.attention.backend import make_attend
+from flanjax.models.attention.relative_bias import relative_bias
+from flanjax.parallel import sharding
 
 
 class Case(NamedTuple):

@@ -36,7 +36,7 @@ LINES = [
 ]
 LINE = """
 import sys
-from flanjax import aot
+from flanjax.aot import compile as aot
 from flanjax.config import load_config
 config, topology = load_config(sys.argv[1], sys.argv[3:]), sys.argv[2]
 for compiled in (aot.compile_training, aot.compile_scoring):
@@ -49,7 +49,7 @@ def main(asked: list[str]) -> int:
     if not lines:
         print(f"no line of {asked}; there are {sorted({line[0] for line in LINES})}", file=sys.stderr)
         return 1
-    from flanjax import aot
+    from flanjax.aot import compile as aot
 
     print(aot.TABLE_HEAD, flush=True)
     failed = 0

@@ -50,7 +50,8 @@ def write(folder: Path, model: str) -> None:
     import jax
     import numpy as np
 
-    from flanjax.models import functional, hf
+    from flanjax.huggingface import directory as hf
+    from flanjax.models import functional
 
     rng = np.random.default_rng(0)
     config = config_of(model)
@@ -69,8 +70,9 @@ def our_import(way: str, directory: Path) -> dict[str, float]:
     import jax
     import numpy as np
 
-    from flanjax import sharding
-    from flanjax.models import functional, hf
+    from flanjax.huggingface import directory as hf
+    from flanjax.models import functional
+    from flanjax.parallel import sharding
 
     def sum_of(value: jax.Array) -> float:
         return float(sum(np.asarray(s.data).sum(dtype=np.float64) for s in value.addressable_shards if s.replica_id == 0))

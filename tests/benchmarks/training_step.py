@@ -39,11 +39,13 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from flanjax import assemble, sharding
+from flanjax import parts
 from flanjax.config import ConfigError, RunConfig, load_config
 from flanjax.data.pipeline import BatchIterator, open_corpus, open_rows
 from flanjax.data.tokenizer import load_tokenizer
-from flanjax.models import functional, hf
+from flanjax.huggingface import directory as hf
+from flanjax.models import functional
+from flanjax.parallel import sharding
 from flanjax.tasks.names import nearest
 from flanjax.train.flops import measured_matmul_flops, peak_flops
 from flanjax.train.meter import Work, work_of
@@ -159,7 +161,7 @@ def _corpus(config: RunConfig) -> Any:
         tokenizer = load_tokenizer(config.tokenizer.path)
     except FileNotFoundError as error:
         raise SystemExit(f"{error}\ngive --tokenizer a SentencePiece .model, or a directory with a tokenizer") from error
-    mixture = assemble.split_of(config).train
+    mixture = parts.split_of(config).train
     return open_corpus(mixture, open_rows(mixture), tokenizer, config.data)
 
 
@@ -186,7 +188,7 @@ class Side:
         return hf.open_model(self.folder / "model", dtype=dtype, **{name: self.config.model.fields[name] for name in fields})
 
     def params(self, published: hf.Model) -> Any:
-        return published.params(assemble.param_shardings(published.config, self.mesh))
+        return published.params(parts.param_shardings(published.config, self.mesh))
 
     def check(self) -> dict[str, Any]:
         """Losses and gradient norms of two steps on the first rows, by type of the computation."""
@@ -210,7 +212,7 @@ class Side:
     def time(self) -> dict[str, Any]:
         published = self.open(self.job["dtype"])
         make = functools.partial(Program, model=published.config, mesh=self.mesh, num_tasks=self.num_tasks)
-        shapes = assemble.batch_shapes(self.config, self.mesh)
+        shapes = parts.batch_shapes(self.config, self.mesh)
         began = time.perf_counter()
         program, microbatches, why = fit_program(make, self.config.train, shapes, self.mesh)
         compiled = program.compile(shapes)

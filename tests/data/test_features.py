@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from flanjax.data.data_stats import Tally
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import make_features
 from flanjax.data.layout import make_layout
 from flanjax.data.plan import Plan, Visits
-from flanjax.data.tally import Tally
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.sources import jsonl, rows
 from flanjax.tasks.mixture import Mixture

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
+from flanjax.data.data_stats import DataError
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.pipeline import BatchIterator, DataConfig, DataState, Host, make_window, open_corpus, open_rows
-from flanjax.data.tally import DataError
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.sources import SourceError, rows
 from flanjax.tasks.mixture import Mixture

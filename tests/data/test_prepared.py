@@ -13,13 +13,13 @@ from etils import epath
 from etils.epath import backend as epath_backend
 
 from flanjax.cli import main
+from flanjax.data.data_stats import DataError, Tally
 from flanjax.data.feature_config import FeatureConfig
+from flanjax.data.offline.prepared import Prepared, digest, identity_of, manifest_of, num_steps, verify, write_manifest
+from flanjax.data.offline.shards import PARTS, Shard, make_shard, read_part
+from flanjax.data.offline.window_records import Label, decode_window, encode_window
 from flanjax.data.pipeline import BatchIterator, DataConfig, DataState, Host, Window, make_window, open_corpus, open_rows
-from flanjax.data.prepared import Prepared, digest, identity_of, manifest_of, num_steps, verify, write_manifest
-from flanjax.data.shards import PARTS, Shard, make_shard, read_part
-from flanjax.data.tally import DataError, Tally
 from flanjax.data.tokenizer import ByteTokenizer
-from flanjax.data.window_records import Label, decode_window, encode_window
 from flanjax.sources import rows
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.styles import StyleShares
@@ -369,7 +369,7 @@ def test_a_record_that_was_changed_is_no_window(spoil):
 def test_without_beam_the_command_says_what_to_install(monkeypatch, tmp_path, capsys):
     (tmp_path / "config.py").write_text("def get_config():\n    return {'name': 'x', 'mixture': 'x.py:x'}")
     monkeypatch.setitem(sys.modules, "apache_beam", None)
-    for name in ("flanjax.prepare", "flanjax.data.beam_job"):
+    for name in ("flanjax.prepare.job", "flanjax.prepare.beam_job"):
         package, _, module = name.rpartition(".")
         monkeypatch.delitem(sys.modules, name, raising=False)
         monkeypatch.delattr(sys.modules[package], module, raising=False)

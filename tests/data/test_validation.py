@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from flanjax.data.data_stats import DataError
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.pipeline import DataConfig, make_window, open_corpus, open_rows
-from flanjax.data.tally import DataError
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.data.validation import validation_batches
 from flanjax.sources import rows

@@ -189,7 +189,7 @@ def write_workdir(
 
 
 def main(folder: Path) -> None:
-    from flanjax.evaluate.report import write_report
+    from flanjax.report.page import write_report
 
     runs = [
         write_workdir(folder / "all", "flan base", 0.35),

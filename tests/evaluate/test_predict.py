@@ -10,10 +10,11 @@ from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.tokenizer import TokenizerConfig, train_tokenizer
 from flanjax.evaluate.config import PRESETS, EvaluationConfig
 from flanjax.evaluate.predict import SCHEMA, ask, predict, scoring_layout
-from flanjax.evaluate.scorer import Generated, Scorer
-from flanjax.models import functional, hf
+from flanjax.generate.scorer import Generated, Scorer
+from flanjax.huggingface import directory as hf
+from flanjax.models import functional
 from flanjax.models.t5 import T5Config
-from flanjax.sharding import MeshConfig, make_mesh
+from flanjax.parallel.sharding import MeshConfig, make_mesh
 from flanjax.sources import SourceError, rows
 from flanjax.tasks.render import CHAINS_OF_THOUGHT
 from flanjax.tasks.task import Example, SkipRow, Task

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from synthetic_runs import CLUSTERS, TASKS, predictions, write_workdir
 
-from flanjax.evaluate import plots
-from flanjax.evaluate.report import health, write_report
 from flanjax.evaluate.results import summarize
-from flanjax.evaluate.workdir import load_run
+from flanjax.report import plots
+from flanjax.report.page import health, write_report
+from flanjax.report.runs import load_run
 
 SECTIONS = ("verdict", "health", "clusters", "tasks", "templates", "training", "mixture", "protocol", "examples")
 NLI = tuple(t for t in TASKS if t.cluster == "nli")

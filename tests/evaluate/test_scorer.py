@@ -12,11 +12,12 @@ import transformers
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.layout import make_layout
 from flanjax.data.tokenizer import ByteTokenizer
-from flanjax.evaluate.scorer import Scorer
-from flanjax.models import functional, hf
+from flanjax.generate.scorer import Scorer
+from flanjax.huggingface import directory as hf
+from flanjax.models import functional
 from flanjax.models.decoder import DecoderConfig
 from flanjax.models.t5 import T5Config
-from flanjax.sharding import MeshConfig, make_mesh
+from flanjax.parallel.sharding import MeshConfig, make_mesh
 
 EOS, VOCABULARY, MAX_TOKENS = 1, 96, 12
 DONE = []  # what decoders say of their progress

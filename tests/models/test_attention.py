@@ -13,13 +13,16 @@ import numpy as np
 import pytest
 import tpu_compiler
 
-from flanjax import sharding
-from flanjax.models import attention, attention_hopper, attention_relative, attention_splash
-from flanjax.models.attention import attend, block_of, visible
-from flanjax.models.attention_backend import make_attend
-from flanjax.models.attention_choice import Choice, Need, choose, relative_block, splash_block, summary
-from flanjax.models.relative import relative_bias, relative_buckets
+from flanjax.models.attention import hopper as attention_hopper
+from flanjax.models.attention import reference as attention
+from flanjax.models.attention import relative_kernel as attention_relative
+from flanjax.models.attention import splash as attention_splash
+from flanjax.models.attention.backend import make_attend
+from flanjax.models.attention.choice import Choice, Need, choose, relative_block, splash_block, summary
+from flanjax.models.attention.reference import attend, block_of, visible
+from flanjax.models.attention.relative_bias import relative_bias, relative_buckets
 from flanjax.models.t5_config import T5Config
+from flanjax.parallel import sharding
 from flanjax.train.config import TrainConfig
 from flanjax.train.program import Program
 
@@ -439,9 +442,9 @@ KERNELS = """
 import sys
 import jax, jax.numpy as jnp
 from jax.experimental import topologies
-from flanjax import sharding
-from flanjax.models.attention_backend import make_attend
-from flanjax.models.relative import relative_bias
+from flanjax.parallel import sharding
+from flanjax.models.attention.backend import make_attend
+from flanjax.models.attention.relative_bias import relative_bias
 
 one_core = {"chip_config_name": "megacore"} if "v4" in sys.argv[1] else {}
 devices = topologies.get_topology_desc(sys.argv[1], "tpu", **one_core).devices

@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 from jax.sharding import NamedSharding, PartitionSpec
 
-from flanjax.models.attention import attend
+from flanjax.models.attention.reference import attend
 from flanjax.models.decoder import Decoder, DecoderConfig, pick
 from flanjax.models.decoder_layers import Norm
 from flanjax.models.functional import abstract, bind, init, logical_axes

@@ -18,13 +18,13 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from transformers.models.t5.modeling_t5 import T5Attention
 
-from flanjax import sharding
-from flanjax.models import hf_decoder
+from flanjax.huggingface import decoder as hf_decoder
+from flanjax.huggingface.directory import load, open_model, save
+from flanjax.huggingface.tensors import TensorFile
+from flanjax.models.attention.relative_bias import relative_buckets
 from flanjax.models.functional import abstract, bind, logical_axes
-from flanjax.models.hf import load, open_model, save
-from flanjax.models.hf_tensor import TensorFile
-from flanjax.models.relative import relative_buckets
 from flanjax.models.t5 import SIZES, T5Config
+from flanjax.parallel import sharding
 
 VERSIONS = ("v1.0", "v1.1", "mt5")
 SOURCE_LENGTH, TARGET_LENGTH = 170, 150  # both past the last relative bucket
@@ -478,8 +478,9 @@ def test_parameters_on_a_mesh_are_saved_as_those_of_one_device(saved, tmp_path):
 SHARED = """
 import sys
 import jax
-from flanjax import distributed, sharding
-from flanjax.models import functional, hf
+from flanjax.parallel import distributed, sharding
+from flanjax.models import functional
+from flanjax.huggingface import directory as hf
 
 source, target, port, index = sys.argv[1:]
 distributed.start(coordinator=f"127.0.0.1:{port}", num_processes=2, process_id=int(index), timeout_seconds=60)

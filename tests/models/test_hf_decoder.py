@@ -13,9 +13,9 @@ import torch
 import transformers
 from safetensors.numpy import load_file, save_file
 
+from flanjax.huggingface.decoder import MODEL_TYPES, config_json, config_of, family_of, head_and_embedding, ignored, tensors
 from flanjax.models.decoder_config import SIZES, DecoderConfig
 from flanjax.models.functional import abstract, bind
-from flanjax.models.hf_decoder import MODEL_TYPES, config_json, config_of, family_of, head_and_embedding, ignored, tensors
 
 ATOL = 2e-5
 QUICK = {"xla_backend_optimization_level": 0}

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from flanjax.models.attention import attend
+from flanjax.models.attention.reference import attend
 from flanjax.models.functional import abstract, bind, init, logical_axes
 from flanjax.models.layers import dropout
 from flanjax.models.t5 import RESIDUAL, T5Config

@@ -9,7 +9,8 @@ import pytest
 from jax.sharding import NamedSharding
 from jax.test_util import check_grads
 
-from flanjax import hlo, sharding
+from flanjax.aot import hlo
+from flanjax.parallel import sharding
 from flanjax.train.losses import Head, LossConfig, chunk_length, chunked_cross_entropy, cross_entropy, denominator, per_task
 
 CONFIGS = [LossConfig(z_loss=z_loss, label_smoothing=smoothing) for z_loss in (0.0, 1e-4, 0.1) for smoothing in (0.0, 0.1, 0.4)]

@@ -6,10 +6,10 @@ import functools
 import jax
 import pytest
 
-from flanjax import sharding
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.layout import row_shapes
 from flanjax.models.t5 import T5Config
+from flanjax.parallel import sharding
 from flanjax.train.config import TrainConfig
 from flanjax.train.microbatches import fit_program
 from flanjax.train.program import Program, compile_for

@@ -9,13 +9,13 @@ import numpy as np
 import optax
 import pytest
 
-from flanjax import sharding
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.layout import make_layout
 from flanjax.data.packing import Encoded
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.models import functional
 from flanjax.models.t5 import T5Config
+from flanjax.parallel import sharding
 from flanjax.train.losses import LossConfig
 from flanjax.train.optimizer import OptimizerConfig, make_optimizer, schedule, state_axes
 from flanjax.train.step import StepSpec, TrainState, init_state, train_step, validation_step

@@ -1,0 +1,306 @@
+"""Compiling a config's real steps for a TPU slice on a machine without one: do they fit, what moves, how fast could they be?
+
+libtpu from the package index (`pip install libtpu`) compiles for any topology. No data, weights or tokenizer is opened.
+"""
+
+import dataclasses
+import functools
+import os
+import re
+import time
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jax.experimental import topologies
+
+from flanjax import parts
+from flanjax.aot import hlo
+from flanjax.aot.hardware import CHIPS, explain, roofline
+from flanjax.config import ConfigError, RunConfig
+from flanjax.data.layout import make_layout
+from flanjax.data.tokenizer import ByteTokenizer
+from flanjax.generate.scorer import jitted, whole_batch
+from flanjax.models import functional
+from flanjax.models.t5 import T5Config
+from flanjax.parallel import sharding
+from flanjax.tasks.names import nearest
+from flanjax.train.flops import decoder_step_flops, kernel_flops, t5_step_flops
+from flanjax.train.microbatches import fit_program
+from flanjax.train.program import Compiled as Executable
+from flanjax.train.program import Program, compile_for
+
+GIB = 2**30
+_PER_ROW = 4  # examples in a full row: an assumption of all FLOPs here, printed beside them
+# libtpu 0.0.51 compiles look-ups for the SparseCores of a v5p or v6e, and then cannot print the program.
+_PRINTED = {"xla_tpu_offload_gather_to_sparsecore": False, "xla_tpu_enable_offloading_scatter_to_sparsecore": False}
+_AS_ONE_DEVICE = {"v4": {"chip_config_name": "megacore"}}  # else its two cores are described as two devices
+TRAINING, SCORING = "training step", "scoring"
+
+
+class Compiled(NamedTuple):
+    """What compiling told, per chip.
+
+    Attributes:
+      what: TRAINING or SCORING.
+      state_bytes: held all the time: parameters, and optimizer state in training.
+      peak_bytes: at the fullest moment, what is held included.
+      microbatches, why: of a training step, and how their number was found.
+      model_flops, kernel_flops: of one execution on a chip, without recomputation; the second are those of attention kernels.
+      texts: of the compiled programs; empty where libtpu cannot print one.
+      texts_differ: they are of programs compiled with _PRINTED.
+    """
+
+    what: str
+    chips: int
+    num_parameters: int
+    state_bytes: int
+    peak_bytes: int
+    microbatches: int
+    why: str
+    attention: str
+    model_flops: float
+    kernel_flops: float
+    texts: tuple[str, ...]
+    texts_differ: bool
+    seconds: float
+
+
+def compile_training(config: RunConfig, topology: str) -> Compiled:
+    """Compiles the training step of a config for a slice such as "v5e:4x4".
+
+    Raises:
+      ConfigError: the topology is unknown, libtpu is missing, or the step does not fit.
+    """
+    mesh = slice_mesh(config, topology)
+    _check_batch(config, mesh)
+    model, batch = model_of(config), parts.batch_shapes(config, mesh)
+    tasks = list(parts.split_of(config).train.tasks())
+    began, hbm = time.perf_counter(), CHIPS[_chip(topology)].hbm_gib * GIB
+    make = functools.partial(Program, model=model, mesh=mesh, num_tasks=len(tasks))
+    try:
+        program, microbatches, why = fit_program(make, config.train, batch, mesh, hbm)
+    except ValueError as error:
+        raise ConfigError(f"{config.name} on {topology}: {error}") from error
+    found = program.compile(batch)
+    if found.executable is None or found.peak_bytes > hbm:
+        raise ConfigError(_too_large(TRAINING, topology, found.message or _over(found.peak_bytes, hbm)))
+    lengths = _lengths(config, config.data.batch_size)
+    texts, texts_differ = _texts(found)
+    return Compiled(
+        what=TRAINING,
+        chips=mesh.size,
+        num_parameters=program.num_parameters,
+        state_bytes=_bytes_per_device(program.state),
+        peak_bytes=found.peak_bytes,
+        microbatches=microbatches,
+        why=why,
+        attention=program.attention(batch),
+        model_flops=_step_flops(model, *lengths) / mesh.size,
+        kernel_flops=kernel_flops(model, *lengths) / mesh.size,
+        texts=texts,
+        texts_differ=texts_differ,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def compile_scoring(config: RunConfig, topology: str) -> Compiled:
+    """Compiles what evaluation runs: reading full prompts, then scoring full options, `evaluation.batch_size` at a time."""
+    mesh, model = slice_mesh(config, topology), model_of(config)
+    features = dataclasses.replace(config.data.features, chat=False)
+    layout = make_layout(features, ByteTokenizer())
+    functions, placed = jitted(model, mesh, layout), sharding.batch_sharding(mesh)
+    _, shapes = functional.abstract(model)
+    params = sharding.abstract(shapes, parts.param_shardings(model, mesh))
+    rows = whole_batch(config.evaluation.batch_size, mesh)
+
+    def ids(*shape: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(shape, np.int32, sharding=placed)
+
+    began, hbm = time.perf_counter(), CHIPS[_chip(topology)].hbm_gib * GIB
+    prompts = (ids(rows, features.inputs_length), ids(rows))
+    read = compile_for(functions.read, params, *prompts)
+    if read.executable is None:
+        raise ConfigError(_too_large(SCORING, topology, read.message))
+    memory = jax.tree.map(
+        lambda x, place: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place),
+        jax.eval_shape(functions.read, params, *prompts),
+        read.executable.output_shardings,
+    )
+    score = compile_for(functions.score, params, memory, ids(rows), ids(rows, features.targets_length), ids(rows))
+    peak = max(read.peak_bytes, score.peak_bytes)
+    if score.executable is None or peak > hbm:
+        raise ConfigError(_too_large(SCORING, topology, score.message or _over(peak, hbm)))
+    whole = np.full(rows, features.inputs_length), np.full(rows, features.targets_length)
+    texts, texts_differ = _texts(read, score)
+    return Compiled(
+        what=SCORING,
+        chips=mesh.size,
+        num_parameters=sum(int(np.prod(x.shape)) for x in jax.tree.leaves(params)),
+        state_bytes=_bytes_per_device(params),
+        peak_bytes=peak,
+        microbatches=1,
+        why="",
+        attention="",
+        model_flops=_step_flops(model, *whole) / 3 / mesh.size,
+        kernel_flops=kernel_flops(model, *whole) / 3 / mesh.size,
+        texts=texts,
+        texts_differ=texts_differ,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def slice_mesh(config: RunConfig, topology: str) -> sharding.Mesh:
+    """The config's mesh on a slice. Raises ConfigError if there is no such slice, or the mesh does not fit it."""
+    kind = _chip(topology)
+    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")  # a machine without a TPU need not ask for one, minutes long
+    try:
+        devices = list(topologies.get_topology_desc(topology, "tpu", **_AS_ONE_DEVICE.get(kind, {})).devices)
+    except Exception as error:
+        raise ConfigError(
+            f"libtpu cannot describe {topology!r}: {str(error)[:300]}. `pip install libtpu`, or check the grid"
+        ) from error
+    try:
+        return sharding.make_mesh(config.mesh, devices)
+    except ValueError as error:
+        raise ConfigError(f"{topology}: {error}") from error
+
+
+def parameters(config: RunConfig, topology: str) -> str:
+    """Every parameter with its logical and mesh axes and its bytes a device, as lines; nothing is compiled."""
+    mesh, model = slice_mesh(config, topology), model_of(config)
+    _, shapes = functional.abstract(model)
+    placed = sharding.abstract(shapes, parts.param_shardings(model, mesh))
+    return sharding.table(sharding.placements(placed, functional.logical_axes(model)))
+
+
+def model_of(config: RunConfig) -> functional.Config:
+    """The config's model with the vocabulary that its tokenizer was asked for, or that of its size; no tokenizer is opened."""
+    size = config.model.size
+    known = functional.SIZES[size].vocab_size if size and config.tokenizer.path != "train" else config.tokenizer.vocab_size
+    return config.model.build(known)
+
+
+def describe(config: RunConfig, topology: str, found: Compiled) -> str:
+    """The lines that `flanjax compile` prints."""
+    chip = CHIPS[_chip(topology)]
+    lines = [
+        f"{config.name}, {found.what} on {topology}: {found.chips} chips, mesh {dataclasses.asdict(config.mesh)}, "
+        f"compiled in {found.seconds:.0f} s",
+        f"  parameters    {found.num_parameters / 1e6:,.1f} million",
+        f"  held          {found.state_bytes / GIB:.2f} GiB a chip",
+        f"  peak          {found.peak_bytes / GIB:.2f} GiB of {chip.hbm_gib} GiB a chip: fits",
+        f"  model FLOPs   {found.model_flops / 1e12:,.2f} TFLOP a chip, if rows are full and hold {_PER_ROW} examples each",
+    ]
+    if found.what == TRAINING:
+        lines.append(f"  microbatches  {found.microbatches} ({found.why})")
+        lines.append(f"  {found.attention}")
+    return "\n".join([*lines, *("  " + line for line in _moved(found, topology))])
+
+
+def table_row(config: RunConfig, topology: str, found: Compiled) -> str:
+    """One line of a Markdown table under TABLE_HEAD."""
+    counts = _counts(found)
+    largest = max((kind.largest_bytes for kind in counts.collectives.values()), default=0) if counts else None
+    gathered = "not known" if largest is None else f"{largest / 2**20:.0f} MiB"
+    step = "not known"
+    if counts:
+        chip = CHIPS[_chip(topology)]
+        best = roofline(counts, chip, found.kernel_flops if counts.custom_calls else 0.0)
+        utilised = found.model_flops * chip.devices / (best.overlapped_seconds * chip.bf16_flops)
+        step = f"{best.overlapped_seconds * 1e3:,.0f} ms ({best.bound}), MFU {utilised:.0%}"
+    cells = (
+        config.name,
+        found.what,
+        topology,
+        f"{found.num_parameters / 1e6:,.1f} M",
+        found.microbatches,
+        f"{found.state_bytes / GIB:.2f}",
+        f"{found.peak_bytes / GIB:.2f} of {CHIPS[_chip(topology)].hbm_gib}",
+        gathered,
+        step,
+    )
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+TABLE_HEAD = (
+    "| config | what | slice | parameters | microbatches | held, GiB/chip | peak, GiB/chip | largest collective | at best |\n"
+    "|---|---|---|---|---|---|---|---|---|"
+)
+
+
+def _moved(found: Compiled, topology: str) -> list[str]:
+    counts = _counts(found)
+    if counts is None:
+        return ["collectives and time are not known: libtpu cannot print this program"]
+    kinds = [
+        f"{kind} x {c.executions}, largest {c.largest_bytes / 2**20:.1f} MiB, {c.received_bytes / 1e9:.2f} GB received in all"
+        for kind, c in counts.collectives.items()
+    ]
+    kernels = found.kernel_flops if counts.custom_calls else 0.0
+    at_best = explain(counts, CHIPS[_chip(topology)], found.model_flops, kernels).splitlines()
+    if found.texts_differ:
+        at_best.append("collectives and times are of the program without look-ups on SparseCores, which libtpu cannot print")
+    return [f"collectives   {'; '.join(kinds) or 'none'}", *at_best]
+
+
+def _counts(found: Compiled) -> hlo.Counts | None:
+    return functools.reduce(hlo.both, map(hlo.count, found.texts)) if found.texts else None
+
+
+def _texts(*programs: Executable) -> tuple[tuple[str, ...], bool]:
+    """The texts of programs, and whether they had to be compiled differently for it; none if libtpu cannot print one."""
+    for options in ({}, _PRINTED):
+        try:
+            again = (p.lowered.compile(compiler_options=options) if options else p.executable for p in programs)
+            return tuple(executable.as_text() or "" for executable in again), bool(options)
+        except jax.errors.JaxRuntimeError:
+            continue
+    return (), False
+
+
+def _chip(topology: str) -> str:
+    kind = topology.partition(":")[0]
+    if kind not in CHIPS or ":" not in topology:
+        raise ConfigError(f"topology is {topology!r}, expected a chip and its grid such as v5e:4x4; {nearest(kind, CHIPS)}")
+    return kind
+
+
+def _check_batch(config: RunConfig, mesh: sharding.Mesh) -> None:
+    number = 1 if config.train.microbatches == "auto" else int(config.train.microbatches)
+    rows, shards = config.data.batch_size // number, sharding.num_batch_shards(mesh)
+    if rows % shards:
+        raise ConfigError(
+            f"data.batch_size / train.microbatches is {rows} rows, which {shards} chips (data x fsdp) do not divide; "
+            "raise the batch or set mesh.tensor"
+        )
+
+
+def _bytes_per_device(state: object) -> int:
+    leaves = jax.tree.leaves(state)
+    return sum(int(np.prod(x.sharding.shard_shape(x.shape))) * x.dtype.itemsize for x in leaves)
+
+
+def _lengths(config: RunConfig, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    features, examples = config.data.features, _PER_ROW * rows
+    return np.full(examples, features.inputs_length // _PER_ROW), np.full(examples, features.targets_length // _PER_ROW)
+
+
+def _step_flops(model: functional.Config, inputs: np.ndarray, targets: np.ndarray) -> float:
+    if isinstance(model, T5Config):
+        return t5_step_flops(model, inputs, targets)
+    return decoder_step_flops(model, inputs + targets, int(targets.sum()))
+
+
+def _over(peak_bytes: int, hbm_bytes: int) -> str:
+    return f"{peak_bytes / GIB:.2f} GiB of {hbm_bytes / GIB:.0f} GiB"
+
+
+def _too_large(what: str, topology: str, message: str) -> str:
+    figures = re.search(r"\(\d[^)]*\) exceeds available HBM \([^)]*\)", message)
+    reason = figures.group() if figures else message.splitlines()[0][:200]
+    helps = {
+        TRAINING: "train.microbatches=auto, model.remat=full, more chips, mesh.tensor=2",
+        SCORING: "a smaller evaluation.batch_size, more chips, mesh.tensor=2",
+    }
+    return f"the {what} does not fit a chip of {topology}: {reason}. What helps, in this order: {helps[what]}"

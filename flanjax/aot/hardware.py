@@ -1,0 +1,130 @@
+"""What TPU chips can do at best, and the shortest time in which one could run a program whose totals are counted.
+
+A roofline: the seconds that the products, the bytes to and from main memory, and the bytes between chips would each take alone,
+at published rates. A step lies between the largest of the three (all overlap) and their sum (nothing does), if not above.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+
+class Chip(NamedTuple):
+    """Published peaks of one chip.
+
+    Attributes:
+      hbm_gib: main memory.
+      hbm_bytes_per_second: to and from it.
+      bf16_flops: dense matrix products a second.
+      ici_bytes_per_second: what arrives over all of the chip's links to its neighbours together. Each link also sends as much.
+      devices: how many devices jax shows for it.
+    """
+
+    hbm_gib: int
+    hbm_bytes_per_second: float
+    bf16_flops: float
+    ici_bytes_per_second: float
+    devices: int = 1
+
+
+# cloud.google.com/tpu/docs, the page of each chip. HBM bandwidth is the exact figure of the pages of 2024 and 2025, some of
+# which have been rounded since (v5e 800, v6e 1600 GB/s). ICI: the pages gave Gbit/s (v5e 1600, v5p 4800), and now give GB/s in
+# both directions (v5e 400, v5p 1200, v6e 800). Half of these is the same as those: one direction, all links; 50 GB/s for each
+# of the v5e's four, 100 for each of the v5p's six and the v6e's four (whose page once said 3584 Gbit/s, which is 448 GB/s; the
+# later and lower figure is taken). v4's page names none: six links of 50 GB/s, arXiv:2304.01433. jax shows the two cores of a
+# v4 or v5p as one device.
+CHIPS = {
+    "v4": Chip(32, 1200e9, 275e12, 6 * 50e9),
+    "v5e": Chip(16, 819e9, 197e12, 4 * 50e9),
+    "v5p": Chip(95, 2765e9, 459e12, 6 * 100e9),
+    "v6e": Chip(32, 1640e9, 918e12, 4 * 100e9),
+}
+
+
+class Counted(Protocol):
+    """The totals of a program on one device, as flanjax.aot.hlo counts them."""
+
+    @property
+    def matmul_flops(self) -> int: ...
+    @property
+    def hbm_bytes(self) -> int: ...
+    @property
+    def received_bytes(self) -> int: ...
+    @property
+    def kernels(self) -> Mapping[str, int]: ...
+    @property
+    def custom_calls(self) -> Mapping[str, int]: ...
+    @property
+    def unknown(self) -> Sequence[str]: ...
+    @property
+    def unparsed(self) -> int: ...
+
+
+class Roofline(NamedTuple):
+    """Seconds that each part of a program takes alone, at peak rates."""
+
+    compute_seconds: float
+    memory_seconds: float
+    interconnect_seconds: float
+
+    @property
+    def overlapped_seconds(self) -> float:
+        return max(self)
+
+    @property
+    def serial_seconds(self) -> float:
+        return sum(self)
+
+    @property
+    def bound(self) -> str:
+        """The part that takes longest."""
+        return ("compute", "memory", "interconnect")[self.index(max(self))]
+
+
+def roofline(counts: Counted, chip: Chip, kernel_flops: float = 0.0) -> Roofline:
+    """Returns the seconds of one execution on a device of the chip.
+
+    kernel_flops: the products inside the custom calls (attention kernels) of which a program's text does not tell.
+    """
+    return Roofline(
+        compute_seconds=(counts.matmul_flops + kernel_flops) * chip.devices / chip.bf16_flops,
+        memory_seconds=counts.hbm_bytes * chip.devices / chip.hbm_bytes_per_second,
+        interconnect_seconds=counts.received_bytes * chip.devices / chip.ici_bytes_per_second,
+    )
+
+
+def explain(counts: Counted, chip: Chip, model_flops: float, kernel_flops: float = 0.0) -> str:
+    """Returns the roofline in words, with all that it assumes.
+
+    model_flops: what the mathematics needs on one device, without recomputation; MFU is their share of the peak.
+    """
+    found, peak = roofline(counts, chip, kernel_flops), chip.bf16_flops / chip.devices
+    flops = counts.matmul_flops + kernel_flops
+
+    def at(seconds: float) -> str:
+        return f"{seconds * 1e3:.1f} ms, MFU {model_flops / (seconds * peak):.0%}" if seconds else "0 ms"
+
+    lines = [
+        f"compute {found.compute_seconds * 1e3:.1f} ms: {flops / 1e12:.2f} TFLOP of matrix products, recomputation included, "
+        f"at {peak / 1e12:g} TFLOP/s bf16",
+        f"memory {found.memory_seconds * 1e3:.1f} ms: {counts.hbm_bytes / 1e9:.2f} GB between fusions, "
+        f"at {chip.hbm_bytes_per_second / chip.devices / 1e9:g} GB/s; interconnect {found.interconnect_seconds * 1e3:.1f} ms: "
+        f"{counts.received_bytes / 1e9:.2f} GB received, at {chip.ici_bytes_per_second / chip.devices / 1e9:g} GB/s",
+        f"step {at(found.overlapped_seconds)} if all three overlap (bound by {found.bound}); "
+        f"{at(found.serial_seconds)} if nothing does",
+        "assumes published peaks, every link in use, arrays without padding, no time to launch or to wait for the host, "
+        f"{_kernels(counts, kernel_flops)}",
+    ]
+    if counts.unknown or counts.unparsed:
+        named = ", ".join(counts.unknown[:3]) + (", ..." if len(counts.unknown) > 3 else "")
+        lines.append(
+            f"incomplete: {len(counts.unknown)} loops or branches of unknown number of runs count once ({named or 'none'}); "
+            f"{counts.unparsed} instructions could not be read"
+        )
+    return "\n".join(lines)
+
+
+def _kernels(counts: Counted, kernel_flops: float) -> str:
+    told = f"counted as {kernel_flops / 1e12:.2f} TFLOP" if kernel_flops else "whose FLOPs are not counted"
+    kinds = {"counted as they state": counts.kernels, told: counts.custom_calls}
+    named = {how: ", ".join(f"{name} x {times}" for name, times in sorted(calls.items())) for how, calls in kinds.items()}
+    return ", ".join(f"kernels {how} ({names})" for how, names in named.items() if names) or "no custom kernels"

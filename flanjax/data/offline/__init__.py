@@ -1,0 +1,1 @@
+"""Packed rows read from files instead of made while training."""

@@ -1,0 +1,93 @@
+"""A window as bytes and back: what one record of a prepared shard holds. Explicit and versioned; nothing is unpickled.
+
+4 bytes   length of the header, little-endian
+header    JSON: format, the data's digest, stream, window, number of rows, arrays, tally
+arrays    one after the other, little-endian, each [rows, ...], integers in the narrowest type that holds them
+"""
+
+import json
+import struct
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flanjax.data.data_stats import Tally
+from flanjax.data.pipeline import Batch, Window
+
+FORMAT = 1
+_LENGTH = struct.Struct("<I")
+_NARROW = ("u1", "i1", "<u2", "<i2")
+
+
+class Label(NamedTuple):
+    """Which window a record holds, and of what data (`prepared.digest`)."""
+
+    data: str
+    stream: int
+    window: int
+
+
+def encode_window(window: Window, label: Label) -> bytes:
+    """The record of a window. Its rows have the same arrays, of any names, in the same shapes."""
+    arrays, described = [], []
+    for name in window.rows[0] if window.rows else ():
+        whole = np.stack([row[name] for row in window.rows])
+        kept = _narrowed(whole)
+        arrays.append(kept.tobytes())
+        described.append([name, _little(whole.dtype).str, list(whole.shape[1:]), kept.dtype.str])
+    header = {
+        "format": FORMAT,
+        **label._asdict(),
+        "rows": len(window.rows),
+        "arrays": described,
+        "tally": window.tally.to_json(),
+    }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    return b"".join([_LENGTH.pack(len(text)), text, *arrays])
+
+
+def decode_window(record: bytes) -> tuple[Label, Window]:
+    """What a record holds. Raises ValueError when it is no record of this format."""
+    header, at = _header(record)
+    whole: dict[str, np.ndarray] = {}
+    for name, dtype, shape, kept in header["arrays"]:
+        shape = (header["rows"], *shape)
+        count = int(np.prod(shape, dtype=np.int64))
+        whole[name] = np.frombuffer(record, np.dtype(kept), count, at).reshape(shape).astype(np.dtype(dtype), copy=False)
+        at += count * np.dtype(kept).itemsize
+    if at != len(record):
+        raise ValueError(f"the record has {len(record)} bytes, its header accounts for {at}")
+    rows: list[Batch] = [{name: array[i] for name, array in whole.items()} for i in range(header["rows"])]
+    return Label(header["data"], header["stream"], header["window"]), Window(rows, Tally.from_json(header["tally"]))
+
+
+def row_arrays(window: Window) -> dict[str, list[Any]]:
+    """Name -> [dtype, shape] of the arrays of a row; nothing for a window without rows."""
+    return {name: [_little(a.dtype).str, list(a.shape)] for name, a in window.rows[0].items()} if window.rows else {}
+
+
+def _header(record: bytes) -> tuple[dict[str, Any], int]:
+    if len(record) < _LENGTH.size:
+        raise ValueError(f"the record has {len(record)} bytes, expected a header")
+    end = _LENGTH.size + _LENGTH.unpack_from(record)[0]
+    try:
+        header = json.loads(record[_LENGTH.size : end])
+    except ValueError as error:
+        raise ValueError(f"the record's header is not JSON: {error}") from error
+    if header.get("format") != FORMAT:
+        raise ValueError(f"the record has format {header.get('format')!r}, expected {FORMAT}")
+    return header, end
+
+
+def _narrowed(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind not in "iu" or not array.size:
+        return array.astype(_little(array.dtype), copy=False)
+    low, high = int(array.min()), int(array.max())
+    for name in _NARROW:
+        if np.dtype(name).itemsize < array.itemsize and np.iinfo(name).min <= low and high <= np.iinfo(name).max:
+            return array.astype(name)
+    return array.astype(_little(array.dtype), copy=False)
+
+
+def _little(dtype: np.dtype) -> np.dtype:
+    return dtype.newbyteorder("<")

@@ -1,0 +1,1 @@
+"""Texts and scores of a model."""

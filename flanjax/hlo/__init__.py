@@ -1,5 +1,0 @@
-"""Compiled programs, read from their text: what one execution computes, moves and sends."""
-
-from flanjax.hlo.totals import Collective, Counts, both, count
-
-__all__ = ["Collective", "Counts", "both", "count"]

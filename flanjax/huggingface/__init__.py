@@ -1,0 +1,1 @@
+"""Weights and configs in Hugging Face's layout, read and written."""

@@ -1,0 +1,133 @@
+"""T5, T5 v1.1, Flan-T5 and mT5 in Hugging Face's words: config.json and the names of the tensors.
+
+Which head a checkpoint has cannot be read off `tie_word_embeddings`: transformers 5 writes true for untied models too, and real
+v1.1 files say false. The presence of lm_head.weight decides, and `scale_decoder_outputs` where a config has it.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from flanjax.huggingface.tensors import Shape, Tensor
+from flanjax.models.t5_config import T5Config
+
+# model_type -> architecture
+_MODELS = {"t5": "T5ForConditionalGeneration", "mt5": "MT5ForConditionalGeneration"}
+MODEL_TYPES = tuple(_MODELS)
+_HEAD, _EMBEDDING = "lm_head.weight", "shared.weight"
+
+# feed_forward_proj -> (activation, gated). transformers' plain "gelu" is not the tanh approximation, so it is not here.
+_ACTIVATIONS = {
+    "relu": ("relu", False),
+    "gated-relu": ("relu", True),
+    "gelu_new": ("gelu", False),
+    "gated-gelu": ("gelu", True),
+}
+_FUNCTIONS = {"relu": "relu", "gelu": "gelu_new"}  # activation -> dense_act_fn
+_FIELDS = {  # T5Config -> config.json
+    "vocab_size": "vocab_size",
+    "d_model": "d_model",
+    "d_ff": "d_ff",
+    "num_layers": "num_layers",
+    "num_decoder_layers": "num_decoder_layers",
+    "num_heads": "num_heads",
+    "head_dim": "d_kv",
+    "relative_buckets": "relative_attention_num_buckets",
+    "relative_max_distance": "relative_attention_max_distance",
+    "dropout": "dropout_rate",
+    "epsilon": "layer_norm_epsilon",
+}
+_REQUIRED = ("vocab_size", "d_model", "d_ff", "num_layers", "num_heads", "d_kv")
+
+# Written by some versions of transformers: copies of shared.weight, and a table in cross-attention that no model uses.
+_UNUSED = (
+    "encoder.embed_tokens.weight",
+    "decoder.embed_tokens.weight",
+    "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight",
+)
+
+
+def config_of(source: Mapping[str, Any], shapes: Mapping[str, Shape], path: Path) -> T5Config:
+    """Our config of a parsed config.json and the tensors beside it; a head that copies the embedding is not among them."""
+    if missing := [key for key in _REQUIRED if key not in source]:
+        raise ValueError(f"{path} has no {', '.join(missing)}; a T5 config needs {', '.join(_REQUIRED)}")
+    given = {ours: source[theirs] for ours, theirs in _FIELDS.items() if source.get(theirs) is not None}
+    projection = source.get("feed_forward_proj", "gated-gelu" if source["model_type"] == "mt5" else "relu")
+    if projection not in _ACTIVATIONS:
+        raise ValueError(f"{path}: feed_forward_proj is {projection!r}, expected one of {sorted(_ACTIVATIONS)}")
+    activation, gated = _ACTIVATIONS[projection]
+    if source.get("dense_act_fn", _FUNCTIONS[activation]) != _FUNCTIONS[activation]:
+        raise ValueError(f"{path}: dense_act_fn is {source['dense_act_fn']!r} but feed_forward_proj is {projection!r}")
+    given.setdefault("num_decoder_layers", source["num_layers"])
+    scale = _scales_logits(source)
+    return T5Config(**given, activation=activation, gated=gated, tied_embedding=_HEAD not in shapes, scale_logits=scale)
+
+
+def config_json(config: T5Config, model_type: str) -> dict[str, Any]:
+    """The config.json by which transformers 4 and 5 make the same model."""
+    names = {value: key for key, value in _ACTIVATIONS.items()}
+    return {
+        "architectures": [_MODELS[model_type]],
+        "model_type": model_type,
+        **{theirs: getattr(config, ours) for ours, theirs in _FIELDS.items()},
+        "feed_forward_proj": names[config.activation, config.gated],
+        "dense_act_fn": _FUNCTIONS[config.activation],
+        "is_gated_act": config.gated,
+        "tie_word_embeddings": config.tied_embedding,
+        "scale_decoder_outputs": config.scale_logits,
+        "is_encoder_decoder": True,
+        "use_cache": True,
+        "initializer_factor": 1.0,
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+        "decoder_start_token_id": 0,
+    }
+
+
+def family_of(config: T5Config) -> str:
+    """The model_type that is written when none is asked for. mT5 is the same model; its tokenizer is found through its own."""
+    return "t5"
+
+
+def head_and_embedding(model_type: str) -> tuple[str, str]:
+    """What the two tables are called in files."""
+    return _HEAD, _EMBEDDING
+
+
+def ignored(config: T5Config) -> tuple[str, ...]:
+    """Tensors that a checkpoint may have and nobody needs."""
+    return _UNUSED
+
+
+def tensors(config: T5Config, model_type: str) -> list[Tensor]:
+    """The whole checkpoint, one entry for each of our parameters."""
+    table = (config.vocab_size, config.d_model)
+    found = [Tensor(("embedding",), _EMBEDDING, table)]
+    found += _stack("encoder", config, config.num_layers, ("attention", "mlp"))
+    found += _stack("decoder", config, config.num_decoder_layers, ("attention", "cross", "mlp"))
+    if not config.tied_embedding:
+        found.append(Tensor(("head",), _HEAD, table, transpose=True))
+    return found
+
+
+def _stack(stack: str, config: T5Config, layers: int, parts: tuple[str, ...]) -> Iterator[Tensor]:
+    model, heads, inner = config.d_model, config.num_heads, config.num_heads * config.head_dim
+    linear = {"q": (inner, model), "k": (inner, model), "v": (inner, model), "o": (model, inner)}
+    into = ("wi_0", "wi_1") if config.gated else ("wi",)
+    mlp = dict.fromkeys(into, (config.d_ff, model)) | {"wo": (model, config.d_ff)}
+    theirs = {"attention": "SelfAttention", "cross": "EncDecAttention", "mlp": "DenseReluDense"}
+    for place, part in enumerate(parts):
+        prefix = f"{stack}.block.{{}}.layer.{place}"
+        yield Tensor((stack, "layers", f"{part}_norm"), f"{prefix}.layer_norm.weight", (model,), layers)
+        for name, shape in (mlp if part == "mlp" else linear).items():
+            path, full_name = (stack, "layers", part, name), f"{prefix}.{theirs[part]}.{name}.weight"
+            yield Tensor(path, full_name, shape, layers, transpose=True)
+    bias = f"{stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
+    yield Tensor((stack, "relative_bias"), bias, (config.relative_buckets, heads))
+    yield Tensor((stack, "norm"), f"{stack}.final_layer_norm.weight", (model,))
+
+
+def _scales_logits(source: Mapping[str, Any]) -> bool:
+    """As transformers 5 decides; its mT5 never scales."""
+    default = source["model_type"] == "t5" and source.get("tie_word_embeddings") is not False
+    return bool(source.get("scale_decoder_outputs", default))

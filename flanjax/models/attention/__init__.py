@@ -1,0 +1,1 @@
+"""Attention: the reference, the kernels that stand in for it, and the choice between them."""

@@ -1,0 +1,188 @@
+"""One run by several processes: they find each other, are told apart, and end together.
+
+Each process runs the same command on its own devices and knows only its share of the arrays; jax's coordination service
+joins them. When one fails or is killed, the others print its message, or its name and host, and end within
+ENDS_WITHIN_SECONDS (lines.py). Of a machine that is lost they learn after LOST_SECONDS; a process that stands still is named
+then, and jax ends the others after HEARTBEAT_TIMEOUT_SECONDS.
+"""
+
+import atexit
+import re
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+from jax._src import clusters  # what jax.distributed.initialize itself detects with; it has no public name
+from jax.experimental import multihost_utils
+
+from flanjax.parallel.peer_watch import GRACE_SECONDS, Lines, end_process
+
+HEARTBEAT_TIMEOUT_SECONDS = 60
+ENDS_WITHIN_SECONDS = 10
+_FINISH_TOGETHER_SECONDS = 24 * 3600  # the first may write for long after the others are done; one that fails is known
+_LOST_STATUS = 1
+_STATUS = re.compile(r"(UNKNOWN|UNAVAILABLE|INTERNAL|ABORTED|CANCELLED|DEADLINE_EXCEEDED): ")
+
+_lines: Lines | None = None
+
+
+class _Place(NamedTuple):
+    """This process among the others.
+
+    Attributes:
+      detection: of the local devices, when these are not given: None is jax's own way, "deactivate" none.
+    """
+
+    coordinator: str
+    num_processes: int
+    process_id: int
+    local_device_ids: Sequence[int] | None = None
+    detection: str | None = None
+
+
+def start(
+    *,
+    coordinator: str | None = None,
+    num_processes: int | None = None,
+    process_id: int | None = None,
+    detect: bool = False,
+    timeout_seconds: int = 300,
+) -> None:
+    """Joins the processes of a run; to be called before anything touches a device. Given nothing, there is one process.
+
+    Args:
+      coordinator: HOST:PORT where process 0 can be reached.
+      num_processes, process_id: how many there are, and which of them, from 0, this one is.
+      detect: take all three from the TPU's metadata or from SLURM.
+      timeout_seconds: how long to wait for the others.
+
+    Raises:
+      ValueError: the three are not given together, or nothing can be detected.
+      RollCallError: the processes are not complete in time; it names those that are missing, and the hosts of the others.
+    """
+    given = {"coordinator": coordinator, "num-processes": num_processes, "process-id": process_id}
+    flags = ", ".join(f"--{name}={value}" for name, value in given.items())
+    missing = [name for name, value in given.items() if value is None]
+    if timeout_seconds < 1:
+        raise ValueError(f"--startup-timeout is {timeout_seconds}, expected at least 1 second")
+    if detect:
+        if len(missing) < len(given):
+            raise ValueError(f"--distributed auto finds the processes by itself; leave these out: {flags}")
+        _join(_detected(timeout_seconds), timeout_seconds)
+    elif not missing:
+        place = _Place(str(coordinator), num_processes or 0, process_id or 0)
+        _check(flags, place)
+        _join(place, timeout_seconds)
+    elif len(missing) < len(given):
+        raise ValueError(f"several processes need --coordinator, --num-processes and --process-id together, got {flags}")
+
+
+def is_first() -> bool:
+    """Whether this process is the one that prints and writes records."""
+    return jax.process_index() == 0
+
+
+def first_then_others(name: str, make: Callable[[], None]) -> None:
+    """Lets process 0 make something, which is there for all processes when this returns.
+
+    Args:
+      name: of what is made; the same in all processes.
+    """
+    if is_first():
+        make()
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(name)
+
+
+def leave(status: int, message: str, error: BaseException) -> int:
+    """Says why a command failed, and gives back its exit status. One of several processes tells the others and ends here."""
+    if _lines is None:
+        print(f"flanjax: {message}", file=sys.stderr)
+        return status
+    if not (_broke_off(error) and _lines.someone_ended.wait(GRACE_SECONDS)):
+        print(f"flanjax: {_lines.name()}: {message}", file=sys.stderr, flush=True)
+    _lines.tell(f"{type(error).__name__}: {message}")
+    end_process(status)
+    return status
+
+
+def _broke_off(error: BaseException | None) -> bool:
+    """Whether it may only be the consequence of another process's end."""
+    if error is None:
+        return False
+    # jax raises what a collective says as JaxRuntimeError in some places, as ValueError in others.
+    return isinstance(error, jax.errors.JaxRuntimeError) or bool(_STATUS.match(str(error))) or _broke_off(error.__cause__)
+
+
+def _check(flags: str, place: _Place) -> None:
+    host, _, port = place.coordinator.rpartition(":")
+    if not host or not port.isdigit():
+        raise ValueError(f"--coordinator is {place.coordinator!r}, expected HOST:PORT, such as 10.0.0.2:8476")
+    if not 0 <= place.process_id < place.num_processes:
+        raise ValueError(f"got {flags}, expected a process id from 0 to {place.num_processes - 1}")
+
+
+def _detected(timeout_seconds: int) -> _Place:
+    try:
+        place = clusters.ClusterEnv.auto_detect_unset_distributed_params(None, None, None, None, None, timeout_seconds)
+    except Exception as error:
+        error.add_note("while --distributed auto asked the TPU's metadata or SLURM for the processes of this run")
+        raise
+    coordinator, num_processes, process_id, local_device_ids = place
+    if coordinator is None or num_processes is None or process_id is None:
+        raise ValueError(
+            "--distributed auto found no TPU slice and no SLURM job here; "
+            "give --coordinator, --num-processes and --process-id, or nothing for one process"
+        )
+    return _Place(coordinator, num_processes, process_id, local_device_ids, "deactivate")
+
+
+def _join(place: _Place, timeout_seconds: int) -> None:
+    global _lines
+    if place.num_processes > 1:
+        lines = Lines(place.coordinator, place.process_id, place.num_processes)
+        lines.call_the_roll(timeout_seconds)
+        _lines = lines
+        sys.excepthook = _tell_and_end
+        atexit.register(lines.done)
+    # jax ends a process that waited in vain by a crash with a stack trace, after twice the time: we end it before, in words.
+    alarm = threading.Timer(timeout_seconds, _end_late, [place, timeout_seconds])
+    alarm.daemon = True
+    alarm.start()
+    handler = signal.getsignal(signal.SIGTERM)
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.distributed.initialize(
+        place.coordinator,
+        place.num_processes,
+        place.process_id,
+        place.local_device_ids,
+        cluster_detection_method=place.detection,
+        initialization_timeout=timeout_seconds + 60,
+        heartbeat_timeout_seconds=HEARTBEAT_TIMEOUT_SECONDS,
+        shutdown_timeout_seconds=_FINISH_TOGETHER_SECONDS,
+    )
+    alarm.cancel()
+    # jax takes SIGTERM for its preemption service, which would swallow it outside of the training loop.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
+
+
+def _end_late(place: _Place, timeout_seconds: int) -> None:
+    message = f"all processes came, but jax did not join them at {place.coordinator} within {timeout_seconds} s"
+    if _lines is not None:
+        print(f"flanjax: {_lines.name()}: {message}", file=sys.stderr)
+        _lines.tell(message)
+    end_process(_LOST_STATUS)
+
+
+def _tell_and_end(kind, error, trace) -> None:
+    traceback.print_exception(kind, error, trace)
+    if _lines is not None:
+        if _broke_off(error):
+            _lines.someone_ended.wait(GRACE_SECONDS)
+        _lines.tell(f"{kind.__name__}: {error}")
+    end_process(_LOST_STATUS)

@@ -1,0 +1,1 @@
+"""`flanjax prepare`: a mixture's packed rows, made once on many workers."""

@@ -1,0 +1,200 @@
+"""`flanjax prepare`: the packed rows of a config's mixture, written once by Apache Beam, for training to read."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from etils import epath
+
+from flanjax import parts
+from flanjax.config import ConfigError, RunConfig, differences
+from flanjax.data.data_stats import DataError, Tally
+from flanjax.data.offline import prepared
+from flanjax.data.offline.shards import Shard, num_parts, read_part
+from flanjax.data.pipeline import Corpus, make_window, open_corpus, open_rows
+from flanjax.data.tokenizer import load_tokenizer
+from flanjax.prepare import beam_job
+from flanjax.prepare.beam_job import Job
+from flanjax.train.log import ProgressBar
+
+_WINDOWS_A_SHARD = 32
+_MARGIN = 1.02  # windows differ in their rows; a second round costs more than a few windows too many
+_MAX_EMPTY_WINDOWS = 1000
+_LOOK_SECONDS, _REPORT_SECONDS = 2, 30  # looking lists a folder, which may be in a bucket
+
+
+def prepare(
+    config: RunConfig,
+    output: epath.PathLike,
+    *,
+    steps: int | None = None,
+    examples: int | None = None,
+    beam: Sequence[str] = (),
+    say=print,
+) -> dict[str, Any]:
+    """Writes enough windows of every stream into the directory, and gives back its manifest.
+
+    A directory that is unfinished is finished, and one with too few steps gets more: what is there is not made again.
+
+    Args:
+      steps: of training that the rows must last for; the config's own when neither this nor `examples` is given.
+      examples: of the plan, instead.
+      beam: Beam's pipeline options.
+    """
+    if steps is not None and examples is not None:
+        raise ConfigError(f"give --steps or --examples, not both: got {steps} and {examples}")
+    beam_job.check_options(beam)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, prepared=None))
+    output = epath.Path(output)
+
+    # What is prepared, as text; then as ids.
+    split = parts.split_of(config)
+    rows = open_rows(split.train)
+    output.mkdir(parents=True, exist_ok=True)
+    _claim(output, config)
+    parts.keep_tokenizer(config, output, split.train, rows)
+    corpus = open_corpus(split.train, rows, load_tokenizer(str(output / prepared.TOKENIZER)), config.data)
+    identity = prepared.identity_of(corpus)
+    old = prepared.read_manifest(output) if (output / prepared.MANIFEST).exists() else None
+    if old:
+        parts.check_identity(output, old, identity)
+    say(f"{len(rows)} tasks, {sum(map(len, rows.values())):,} rows; plan {identity['plan']}")
+
+    # Rounds of shards, until every stream has rows enough.
+    work = _Work(
+        Job(
+            mixture=config.mixture,
+            heldout=config.heldout,
+            leave_out=config.leave_out,
+            data=config.data,
+            directory=str(output),
+            identity=identity,
+        ),
+        corpus,
+        old,
+        beam,
+        say,
+    )
+    needed = steps if steps is not None else config.train.steps
+    if examples is not None:
+        work.make_until(-(-examples // (config.data.num_streams * config.data.window)))
+    else:
+        while (more := work.windows_missing(needed)) > 0:
+            work.make_until(work.windows + more)
+        work.make_until(work.windows)
+
+    about = {"mixture": config.mixture, "split": split.record(), "tokenizer": dataclasses.asdict(config.tokenizer)}
+    manifest = prepared.manifest_of(about, corpus, identity, work.shards.values(), work.tally, work.row)
+    prepared.write_manifest(output, manifest)
+    size = sum(s["bytes"] for s in manifest["shards"])
+    say(
+        f"{manifest['steps']:,} steps of {config.data.batch_size} rows are in {output}: {manifest['examples']:,} examples, "
+        f"{manifest['rows']:,} rows, {len(manifest['shards'])} shards, {size / 1e6:,.1f} MB"
+    )
+    return manifest
+
+
+class _Work:
+    """What is in the directory so far, and making more of it.
+
+    Attributes:
+      windows: of every stream.
+      shards: what is known of each, by (stream, first window).
+      tally, row: of all their windows.
+    """
+
+    def __init__(self, job: Job, corpus: Corpus, old: dict[str, Any] | None, beam: Sequence[str], say):
+        self._job, self._corpus, self._beam, self._say = job, corpus, beam, say
+        self._directory = epath.Path(job.directory)
+        self.windows = old["windows"] if old else 0
+        self.shards = {(s["stream"], s["first"]): s for s in old["shards"]} if old else {}
+        self.tally = Tally.from_json(old["tally"]) if old else Tally(len(corpus.entries))
+        self.row: dict[str, Any] = old["row"] if old else {}
+
+    def windows_missing(self, steps: int) -> int:
+        """How many more windows every stream needs for so many steps, as far as can be told; 0 if it has them."""
+        config = self._corpus.config
+        needed = steps * (config.batch_size // config.num_streams)
+        if not self.windows:
+            first = make_window(self._corpus, 0, 0)
+            first.tally.check(self._corpus.names, config.max_bad_share)
+            return max(1, _estimate(needed, len(first.rows))) if needed else 0
+        missing = needed - min(prepared.rows_of_streams(self.shards.values(), config.num_streams))
+        if missing > 0 and not self.tally.rows and self.windows > _MAX_EMPTY_WINDOWS:
+            raise DataError(f"{self.windows} windows of every stream gave no row at all: every row is skipped")
+        return _estimate(missing, self.tally.rows / (self.windows * config.num_streams)) if missing > 0 else 0
+
+    def make_until(self, windows: int) -> None:
+        """Lets Beam make the shards that are missing up to so many windows of every stream."""
+        streams = range(self._corpus.config.num_streams)
+        starts = range(self.windows, windows, _WINDOWS_A_SHARD)
+        new = [Shard(s, first, min(_WINDOWS_A_SHARD, windows - first)) for first in starts for s in streams]
+        lost = [Shard(s["stream"], s["first"], s["windows"]) for s in self.shards.values() if self._is_lost(s)]
+        self._run([s for s in (*lost, *new) if read_part(self._directory, s) is None])
+        for shard in (*lost, *sorted(new)):
+            record = read_part(self._directory, shard)
+            if record is None:
+                raise DataError(f"the job ended, but {self._directory / shard.file} is not there; can its workers write there?")
+            tally, arrays = Tally.from_json(record.pop("tally")), record.pop("arrays")
+            if shard in new:
+                self.tally.merge(tally)
+                self.row = self.row or arrays
+            self.shards[shard.stream, shard.first] = record
+        self.windows = max(self.windows, windows)
+        self.tally.check(self._corpus.names, self._corpus.config.max_bad_share)
+
+    def _is_lost(self, shard: dict[str, Any]) -> bool:
+        path = self._directory / shard["file"]
+        return not path.exists() or path.stat().length != shard["bytes"]
+
+    def _run(self, shards: list[Shard]) -> None:
+        if not shards:
+            return
+        before = num_parts(self._directory)
+        self._say(f"making {sum(s.windows for s in shards):,} windows in {len(shards)} shards")
+        bar = ProgressBar("shards", len(shards))
+        done, looked = 0, time.monotonic()
+        said = looked
+
+        def progress() -> None:
+            nonlocal done, said, looked
+            if time.monotonic() - looked < _LOOK_SECONDS:
+                return
+            looked = time.monotonic()
+            now = num_parts(self._directory) - before
+            bar.advance(now - done)
+            done = now
+            if time.monotonic() - said > _REPORT_SECONDS:
+                said = time.monotonic()
+                bar.report(done, "made")
+
+        try:
+            beam_job.run_job(self._job, shards, self._beam, progress)
+        finally:
+            bar.close()
+
+
+def _estimate(rows: int, rows_a_window: float) -> int:
+    return int(-(-rows * _MARGIN // max(rows_a_window, 0.5)))
+
+
+def _claim(output: epath.Path, config: RunConfig) -> None:
+    """Says in the directory whose it is. Raises ConfigError if it is another config's."""
+    mine = {
+        "mixture": config.mixture,
+        "heldout": config.heldout,
+        "leave_out": config.leave_out,
+        "data": prepared.data_keys(config.data),
+        "tokenizer": dataclasses.asdict(config.tokenizer),
+    }
+    mine = json.loads(json.dumps(mine))
+    path = output / prepared.JOB
+    if path.exists():
+        if changed := differences(json.loads(path.read_text()), mine):
+            raise ConfigError(f"{output} is prepared for another config: {'; '.join(changed)}. Use another --output")
+        return
+    if (output / prepared.TOKENIZER).exists():
+        raise ConfigError(f"{output} has a tokenizer but no prepared data; use a new directory for --output")
+    path.write_text(json.dumps(mine, indent=1))

@@ -1,0 +1,1 @@
+"""Pages for people: a run, or runs side by side."""

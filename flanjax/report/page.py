@@ -1,0 +1,226 @@
+"""One self-contained HTML page about one run or several: `write_report`.
+
+Nothing is fetched by the page and nothing is computed that cannot be computed again: it shows results.json (or recomputes
+it from predictions.parquet), the training log and the mixture. A part that was not run says so, with its command.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from flanjax.evaluate.results import CUT_SHARE, LENGTH_STOPS, PARSE_RATE
+from flanjax.evaluate.verdict import count, setting_name
+from flanjax.report import plots, score_view, training_view
+from flanjax.report.examples import MOST, pick_examples
+from flanjax.report.runs import Evaluation, Run, load_run
+from flanjax.report.score_view import evaluated, main_model, of_model
+
+PRESETS = {
+    "flan": "end-of-sequence on input and on target",
+    "t0": "no end-of-sequence on input, one on target",
+    "lm_eval": "end-of-sequence on input, none on target",
+}
+COMMANDS = {"evaluate": "flanjax heldout --workdir {}", "train": "flanjax train --config CONFIG --workdir {}"}
+SKIPPED_SHARE = SHARE_ERROR = 0.01
+LIBRARIES = ("numpy", "scipy", "rouge-score", "sacrebleu")
+
+
+def write_report(workdirs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str]) -> Path:
+    """The path of the page about the runs in `workdirs`, written to `output`. The others are held against the first run."""
+    if not workdirs:
+        raise ValueError("got no workdir; expected at least one folder that `flanjax train` wrote to")
+    target = Path(output)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(render(_named_apart([load_run(Path(w)) for w in workdirs])), encoding="utf-8")
+    return target
+
+
+def render(runs: Sequence[Run]) -> str:
+    """The page as a string."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(score=_score, signed=_signed, percent=_percent, whole=_whole, p=_p, brief=_brief)
+    source = resources.files("flanjax.evaluate").joinpath("report.html.j2").read_text(encoding="utf-8")
+    return environment.from_string(source).render(page(runs))
+
+
+def page(runs: Sequence[Run]) -> dict[str, Any]:
+    """Everything the template shows, by section."""
+    share = max(8, MOST // len(runs))
+    return {
+        "runs": [{"name": run.name, "colour": score_view.colour(i), "about": _about(run)} for i, run in enumerate(runs)],
+        "several": len(runs) > 1,
+        "commands": {name: text.format(runs[0].path.name) for name, text in COMMANDS.items()},
+        "cards": score_view.cards(runs),
+        "verdicts": score_view.verdicts(runs),
+        "health": [{"run": run.name, "checks": health(run)} for run in runs],
+        "clusters": score_view.cluster_rows(runs),
+        "tasks": score_view.task_rows(runs),
+        "templates": score_view.template_rows(runs),
+        "by_run": score_view.run_rows(runs),
+        "axis": plots.strip_axis(score_view.PERCENT),
+        "loss": training_view.loss_plot(runs),
+        "loss_panels": training_view.loss_panels(runs),
+        "score_panels": training_view.score_panels(runs),
+        "speed_panels": training_view.speed_panels(runs),
+        "mixtures": training_view.mixtures(runs),
+        "protocol": protocol(runs),
+        "examples": [{**e, "run": run.name} for _, run, ev in evaluated(runs) for e in _examples(ev, share)],
+    }
+
+
+def health(run: Run) -> list[dict[str, Any]]:
+    """What would make the scores meaningless, checked: name, state ('ok', 'alarm' or 'missing'), value, note."""
+    return [*_score_checks(run.headline), *_mixture_checks(run), _loss_check(run)]
+
+
+def _score_checks(evaluation: Evaluation | None) -> list[dict[str, Any]]:
+    names = ("Constant answers", "Cut prompts", "Answers found", "Stopped by length")
+    if evaluation is None:
+        return [_check(name, None, "", "not evaluated") for name in names]
+    rows = of_model(evaluation.results["tasks"], main_model(evaluation))
+    constant = [r for r in rows if r["majority_prediction"]["constant_templates"]]
+    cut, parsed = (_mean([r[name] for r in rows]) for name in ("cut_share", "parse_rate"))
+    stops = [r["stops"]["length"] for r in rows if r["stops"]]
+    return [
+        _check(names[0], not constant, str(len(constant)), f"of {len(rows)} tasks: one answer above 95%", constant),
+        _check(names[1], cut <= CUT_SHARE, _percent(cut), "of evaluated prompts"),
+        _check(names[2], parsed >= PARSE_RATE, _percent(parsed), "of outputs parsed"),
+        _check(
+            names[3], _mean(stops) <= LENGTH_STOPS if stops else None, _percent(_mean(stops)) if stops else "", "of generations"
+        ),
+    ]
+
+
+def _mixture_checks(run: Run) -> list[dict[str, Any]]:
+    names = ("Held-out tasks trained on", "Skipped rows", "Largest share error")
+    tasks = run.mixture.get("tasks", [])
+    if not tasks:
+        return [_check(name, None, "", "no mixture.json") for name in names]
+    skipped, rows = sum(training_view.skipped(tasks).values()), sum(t["rows"] for t in tasks)
+    error = max(abs(t["asked_share"] - t["realised_share"]) for t in tasks)
+    leaked = _leaked(run)
+    return [
+        _check(names[0], not leaked, str(len(leaked)), ", ".join(sorted(leaked)[:3]) or "the split holds"),
+        _check(names[1], skipped <= SKIPPED_SHARE * rows, f"{skipped:,}", f"of {rows:,} training rows"),
+        _check(names[2], error <= SHARE_ERROR, _percent(error), "asked against realised"),
+    ]
+
+
+def _leaked(run: Run) -> set[str]:
+    """Tasks and clusters that the mixture trains on although they are held out or evaluated as held out."""
+    trained = {t["task"] for t in run.mixture["tasks"]} | {t["cluster"] for t in run.mixture["tasks"]}
+    results = run.headline.results if run.headline else {"tasks": []}
+    held = {name for row in results["tasks"] for name in (row["task"], row["cluster"])}
+    return trained & (held | set(run.mixture.get("heldout", [])) | set(run.config.get("heldout") or []))
+
+
+def _loss_check(run: Run) -> dict[str, Any]:
+    losses = [line["loss"] for line in run.train]
+    bad = [x for x in losses if x is None or not 0 < x < float("inf")]
+    if not losses:
+        return _check("Loss", None, "", "no metrics.jsonl")
+    if bad:
+        return _check("Loss", False, str(len(bad)), "bad steps")
+    return _check("Loss", True, f"{losses[-1]:.3f}", "at the last step")
+
+
+def _check(name: str, good: bool | None, value: str, note: str, rows: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    state = "missing" if good is None else "ok" if good else "alarm"
+    which = ": " + ", ".join(r["task"] for r in rows[:3]) if rows else ""
+    return {"name": name, "state": state, "value": value or "–", "note": note + which}
+
+
+def protocol(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
+    """(what, one value a run): how the scores were made."""
+    rows = [of_model(run.headline.results["tasks"], main_model(run.headline)) if run.headline else [] for run in runs]
+
+    def of_rows(name: str) -> list[str]:
+        return [", ".join(sorted({str(r[name]) for r in found})) or "–" for found in rows]
+
+    lines = [
+        ("Scoring preset", [_presets(found) for found in rows]),
+        ("Option normalisation", of_rows("normalization")),
+        ("Scorers", of_rows("scorer")),
+        ("Primary metrics", of_rows("primary")),
+        ("Settings", ["; ".join(dict.fromkeys(setting_name(r) for r in found)) or "–" for found in rows]),
+        ("Evaluated step", [str(r.headline.results["models"].get("trained", "–")) if r.headline else "–" for r in runs]),
+        ("Training steps", [_planned(run) for run in runs]),
+        ("Mixture", [str(run.config.get("mixture") or run.mixture.get("mixture") or "–") for run in runs]),
+        ("Plan", [str(run.mixture.get("plan_hash") or "–") for run in runs]),
+        ("Held-out clusters", [", ".join(run.config.get("heldout") or []) or "–" for run in runs]),
+        ("Model", [_flat(run.config.get("model") or {}) for run in runs]),
+        ("Versions of the run", [_flat(run.config.get("versions") or {}) for run in runs]),
+        ("BLEU signature", [", ".join(_signatures(found)) or "–" for found in rows]),
+    ]
+    page_versions = ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
+    shown = [(name, values) for name, values in lines if any(v != "–" for v in values)]
+    return [*shown, ("Versions of this page", [page_versions] * len(runs))]
+
+
+def _presets(rows: Sequence[dict[str, Any]]) -> str:
+    return ", ".join(f"{p}: {PRESETS.get(p, 'unknown preset')}" for p in sorted({r["preset"] for r in rows})) or "–"
+
+
+def _signatures(rows: Sequence[dict[str, Any]]) -> list[str]:
+    return sorted({m["signature"] for row in rows for m in row["metrics"].values() if "signature" in m})
+
+
+def _planned(run: Run) -> str:
+    steps = (run.config.get("train") or {}).get("steps")
+    done = f"{run.train[-1]['step']:,} logged" if run.train else "none logged"
+    return f"{steps:,} planned, {done}" if isinstance(steps, int) else done
+
+
+def _flat(values: dict[str, Any]) -> str:
+    return ", ".join(f"{k} {v}" for k, v in values.items() if not isinstance(v, (dict, list))) or "–"
+
+
+def _about(run: Run) -> str:
+    clusters = len(score_view.training_clusters(run))
+    parts = [f"step {run.train[-1]['step']:,}" if run.train else "", count(clusters, "training cluster") if clusters else ""]
+    return " · ".join(part for part in parts if part)
+
+
+def _examples(evaluation: Evaluation, most: int) -> list[dict[str, Any]]:
+    if evaluation.predictions is None:
+        return []
+    return pick_examples(evaluation.predictions, main_model(evaluation), most)
+
+
+def _named_apart(runs: Sequence[Run]) -> list[Run]:
+    """The runs with names that differ: a name that occurs twice gets its folder's name added."""
+    twice = {name for name, n in Counter(run.name for run in runs).items() if n > 1}
+    return [Run(**{**vars(r), "name": f"{r.name} ({r.path.resolve().name})"}) if r.name in twice else r for r in runs]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def _score(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def _signed(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.1f}".replace("-", "−")
+
+
+def _percent(share: float | None, digits: int = 1) -> str:
+    return "–" if share is None else f"{100 * share:.{digits}f}%"
+
+
+def _whole(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def _p(value: float | None) -> str:
+    return "–" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _brief(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
