@@ -17,9 +17,9 @@ from flanjax.data.pipeline import DataConfig
 from flanjax.data.tokenizer import TokenizerConfig
 from flanjax.evaluate.config import EvaluationConfig
 from flanjax.models import functional
-from flanjax.models.decoder import DecoderConfig
-from flanjax.models.functional import SIZES
-from flanjax.models.t5 import T5Config
+from flanjax.models.decoder_config import DecoderConfig
+from flanjax.models.functional import KINDS, SIZES
+from flanjax.models.t5_config import T5Config
 from flanjax.parallel.sharding import MeshConfig
 from flanjax.tasks.names import nearest
 from flanjax.train.config import TrainConfig
@@ -51,15 +51,15 @@ class ModelConfig:
         if self.size is not None and self.size not in SIZES:
             raise ConfigError(f"model.size is {self.size!r}; {nearest(self.size, SIZES)}")
         if self.init == "scratch":
-            known = [f.name for f in dataclasses.fields(self.kind)]
+            known = [f.name for f in dataclasses.fields(self.kind)]  # type: ignore[arg-type]
         else:
-            known = [f.name for kind in functional.MODULES for f in dataclasses.fields(kind)]
+            known = [f.name for kind in KINDS.values() for f in dataclasses.fields(kind.config)]
         for name in self.fields:
             if name not in known:
                 raise ConfigError(f"unknown config key model.{name}; {nearest(name, [*known, 'size', 'init'])}")
 
     @property
-    def kind(self) -> type[functional.Config]:
+    def kind(self) -> Any:
         """The config class of a model that starts from scratch."""
         if self.size:
             return type(SIZES[self.size])
@@ -70,7 +70,7 @@ class ModelConfig:
         padded = -(-tokenizer_size // _VOCABULARY_MULTIPLE) * _VOCABULARY_MULTIPLE
         fields = {"vocab_size": padded, **self.fields}
         if self.size:
-            config = dataclasses.replace(SIZES[self.size], **fields)
+            config = dataclasses.replace(SIZES[self.size], **fields)  # type: ignore[type-var]
         else:
             try:
                 config = self.kind(**fields)
@@ -81,11 +81,11 @@ class ModelConfig:
         return config
 
 
-def check_layout(features: FeatureConfig, model: type[functional.Config]) -> None:
-    """Raises ConfigError when rows are laid out for the other kind of model."""
-    if (features.layout == "encoder_decoder") is not (model is T5Config):
-        kind, fit = ("a T5", "'encoder_decoder'") if model is T5Config else ("decoder-only", "'causal' or 'prefix'")
-        raise ConfigError(f"the model is {kind}, but data.features.layout is {features.layout!r}; set it to {fit}")
+def check_layout(features: FeatureConfig, model: Any) -> None:
+    """Raises ConfigError when rows are laid out for another kind of model than this config or class of configs."""
+    if features.layout not in model.layouts:
+        fit = " or ".join(map(repr, model.layouts))
+        raise ConfigError(f"the model is a {model.kind}, but data.features.layout is {features.layout!r}; set it to {fit}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

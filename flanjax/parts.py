@@ -18,6 +18,7 @@ from flanjax.data.texts import mixture_texts
 from flanjax.data.tokenizer import Tokenizer, load_tokenizer, survives, train_tokenizer
 from flanjax.huggingface import directory as hf
 from flanjax.models import functional
+from flanjax.models.params import Full, Params, Tuning
 from flanjax.parallel import distributed, sharding
 from flanjax.sources import Rows
 from flanjax.tasks.clusters import Split, hold_out
@@ -54,9 +55,9 @@ class Weights(NamedTuple):
     directory: epath.PathLike | None = None
 
 
-def split_of(config: RunConfig) -> Split:
-    """The mixture at the config's address, split by the clusters held out and left out."""
-    return hold_out(load_mixture(config.mixture), config.heldout, config.leave_out)
+def split_of(config: RunConfig, mixture: Mixture | None = None) -> Split:
+    """The given mixture, or the one at the config's address, split by the clusters held out and left out."""
+    return hold_out(mixture or load_mixture(config.mixture), config.heldout, config.leave_out)
 
 
 def tokenizer_of(config: RunConfig, workdir: epath.Path, mixture: Mixture, rows: dict[str, Rows]) -> Tokenizer:
@@ -65,6 +66,18 @@ def tokenizer_of(config: RunConfig, workdir: epath.Path, mixture: Mixture, rows:
     path = config.tokenizer.path
     distributed.first_then_others("tokenizer", lambda: keep_tokenizer(config, workdir, mixture, rows))
     return load_tokenizer(str(kept) if path == "train" else path)
+
+
+def saved_tokenizer(workdir: epath.Path, config: RunConfig, meta: dict[str, Any]) -> Tokenizer:
+    """The tokenizer that a run was trained with, by its checkpoint's meta. Raises ValueError if another one lies there now."""
+    path = str(workdir / TOKENIZER) if config.tokenizer.path == "train" else config.tokenizer.path
+    tokenizer = load_tokenizer(path)
+    if tokenizer.fingerprint != meta["tokenizer"]:
+        raise ValueError(
+            f"the tokenizer at {path} ({tokenizer.fingerprint}) is not the one that {workdir} was trained with "
+            f"({meta['tokenizer']})"
+        )
+    return tokenizer
 
 
 def keep_tokenizer(config: RunConfig, directory: epath.Path, mixture: Mixture, rows: dict[str, Rows]) -> None:
@@ -173,7 +186,7 @@ def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh) -> 
         raise ConfigError(f"model.init: {error}. 'scratch' starts from nothing") from error
     published = hf.open_model(directory, **config.model.fields)
     model = published.config
-    check_layout(config.data.features, type(model))
+    check_layout(config.data.features, model)
     if model.vocab_size < tokenizer.vocab_size:
         raise ConfigError(
             f"model.init={init} has {model.vocab_size} embeddings, but the tokenizer has {tokenizer.vocab_size} ids"
@@ -194,13 +207,33 @@ def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, mesh: sh
             f"set tokenizer.path={place / TOKENIZER}"
         )
     model = functional.config_from({**meta["model"], **config.model.fields})
-    check_layout(config.data.features, type(model))
+    check_layout(config.data.features, model)
     return Weights(model, lambda: read_params(place, step, model, mesh), place)
 
 
-def read_params(workdir: epath.Path, step: int, model: functional.Config, mesh: sharding.Mesh) -> Any:
-    _, shapes = functional.abstract(model)
-    return checkpoint.read_params(workdir, step, sharding.abstract(shapes, param_shardings(model, mesh)))
+def read_params(
+    workdir: epath.Path,
+    step: int,
+    model: functional.Config,
+    mesh: sharding.Mesh,
+    tuning: Tuning = Full(),
+    base: Callable[[], Any] | None = None,
+) -> Any:
+    """The parameters of a checkpoint, trained and frozen ones joined, on the mesh.
+
+    Args:
+      base: makes the parameters that training began with, of which the frozen ones are taken; not needed if none are frozen.
+    """
+    _, tree = functional.abstract(model)
+    key = jax.random.key(0)
+    shapes, axes = jax.eval_shape(tuning.split, tree, key), tuning.axes(functional.logical_axes(model))
+    placed = sharding.shardings(shapes, axes, mesh)
+    trainable = checkpoint.read_params(workdir, step, sharding.abstract(shapes.trainable, placed.trainable))
+    frozen: Any = {}
+    if jax.tree.leaves(shapes.frozen):
+        assert base, "parameters are frozen, and nothing says where they come from"
+        frozen = jax.jit(lambda tree: tuning.split(tree, key).frozen, out_shardings=placed.frozen)(base())
+    return tuning.join(Params(trainable, frozen))
 
 
 def param_shardings(model: functional.Config, mesh: sharding.Mesh) -> Any:
@@ -208,14 +241,15 @@ def param_shardings(model: functional.Config, mesh: sharding.Mesh) -> Any:
     return sharding.shardings(shapes, functional.logical_axes(model), mesh)
 
 
-def meta_of(config: RunConfig, split: Split, corpus: Corpus, model: functional.Config) -> dict[str, Any]:
+def meta_of(config: RunConfig, split: Split, corpus: Corpus, model: functional.Config, tuning: Tuning) -> dict[str, Any]:
     """What a checkpoint says about the run it belongs to."""
     return {
         "config": config.to_dict(),
         "split": split.record(),
         "tokenizer": corpus.tokenizer.fingerprint,
         "plan": corpus.plan.hash(),
-        "model": vars(model).copy(),
+        "model": functional.record_of(model),
+        "tuning": type(tuning).__name__,
         "versions": {"flanjax": __version__, "jax": jax.__version__},
     }
 
@@ -223,11 +257,14 @@ def meta_of(config: RunConfig, split: Split, corpus: Corpus, model: functional.C
 def check_same_run(workdir: epath.Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Raises ConfigError when a checkpoint's meta is of another run than the one asked for."""
     changed = [d for d in differences(old["config"], _as_json(new["config"])) if not d.startswith(_FREE_KEYS)]
-    if not changed and differences(_without_free(old["model"]), _without_free(_as_json(new["model"]))):
+    old_model = functional.record_of(functional.config_from(old["model"]))
+    if not changed and differences(_without_free(old_model), _without_free(_as_json(new["model"]))):
         changed.append(f"model: {old['model']} -> {new['model']} (the weights at model.init changed)")
     for part in ("tokenizer", "plan"):
         if not changed and old[part] != new[part]:
             changed.append(f"{part}: {old[part]} -> {new[part]} (the data or the mixture file changed)")
+    if not changed and (was := old.get("tuning", Full.__name__)) != new["tuning"]:
+        changed.append(f"tuning: {was} -> {new['tuning']}")
     if changed:
         raise ConfigError(
             f"{workdir} holds a run of another config: {'; '.join(changed)}. "

@@ -12,11 +12,11 @@ import tpu_compiler
 from flanjax import parts
 from flanjax.aot import compile as aot
 from flanjax.aot import hlo
-from flanjax.aot.hardware import CHIPS
 from flanjax.config import ConfigError, RunConfig, load_config
 from flanjax.data.layout import make_layout
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.parallel import sharding
+from flanjax.parallel.hardware import CHIPS
 from flanjax.train.program import Program
 
 ROOT = Path(__file__).resolve().parents[1]

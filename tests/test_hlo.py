@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
 
-from flanjax.aot import hardware as chips
+from flanjax.aot import roofline as chips
 from flanjax.aot.hlo import Collective, Counts, both, count
-from flanjax.train.flops import PEAK_BF16_FLOPS
+from flanjax.parallel.hardware import CHIPS, PEAK_BF16_FLOPS
 
 L, B, D = 7, 32, 64
 PRODUCT = 2 * B * D * D
@@ -327,27 +327,25 @@ COUNTS = Counts(
 
 
 def test_a_step_lies_between_the_largest_part_and_the_sum():
-    found = chips.roofline(COUNTS, chips.CHIPS["v5e"])
+    found = chips.roofline(COUNTS, CHIPS["v5e"])
     assert found == pytest.approx((1.0, 2.0, 3.0))
     assert (found.overlapped_seconds, found.serial_seconds) == pytest.approx((3.0, 6.0))
     assert found.bound == "interconnect"
-    assert chips.roofline(COUNTS, chips.CHIPS["v5e"], kernel_flops=2.5 * 197e12).bound == "compute"
+    assert chips.roofline(COUNTS, CHIPS["v5e"], kernel_flops=2.5 * 197e12).bound == "compute"
 
 
 def test_the_words_give_mfu_at_both_ends_and_name_what_is_assumed_and_what_is_missing():
-    words = chips.explain(COUNTS, chips.CHIPS["v5e"], model_flops=0.75 * 197e12)
+    words = chips.explain(COUNTS, CHIPS["v5e"], model_flops=0.75 * 197e12)
     for part in ("3000.0 ms, MFU 25%", "6000.0 ms, MFU 12%", "bound by interconnect", "splash x 24", "not counted", "while.3"):
         assert part in words
     assert 3 <= len(words.splitlines()) <= 5
-    assert "1.00 TFLOP (splash" in chips.explain(COUNTS, chips.CHIPS["v5e"], 1e12, kernel_flops=1e12)
-    stated = chips.explain(COUNTS._replace(kernels={"relative": 2}), chips.CHIPS["v5e"], 1e12)
+    assert "1.00 TFLOP (splash" in chips.explain(COUNTS, CHIPS["v5e"], 1e12, kernel_flops=1e12)
+    stated = chips.explain(COUNTS._replace(kernels={"relative": 2}), CHIPS["v5e"], 1e12)
     assert "kernels counted as they state (relative x 2), kernels whose FLOPs are not counted (splash x 24)" in stated
 
 
 def test_the_chips_peaks_are_those_that_training_reports_against():
-    assert {
-        f"TPU {name}": chip.bf16_flops / chip.devices for name, chip in chips.CHIPS.items()
-    }.items() <= PEAK_BF16_FLOPS.items()
+    assert {f"TPU {name}": chip.bf16_flops / chip.devices for name, chip in CHIPS.items()}.items() <= PEAK_BF16_FLOPS.items()
 
 
 def test_two_programs_add_up():

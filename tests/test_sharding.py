@@ -228,8 +228,8 @@ def test_after_a_step_every_array_lies_where_the_plan_says(sizes, optimizer):
     state = program.init(jax.device_put(model, jax.tree.map(lambda x: x.sharding, program.state.params)))
     layout = make_layout(FeatureConfig(inputs_length=16, targets_length=8), ByteTokenizer())
     row = layout.row([Encoded(np.arange(2, 8, dtype=np.int32), np.arange(3, 7, dtype=np.int32), 1.0, 0, 0, 0)])
-    state, figures = program.step(state, to_global({k: np.stack([v] * 8) for k, v in row.items()}, over))
-    assert np.isfinite(figures["loss"])
+    state, metrics = program.step(state, {}, to_global({k: np.stack([v] * 8) for k, v in row.items()}, over))
+    assert np.isfinite(metrics.values["loss"])
     planned, found = (jax.tree_util.tree_leaves_with_path(tree) for tree in (program.state, state))
     assert len(planned) == len(found) > 2 * len(jax.tree.leaves(state.params))
     split = 0

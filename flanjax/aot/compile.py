@@ -16,16 +16,16 @@ from jax.experimental import topologies
 
 from flanjax import parts
 from flanjax.aot import hlo
-from flanjax.aot.hardware import CHIPS, explain, roofline
+from flanjax.aot.roofline import explain, roofline
 from flanjax.config import ConfigError, RunConfig
 from flanjax.data.layout import make_layout
 from flanjax.data.tokenizer import ByteTokenizer
-from flanjax.generate.scorer import jitted, whole_batch
+from flanjax.generate.scorer import make_functions, whole_batch
 from flanjax.models import functional
-from flanjax.models.t5 import T5Config
+from flanjax.models.flops import BACKWARD_AND_FORWARD
 from flanjax.parallel import sharding
+from flanjax.parallel.hardware import CHIPS
 from flanjax.tasks.names import nearest
-from flanjax.train.flops import decoder_step_flops, kernel_flops, t5_step_flops
 from flanjax.train.microbatches import fit_program
 from flanjax.train.program import Compiled as Executable
 from flanjax.train.program import Program, compile_for
@@ -85,7 +85,7 @@ def compile_training(config: RunConfig, topology: str) -> Compiled:
     found = program.compile(batch)
     if found.executable is None or found.peak_bytes > hbm:
         raise ConfigError(_too_large(TRAINING, topology, found.message or _over(found.peak_bytes, hbm)))
-    lengths = _lengths(config, config.data.batch_size)
+    flops = functional.step_flops_of(model, *_lengths(config, config.data.batch_size))
     texts, texts_differ = _texts(found)
     return Compiled(
         what=TRAINING,
@@ -96,8 +96,8 @@ def compile_training(config: RunConfig, topology: str) -> Compiled:
         microbatches=microbatches,
         why=why,
         attention=program.attention(batch),
-        model_flops=_step_flops(model, *lengths) / mesh.size,
-        kernel_flops=kernel_flops(model, *lengths) / mesh.size,
+        model_flops=flops.total / mesh.size,
+        kernel_flops=flops.in_kernels / mesh.size,
         texts=texts,
         texts_differ=texts_differ,
         seconds=time.perf_counter() - began,
@@ -109,7 +109,7 @@ def compile_scoring(config: RunConfig, topology: str) -> Compiled:
     mesh, model = slice_mesh(config, topology), model_of(config)
     features = dataclasses.replace(config.data.features, chat=False)
     layout = make_layout(features, ByteTokenizer())
-    functions, placed = jitted(model, mesh, layout), sharding.batch_sharding(mesh)
+    functions, placed = make_functions(model, mesh), sharding.batch_sharding(mesh)
     _, shapes = functional.abstract(model)
     params = sharding.abstract(shapes, parts.param_shardings(model, mesh))
     rows = whole_batch(config.evaluation.batch_size, mesh)
@@ -118,13 +118,16 @@ def compile_scoring(config: RunConfig, topology: str) -> Compiled:
         return jax.ShapeDtypeStruct(shape, np.int32, sharding=placed)
 
     began, hbm = time.perf_counter(), CHIPS[_chip(topology)].hbm_gib * GIB
-    prompts = (ids(rows, features.inputs_length), ids(rows))
-    read = compile_for(functions.read, params, *prompts)
+    prompts = {
+        name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=placed)
+        for name, x in layout.prompts([], rows, features.inputs_length).items()
+    }
+    read = compile_for(functions.read, params, prompts)
     if read.executable is None:
         raise ConfigError(_too_large(SCORING, topology, read.message))
     memory = jax.tree.map(
         lambda x, place: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place),
-        jax.eval_shape(functions.read, params, *prompts),
+        jax.eval_shape(functions.read, params, prompts),
         read.executable.output_shardings,
     )
     score = compile_for(functions.score, params, memory, ids(rows), ids(rows, features.targets_length), ids(rows))
@@ -132,6 +135,7 @@ def compile_scoring(config: RunConfig, topology: str) -> Compiled:
     if score.executable is None or peak > hbm:
         raise ConfigError(_too_large(SCORING, topology, score.message or _over(peak, hbm)))
     whole = np.full(rows, features.inputs_length), np.full(rows, features.targets_length)
+    flops = functional.step_flops_of(model, *whole)
     texts, texts_differ = _texts(read, score)
     return Compiled(
         what=SCORING,
@@ -142,8 +146,8 @@ def compile_scoring(config: RunConfig, topology: str) -> Compiled:
         microbatches=1,
         why="",
         attention="",
-        model_flops=_step_flops(model, *whole) / 3 / mesh.size,
-        kernel_flops=kernel_flops(model, *whole) / 3 / mesh.size,
+        model_flops=flops.total / BACKWARD_AND_FORWARD / mesh.size,
+        kernel_flops=flops.in_kernels / BACKWARD_AND_FORWARD / mesh.size,
         texts=texts,
         texts_differ=texts_differ,
         seconds=time.perf_counter() - began,
@@ -284,12 +288,6 @@ def _bytes_per_device(state: object) -> int:
 def _lengths(config: RunConfig, rows: int) -> tuple[np.ndarray, np.ndarray]:
     features, examples = config.data.features, _PER_ROW * rows
     return np.full(examples, features.inputs_length // _PER_ROW), np.full(examples, features.targets_length // _PER_ROW)
-
-
-def _step_flops(model: functional.Config, inputs: np.ndarray, targets: np.ndarray) -> float:
-    if isinstance(model, T5Config):
-        return t5_step_flops(model, inputs, targets)
-    return decoder_step_flops(model, inputs + targets, int(targets.sum()))
 
 
 def _over(peak_bytes: int, hbm_bytes: int) -> str:

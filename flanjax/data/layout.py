@@ -59,6 +59,14 @@ class Layout(Protocol):
         """One row of the batch: arrays of fixed shapes, int32 unless said. Segments count from 1 in the order given."""
         ...
 
+    def prompts(self, prompts: Sequence[Sequence[int]], rows: int, length: int) -> Row:
+        """Prompts as a model reads them to score options or to write, one a row: arrays [rows, length] unless said.
+
+        Args:
+          prompts: ids, as `inputs` gives them, none longer than `length` and no more than `rows`; other rows are empty.
+        """
+        ...
+
 
 def make_layout(config: FeatureConfig, tokenizer: Tokenizer) -> Layout:
     """The layout of a config. Raises ValueError when the tokenizer's chat template cannot serve it."""
@@ -116,6 +124,11 @@ class EncoderDecoder:
             row["task_ids"][write] = example.task
             s, t = read.stop, write.stop
         return row
+
+    def prompts(self, prompts: Sequence[Sequence[int]], rows: int, length: int) -> Row:
+        """inputs, inputs_segment_ids; starts [rows], the token with which each text begins."""
+        inputs, real = _padded(prompts, rows, length)
+        return {"inputs": inputs, "inputs_segment_ids": real, "starts": np.full(rows, self._start_id, np.int32)}
 
 
 class DecoderOnly:
@@ -181,6 +194,21 @@ class DecoderOnly:
             row["task_ids"][write] = example.task
             at, t = read.stop, write.stop
         return row
+
+    def prompts(self, prompts: Sequence[Sequence[int]], rows: int, length: int) -> Row:
+        """decoder_inputs, segment_ids, positions; prefix (bool), if the inputs are seen both ways."""
+        inputs, real = _padded(prompts, rows, length)
+        positions = np.broadcast_to(np.arange(length, dtype=np.int32), inputs.shape)
+        both_ways = {"prefix": real > 0} if self._prefix else {}
+        return {"decoder_inputs": inputs, "segment_ids": real, "positions": positions, **both_ways}
+
+
+def _padded(sequences: Sequence[Sequence[int]], rows: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """The sequences, and 1 where they have a token: int32 [rows, length] each."""
+    ids, real = np.zeros((2, rows, length), np.int32)
+    for i, sequence in enumerate(sequences):
+        ids[i, : len(sequence)], real[i, : len(sequence)] = sequence, 1
+    return ids, real
 
 
 def _empty_targets(length: int) -> Row:

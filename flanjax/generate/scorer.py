@@ -1,8 +1,7 @@
 """A model ready to be asked: log-likelihoods of options and greedy texts, in a few fixed shapes.
 
 Each prompt is read once, whatever the number of its options. Prompts are sorted by length and padded to one of a few lengths,
-so that a handful of compilations serves any task. What differs between an encoder-decoder and a decoder-only model is what
-remains of a prompt that was read (flanjax/evaluate/reading.py).
+so that a handful of compilations serves any task.
 
 Letters: B prompts, S prompt length, O options at a time, T option length.
 """
@@ -14,9 +13,10 @@ import jax
 import numpy as np
 
 from flanjax.data.layout import Layout
-from flanjax.generate.reading import Reading
+from flanjax.generate.greedy import greedy
+from flanjax.models import functional
 from flanjax.models.attention.backend import make_attend
-from flanjax.models.functional import Config
+from flanjax.models.context import Context
 from flanjax.parallel.sharding import Mesh, batch_sharding, constrain, num_batch_shards, place, platform, replicated, shard
 
 _SMALLEST = 8
@@ -29,27 +29,44 @@ class Generated(NamedTuple):
     stop: str
 
 
-class Jitted(NamedTuple):
-    """The functions of a `Reading`, compiled for each shape that they meet."""
+class Functions(NamedTuple):
+    """What is asked of a model, compiled for each shape that it meets.
+
+    Attributes:
+      read: (params, prompts) -> memory, as in `functional.Model`.
+      score: (params, memory, owners, options, lengths) -> float32 [O].
+      generate: (params, prompts, lengths, *, max_tokens, stop_ids) -> int32 [B, max_tokens].
+    """
 
     read: Any
     score: Any
     generate: Any
 
 
-def jitted(config: Config, mesh: Mesh, layout: Layout) -> Jitted:
-    """What a scorer runs on a mesh."""
+def make_functions(config: functional.Config, mesh: Mesh) -> Functions:
+    """The functions of a model on a mesh."""
     # A kernel that training asked for by name may not be had here.
     backend = "xla" if config.attention == "xla" else "auto"
     attend = make_attend(backend, platform=platform(mesh), shard=shard(mesh))
-    placed: dict[str, Any] = {"constrain": constrain(mesh), "attend": attend}
-    prefix = layout.config.layout == "prefix"
-    reading = Reading(config, start_id=layout.tokenizer.pad_id, prefix=prefix, **placed)
+    context = Context(constrain=constrain(mesh), attend=attend)
+
+    def read(params: Any, prompts: functional.Arrays) -> Any:
+        return functional.bind(config, params).read(prompts, context)
+
+    def score(params: Any, memory: Any, owners: jax.Array, options: jax.Array, lengths: jax.Array) -> jax.Array:
+        return functional.bind(config, params).score(memory, owners, options, lengths, context)
+
+    def generate(
+        params: Any, prompts: functional.Arrays, lengths: jax.Array, *, max_tokens: int, stop_ids: tuple[int, ...]
+    ) -> jax.Array:
+        model = functional.bind(config, params)
+        return greedy(model, prompts, context, max_tokens=max_tokens, stop_ids=stop_ids, lengths=lengths)
+
     one = replicated(mesh)
-    return Jitted(
-        jax.jit(reading.read),
-        jax.jit(reading.score, out_shardings=one),
-        jax.jit(reading.generate, static_argnames=("max_tokens", "stop_ids"), out_shardings=one),
+    return Functions(
+        jax.jit(read),
+        jax.jit(score, out_shardings=one),
+        jax.jit(generate, static_argnames=("max_tokens", "stop_ids"), out_shardings=one),
     )
 
 
@@ -70,7 +87,7 @@ class Scorer:
 
     def __init__(
         self,
-        config: Config,
+        config: functional.Config,
         params: Any,
         mesh: Mesh,
         layout: Layout,
@@ -80,8 +97,8 @@ class Scorer:
     ):
         self._batch_size = whole_batch(batch_size, mesh)
         self._params, self._progress = params, progress
-        self._rows, self._stop_ids = batch_sharding(mesh), layout.stop_ids
-        self._read, self._score, self._generate = jitted(config, mesh, layout)
+        self._rows, self._layout = batch_sharding(mesh), layout
+        self._functions = make_functions(config, mesh)
 
     def use(self, params: Any) -> None:
         """Goes on with other parameters of the same model."""
@@ -93,7 +110,8 @@ class Scorer:
         """The summed log-likelihood of every option after its prompt, in nats. Any number of options a prompt."""
         found: list[list[float]] = [[] for _ in prompts]
         for batch in self._batches(prompts):
-            memory = self._read(self._params, *self._placed([prompts[i] for i in batch]))
+            read, _ = self._placed([prompts[i] for i in batch])
+            memory = self._functions.read(self._params, read)
             flat = [(at, option) for at, i in enumerate(batch) for option in options[i]]
             for chunk in _chunks(flat, self._batch_size):
                 scores = self._score_chunk(memory, chunk)
@@ -107,30 +125,35 @@ class Scorer:
         found: list[Generated] = [Generated([], "length")] * len(prompts)
         for batch in self._batches(prompts):
             placed = self._placed([prompts[i] for i in batch])
-            tokens = np.asarray(self._generate(self._params, *placed, max_tokens=max_tokens, stop_ids=self._stop_ids))
+            how: dict[str, Any] = {"max_tokens": max_tokens, "stop_ids": self._layout.stop_ids}
+            tokens = np.asarray(self._functions.generate(self._params, *placed, **how))
             for at, i in enumerate(batch):
                 found[i] = self._until_end(tokens[at].tolist())
             self._progress(len(batch))
         return found
 
     def _until_end(self, tokens: list[int]) -> Generated:
-        ends = [at for at, token in enumerate(tokens) if token in self._stop_ids]
+        ends = [at for at, token in enumerate(tokens) if token in self._layout.stop_ids]
         return Generated(tokens[: ends[0]], "eos") if ends else Generated(tokens, "length")
 
     def _batches(self, prompts: Sequence[Sequence[int]]) -> Iterator[list[int]]:
         """Positions of prompts, the longest first, so that running out of memory happens at once or never."""
         return _chunks(sorted(range(len(prompts)), key=lambda i: -len(prompts[i])), self._batch_size)
 
-    def _placed(self, prompts: Sequence[Sequence[int]]) -> tuple[jax.Array, jax.Array]:
-        ids, lengths = _padded(prompts, self._batch_size)
-        return place(ids, self._rows), place(lengths, self._rows)
+    def _placed(self, prompts: Sequence[Sequence[int]]) -> tuple[dict[str, jax.Array], jax.Array]:
+        """The prompts as the model reads them, and their lengths, int32 [B]; rows beyond them are empty."""
+        longest = max(map(len, prompts))
+        arrays = self._layout.prompts(prompts, self._batch_size, _bucket(longest))
+        lengths = np.zeros(self._batch_size, np.int32)
+        lengths[: len(prompts)] = [len(prompt) for prompt in prompts]
+        return {name: place(x, self._rows) for name, x in arrays.items()}, place(lengths, self._rows)
 
     def _score_chunk(self, memory: Any, chunk: Sequence[tuple[int, Sequence[int]]]) -> np.ndarray:
         options, lengths = _padded([option for _, option in chunk], self._batch_size)
         owners = np.zeros(self._batch_size, np.int32)
         owners[: len(chunk)] = [at for at, _ in chunk]
         arrays = (place(x, self._rows) for x in (owners, options, lengths))
-        return np.asarray(self._score(self._params, memory, *arrays))[: len(chunk)]
+        return np.asarray(self._functions.score(self._params, memory, *arrays))[: len(chunk)]
 
 
 def _padded(sequences: Sequence[Sequence[int]], rows: int) -> tuple[np.ndarray, np.ndarray]:

@@ -4,8 +4,7 @@ Blocks are pre-norm; positions enter only as a rotation of queries and keys. The
 the layers first, whether they are scanned or unrolled; where layers with and without a window take turns, a turn is one step.
 Rows may hold several packed examples: attention sees a position's own segment only, and segment 0 is padding.
 
-A prompt is run once by `prefill`, after which `decode_step` goes on by a token a row, and `extend` runs whole texts, any number
-after each prompt.
+A prompt is read once, after which `step` goes on by a token a row, and `extend` runs whole texts, any number after each prompt.
 
 Axes: B batch, S prompt length, T target length, O texts after prompts, C slots of the cache, D model, N query heads, K key and
 value heads, H head size, V vocabulary, L layers.
@@ -17,13 +16,18 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
-from flanjax.models.attention.reference import Attend, attend
+from flanjax.models import flops
+from flanjax.models.attention.reference import attend
+from flanjax.models.context import Context
 from flanjax.models.decoder_config import SIZES, DecoderConfig
 from flanjax.models.decoder_layers import Layer, Norm
-from flanjax.models.layers import Constrain, dropout, fan_in, fold, parameter, unconstrained
+from flanjax.models.kernels import look_up, merged
+from flanjax.models.layers import fan_in, parameter
 from flanjax.models.rope import rotation
+from flanjax.models.score import summed_log_likelihoods
 from flanjax.models.stack import run_layers
 
 __all__ = ["SIZES", "Cache", "Decoder", "DecoderConfig"]
@@ -45,15 +49,19 @@ class Cache(NamedTuple):
     used: jax.Array  # int32 [], slots behind which all are free
 
 
+class Memory(NamedTuple):
+    """What remains of prompts that were read, one a row."""
+
+    first: jax.Array  # float32 [B, V], the logits after each prompt
+    cache: Cache
+
+
 class Decoder(nnx.Module):
     """A decoder-only transformer of any family.
 
     Initial values: kernels by fan-in, as in PaLM (https://arxiv.org/abs/2204.02311, section 5), from a truncated normal; the
     embedding's deviation is D^-0.5, near Hugging Face's 0.02 at common sizes, so that logits begin near 1 with a tied head
     too; norms and biases begin as if they were not there.
-    Methods take a dropout `key`, without which they are deterministic; `constrain`, which they call on the embedding as it is
-    read, on the residual stream and on the logits; and what stands in for `attend`. `hidden` and `logits` are apart so that a
-    loss can take the logits of some positions at a time.
     """
 
     def __init__(self, config: DecoderConfig, rngs: nnx.Rngs):
@@ -65,44 +73,31 @@ class Decoder(nnx.Module):
         if not config.tied_embedding:
             self.head = parameter(rngs, fan_in(), (d_model, config.vocab_size), ("embed", "vocab"))
 
-    def __call__(
-        self,
-        batch: Mapping[str, jax.Array],
-        *,
-        key: jax.Array | None = None,
-        constrain: Constrain = unconstrained,
-        attend: Attend = attend,
-    ) -> jax.Array:
+    def __call__(self, batch: Mapping[str, jax.Array], context: Context = Context()) -> jax.Array:
         """Logits float32 [B, T, V] of a batch, which is as `hidden` takes it."""
-        return self.logits(self.hidden(batch, key=key, constrain=constrain, attend=attend), constrain)
+        return self.logits(self.hidden(batch, context)[0], context)
 
-    def hidden(
-        self,
-        batch: Mapping[str, jax.Array],
-        *,
-        key: jax.Array | None = None,
-        constrain: Constrain = unconstrained,
-        attend: Attend = attend,
-    ) -> jax.Array:
-        """What `logits` takes, of every target of a batch: [B, T, D].
+    def hidden(self, batch: Mapping[str, jax.Array], context: Context = Context()) -> tuple[jax.Array, Mapping[str, jax.Array]]:
+        """What `logits` takes, of every target of a batch: [B, T, D]; and auxiliary sums, of which these families have none.
 
         Args:
           batch: int32 [B, L] each: decoder_inputs, segment_ids and positions, which may count from anywhere in a segment.
             prefix: bool [B, L], optional: positions that all of their segment see, the inputs of a prefix-LM.
             target_positions: int32 [B, T], optional: where in its row each target is predicted; without it, everywhere.
+            reserved: int32 [B, L], optional: soft tokens.
         """
-        x, _ = self._run(batch, key, constrain, attend, keep=False)
+        x, _ = self._run(batch, context, keep=False)
         if "target_positions" in batch:  # before the norm, which is then of fewer positions
             x = pick(x, batch["target_positions"])
-        return constrain(self._finish(x, fold(key, 1)), RESIDUAL)
+        return context.constrain(self._finish(x, context), RESIDUAL), {}
 
-    def logits(self, hidden: jax.Array, constrain: Constrain = unconstrained) -> jax.Array:
+    def logits(self, hidden: jax.Array, context: Context = Context()) -> jax.Array:
         """[..., T, D] -> [..., T, V], accumulated, capped and kept in float32, whatever the type of the factors."""
-        return constrain(self.head_logits(self.config, hidden, self.head_kernel()), LOGITS)
+        return context.constrain(self.head_logits(self.config, hidden, self.head_kernel()), LOGITS)
 
     def head_kernel(self) -> jax.Array:
         """What `head_logits` takes: float32 [D, V]."""
-        return self.embedding[...].T if self.config.tied_embedding else self.head[...]
+        return merged(self.embedding).T if self.config.tied_embedding else merged(self.head)
 
     @staticmethod
     def head_logits(config: DecoderConfig, hidden: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -111,48 +106,74 @@ class Decoder(nnx.Module):
         cap = config.logits_soft_cap
         return logits if cap is None else cap * jnp.tanh(logits / cap)
 
-    def prefill(
-        self,
-        tokens: jax.Array,  # int32 [B, S], one prompt a row, padded at its end
-        lengths: jax.Array,  # int32 [B]
-        max_length: int,
-        *,
-        prefix: bool = False,
-        constrain: Constrain = unconstrained,
-        attend: Attend = attend,
-    ) -> tuple[jax.Array, Cache]:
-        """Logits float32 [B, V] after each prompt, and the cache before the first of at most `max_length` steps.
+    @staticmethod
+    def step_flops(config: DecoderConfig, batch: Mapping[str, np.ndarray]) -> float:
+        """Model FLOPs of a training step on a batch (flops.py)."""
+        num_targets = int(np.count_nonzero(batch["loss_weights"]))
+        return flops.decoder_step_flops(config, flops.segment_lengths(batch["segment_ids"]), num_targets)
 
-        A cache that only `extend` reads needs no steps: max_length 0. With `prefix`, a prompt's tokens see all of it.
+    @staticmethod
+    def step_flops_of(config: DecoderConfig, inputs: np.ndarray, targets: np.ndarray) -> flops.StepFlops:
+        """Model FLOPs of a training step on segments of these lengths, int [N] each."""
+        lengths = inputs + targets
+        total = flops.decoder_step_flops(config, lengths, int(targets.sum()))
+        return flops.StepFlops(total, flops.decoder_kernel_flops(config, lengths))
+
+    def read(self, prompts: Mapping[str, jax.Array], context: Context = Context()) -> Memory:
+        """What `score` and `begin` need of prompts, one a row, each padded at its end.
+
+        Args:
+          prompts: int32 [B, S] each: decoder_inputs, segment_ids (1 on the prompt, 0 on padding) and positions, which count
+            from 0; prefix and reserved, optional, as in `hidden`.
         """
-        positions = jnp.broadcast_to(jnp.arange(tokens.shape[1], dtype=jnp.int32), tokens.shape)
-        real = positions < lengths[:, None]
-        batch = {"decoder_inputs": tokens, "segment_ids": real.astype(jnp.int32), "positions": positions}
-        batch |= {"prefix": real} if prefix else {}
-        x, (keys, values) = self._run(batch, None, constrain, attend, keep=True)
-        last = pick(x, lengths[:, None] - 1)
-        slots = [(0, 0), (0, 0), (0, max_length), (0, 0), (0, 0)]
-        cache = Cache(
-            jnp.pad(keys, slots),
-            jnp.pad(values, slots),
-            jnp.pad(jnp.where(real, positions, EMPTY), slots[1:3], constant_values=EMPTY),
-            lengths.astype(jnp.int32),
-            jnp.int32(tokens.shape[1]),
-        )
-        return self.logits(self._finish(last, None))[:, 0], cache
+        x, (keys, values) = self._run(prompts, context, keep=True)
+        real = prompts["segment_ids"] > 0
+        lengths = jnp.sum(real, axis=1, dtype=jnp.int32)
+        positions = jnp.where(real, prompts["positions"], EMPTY)
+        last = self._finish(pick(x, lengths[:, None] - 1), context)
+        used = jnp.int32(keys.shape[2])
+        return Memory(self.logits(last, context)[:, 0], Cache(keys, values, positions, lengths, used))
 
-    def decode_step(self, tokens: jax.Array, cache: Cache) -> tuple[jax.Array, Cache]:
+    def score(
+        self,
+        memory: Memory,
+        owners: jax.Array,  # int32 [O], the row of the memory that each option follows
+        options: jax.Array,  # int32 [O, T]
+        lengths: jax.Array,  # int32 [O]
+        context: Context = Context(),
+    ) -> jax.Array:
+        """Summed log-likelihoods of options, each after its prompt: float32 [O], in nats."""
+        after = self.logits(self.extend(options, memory.cache, owners, context), context)
+        logits = jnp.concatenate([memory.first[owners][:, None], after[:, :-1]], axis=1)
+        return summed_log_likelihoods(logits, options, lengths)
+
+    def begin(self, memory: Memory, max_tokens: int, context: Context = Context()) -> tuple[jax.Array, Cache]:
+        """Logits float32 [B, V] of each text's first token, and the cache before the first of at most `max_tokens` steps."""
+        del context
+        keys, values, positions, next_positions, used = memory.cache
+        slots = [(0, 0), (0, 0), (0, max_tokens), (0, 0), (0, 0)]
+        positions = jnp.pad(positions, slots[1:3], constant_values=EMPTY)
+        return memory.first, Cache(jnp.pad(keys, slots), jnp.pad(values, slots), positions, next_positions, used)
+
+    def step(self, tokens: jax.Array, cache: Cache, context: Context = Context()) -> tuple[jax.Array, Cache]:
         """Logits float32 [B, V] after `tokens` int32 [B] at each row's next position, and the cache moved on by one.
 
-        The caller stops after `max_length` steps: their number is traced and cannot be checked here.
+        The caller stops after `max_tokens` steps: their number is traced and cannot be checked here.
         """
-        hidden, new = self._continue(tokens[:, None], cache, None)
+        hidden, new = self._continue(tokens[:, None], cache, None, context)
         at = (0, 0, cache.used, 0, 0)
         keys, values = (jax.lax.dynamic_update_slice(old, one, at) for old, one in zip(cache[:2], new, strict=True))
         positions = jax.lax.dynamic_update_slice(cache.positions, cache.next_positions[:, None], at[1:3])
-        return self.logits(hidden)[:, 0], Cache(keys, values, positions, cache.next_positions + 1, cache.used + 1)
+        moved = Cache(keys, values, positions, cache.next_positions + 1, cache.used + 1)
+        return self.logits(hidden, context)[:, 0], moved
 
-    def extend(self, tokens: jax.Array, cache: Cache, owners: jax.Array, *, constrain: Constrain = unconstrained) -> jax.Array:
+    @staticmethod
+    def reorder(cache: Cache, rows: jax.Array) -> Cache:
+        """The cache whose row i is row `rows[i]` of the given one, int32 [B]: what a beam search keeps."""
+        keys, values = cache.keys[:, rows], cache.values[:, rows]
+        return Cache(keys, values, cache.positions[rows], cache.next_positions[rows], cache.used)
+
+    def extend(self, tokens: jax.Array, cache: Cache, owners: jax.Array, context: Context = Context()) -> jax.Array:
         """What `logits` takes, of every token of texts that go on from cached prompts: [O, T, D].
 
         A prompt's keys and values are copied for its texts one layer at a time. Padding at the end of a text harms nothing.
@@ -161,10 +182,10 @@ class Decoder(nnx.Module):
           tokens: int32 [O, T].
           owners: int32 [O], the row of the cache that each text follows.
         """
-        return self._continue(tokens, cache, owners, constrain)[0]
+        return self._continue(tokens, cache, owners, context)[0]
 
     def _continue(
-        self, tokens: jax.Array, cache: Cache, owners: jax.Array | None, constrain: Constrain = unconstrained
+        self, tokens: jax.Array, cache: Cache, owners: jax.Array | None, context: Context
     ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
         """The final residual of tokens [O, T] behind the cache, normed, and their keys and values [L, O, T, K, H]."""
 
@@ -179,20 +200,18 @@ class Decoder(nnx.Module):
             visible = _visible(positions, key_positions, self.config.windows[kind])
 
             def read(query, key, value, **how):
-                olds = (constrain(of_owners(old), PAST) for old in past)
+                olds = (context.constrain(of_owners(old), PAST) for old in past)
                 keys, values = (jnp.concatenate([old, new], 1) for old, new in zip(olds, (key, value), strict=True))
                 return _attend_where(visible, query, keys, values, **how)
 
-            x, keys_values = layer(x, turns, read)
-            return constrain(x, RESIDUAL), keys_values
+            x, keys_values = layer(x, turns, read, context)
+            return context.constrain(x, RESIDUAL), keys_values
 
-        x = constrain(self._embed(tokens, constrain), RESIDUAL)
+        x = self._embed(tokens, context)
         x, new = run_layers(self.layers, body, x, cache[:2], **self._how)
-        return self._finish(x, None), new
+        return self._finish(x, context), new
 
-    def _run(
-        self, batch: Mapping[str, jax.Array], key: jax.Array | None, constrain: Constrain, attend: Attend, *, keep: bool
-    ) -> tuple[jax.Array, Any]:
+    def _run(self, batch: Mapping[str, jax.Array], context: Context, *, keep: bool) -> tuple[jax.Array, Any]:
         """The final residual of a batch, [B, L, D], and all layers' keys and values to `keep`, [L, B, L, K, H] each."""
         segments = batch["segment_ids"]
         turns = rotation(self.config, batch["positions"])
@@ -204,24 +223,26 @@ class Decoder(nnx.Module):
         }
 
         def body(layer, x, index, kind):
-            read = functools.partial(attend, **visible, window=self.config.windows[kind])
-            x, keys_values = layer(x, turns, read, key=fold(fold(key, 2), index))
-            return constrain(x, RESIDUAL), keys_values if keep else None
+            read = functools.partial(context.attend, **visible, window=self.config.windows[kind])
+            x, keys_values = layer(x, turns, read, context.fold(2).fold(index))
+            return context.constrain(x, RESIDUAL), keys_values if keep else None
 
-        x = constrain(dropout(self._embed(batch["decoder_inputs"], constrain), self.config.dropout, fold(key, 0)), RESIDUAL)
+        x = self._embed(batch["decoder_inputs"], context, batch.get("reserved"))
         return run_layers(self.layers, body, x, jnp.arange(self.config.num_layers), **self._how)
 
     @property
     def _how(self) -> dict[str, Any]:
         return {"scan": self.config.scan, "remat": self.config.remat, "period": self.config.period}
 
-    def _embed(self, tokens: jax.Array, constrain: Constrain = unconstrained) -> jax.Array:
-        x = constrain(self.embedding[...], TABLE)[tokens].astype(self.config.dtype)
+    def _embed(self, tokens: jax.Array, context: Context, reserved: jax.Array | None = None) -> jax.Array:
+        x = look_up(self.embedding, tokens, reserved, place=lambda table: context.constrain(table, TABLE))
+        x = x.astype(self.config.dtype)
         # The root is rounded to the type of the computation: Gemma was trained so.
-        return x * jnp.asarray(self.config.d_model**0.5, x.dtype) if self.config.scale_embedding else x
+        x = x * jnp.asarray(self.config.d_model**0.5, x.dtype) if self.config.scale_embedding else x
+        return context.constrain(context.fold(0).dropout(x, self.config.dropout), RESIDUAL)
 
-    def _finish(self, x: jax.Array, key: jax.Array | None) -> jax.Array:
-        return dropout(self.norm(x), self.config.dropout, key)
+    def _finish(self, x: jax.Array, context: Context) -> jax.Array:
+        return context.fold(1).dropout(self.norm(x), self.config.dropout)
 
 
 def pick(x: jax.Array, positions: jax.Array) -> jax.Array:
@@ -248,7 +269,8 @@ def _visible(
 def _attend_where(visible: jax.Array, query: jax.Array, keys: jax.Array, values: jax.Array, **how: Any) -> jax.Array:
     """What each query [O, T, N, H] reads from the keys [O, S, K, H] that it sees.
 
-    `attend` tells keys apart by their segments, the same for all queries of a row: so each query is a call of its own, mapped.
+    The reference tells keys apart by their segments, the same for all queries of a row: so each query is a call of its own,
+    mapped.
     """
 
     def one(visible, query):  # bool [O, S], [O, N, H]

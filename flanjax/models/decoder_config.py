@@ -1,7 +1,7 @@
 """The frozen config of a decoder-only transformer, and the published sizes by name."""
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 from flanjax.models.attention.choice import BACKENDS
 from flanjax.models.stack import REMAT
@@ -19,6 +19,9 @@ class DecoderConfig:
 
     The defaults are Llama's (https://arxiv.org/abs/2302.13971); the other families are other switches of the same model.
     """
+
+    kind: ClassVar[str] = "decoder"  # its name in records
+    layouts: ClassVar[tuple[str, ...]] = ("causal", "prefix")  # of the rows that it reads
 
     family: str = "llama"  # as which a Hugging Face export is written; it decides nothing here
     vocab_size: int

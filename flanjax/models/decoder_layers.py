@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from flanjax.models.context import Context
 from flanjax.models.decoder_config import DecoderConfig
-from flanjax.models.layers import MLP, bias_term, dropout, fan_in, fold, layer_norm, parameter, project, rms_norm
+from flanjax.models.layers import MLP, bias_term, fan_in, layer_norm, parameter, project, rms_norm
 from flanjax.models.rope import Rotation, rotate
 from flanjax.models.stack import keep_attended
 
@@ -120,7 +121,7 @@ class Layer(nnx.Module):
             self.mlp_post_norm = Norm(config, rngs, config.d_model, layers=layers)
 
     def __call__(
-        self, x: jax.Array, rotation: Rotation, read: Read, *, key: jax.Array | None = None
+        self, x: jax.Array, rotation: Rotation, read: Read, context: Context
     ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
         """`x` [B, T, D] -> [B, T, D], and the keys and values of these positions, each [B, T, K, H]."""
         config = self.config
@@ -132,13 +133,13 @@ class Layer(nnx.Module):
             scale=config.score_scale,
             soft_cap=config.attention_soft_cap,
             dropout_rate=config.dropout,
-            dropout_key=fold(key, 0),
+            dropout_key=context.fold(0).key,
         )
         update = self.attention.output(attended)
         if config.post_norm:
             update = self.attention_post_norm(update)
-        after = x + dropout(update, config.dropout, fold(key, 1))
-        update = self.mlp(self.mlp_norm(x if config.parallel_residual else after), key=fold(key, 2))
+        after = x + context.fold(1).dropout(update, config.dropout)
+        update = self.mlp(self.mlp_norm(x if config.parallel_residual else after), context.fold(2))
         if config.post_norm:
             update = self.mlp_post_norm(update)
-        return after + dropout(update, config.dropout, fold(key, 3)), (keys, values)
+        return after + context.fold(3).dropout(update, config.dropout), (keys, values)

@@ -14,9 +14,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.nn.initializers import Initializer
 
+from flanjax.models.context import Context
+from flanjax.models.kernels import multiply
 from flanjax.models.stack import keep_attended
-
-Constrain = Callable[[jax.Array, tuple[str, ...]], jax.Array]  # places a sharding constraint by logical axes
 
 FUNCTIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = {
     "relu": jax.nn.relu,
@@ -24,12 +24,6 @@ FUNCTIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = {
     "gelu": lambda x: jax.nn.gelu(x, approximate=True),
     "gelu_exact": lambda x: jax.nn.gelu(x, approximate=False),
 }
-
-
-def unconstrained(x: jax.Array, axes: tuple[str, ...]) -> jax.Array:
-    """`x` itself: what a model without a mesh does at each place where a sharding could be fixed."""
-    del axes
-    return x
 
 
 def fan_in(scale: float = 1.0, distribution: Literal["normal", "truncated_normal"] = "truncated_normal") -> Initializer:
@@ -66,22 +60,6 @@ def bias_term(rngs: nnx.Rngs, size: int, axis: str, layers: int | None = None) -
     return parameter(rngs, jax.nn.initializers.zeros, (size,), (axis,), layers)
 
 
-def fold(key: jax.Array | None, index: int | jax.Array) -> jax.Array | None:
-    """The key of one place, or None (no dropout) where there is none."""
-    return None if key is None else jax.random.fold_in(key, index)
-
-
-def dropout(x: jax.Array, rate: float, key: jax.Array | None) -> jax.Array:
-    """`x` [..., T, _] with features dropped, the same ones along the whole length T, as T5X does; `x` itself without a key.
-
-    https://github.com/google-research/t5x/blob/main/t5x/examples/t5/layers.py (broadcast_dims=(-2,))
-    """
-    if key is None or rate == 0.0:
-        return x
-    kept = jax.random.bernoulli(key, 1.0 - rate, (*x.shape[:-2], 1, x.shape[-1]))
-    return jnp.where(kept, x / (1.0 - rate), 0).astype(x.dtype)
-
-
 def rms_norm(x: jax.Array, scale: jax.Array, epsilon: float) -> jax.Array:
     """`x` [..., D] over its root mean square, times `scale` [D]; the statistics are float32 (https://arxiv.org/abs/1910.07467)."""
     x32 = x.astype(jnp.float32)
@@ -102,7 +80,7 @@ def layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float) 
 
 def project(x: jax.Array, kernel: nnx.Param, bias: nnx.Param | None = None) -> jax.Array:
     """`x` [..., in] through `kernel` [in, out], plus `bias` [out], in the type of `x`."""
-    y = x @ kernel[...].astype(x.dtype)
+    y = multiply(x, kernel)
     return y if bias is None else y + bias[...].astype(x.dtype)
 
 
@@ -169,14 +147,14 @@ class MLP(nnx.Module):
         self.wi_bias = bias_term(rngs, d_ff, "mlp", layers) if bias else None
         self.wo_bias = bias_term(rngs, d_model, "embed", layers) if bias else None
 
-    def __call__(self, x: jax.Array, *, key: jax.Array | None = None) -> jax.Array:
+    def __call__(self, x: jax.Array, context: Context) -> jax.Array:
         """`x` [B, T, D] -> [B, T, D]."""
         activate = FUNCTIONS[self.activation]
         if self.gated:
             hidden = activate(project(x, self.wi_0)) * project(x, self.wi_1)
         else:
             hidden = activate(project(x, self.wi, self.wi_bias))
-        return project(dropout(hidden, self.dropout_rate, key), self.wo, self.wo_bias)
+        return project(context.dropout(hidden, self.dropout_rate), self.wo, self.wo_bias)
 
 
 def is_token(logits: jax.Array, tokens: jax.Array) -> jax.Array:

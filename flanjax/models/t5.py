@@ -5,7 +5,8 @@ relative bias on self-attention scores, one table a stack, computed once and giv
 The parameters of a stack's layers lie in one array with the layers first, whether they are scanned or unrolled.
 Rows may hold several packed examples: attention sees a position's own segment only, and segment 0 is padding.
 
-Axes: B batch, S source length, T target length, D model, N heads, H head size, V vocabulary, R buckets, L layers.
+Axes: B batch, S source length, T target length, O options at a time, D model, N heads, H head size, V vocabulary, R buckets,
+L layers.
 """
 
 from collections.abc import Mapping
@@ -13,11 +14,15 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
-from flanjax.models.attention.reference import Attend, attend
+from flanjax.models import flops
 from flanjax.models.attention.relative_bias import RelativeBias, causal_bias_at, relative_bias
-from flanjax.models.layers import Constrain, dropout, fan_in, fold, parameter, rms_norm, unconstrained
+from flanjax.models.context import Context
+from flanjax.models.kernels import look_up, merged, multiply_each
+from flanjax.models.layers import fan_in, parameter, rms_norm
+from flanjax.models.score import summed_log_likelihoods
 from flanjax.models.stack import run_layers
 from flanjax.models.t5_config import SIZES, T5Config
 from flanjax.models.t5_layers import DecoderLayer, EncoderLayer, Past, Stack
@@ -27,6 +32,14 @@ __all__ = ["SIZES", "T5", "Cache", "T5Config"]
 RESIDUAL = ("batch", "length", "embed")
 LOGITS = ("batch", "length", "vocab")
 TABLE = ("vocab", "features")  # of the embedding where it is read: whole features, for they go to rows of the batch
+
+
+class Memory(NamedTuple):
+    """What remains of prompts that were read, one a row."""
+
+    encoded: jax.Array  # [B, S, D]
+    inputs_segment_ids: jax.Array  # int32 [B, S]
+    starts: jax.Array  # int32 [B], the token with which each text begins
 
 
 class Cache(NamedTuple):
@@ -45,9 +58,6 @@ class T5(nnx.Module):
 
     Initial values are T5X's (https://github.com/google-research/t5x/blob/main/t5x/examples/t5/network.py): the embedding's
     deviation is 1, kernels by fan-in, bias tables uniform by fan-average, norms 1; residual stream and logits begin near 1.
-    Methods take a dropout `key`, without which they are deterministic; `constrain`, which they call on the residual stream and
-    on the logits; and what stands in for `attend`. `hidden` and `logits` are apart so that a loss can take the logits of some
-    positions at a time.
     """
 
     def __init__(self, config: T5Config, rngs: nnx.Rngs):
@@ -59,38 +69,28 @@ class T5(nnx.Module):
         if not config.tied_embedding:
             self.head = parameter(rngs, fan_in(), (d_model, config.vocab_size), ("embed", "vocab"))
 
-    def __call__(
-        self,
-        batch: Mapping[str, jax.Array],
-        *,
-        key: jax.Array | None = None,
-        constrain: Constrain = unconstrained,
-        attend: Attend = attend,
-    ) -> jax.Array:
-        """Logits float32 [B, T, V] of a batch: decoder_inputs, segment_ids [B, T], inputs, inputs_segment_ids [B, S], int32."""
-        return self.logits(self.hidden(batch, key=key, constrain=constrain, attend=attend), constrain)
+    def __call__(self, batch: Mapping[str, jax.Array], context: Context = Context()) -> jax.Array:
+        """Logits float32 [B, T, V] of a batch, which is as `hidden` takes it."""
+        return self.logits(self.hidden(batch, context)[0], context)
 
-    def hidden(
-        self,
-        batch: Mapping[str, jax.Array],
-        *,
-        key: jax.Array | None = None,
-        constrain: Constrain = unconstrained,
-        attend: Attend = attend,
-    ) -> jax.Array:
-        """What `logits` takes, of every target of a batch: [B, T, D]."""
-        how: dict[str, Any] = {"key": key, "constrain": constrain, "attend": attend}
-        sources, targets = batch["inputs_segment_ids"], batch["segment_ids"]
-        encoded = self.encode(batch["inputs"], sources, **how)
-        return self.decode(batch["decoder_inputs"], targets, encoded, sources, **how)
+    def hidden(self, batch: Mapping[str, jax.Array], context: Context = Context()) -> tuple[jax.Array, Mapping[str, jax.Array]]:
+        """What `logits` takes, of every target of a batch: [B, T, D]; and auxiliary sums, of which a T5 has none.
 
-    def logits(self, hidden: jax.Array, constrain: Constrain = unconstrained) -> jax.Array:
+        Args:
+          batch: decoder_inputs, segment_ids int32 [B, T]; inputs, inputs_segment_ids int32 [B, S]; reserved int32 [B, S],
+            optional: soft tokens of the inputs.
+        """
+        sources = batch["inputs_segment_ids"]
+        encoded = self.encode(batch["inputs"], sources, context, reserved=batch.get("reserved"))
+        return self.decode(batch["decoder_inputs"], batch["segment_ids"], encoded, sources, context), {}
+
+    def logits(self, hidden: jax.Array, context: Context = Context()) -> jax.Array:
         """[..., T, D] -> [..., T, V], accumulated and kept in float32, whatever the type of the factors."""
-        return constrain(self.head_logits(self.config, hidden, self.head_kernel()), LOGITS)
+        return context.constrain(self.head_logits(self.config, hidden, self.head_kernel()), LOGITS)
 
     def head_kernel(self) -> jax.Array:
         """What `head_logits` takes: float32 [D, V]."""
-        return self.embedding[...].T if self.config.tied_embedding else self.head[...]
+        return merged(self.embedding).T if self.config.tied_embedding else merged(self.head)
 
     @staticmethod
     def head_logits(config: T5Config, hidden: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -99,27 +99,37 @@ class T5(nnx.Module):
             hidden = hidden * config.d_model**-0.5
         return jnp.matmul(hidden, kernel.astype(hidden.dtype), preferred_element_type=jnp.float32)
 
+    @staticmethod
+    def step_flops(config: T5Config, batch: Mapping[str, np.ndarray]) -> float:
+        """Model FLOPs of a training step on a batch (flops.py)."""
+        return flops.t5_step_flops(config, *flops.paired_lengths(batch["inputs_segment_ids"], batch["segment_ids"]))
+
+    @staticmethod
+    def step_flops_of(config: T5Config, inputs: np.ndarray, targets: np.ndarray) -> flops.StepFlops:
+        """Model FLOPs of a training step on segments of these lengths, int [N] each."""
+        total = flops.t5_step_flops(config, inputs, targets)
+        return flops.StepFlops(total, flops.t5_kernel_flops(config, inputs, targets))
+
     def encode(
         self,
         inputs: jax.Array,  # int32 [B, S]
         inputs_segment_ids: jax.Array,  # int32 [B, S]
+        context: Context = Context(),
         *,
-        key: jax.Array | None = None,
-        constrain: Constrain = unconstrained,
-        attend: Attend = attend,
+        reserved: jax.Array | None = None,  # int32 [B, S]
     ) -> jax.Array:
         """The encoder's output, [B, S, D]."""
-        config, key = self.config, fold(key, 0)
+        config, context = self.config, context.fold(0)
         length = inputs.shape[1]
         bias = self._bias(self.encoder, length, bidirectional=True)
 
         def body(layer, x, index, _):
-            x = layer(x, inputs_segment_ids, bias, attend, key=fold(fold(key, 2), index))
-            return constrain(x, RESIDUAL), None
+            x = layer(x, inputs_segment_ids, bias, context.fold(2).fold(index))
+            return context.constrain(x, RESIDUAL), None
 
-        x = constrain(dropout(self._embed(inputs, constrain), config.dropout, fold(key, 0)), RESIDUAL)
+        x = self._embed(inputs, context, reserved)
         x, _ = run_layers(self.encoder.layers, body, x, jnp.arange(config.num_layers), **self._how)
-        return constrain(self._finish(self.encoder, x, fold(key, 1)), RESIDUAL)
+        return context.constrain(self._finish(self.encoder, x, context), RESIDUAL)
 
     def decode(
         self,
@@ -127,25 +137,47 @@ class T5(nnx.Module):
         segment_ids: jax.Array,  # int32 [B, T]
         encoded: jax.Array,  # [B, S, D]
         inputs_segment_ids: jax.Array,  # int32 [B, S]
-        *,
-        key: jax.Array | None = None,
-        constrain: Constrain = unconstrained,
-        attend: Attend = attend,
+        context: Context = Context(),
     ) -> jax.Array:
         """What `logits` takes, of every position: [B, T, D]."""
-        config, key = self.config, fold(key, 1)
+        config, context = self.config, context.fold(1)
         length = decoder_inputs.shape[1]
         bias = self._bias(self.decoder, length, bidirectional=False)
 
         def body(layer, x, index, _):
             cross = layer.cross.keys_values(encoded)
-            layer_key = fold(fold(key, 2), index)
-            x, _ = layer(x, segment_ids, bias, cross, inputs_segment_ids, attend, key=layer_key)
-            return constrain(x, RESIDUAL), None
+            x, _ = layer(x, segment_ids, bias, cross, inputs_segment_ids, context.fold(2).fold(index))
+            return context.constrain(x, RESIDUAL), None
 
-        x = constrain(dropout(self._embed(decoder_inputs, constrain), config.dropout, fold(key, 0)), RESIDUAL)
+        x = self._embed(decoder_inputs, context)
         x, _ = run_layers(self.decoder.layers, body, x, jnp.arange(config.num_decoder_layers), **self._how)
-        return constrain(self._finish(self.decoder, x, fold(key, 1)), RESIDUAL)
+        return context.constrain(self._finish(self.decoder, x, context), RESIDUAL)
+
+    def read(self, prompts: Mapping[str, jax.Array], context: Context = Context()) -> Memory:
+        """What `score` and `begin` need of prompts: inputs, inputs_segment_ids int32 [B, S], starts int32 [B]."""
+        sources = prompts["inputs_segment_ids"]
+        encoded = self.encode(prompts["inputs"], sources, context, reserved=prompts.get("reserved"))
+        return Memory(encoded, sources, prompts["starts"])
+
+    def score(
+        self,
+        memory: Memory,
+        owners: jax.Array,  # int32 [O], the row of the memory that each option follows
+        options: jax.Array,  # int32 [O, T]
+        lengths: jax.Array,  # int32 [O]
+        context: Context = Context(),
+    ) -> jax.Array:
+        """Summed log-likelihoods of options, each after its prompt: float32 [O], in nats."""
+        inputs = jnp.concatenate([memory.starts[owners][:, None], options[:, :-1]], axis=1)
+        real = (jnp.arange(options.shape[1]) < lengths[:, None]).astype(jnp.int32)
+        encoded = context.constrain(memory.encoded[owners], RESIDUAL)
+        hidden = self.decode(inputs, real, encoded, memory.inputs_segment_ids[owners], context)
+        return summed_log_likelihoods(self.logits(hidden, context), options, lengths)
+
+    def begin(self, memory: Memory, max_tokens: int, context: Context = Context()) -> tuple[jax.Array, Cache]:
+        """Logits float32 [B, V] of each text's first token, and the cache before the first of at most `max_tokens` steps."""
+        cache = self.init_cache(memory.encoded, memory.inputs_segment_ids, max_tokens + 1)
+        return self.step(memory.starts, cache, context)
 
     def init_cache(self, encoded: jax.Array, inputs_segment_ids: jax.Array, max_length: int) -> Cache:
         """The cache before the first of at most `max_length` positions; each row of `encoded` [B, S, D] is one example.
@@ -155,15 +187,15 @@ class T5(nnx.Module):
         """
         cross = self.decoder.layers.cross
 
-        def project_all(kernel):  # [L, D, N * H] -> [L, B, S, N, H]
-            return cross.split_heads(jnp.einsum("bsd,ldm->lbsm", encoded, kernel[...].astype(encoded.dtype)))
+        def project_all(kernels):  # [L, D, N * H] -> [L, B, S, N, H]
+            return cross.split_heads(multiply_each(encoded, kernels))
 
         shape = (self.config.num_decoder_layers, len(encoded), max_length, self.config.num_heads, self.config.head_dim)
         empty = jnp.zeros(shape, encoded.dtype)
         start = jnp.zeros((), jnp.int32)
         return Cache(empty, empty, project_all(cross.k), project_all(cross.v), inputs_segment_ids, start)
 
-    def decode_step(self, tokens: jax.Array, cache: Cache) -> tuple[jax.Array, Cache]:
+    def step(self, tokens: jax.Array, cache: Cache, context: Context = Context()) -> tuple[jax.Array, Cache]:
         """Logits float32 [B, V] after `tokens` int32 [B] at the cache's position, and the cache moved on by one.
 
         The caller stops at `max_length`: the position is traced and cannot be checked here.
@@ -177,25 +209,33 @@ class T5(nnx.Module):
         def body(layer, x, sliced, _):
             keys, values, cross_keys, cross_values = sliced
             past = Past(keys, values, cache.position)
-            return layer(x, targets, bias, (cross_keys, cross_values), sources, attend, past=past)
+            return layer(x, targets, bias, (cross_keys, cross_values), sources, context, past)
 
-        x = self._embed(tokens[:, None])
+        x = self._embed(tokens[:, None], context)
         x, new = run_layers(self.decoder.layers, body, x, cache[:4], **self._how)  # new: two of [L, B, 1, N, H]
         at = (0, 0, cache.position, 0, 0)
         keys, values = (jax.lax.dynamic_update_slice(old, one, at) for old, one in zip(cache[:2], new, strict=True))
-        logits = self.logits(self._finish(self.decoder, x, None))[:, 0]
+        logits = self.logits(self._finish(self.decoder, x, context), context)[:, 0]
         return logits, cache._replace(keys=keys, values=values, position=cache.position + 1)
+
+    @staticmethod
+    def reorder(cache: Cache, rows: jax.Array) -> Cache:
+        """The cache whose row i is row `rows[i]` of the given one, int32 [B]: what a beam search keeps."""
+        own = {"keys": cache.keys[:, rows], "values": cache.values[:, rows]}
+        shared = {"cross_keys": cache.cross_keys[:, rows], "cross_values": cache.cross_values[:, rows]}
+        return cache._replace(**own, **shared, inputs_segment_ids=cache.inputs_segment_ids[rows])
 
     @property
     def _how(self) -> dict[str, Any]:
         return {"scan": self.config.scan, "remat": self.config.remat}
 
-    def _embed(self, tokens: jax.Array, constrain: Constrain = unconstrained) -> jax.Array:
-        return constrain(self.embedding[...], TABLE)[tokens].astype(self.config.dtype)
+    def _embed(self, tokens: jax.Array, context: Context, reserved: jax.Array | None = None) -> jax.Array:
+        x = look_up(self.embedding, tokens, reserved, place=lambda table: context.constrain(table, TABLE))
+        return context.constrain(context.fold(0).dropout(x.astype(self.config.dtype), self.config.dropout), RESIDUAL)
 
     def _bias(self, stack: Stack, length: int, *, bidirectional: bool) -> RelativeBias:
         max_distance = self.config.relative_max_distance
         return relative_bias(stack.relative_bias[...], length, length, bidirectional=bidirectional, max_distance=max_distance)
 
-    def _finish(self, stack: Stack, x: jax.Array, key: jax.Array | None) -> jax.Array:
-        return dropout(rms_norm(x, stack.norm[...], self.config.epsilon), self.config.dropout, key)
+    def _finish(self, stack: Stack, x: jax.Array, context: Context) -> jax.Array:
+        return context.fold(1).dropout(rms_norm(x, stack.norm[...], self.config.epsilon), self.config.dropout)

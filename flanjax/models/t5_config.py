@@ -1,7 +1,7 @@
 """The frozen config of a T5, and the published sizes by name."""
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 from flanjax.models.attention.choice import BACKENDS
 from flanjax.models.stack import REMAT
@@ -16,6 +16,9 @@ class T5Config:
 
     The defaults are those of T5 v1.1 (https://arxiv.org/abs/2002.05202); v1.0 is relu, not gated, tied and scaled.
     """
+
+    kind: ClassVar[str] = "t5"  # its name in records
+    layouts: ClassVar[tuple[str, ...]] = ("encoder_decoder",)  # of the rows that it reads
 
     vocab_size: int
     d_model: int

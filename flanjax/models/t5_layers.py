@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from flanjax.models.attention.reference import Attend
-from flanjax.models.layers import MLP, Attention, dropout, fold, norm_scale, parameter, rms_norm
+from flanjax.models.context import Context
+from flanjax.models.layers import MLP, Attention, norm_scale, parameter, rms_norm
 from flanjax.models.t5_config import T5Config
 
 
@@ -40,22 +40,22 @@ class EncoderLayer(nnx.Module):
         self.mlp_norm = norm_scale(rngs, config.d_model, layers)
         self.mlp = _mlp(config, rngs, layers)
 
-    def __call__(self, x, segment_ids, bias, attend: Attend, *, key=None) -> jax.Array:
+    def __call__(self, x, segment_ids, bias, context: Context) -> jax.Array:
         """`x` [B, S, D], int32 [B, S], float32 [N, S, S] -> [B, S, D]."""
         rate, epsilon = self.config.dropout, self.config.epsilon
         normed = rms_norm(x, self.attention_norm[...], epsilon)
-        attended = attend(
+        attended = context.attend(
             self.attention.queries(normed),
             *self.attention.keys_values(normed),
             query_segments=segment_ids,
             key_segments=segment_ids,
             bias=bias,
             dropout_rate=rate,
-            dropout_key=fold(key, 0),
+            dropout_key=context.fold(0).key,
         )
-        x = x + dropout(self.attention.output(attended), rate, fold(key, 1))
+        x = x + context.fold(1).dropout(self.attention.output(attended), rate)
         normed = rms_norm(x, self.mlp_norm[...], epsilon)
-        return x + dropout(self.mlp(normed, key=fold(key, 2)), rate, fold(key, 3))
+        return x + context.fold(3).dropout(self.mlp(normed, context.fold(2)), rate)
 
 
 class DecoderLayer(nnx.Module):
@@ -71,27 +71,27 @@ class DecoderLayer(nnx.Module):
         self.mlp = _mlp(config, rngs, layers)
 
     def __call__(
-        self, x, segment_ids, bias, cross_keys_values, inputs_segment_ids, attend: Attend, *, past: Past | None = None, key=None
+        self, x, segment_ids, bias, cross_keys_values, inputs_segment_ids, context: Context, past: Past | None = None
     ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
         """`x` [B, T, D] -> [B, T, D], and the keys and values of these positions, each [B, T, N, H].
 
         With a `past`, T is 1: the position `past.position` of rows that hold one example each.
         """
-        x, keys_values = self._attend_self(x, segment_ids, bias, attend, past, key)
+        x, keys_values = self._attend_self(x, segment_ids, bias, context, past)
         rate, epsilon = self.config.dropout, self.config.epsilon
-        attended = attend(
+        attended = context.attend(
             self.cross.queries(rms_norm(x, self.cross_norm[...], epsilon)),
             *cross_keys_values,
             query_segments=segment_ids,
             key_segments=inputs_segment_ids,
             dropout_rate=rate,
-            dropout_key=fold(key, 2),
+            dropout_key=context.fold(2).key,
         )
-        x = x + dropout(self.cross.output(attended), rate, fold(key, 3))
+        x = x + context.fold(3).dropout(self.cross.output(attended), rate)
         normed = rms_norm(x, self.mlp_norm[...], epsilon)
-        return x + dropout(self.mlp(normed, key=fold(key, 4)), rate, fold(key, 5)), keys_values
+        return x + context.fold(5).dropout(self.mlp(normed, context.fold(4)), rate), keys_values
 
-    def _attend_self(self, x, segment_ids, bias, attend: Attend, past: Past | None, key):
+    def _attend_self(self, x, segment_ids, bias, context: Context, past: Past | None):
         normed = rms_norm(x, self.attention_norm[...], self.config.epsilon)
         keys_values = self.attention.keys_values(normed)
         keys, values, key_segments = *keys_values, segment_ids
@@ -99,7 +99,7 @@ class DecoderLayer(nnx.Module):
             keys, values, position = past.extend(keys, values)
             seen = jnp.arange(keys.shape[1]) <= position
             key_segments = jnp.where(seen, segment_ids, 0)  # [B, 1] -> [B, max_length]
-        attended = attend(
+        attended = context.attend(
             self.attention.queries(normed),
             keys,
             values,
@@ -108,9 +108,9 @@ class DecoderLayer(nnx.Module):
             bias=bias,
             causal=past is None,
             dropout_rate=self.config.dropout,
-            dropout_key=fold(key, 0),
+            dropout_key=context.fold(0).key,
         )
-        return x + dropout(self.attention.output(attended), self.config.dropout, fold(key, 1)), keys_values
+        return x + context.fold(1).dropout(self.attention.output(attended), self.config.dropout), keys_values
 
 
 Layer = TypeVar("Layer", EncoderLayer, DecoderLayer)

@@ -86,6 +86,11 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
+def first_only(say: Callable[[str], None]) -> Callable[[str], None]:
+    """`say` in the first process, which speaks for all; nothing in the others."""
+    return say if is_first() else lambda line: None
+
+
 def first_then_others(name: str, make: Callable[[], None]) -> None:
     """Lets process 0 make something, which is there for all processes when this returns.
 

@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import numpy as np
@@ -16,6 +16,7 @@ from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 AXES = ("data", "fsdp", "tensor")
+ByRows: TypeAlias = Callable[..., Any]  # of the signature of what `by_rows` returns
 
 # Logical axis -> mesh axes. Within an array each mesh axis is used once, by the first dimension that asks for it.
 RULES: Mapping[str, tuple[str, ...]] = {
@@ -215,12 +216,12 @@ def shard(mesh: Mesh) -> Callable[..., Callable[..., jax.Array]]:
 
 
 def whole_batch(f: Callable[..., Any], kernel: jax.Array, kernel_axes: Sequence[str], dtype: Any) -> Callable[..., Any]:
-    """`by_rows` where one device holds all rows."""
+    """What `by_rows` returns where one device holds all rows."""
     del kernel_axes
     return functools.partial(f, kernel.astype(dtype))
 
 
-def by_rows(mesh: Mesh) -> Callable[..., Any]:
+def by_rows(mesh: Mesh) -> ByRows:
     """The hook by which a loss runs on each device's own rows: by_rows(f, kernel, kernel_axes, dtype)(rows).
 
     f(kernel, rows) sees the kernel whole, in `dtype`, and the device's rows, and returns (sums, gradient, tokens): sums are

@@ -12,7 +12,7 @@ import numpy as np
 
 from flanjax.train.log import MetricsWriter, ProgressBar
 from flanjax.train.meter import Meter, Work
-from flanjax.train.step import TrainState
+from flanjax.train.step import StepMetrics, TrainState
 
 
 class Interrupted(Exception):
@@ -78,7 +78,7 @@ class Report(NamedTuple):
 def fit(
     state: TrainState,
     batches: Iterator[Mapping[str, np.ndarray]],
-    step_fn: Callable[[TrainState, Any], tuple[TrainState, dict[str, jax.Array]]],
+    step_fn: Callable[[TrainState, Any], tuple[TrainState, StepMetrics]],
     put: Callable[[Mapping[str, np.ndarray]], Any],
     *,
     start: int,
@@ -105,16 +105,16 @@ def fit(
       Interrupted: after saving, when a signal asked for it.
       Diverged: naming the step.
     """
-    pending: list[tuple[int, dict[str, jax.Array]]] = []
+    pending: list[tuple[int, StepMetrics]] = []
     asked: Any = 0
     for step in range(start + 1, steps + 1):
         batch = next(batches)
-        state, figures = step_fn(state, put(batch))
+        state, metrics = step_fn(state, put(batch))
         if pending and (step - 1) % log_every == 0:
             _report(pending, report)
             pending = []
         report.meter.add(work_of(batch))
-        pending.append((step, figures))
+        pending.append((step, metrics))
         report.bar.advance()
         answer, asked = asked, agree(stop.signal)
         stopping = int(answer)
@@ -132,25 +132,27 @@ def fit(
     return state
 
 
-def _report(pending: Sequence[tuple[int, dict[str, jax.Array]]], report: Report) -> None:
-    """One record for the steps: means of their figures, and the loss of each task over all of them."""
+def _report(pending: Sequence[tuple[int, StepMetrics]], report: Report) -> None:
+    """One record for the steps: means of their metrics, and those of each task over all of them."""
     step = pending[-1][0]
-    figures = jax.device_get([f for _, f in pending])
-    means = {k: float(np.mean([f[k] for f in figures])) for k in ("loss", "accuracy", "grad_norm")}
+    metrics: list[StepMetrics] = jax.device_get([m for _, m in pending])
+    means = {name: float(np.mean([m.values[name] for m in metrics])) for name in metrics[0].values if name != "learning_rate"}
     if not all(map(math.isfinite, means.values())):
-        bad = next(s for (s, _), f in zip(pending, figures, strict=True) if not np.isfinite(f["loss"] + f["grad_norm"]))
+        bad = next(s for (s, _), m in zip(pending, metrics, strict=True) if not all(map(np.isfinite, m.values.values())))
         raise Diverged(
             f"the loss is not a number at step {bad}: {means}. Lower train.optimizer.learning_rate, or clip with clip_norm"
         )
-    nll, weight = (np.sum([f[k] for f in figures], axis=0) for k in ("task_nll", "task_weight"))
-    record = {
+    record: dict[str, Any] = {
         "step": step,
         **means,
-        "learning_rate": float(figures[-1]["learning_rate"]),
+        "learning_rate": float(metrics[-1].values["learning_rate"]),
         **report.meter.read(len(pending)),
-        "task_loss": mean_by(report.task_names, nll, weight),
-        "cluster_loss": mean_by(report.task_clusters, nll, weight),
     }
+    for name in metrics[0].by_task:
+        total = np.sum([m.by_task[name].total for m in metrics], axis=0)
+        weight = np.sum([m.by_task[name].weight for m in metrics], axis=0)
+        record[f"task_{name}"] = mean_by(report.task_names, total, weight)
+        record[f"cluster_{name}"] = mean_by(report.task_clusters, total, weight)
     report.writer.write(record)
     report.bar.report(
         step,

@@ -7,16 +7,9 @@ from collections.abc import Mapping
 import jax
 import numpy as np
 
-from flanjax.models.t5 import T5Config
-from flanjax.train.flops import (
-    DecoderDims,
-    decoder_step_flops,
-    measured_matmul_flops,
-    paired_lengths,
-    peak_flops,
-    segment_lengths,
-    t5_step_flops,
-)
+from flanjax.models import functional
+from flanjax.models.flops import paired_lengths, segment_lengths
+from flanjax.parallel.hardware import measured_matmul_flops, peak_flops
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,17 +40,17 @@ class Work:
         )
 
 
-def work_of(batch: Mapping[str, np.ndarray], dims: T5Config | DecoderDims) -> Work:
+def work_of(batch: Mapping[str, np.ndarray], model: functional.Config) -> Work:
     """The work in a batch, of either layout (flanjax/data/layout.py)."""
-    if isinstance(dims, T5Config):
+    flops = functional.step_flops(model, batch)
+    if "inputs" in batch:
         inputs, targets = paired_lengths(batch["inputs_segment_ids"], batch["segment_ids"])
         read, written = int(inputs.sum()), int(targets.sum())
         filled = {"encoder_fill": (read, batch["inputs"].size), "decoder_fill": (written, batch["targets"].size)}
-        return Work(len(targets), read, written, t5_step_flops(dims, inputs, targets), filled)
+        return Work(len(targets), read, written, flops, filled)
     lengths, written = segment_lengths(batch["segment_ids"]), int(np.count_nonzero(batch["loss_weights"]))
     used = int(lengths.sum())
     filled = {"row_fill": (used, batch["decoder_inputs"].size), "target_fill": (written, batch["targets"].size)}
-    flops = decoder_step_flops(dims, lengths, written)
     # An example of n tokens takes n - 1 positions.
     return Work(len(lengths), used + len(lengths) - written, written, flops, filled)
 

@@ -12,8 +12,11 @@ from jax.sharding import Mesh
 from flanjax.models import functional
 from flanjax.models.attention.backend import make_attend
 from flanjax.models.attention.choice import Choice, Need, summary
+from flanjax.models.context import Context
+from flanjax.models.params import Full, Params, Tuning
 from flanjax.parallel import sharding
 from flanjax.train.config import TrainConfig
+from flanjax.train.objective import CrossEntropy, Hooks, Objective
 from flanjax.train.optimizer import make_optimizer, schedule, state_axes
 from flanjax.train.step import StepSpec, TrainState, init_state, train_step, validation_step
 
@@ -53,47 +56,84 @@ class Program:
 
     Attributes:
       state: the training state as ShapeDtypeStruct with shardings.
-      init: parameters -> the first state; takes over the parameters' memory.
-      step: (state, batch) -> (state, figures); takes over the state's memory.
-      validate: (parameters, batch) -> sums.
+      params: trainable and frozen parameters, likewise.
+      axes: their logical axes.
+      split: (the model's parameters, key) -> Params on the mesh; takes over their memory.
+      join: (trainable, frozen) -> the model's parameters.
+      init: trainable parameters -> the first state; takes over their memory.
+      step: (state, frozen, batch) -> (state, metrics); takes over the state's memory.
+      validate: (trainable, frozen, batch) -> sums.
     """
 
-    def __init__(self, config: TrainConfig, model: functional.Config, mesh: Mesh, *, num_tasks: int):
-        axes = functional.logical_axes(model)
+    def __init__(
+        self,
+        config: TrainConfig,
+        model: functional.Config,
+        mesh: Mesh,
+        *,
+        num_tasks: int,
+        objective: Objective | None = None,
+        tuning: Tuning = Full(),
+    ):
+        """Without an `objective`, the config's cross entropy of the targets."""
+        self.axes = tuning.axes(functional.logical_axes(model))
+        key = jax.random.key(config.seed)
+        _, tree = functional.abstract(model)
+        shapes = jax.eval_shape(tuning.split, tree, key)
+        self.params: Params = sharding.abstract(shapes, sharding.shardings(shapes, self.axes, mesh))
         platform, shard = sharding.platform(mesh), sharding.shard(mesh)
         self._attend = functools.partial(make_attend, model.attention, platform=platform, shard=shard)
-        spec = self._spec = StepSpec(
+        hooks = Hooks(Context(constrain=sharding.constrain(mesh), attend=self._attend()), sharding.by_rows(mesh))
+        self._spec = StepSpec(
             model=model,
-            loss=config.loss,
-            optimizer=make_optimizer(config.optimizer, axes, config.steps),
+            objective=objective or CrossEntropy(config.loss, num_tasks),
+            optimizer=make_optimizer(config.optimizer, self.axes.trainable, config.steps),
             learning_rate=schedule(config.optimizer, config.steps),
-            num_tasks=num_tasks,
             microbatches=int(config.microbatches),
             seed=config.seed,
-            constrain=sharding.constrain(mesh),
-            by_rows=sharding.by_rows(mesh),
-            attend=self._attend(),
+            tuning=tuning,
+            hooks=hooks,
         )
-        _, params = functional.abstract(model)
-        shapes = jax.eval_shape(functools.partial(init_state, spec), params)
-        names = shapes._replace(step=(), params=axes, opt_state=state_axes(spec.optimizer, params, axes))
+        self._compile_functions(mesh)
+
+    def _compile_functions(self, mesh: Mesh) -> None:
+        spec, (trainable, frozen) = self._spec, self.params
+        shapes = jax.eval_shape(functools.partial(init_state, spec), trainable)
+        names = shapes._replace(
+            step=(), params=self.axes.trainable, opt_state=state_axes(spec.optimizer, trainable, self.axes.trainable)
+        )
         placed: Any = sharding.shardings(shapes, names, mesh)
+        fixed: Any = jax.tree.map(lambda x: x.sharding, frozen)
         rows, one = sharding.batch_sharding(mesh), sharding.replicated(mesh)
         self.compiled: Compiled | None = None
-        self.num_parameters = sum(int(np.prod(x.shape)) for x in jax.tree.leaves(params))
+        self.num_parameters = sum(int(np.prod(x.shape)) for x in jax.tree.leaves(self.params))
+        self.num_trainable = sum(int(np.prod(x.shape)) for x in jax.tree.leaves(trainable))
         self.state: TrainState = sharding.abstract(shapes, placed)
+        self.split = jax.jit(spec.tuning.split, out_shardings=Params(placed.params, fixed), donate_argnums=0)
+        self.join = lambda trainable, frozen: spec.tuning.join(Params(trainable, frozen))
         self.init = jax.jit(functools.partial(init_state, spec), out_shardings=placed, donate_argnums=0)
         self.step = jax.jit(
-            functools.partial(train_step, spec), in_shardings=(placed, rows), out_shardings=(placed, one), donate_argnums=0
+            functools.partial(train_step, spec),
+            in_shardings=(placed, fixed, rows),
+            out_shardings=(placed, one),
+            donate_argnums=0,
         )
-        self.validate = jax.jit(functools.partial(validation_step, spec), in_shardings=(placed.params, rows), out_shardings=one)
+        self.validate = jax.jit(
+            functools.partial(validation_step, spec), in_shardings=(placed.params, fixed, rows), out_shardings=one
+        )
 
     def compile(self, batch: Any) -> Compiled:
         """The step compiled for a batch of ShapeDtypeStructs with shardings; `step` is that executable from now on."""
         if self.compiled is None:
-            self.compiled = compile_for(self.step, self.state, batch)
+            self.compiled = compile_for(self.step, self.state, self.params.frozen, batch)
             self.step = self.compiled.executable or self.step
         return self.compiled
+
+    @property
+    def size(self) -> str:
+        """How many parameters there are, in words."""
+        trained = f", {self.num_trainable / 1e6:.2f}M of them trained" if self.params.frozen else ""
+        return f"{self.num_parameters / 1e6:.1f}M parameters{trained}"
 
     def attention(self, batch: Mapping[str, Any]) -> str:
         """What each attention of the model runs on, and why: a line, of a batch of these arrays or ShapeDtypeStructs.
@@ -102,7 +142,9 @@ class Program:
           ValueError: the backend that the model's config asks for cannot serve.
         """
         found: dict[Need, Choice] = {}
-        spec = dataclasses.replace(self._spec, attend=self._attend(note=found.__setitem__))
+        hooks = self._spec.hooks
+        noting = hooks._replace(context=hooks.context._replace(attend=self._attend(note=found.__setitem__)))
+        spec = dataclasses.replace(self._spec, hooks=noting)
         shapes = {name: jax.ShapeDtypeStruct(x.shape, x.dtype) for name, x in batch.items()}
-        jax.eval_shape(functools.partial(validation_step, spec), self.state.params, shapes)
+        jax.eval_shape(functools.partial(validation_step, spec), *self.params, shapes)
         return summary(found)

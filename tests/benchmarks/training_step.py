@@ -17,7 +17,7 @@ weights, bfloat16 in between (torch: autocast), AdamW in float32, no dropout, an
 Before anything is timed, two whole steps on the first rows are compared in float32 and in the type to be timed: losses and
 gradient norms must agree. Each framework and each way runs in a process of its own, so that none holds another's memory. "With
 input" adds what the host does: here the whole pipeline, from stored text to arrays, while torch only collates ready ids. MFU
-counts the real lengths of the segments, by one formula for all (flanjax/train/flops.py).
+counts the real lengths of the segments, by one formula for all (flanjax/models/flops.py).
 """
 
 import argparse
@@ -46,8 +46,8 @@ from flanjax.data.tokenizer import load_tokenizer
 from flanjax.huggingface import directory as hf
 from flanjax.models import functional
 from flanjax.parallel import sharding
+from flanjax.parallel.hardware import measured_matmul_flops, peak_flops
 from flanjax.tasks.names import nearest
-from flanjax.train.flops import measured_matmul_flops, peak_flops
 from flanjax.train.meter import Work, work_of
 from flanjax.train.microbatches import fit_program
 from flanjax.train.program import Program
@@ -203,8 +203,8 @@ class Side:
                 state = program.init(self.params(published))
                 seen = []
                 for _ in range(2):
-                    state, figures = program.step(state, sharding.to_global(batch, self.mesh))
-                    seen += [float(figures["loss"]), float(figures["grad_norm"])]
+                    state, metrics = program.step(state, {}, sharding.to_global(batch, self.mesh))
+                    seen += [float(metrics.values["loss"]), float(metrics.values["grad_norm"])]
             found[dtype] = dict(zip(("loss", "norm", "second loss", "second norm"), seen, strict=True))
             del state, program
         return {"check": found}
@@ -224,8 +224,8 @@ class Side:
         warmup, losses = self.job["warmup"], []
         for number, batch in enumerate(self.batches[:warmup]):
             began = time.perf_counter()
-            state, figures = program.step(state, sharding.to_global(batch, self.mesh))
-            losses.append(jax.block_until_ready(figures["loss"]))
+            state, metrics = program.step(state, {}, sharding.to_global(batch, self.mesh))
+            losses.append(jax.block_until_ready(metrics.values["loss"]))
             if not number:
                 first_seconds = time.perf_counter() - began
 
@@ -233,9 +233,9 @@ class Side:
         seconds = []
         for batch in ready:
             began = time.perf_counter()
-            state, figures = jax.block_until_ready(program.step(state, batch))
+            state, metrics = jax.block_until_ready(program.step(state, {}, batch))
             seconds.append(time.perf_counter() - began)
-            losses.append(figures["loss"])
+            losses.append(metrics.values["loss"])
         del ready, batch
 
         # The same batches once more, as they are made.
@@ -245,7 +245,7 @@ class Side:
         began = time.perf_counter()
         for _ in range(self.job["steps"]):
             batch = sharding.to_global(_clipped(next(live), self.job["vocabulary"]), self.mesh)
-            state, figures = program.step(state, batch)
+            state, metrics = program.step(state, {}, batch)
         jax.block_until_ready(state)
         with_input = time.perf_counter() - began
         filled = functools.reduce(Work.__add__, (work_of(b, published.config) for b in self.batches[warmup:])).filled

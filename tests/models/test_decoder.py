@@ -12,6 +12,7 @@ from flax import nnx
 from jax.sharding import NamedSharding, PartitionSpec
 
 from flanjax.models.attention.reference import attend
+from flanjax.models.context import Context
 from flanjax.models.decoder import Decoder, DecoderConfig, pick
 from flanjax.models.decoder_layers import Norm
 from flanjax.models.functional import abstract, bind, init, logical_axes
@@ -81,7 +82,7 @@ def params_of(config: DecoderConfig):
 
 @functools.partial(jax.jit, static_argnums=0, compiler_options=QUICK)
 def forward(config: DecoderConfig, params, batch, key=None) -> jax.Array:
-    return bind(config, params)(batch, key=key)
+    return bind(config, params)(batch, Context(key=key))
 
 
 @functools.partial(jax.jit, static_argnums=0, compiler_options=QUICK)
@@ -238,6 +239,13 @@ def prompts(length: int) -> tuple[jax.Array, jax.Array]:
     return jnp.asarray(tokens), jnp.asarray(lengths)
 
 
+def as_read(tokens, lengths, prefix=False):
+    positions = jnp.broadcast_to(jnp.arange(tokens.shape[1]), tokens.shape)
+    real = positions < lengths[:, None]
+    batch = {"decoder_inputs": tokens, "segment_ids": real.astype(jnp.int32), "positions": positions}
+    return batch | ({"prefix": real} if prefix else {})
+
+
 @pytest.mark.parametrize(
     ("config", "scan", "prefix"),
     [(LLAMA, True, True), (GEMMA2, True, True), (GEMMA2, False, False), (NEOX, True, False)],
@@ -252,10 +260,10 @@ def test_decoding_by_steps_equals_teacher_forcing(config, scan, prefix):
     @functools.partial(jax.jit, compiler_options=QUICK)
     def by_steps(params):
         model = bind(computed, params)
-        first, cache = model.prefill(tokens, lengths, 15, prefix=prefix)
+        first, cache = model.begin(model.read(as_read(tokens, lengths, prefix)), 15)
 
         def step(cache, token):
-            logits, cache = model.decode_step(token, cache)
+            logits, cache = model.step(token, cache)
             return cache, logits
 
         cache, logits = jax.lax.scan(step, cache, answers.T)
@@ -287,7 +295,7 @@ def test_texts_after_cached_prompts_score_as_in_packed_rows(config, prefix):
     @functools.partial(jax.jit, compiler_options=QUICK)
     def score(params):
         model = bind(config, params)
-        first, cache = model.prefill(tokens, lengths, 0, prefix=prefix)
+        first, cache = model.read(as_read(tokens, lengths, prefix))
         return first[owners], model.logits(model.extend(options, cache, owners))
 
     first, rest = score(params)
@@ -345,7 +353,7 @@ def test_bfloat16_keeps_float32_logits_and_parameters(config):
     assert all(g.dtype == jnp.float32 and np.isfinite(g).all() for g in jax.tree.leaves(grads))
     low, full = (np.concatenate(by_example(batch, x)) for x in (low, forward(config, params, batch)))
     assert 1e-4 < np.abs(low - full).mean() < 0.05  # logits have a deviation near 1
-    _, cache = jax.eval_shape(lambda p: bind(low_config, p).prefill(*prompts(11), 2), params)
+    _, cache = jax.eval_shape(lambda p: bind(low_config, p).read(as_read(*prompts(11))), params)
     assert cache.keys.dtype == cache.values.dtype == jnp.bfloat16
 
 
@@ -402,9 +410,9 @@ def test_what_stands_in_for_attend_is_asked_once_a_kind_of_layer():
         windows.append(how["window"])
         return attend(*arrays, query_segments=query_segments, key_segments=key_segments, **how)
 
-    jax.eval_shape(lambda params: bind(GEMMA2, params)(packed_batch(), attend=stand_in), params_of(GEMMA2))
+    jax.eval_shape(lambda params: bind(GEMMA2, params)(packed_batch(), Context(attend=stand_in)), params_of(GEMMA2))
     assert windows == [6, None]
-    jax.eval_shape(lambda params: bind(GEMMA2, params).prefill(*prompts(11), 0, attend=stand_in), params_of(GEMMA2))
+    jax.eval_shape(lambda params: bind(GEMMA2, params).read(as_read(*prompts(11)), Context(attend=stand_in)), params_of(GEMMA2))
     assert windows == [6, None] * 2
 
 
@@ -428,7 +436,7 @@ def test_constrain_sees_the_table_the_residual_stream_and_the_logits():
         return x
 
     config = dataclasses.replace(LLAMA, scan=False)
-    jax.eval_shape(lambda params: bind(config, params)(packed_batch(), constrain=constrain), params_of(LLAMA))
+    jax.eval_shape(lambda params: bind(config, params)(packed_batch(), Context(constrain=constrain)), params_of(LLAMA))
     residual = [("batch", "length", "embed")] * (2 + config.num_layers)
     assert seen == [("vocab", "features"), *residual, ("batch", "length", "vocab")]
 

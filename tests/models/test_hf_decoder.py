@@ -207,22 +207,23 @@ def test_greedy_texts_are_those_of_generate(case, tmp_path):
     model.save_pretrained(tmp_path)
     config, params = load(tmp_path)
     prompts = [tokens[:length] for tokens, length in zip(examples(), (50, 1, 5, 33), strict=True)]
-    padded = np.zeros((len(prompts), 56), np.int32)
-    for row, prompt in zip(padded, prompts, strict=True):
-        row[: len(prompt)] = prompt
+    padded, real = np.zeros((2, len(prompts), 56), np.int32)
+    for row, seen, prompt in zip(padded, real, prompts, strict=True):
+        row[: len(prompt)], seen[: len(prompt)] = prompt, 1
+    batch = {"decoder_inputs": padded, "segment_ids": real, "positions": np.tile(np.arange(56), (len(prompts), 1))}
 
     @functools.partial(jax.jit, compiler_options=QUICK)
-    def generate(params, tokens, lengths):
+    def generate(params, batch):
         model = bind(config, params)
 
         def step(carry, _):
             logits, cache = carry
             chosen = jnp.argmax(logits, axis=-1).astype(jnp.int32)
-            return model.decode_step(chosen, cache), chosen
+            return model.step(chosen, cache), chosen
 
-        return jax.lax.scan(step, model.prefill(tokens, lengths, steps), None, length=steps)[1].T
+        return jax.lax.scan(step, model.begin(model.read(batch), steps), None, length=steps)[1].T
 
-    texts = generate(params, padded, np.array([len(p) for p in prompts], np.int32))
+    texts = generate(params, batch)
     options = {"do_sample": False, "max_new_tokens": steps, "min_new_tokens": steps, "eos_token_id": None, "pad_token_id": 0}
     for prompt, text in zip(prompts, texts, strict=True):
         expected = model.generate(torch.from_numpy(prompt)[None], attention_mask=torch.ones(1, len(prompt)), **options)

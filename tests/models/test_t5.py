@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from flanjax.models.attention.reference import attend
+from flanjax.models.context import Context
 from flanjax.models.functional import abstract, bind, init, logical_axes
-from flanjax.models.layers import dropout
 from flanjax.models.t5 import RESIDUAL, T5Config
 
 V1_1 = T5Config(vocab_size=64, d_model=32, d_ff=48, num_layers=2, num_decoder_layers=3, num_heads=3, head_dim=8)
@@ -45,7 +45,7 @@ def params_of(config: T5Config):
 
 @functools.partial(jax.jit, static_argnums=0, compiler_options=QUICK)
 def forward(config: T5Config, params, batch, key=None) -> jax.Array:
-    return bind(config, params)(batch, key=key)
+    return bind(config, params)(batch, Context(key=key))
 
 
 @functools.partial(jax.jit, static_argnums=0, compiler_options=QUICK)
@@ -159,7 +159,7 @@ def test_decoding_by_steps_equals_teacher_forcing(version, scan):
         cache = model.init_cache(encoded, batch["inputs_segment_ids"], max_length)
 
         def step(cache, token):
-            logits, cache = model.decode_step(token, cache)
+            logits, cache = model.step(token, cache)
             return cache, logits
 
         cache, logits = jax.lax.scan(step, cache, tokens.T)
@@ -215,8 +215,7 @@ def test_each_layer_drops_other_features():
         bind(config, params).encode(
             batch["inputs"],
             batch["inputs_segment_ids"],
-            key=jax.random.key(0),
-            constrain=lambda x, axes: (streams.append(x) if axes == RESIDUAL else None) or x,
+            Context(jax.random.key(0), lambda x, axes: (streams.append(x) if axes == RESIDUAL else None) or x),
         )
         return jnp.stack(streams[:4])  # after the embedding and after each layer
 
@@ -227,7 +226,7 @@ def test_each_layer_drops_other_features():
 
 
 def test_dropout_zeros_features_along_the_whole_length_and_keeps_the_mean():
-    dropped = np.asarray(dropout(jnp.ones((64, 5, 64)), 0.25, jax.random.key(0)))
+    dropped = np.asarray(Context(jax.random.key(0)).dropout(jnp.ones((64, 5, 64)), 0.25))
     assert (dropped == dropped[:, :1]).all()
     assert set(np.unique(dropped)) == {0.0, np.float32(1 / 0.75)}
     assert dropped.mean() == pytest.approx(1.0, abs=0.03)
@@ -268,7 +267,7 @@ def test_constrain_sees_the_residual_stream_and_the_logits():
         return x
 
     config = dataclasses.replace(V1_1, scan=False)
-    jax.eval_shape(lambda params: bind(config, params)(packed_batch(), constrain=constrain), params_of(V1_1))
+    jax.eval_shape(lambda params: bind(config, params)(packed_batch(), Context(constrain=constrain)), params_of(V1_1))
     places = (2 + config.num_layers) + (2 + config.num_decoder_layers)
     assert seen.count(("vocab", "features")) == 2  # the table, where inputs and targets are looked up
     assert [s for s in seen if "features" not in s] == [("batch", "length", "embed")] * places + [("batch", "length", "vocab")]

@@ -35,7 +35,7 @@ def batch(mesh):
 def peaks(mesh, batch):
     """What the step needs with each number of microbatches."""
     programs = {n: Program(dataclasses.replace(CONFIG, microbatches=n), MODEL, mesh, num_tasks=2) for n in (1, 4)}
-    return {n: compile_for(p.step, p.state, batch).peak_bytes for n, p in programs.items()}
+    return {n: compile_for(p.step, p.state, {}, batch).peak_bytes for n, p in programs.items()}
 
 
 def fit(mesh, batch, limit):

@@ -14,9 +14,11 @@ from flanjax.data.layout import make_layout
 from flanjax.data.packing import Encoded
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.models import functional
+from flanjax.models.context import Context
 from flanjax.models.t5 import T5Config
 from flanjax.parallel import sharding
 from flanjax.train.losses import LossConfig
+from flanjax.train.objective import CrossEntropy, Hooks
 from flanjax.train.optimizer import OptimizerConfig, make_optimizer, schedule, state_axes
 from flanjax.train.step import StepSpec, TrainState, init_state, train_step, validation_step
 
@@ -59,13 +61,11 @@ def spec_of(*, microbatches=1, dropout=0.0, loss=PLAIN, seed=0):
     model = dataclasses.replace(MODEL, dropout=dropout)
     return StepSpec(
         model=model,
-        loss=loss,
+        objective=CrossEntropy(loss, TASKS),
         optimizer=optax.sgd(1.0),
         learning_rate=lambda step: 1.0,
-        num_tasks=TASKS,
         microbatches=microbatches,
         seed=seed,
-        constrain=lambda x, axes: x,
     )
 
 
@@ -77,8 +77,10 @@ def compiled(spec):
 def one_step(spec, batch, step=0):
     """The gradient (by plain gradient descent at rate one) and the figures."""
     state = init_state(spec, weights())._replace(step=jnp.asarray(step, jnp.int32))
-    after, figures = compiled(spec)(state, batch)
-    return jax.tree.map(lambda old, new: np.asarray(old - new), weights(), after.params), jax.device_get(figures)
+    after, metrics = compiled(spec)(state, {}, batch)
+    values, by_task = jax.device_get(metrics)
+    figures = {**values, "task_nll": by_task["loss"].total, "task_weight": by_task["loss"].weight}
+    return jax.tree.map(lambda old, new: np.asarray(old - new), weights(), after.params), figures
 
 
 def summed(rows):
@@ -114,7 +116,8 @@ def losses_on(mesh, name, steps=20):
     axes = functional.logical_axes(model)
     config = OptimizerConfig(name=name, learning_rate=1e-2, schedule="cosine", warmup_steps=3, weight_decay=0.01, clip_norm=1.0)
     optimizer = make_optimizer(config, axes, steps)
-    spec = dataclasses.replace(spec_of(), model=model, optimizer=optimizer, constrain=sharding.constrain(mesh))
+    hooks = Hooks(Context(constrain=sharding.constrain(mesh)))
+    spec = dataclasses.replace(spec_of(), model=model, optimizer=optimizer, hooks=hooks)
     _, shapes = functional.abstract(model)
     state_shapes = jax.eval_shape(functools.partial(init_state, spec), shapes)
     names = TrainState((), axes, state_axes(optimizer, shapes, axes))
@@ -123,13 +126,13 @@ def losses_on(mesh, name, steps=20):
     state = jax.device_put(init_state(spec, start), placed)
     step = jax.jit(
         functools.partial(train_step, spec),
-        in_shardings=(placed, sharding.batch_sharding(mesh)),
+        in_shardings=(placed, {}, sharding.batch_sharding(mesh)),
         out_shardings=(placed, sharding.replicated(mesh)),
     )
     losses = []
     for number in range(steps):
-        state, figures = step(state, sharding.to_global(uneven_batch(number % 3), mesh))
-        losses.append(float(figures["loss"]))
+        state, metrics = step(state, {}, sharding.to_global(uneven_batch(number % 3), mesh))
+        losses.append(float(metrics.values["loss"]))
     return losses
 
 
@@ -183,7 +186,7 @@ def test_microbatches_of_a_step_have_dropouts_of_their_own():
 
 def test_validation_has_no_dropout():
     batch = uneven_batch()
-    sums = jax.jit(functools.partial(validation_step, spec_of(dropout=0.3)))(weights(), batch)
+    sums = jax.jit(functools.partial(validation_step, spec_of(dropout=0.3)))(weights(), {}, batch)
     np.testing.assert_allclose(sums.loss / sums.weight, one_step(spec_of(), batch)[1]["loss"], rtol=1e-6)
 
 
@@ -228,7 +231,8 @@ def test_the_learning_rate_reported_is_the_one_used():
     step = jax.jit(functools.partial(train_step, spec))
     for _ in range(3):
         before = state.params
-        state, figures = step(state, uneven_batch())
+        state, metrics = step(state, {}, uneven_batch())
+        figures = metrics.values
         moved = optax.global_norm(jax.tree.map(jnp.subtract, before, state.params))
         np.testing.assert_allclose(moved, figures["learning_rate"] * figures["grad_norm"], rtol=1e-4)
     np.testing.assert_allclose(figures["learning_rate"], 0.08, rtol=1e-6)

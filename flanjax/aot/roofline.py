@@ -1,4 +1,4 @@
-"""What TPU chips can do at best, and the shortest time in which one could run a program whose totals are counted.
+"""The shortest time in which one could run a program whose totals are counted.
 
 A roofline: the seconds that the products, the bytes to and from main memory, and the bytes between chips would each take alone,
 at published rates. A step lies between the largest of the three (all overlap) and their sum (nothing does), if not above.
@@ -7,37 +7,7 @@ at published rates. A step lies between the largest of the three (all overlap) a
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-
-class Chip(NamedTuple):
-    """Published peaks of one chip.
-
-    Attributes:
-      hbm_gib: main memory.
-      hbm_bytes_per_second: to and from it.
-      bf16_flops: dense matrix products a second.
-      ici_bytes_per_second: what arrives over all of the chip's links to its neighbours together. Each link also sends as much.
-      devices: how many devices jax shows for it.
-    """
-
-    hbm_gib: int
-    hbm_bytes_per_second: float
-    bf16_flops: float
-    ici_bytes_per_second: float
-    devices: int = 1
-
-
-# cloud.google.com/tpu/docs, the page of each chip. HBM bandwidth is the exact figure of the pages of 2024 and 2025, some of
-# which have been rounded since (v5e 800, v6e 1600 GB/s). ICI: the pages gave Gbit/s (v5e 1600, v5p 4800), and now give GB/s in
-# both directions (v5e 400, v5p 1200, v6e 800). Half of these is the same as those: one direction, all links; 50 GB/s for each
-# of the v5e's four, 100 for each of the v5p's six and the v6e's four (whose page once said 3584 Gbit/s, which is 448 GB/s; the
-# later and lower figure is taken). v4's page names none: six links of 50 GB/s, arXiv:2304.01433. jax shows the two cores of a
-# v4 or v5p as one device.
-CHIPS = {
-    "v4": Chip(32, 1200e9, 275e12, 6 * 50e9),
-    "v5e": Chip(16, 819e9, 197e12, 4 * 50e9),
-    "v5p": Chip(95, 2765e9, 459e12, 6 * 100e9),
-    "v6e": Chip(32, 1640e9, 918e12, 4 * 100e9),
-}
+from flanjax.parallel.hardware import Chip
 
 
 class Counted(Protocol):

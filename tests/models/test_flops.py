@@ -7,14 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from flanjax.train.flops import (
+from flanjax.models.flops import (
     decoder_step_flops,
-    measured_matmul_flops,
     paired_lengths,
-    peak_flops,
     segment_lengths,
     t5_step_flops,
 )
+from flanjax.parallel.hardware import measured_matmul_flops, peak_flops
 
 
 def t5(d_model, d_ff, num_heads, layers, head_dim=64, vocab_size=32128, gated=True):

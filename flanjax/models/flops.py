@@ -1,4 +1,4 @@
-"""Model FLOPs of a step from the real segment lengths, and the device's peak to divide them by.
+"""Model FLOPs of a training step, from the real segment lengths.
 
 Model FLOPs count the matrix products that the mathematics needs: 2 * m * n * k each, backward twice the forward. Padding
 counts nothing, nor do embedding look-ups, softmax, norms, recomputation (remat), or the optimizer. A segment attends to
@@ -11,46 +11,22 @@ Letters: B batch, S source length, T target length.
 
 from __future__ import annotations
 
-import re
-import time
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 BACKWARD_AND_FORWARD = 3
 
-# Dense bf16 FLOP/s of one jax device, without sparsity. TPU: cloud.google.com/tpu/docs, the page of each version; v2, v3
-# and TPU7x show each of a chip's two cores as a device, so their chip's figure is halved. GPU: NVIDIA's datasheets,
-# whose "with sparsity" figures are halved.
-PEAK_BF16_FLOPS: dict[str, float] = {
-    "TPU v2": 46e12 / 2,
-    "TPU v3": 123e12 / 2,
-    "TPU v4": 275e12,
-    "TPU v5 lite": 197e12,
-    "TPU v5e": 197e12,
-    "TPU v5": 459e12,
-    "TPU v5p": 459e12,
-    "TPU v6 lite": 918e12,
-    "TPU v6e": 918e12,
-    "TPU7x": 2307e12 / 2,
-    "A10": 125e12,
-    "A10G": 70e12,
-    "A30": 165e12,
-    "A40": 149.7e12,
-    "A100": 312e12,
-    "L4": 121e12,
-    "L40": 181e12,
-    "L40S": 362e12,
-    "H100": 989.4e12,
-    "H100 PCIe": 756e12,
-    "H100 NVL": 835e12,
-    "H200": 989.4e12,
-    "H200 NVL": 835e12,
-    "GH200": 989.4e12,
-    "B200": 2250e12,
-}
+
+class StepFlops(NamedTuple):
+    """Model FLOPs of a step, forward and backward.
+
+    Attributes:
+      in_kernels: the part of the total that attention kernels may hide from a compiler: scores and weighted values.
+    """
+
+    total: float
+    in_kernels: float
 
 
 class Dims(Protocol):
@@ -135,19 +111,18 @@ def decoder_step_flops(dims: DecoderDims, lengths: np.ndarray, num_targets: int)
     return float(BACKWARD_AND_FORWARD * forward)
 
 
-def kernel_flops(dims: T5Dims | DecoderDims, input_lengths: np.ndarray, target_lengths: np.ndarray) -> float:
-    """Returns the part of a step's FLOPs that attention kernels may hide from a compiler: scores and weighted values.
-
-    Of a decoder-only model that of all its attention over segments of input + target length; of a T5 its cross-attention's,
-    the one that has no bias.
-    """
+def t5_kernel_flops(dims: T5Dims, input_lengths: np.ndarray, target_lengths: np.ndarray) -> float:
+    """Returns what attention kernels compute of a T5's step: its cross-attention, the one that has no bias."""
     source, target = _lengths(input_lengths, target_lengths)
     inner = dims.num_heads * dims.head_dim
-    decoders = getattr(dims, "num_decoder_layers", None)
-    if decoders is not None:
-        return float(BACKWARD_AND_FORWARD * decoders * _attention(inner, target, source).sum())
-    whole = source + target
-    return float(BACKWARD_AND_FORWARD * dims.num_layers * _attention(inner, whole, (whole + 1) / 2).sum())
+    return float(BACKWARD_AND_FORWARD * dims.num_decoder_layers * _attention(inner, target, source).sum())
+
+
+def decoder_kernel_flops(dims: DecoderDims, lengths: np.ndarray) -> float:
+    """Returns what attention kernels compute of a decoder-only model's step: all of its attention."""
+    length = np.asarray(lengths, np.float64)
+    inner = dims.num_heads * dims.head_dim
+    return float(BACKWARD_AND_FORWARD * dims.num_layers * _attention(inner, length, (length + 1) / 2).sum())
 
 
 def paired_lengths(
@@ -182,31 +157,6 @@ def segment_lengths(segment_ids: np.ndarray) -> np.ndarray:
     return counts[counts > 0]
 
 
-def peak_flops(device: jax.Device) -> tuple[float, str] | None:
-    """Returns the published dense bf16 FLOP/s of a device and a line for the report; None where none is known.
-
-    The figures are NVIDIA's and Google's own (PEAK_BF16_FLOPS). A slice of a GPU (MIG) has no published figure.
-    """
-    kind = device.device_kind
-    if re.search(r"\bMIG\b", kind):
-        return None
-    known = [name for name in PEAK_BF16_FLOPS if re.search(rf"\b{re.escape(name)}\b", kind)]
-    if not known:
-        return None
-    flops = PEAK_BF16_FLOPS[max(known, key=len)]
-    return flops, f"{kind}: {flops / 1e12:g} TFLOP/s bf16, published"
-
-
-def measured_matmul_flops(seconds: float = 0.3, sizes: tuple[int, ...] = (512, 1024, 2048)) -> tuple[float, str]:
-    """Returns the best float32 FLOP/s seen on square products, the stated limit of a device without a published one.
-
-    Runs each size for its share of `seconds` and at least twice, after one untimed run that compiles.
-    """
-    rate, size = max((_matmul_rate(n, seconds / len(sizes)), n) for n in sizes)
-    kind = jax.devices()[0].device_kind
-    return rate, f"{kind}: {rate / 1e9:.3g} GFLOP/s float32, best seen on a {size} x {size} product"
-
-
 def _attention(inner: int, queries: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Returns the forward FLOPs of scores and of weighted values."""
     return 2 * 2 * inner * queries * keys
@@ -228,15 +178,3 @@ def _counts(segment_ids: np.ndarray, most: int) -> np.ndarray:
     rows = segment_ids.shape[0]
     keys = segment_ids + np.arange(rows)[:, None] * (most + 1)
     return np.bincount(keys.reshape(-1), minlength=rows * (most + 1)).reshape(rows, most + 1)[:, 1:]
-
-
-def _matmul_rate(size: int, seconds: float) -> float:
-    x = jnp.full((size, size), 1.0 / size, jnp.float32)
-    product = jax.jit(lambda a, b: jnp.matmul(a, b, precision="highest"))
-    product(x, x).block_until_ready()
-    best, start, runs = float("inf"), time.perf_counter(), 0
-    while runs < 2 or time.perf_counter() - start < seconds:
-        before = time.perf_counter()
-        product(x, x).block_until_ready()
-        best, runs = min(best, time.perf_counter() - before), runs + 1
-    return 2 * size**3 / best

@@ -1,0 +1,109 @@
+"""Which parameters are trained, and how those become a model's: the pair (trainable, frozen).
+
+Gradients, optimizer state and checkpoints hold `trainable`; `frozen` is read again from where it came from. A tuning says how a
+model's tree is split into the pair, and how the pair is joined into the tree that `functional.bind` takes. In that tree a
+kernel may be replaced by an `Adapted` value (kernels.py), which is how something small is learned beside frozen kernels:
+
+    params = tuning.split(functional.init(config, key), key)
+    model = functional.bind(config, tuning.join(params))
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import jax
+from flax import nnx
+
+from flanjax.models.kernels import Adapted
+
+Tree = dict[str, Any]
+Path = tuple[str, ...]
+
+
+class Params(NamedTuple):
+    """Two nested dicts, of arrays or of what a function says of them. Full fine-tuning freezes nothing: `frozen` is {}."""
+
+    trainable: Tree
+    frozen: Tree
+
+
+class Tuning(Protocol):
+    """A way of training a model. Its methods are pure and may be traced."""
+
+    def split(self, tree: Tree, key: jax.Array) -> Params:
+        """The pair, from a model's parameters; what is learned beside them is drawn from `key`."""
+        ...
+
+    def axes(self, axes: Tree) -> Params:
+        """The logical axes of the pair's arrays, from those of the model's parameters: trees of tuples of names."""
+        ...
+
+    def join(self, params: Params, key: jax.Array | None = None) -> Tree:
+        """The parameters that the model is bound to.
+
+        Args:
+          key: of dropout in what is learned beside the kernels; None outside of training.
+        """
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Full:
+    """Every parameter is trained."""
+
+    def split(self, tree: Tree, key: jax.Array) -> Params:
+        del key
+        return Params(tree, {})
+
+    def axes(self, axes: Tree) -> Params:
+        return Params(axes, {})
+
+    def join(self, params: Params, key: jax.Array | None = None) -> Tree:
+        del key
+        return params.trainable
+
+
+@dataclasses.dataclass(frozen=True)
+class Selected:
+    """The parameters whose paths `trained` picks are trained; the others stay as they are.
+
+    >>> pair = Selected(lambda path: path[-1] == "bias").split({"layer": {"bias": 1, "kernel": 2}}, key=None)
+    >>> pair
+    Params(trainable={'layer': {'bias': 1}}, frozen={'layer': {'kernel': 2}})
+    >>> Selected(lambda path: path[-1] == "bias").join(pair)
+    {'layer': {'bias': 1, 'kernel': 2}}
+    """
+
+    trained: Callable[[Path], bool]
+
+    def split(self, tree: Tree, key: jax.Array | None) -> Params:
+        del key
+        return Params(*split_by_path(tree, self.trained))
+
+    def axes(self, axes: Tree) -> Params:
+        return Params(*split_by_path(axes, self.trained))
+
+    def join(self, params: Params, key: jax.Array | None = None) -> Tree:
+        del key
+        return merge(params.trainable, params.frozen)
+
+
+def split_by_path(tree: Tree, chosen: Callable[[Path], bool]) -> tuple[Tree, Tree]:
+    """The part of a nested dict whose paths are chosen, and the rest."""
+    flat = nnx.traversals.flatten_mapping(tree)
+    parts = ({path: value for path, value in flat.items() if bool(chosen(path)) is wanted} for wanted in (True, False))
+    first, rest = (nnx.traversals.unflatten_mapping(part) for part in parts)
+    return first, rest
+
+
+def merge(first: Tree, second: Tree) -> Tree:
+    """Two nested dicts without a common path, as one with its keys sorted, as jax sorts them."""
+    flat = {**nnx.traversals.flatten_mapping(first), **nnx.traversals.flatten_mapping(second)}
+    return nnx.traversals.unflatten_mapping(dict(sorted(flat.items())))
+
+
+def plain(tree: Tree) -> Tree:
+    """A tree of arrays alone: what stands in place of a kernel is merged into it."""
+    is_adapted = lambda value: isinstance(value, Adapted)  # noqa: E731
+    return jax.tree.map(lambda value: value.merged() if is_adapted(value) else value, tree, is_leaf=is_adapted)

@@ -1,0 +1,127 @@
+"""Evaluating a trained run: predictions, results and the report, read top-down."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from etils import epath
+
+from flanjax import checkpoint, parts
+from flanjax.config import RunConfig
+from flanjax.data.tokenizer import Tokenizer
+from flanjax.evaluate.config import EvaluationConfig
+from flanjax.evaluate.predict import ask, predict, scoring_layout
+from flanjax.evaluate.results import summarize
+from flanjax.generate.scorer import Scorer
+from flanjax.models import functional
+from flanjax.parallel import distributed, sharding
+from flanjax.report.page import write_report
+from flanjax.run.periodic import TRAINED
+from flanjax.tasks.clusters import Split, check_disjoint
+from flanjax.tasks.names import nearest
+from flanjax.tasks.task import Task
+from flanjax.train.log import ProgressBar
+
+UNTUNED = "untuned"
+
+
+def evaluate(
+    workdir: epath.PathLike,
+    *,
+    tasks: Sequence[str] = (),
+    step: int | None = None,
+    changes: dict[str, Any] | None = None,
+    say=print,
+) -> epath.Path:
+    """Evaluates a trained run on tasks of its mixture and writes predictions, results and the report.
+
+    Several processes ask the same in step with each other, each on its share of the model; the first one writes.
+
+    The config, the split and the tokenizer come from the checkpoint, so that no flag can call a trained-on task held out.
+
+    Args:
+      tasks: names of tasks or clusters; the held-out tasks when empty.
+      step: of the checkpoint; the newest when None.
+      changes: replacements for fields of EvaluationConfig.
+    """
+    workdir = epath.Path(workdir)
+    say, silent = distributed.first_only(say), not distributed.is_first()
+    step, meta = checkpoint.read_meta(workdir, step)
+    config = RunConfig.from_config_dict(meta["config"])
+    evaluation = _changed(config.evaluation, changes or {})
+    split = parts.split_of(config)
+    chosen = _chosen(split, meta["split"], tasks)
+    if trained := [t.name for t in chosen if t.name in meta["split"]["train"]]:
+        say(f"warning: {', '.join(trained)} was trained on: its scores are not held-out scores")
+
+    tokenizer = parts.saved_tokenizer(workdir, config, meta)
+    layout = scoring_layout(config.data.features, evaluation, tokenizer)
+    asked = ask(chosen, evaluation, layout)
+    for name, reasons in asked.skipped.items():
+        if reasons:
+            say(f"warning: task {name}: {len(reasons)} evaluation rows left out; {reasons[0]}")
+
+    mesh = sharding.make_mesh(sharding.MeshConfig())  # the devices here may be others than those of the training
+    model = functional.config_from(meta["model"])
+    tables: list[pa.Table] = []
+    for label, params in _models(config, workdir, step, model, tokenizer, mesh, evaluation.untuned):
+        bar = ProgressBar(f"evaluating {label}", len(asked.items), silent=silent)
+        scorer = Scorer(model, params(), mesh, layout, batch_size=evaluation.batch_size, progress=bar.advance)
+        tables.append(predict(asked, evaluation, layout, scorer, model=label, step=step if label == TRAINED else 0))
+        bar.close()
+        del scorer
+    predictions = pa.concat_tables(tables)
+
+    # Tasks asked for by name stand beside the held-out ones, and do not replace them.
+    place = workdir / parts.EVALUATION / "_".join([*sorted(tasks), "step", str(step)])
+    report = place / "report.html"
+    if silent:
+        return report
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "predictions.parquet").open("wb") as file:
+        pq.write_table(predictions, file)
+    results = summarize(predictions)
+    parts.write_record(place, "results.json", results)
+    for line in results["verdicts"]:
+        say(line)
+    say(f"report: {write_report([workdir], report)}")
+    return report
+
+
+def _models(
+    config: RunConfig,
+    workdir: epath.Path,
+    step: int,
+    model: functional.Config,
+    tokenizer: Tokenizer,
+    mesh: sharding.Mesh,
+    untuned: bool,
+):
+    """(label, () -> parameters) of the models to ask."""
+    yield TRAINED, lambda: parts.read_params(workdir, step, model, mesh)
+    if untuned:
+        yield UNTUNED, lambda: parts.weights_of(config, tokenizer, mesh).make()
+
+
+def _chosen(split: Split, saved: dict[str, Any], names: Sequence[str]) -> list[Task]:
+    """The tasks to evaluate. What the checkpoint says was trained on stays called so, whatever the mixture file says now."""
+    by_name = {t.name: t for t in (*split.train.tasks(), *split.heldout)}
+    if not names:
+        missing = [n for n in saved["heldout"] if n not in by_name]
+        if missing or not saved["heldout"]:
+            raise ValueError(
+                f"nothing to evaluate: held-out tasks of the run are {saved['heldout']}, missing now {missing}; name --tasks"
+            )
+        heldout = [by_name[n] for n in saved["heldout"]]
+        check_disjoint([by_name[n] for n in saved["train"] if n in by_name], heldout)
+        return heldout
+    found = [t for t in by_name.values() if {t.name, t.cluster} & set(names)]
+    for name in names:
+        if not any(name in (t.name, t.cluster) for t in found):
+            raise KeyError(f"no task or cluster {name!r}; {nearest(name, [*by_name, *{t.cluster for t in by_name.values()}])}")
+    return found
+
+
+def _changed(config: EvaluationConfig, changes: dict[str, Any]) -> EvaluationConfig:
+    return EvaluationConfig(**{**vars(config), **changes})

@@ -1,0 +1,126 @@
+"""What training does every so many steps: each is called with the step and the state after it."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from etils import epath
+from jax.experimental import multihost_utils
+
+from flanjax import checkpoint, parts
+from flanjax.data.layout import Layout
+from flanjax.data.pipeline import BatchIterator, Corpus, DataState
+from flanjax.evaluate.config import EvaluationConfig
+from flanjax.evaluate.predict import Asked, predict
+from flanjax.evaluate.results import summarize
+from flanjax.generate.scorer import Scorer
+from flanjax.parallel import sharding
+from flanjax.tasks.clusters import Split
+from flanjax.train.log import MetricsWriter
+from flanjax.train.loop import mean_by
+from flanjax.train.objective import Sums
+from flanjax.train.program import Program
+from flanjax.train.step import TrainState
+
+TRAINED = "trained"
+
+
+@dataclasses.dataclass(frozen=True)
+class Validation:
+    """The loss on evaluation rows of the training tasks, as a record of metrics.jsonl.
+
+    Attributes:
+      losses: step -> loss, to which each is added.
+    """
+
+    program: Program
+    frozen: Any
+    batches: Sequence[dict[str, np.ndarray]]
+    mesh: sharding.Mesh
+    clusters: Sequence[str]
+    writer: MetricsWriter
+    losses: dict[int, float]
+
+    def __call__(self, step: int, state: TrainState) -> None:
+        placed = (sharding.spread(batch, self.mesh) for batch in self.batches)
+        each: list[Sums] = jax.device_get([self.program.validate(state.params, self.frozen, batch) for batch in placed])
+        sums: Sums = jax.tree.map(lambda *values: np.sum(values, axis=0), *each)
+        found = {name: float(mean.total / np.maximum(mean.weight, 1e-9)) for name, mean in sums.metrics.items()}
+        by_cluster = {f"cluster_{name}": mean_by(self.clusters, *map(np.asarray, mean)) for name, mean in sums.by_task.items()}
+        # Without the regularisers of the objective, where it tells the plain loss.
+        total, weight = sums.by_task.get("loss", (sums.loss, sums.weight))
+        loss = float(np.sum(total) / max(np.sum(weight), 1e-9))
+        self.losses[step] = loss
+        self.writer.write({"step": step, "kind": "validation", "loss": loss, **found, **by_cluster})
+
+
+@dataclasses.dataclass(frozen=True)
+class HeldoutScores:
+    """Scores of some items of the held-out clusters, as a record of metrics.jsonl."""
+
+    program: Program
+    frozen: Any
+    asked: Asked
+    config: EvaluationConfig
+    layout: Layout
+    scorer: Scorer
+    writer: MetricsWriter
+
+    def __call__(self, step: int, state: TrainState) -> None:
+        self.scorer.use(self.program.join(state.params, self.frozen))
+        found = summarize(predict(self.asked, self.config, self.layout, self.scorer, model=TRAINED, step=step))
+        scores = {c["cluster"]: {k: c[k] for k in ("mean", "low", "high")} for c in found["clusters"]}
+        self.writer.write({"step": step, "kind": "heldout", "cluster_score": scores})
+
+
+@dataclasses.dataclass(frozen=True)
+class Saving:
+    """A checkpoint, and mixture.json: what each task has given so far.
+
+    Attributes:
+      hosts: the processes that make each share of a batch.
+      validation_losses: step -> loss, as far as it was measured: by it the best checkpoints are kept.
+    """
+
+    workdir: epath.Path
+    checkpoints: checkpoint.Checkpoints
+    meta: dict[str, Any]
+    split: Split
+    corpus: Corpus
+    batches: BatchIterator
+    hosts: Sequence[Sequence[int]]
+    validation_losses: dict[int, float] = dataclasses.field(default_factory=dict)
+
+    def __call__(self, step: int, state: TrainState) -> None:
+        position = of_all_hosts(self.batches.state(), [processes[0] for processes in self.hosts])
+        self.checkpoints.save(
+            step,
+            params=state.params,
+            rest={"step": state.step, "opt_state": state.opt_state},
+            data=position,
+            meta=self.meta,
+            validation_loss=self.validation_losses.get(step),
+        )
+        merged = DataState.from_json(position)
+        visits = parts.num_visits(self.corpus, merged.streams)
+        record = parts.mixture_record(self.split, self.corpus, merged.tally, visits)
+        parts.write_record(self.workdir, parts.MIXTURE, record)
+
+
+def of_all_hosts(state: DataState, processes: Sequence[int]) -> dict[str, Any]:
+    """One record of every host's position, the same on every host.
+
+    Args:
+      processes: one of each data host.
+    """
+    if jax.process_count() == 1:
+        return state.to_json()
+    mine = np.frombuffer(json.dumps(state.to_json()).encode(), np.uint8)
+    lengths = multihost_utils.process_allgather(np.array(len(mine)))
+    padded = np.zeros(lengths.max(), np.uint8)
+    padded[: len(mine)] = mine
+    every = multihost_utils.process_allgather(padded)
+    return DataState.merge([json.loads(every[p, : lengths[p]].tobytes()) for p in processes])

@@ -1,0 +1,299 @@
+"""Training a run, read top-down. Each stage makes one value, and later stages see no more than the values they are given."""
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+from etils import epath
+
+from flanjax import checkpoint, parts
+from flanjax.config import RunConfig
+from flanjax.data.pipeline import BatchIterator, Corpus, DataState, Host, open_corpus, open_rows
+from flanjax.data.validation import validation_batches
+from flanjax.evaluate.config import EvaluationConfig
+from flanjax.evaluate.metrics import METRICS
+from flanjax.evaluate.predict import ask, scoring_layout
+from flanjax.generate.scorer import Scorer
+from flanjax.models import functional
+from flanjax.models.params import Full, Tuning
+from flanjax.parallel import distributed, sharding
+from flanjax.run.periodic import HeldoutScores, Saving, Validation
+from flanjax.tasks.clusters import Split
+from flanjax.tasks.mixture import Mixture
+from flanjax.tasks.names import nearest
+from flanjax.train.log import MetricsWriter, ProgressBar
+from flanjax.train.loop import Diverged, Interrupted, Periodic, Report, Stop, fit
+from flanjax.train.meter import Meter, work_of
+from flanjax.train.microbatches import fit_program
+from flanjax.train.objective import Objective
+from flanjax.train.program import Program
+from flanjax.train.step import TrainState
+
+Say = Callable[[str], None]
+_SHARDING = "sharding.txt"
+
+
+class Text(NamedTuple):
+    """What is trained on, opened."""
+
+    split: Split
+    corpus: Corpus
+
+
+class Devices(NamedTuple):
+    """Where is trained.
+
+    Attributes:
+      hosts: the processes that make each share of a batch.
+      host: which share is made here.
+    """
+
+    mesh: sharding.Mesh
+    hosts: list[tuple[int, ...]]
+    host: Host
+
+
+class Start(NamedTuple):
+    """Where training begins or goes on.
+
+    Attributes:
+      frozen: the parameters that are not trained.
+      data: the position in the data; None at its beginning.
+    """
+
+    step: int
+    state: TrainState
+    frozen: Any
+    data: DataState | None
+
+
+def train(
+    config: RunConfig,
+    workdir: epath.PathLike,
+    *,
+    mixture: Mixture | None = None,
+    objective: Objective | None = None,
+    tuning: Tuning = Full(),
+    say: Say = print,
+) -> int:
+    """Trains until `config.train.steps`, going on from the newest checkpoint of the workdir if there is one.
+
+    Args:
+      mixture: to train on instead of the one at the config's address.
+      objective: to minimise instead of the config's cross entropy.
+      tuning: which parameters are trained.
+
+    Returns:
+      The number of steps that the run has trained.
+    """
+    began, workdir, say = time.perf_counter(), epath.Path(workdir), distributed.first_only(say)
+    text = open_text(config, workdir, mixture, say)
+    devices = open_devices(config)
+    prepared = parts.prepared_of(config, text.corpus, devices.host)
+    weights = parts.weights_of(config, text.corpus.tokenizer, devices.mesh)
+    program = make_program(config, text, devices, weights.model, objective, tuning, say)
+
+    meta = parts.meta_of(config, text.split, text.corpus, weights.model, tuning)
+    checkpoints = checkpoint.Checkpoints(workdir, config.checkpoint)
+    start = find_start(config, workdir, program, weights, checkpoints, meta, say)
+    if start.step >= config.train.steps:
+        checkpoints.close()
+        say(f"{workdir} has trained its {start.step} steps already; a larger train.steps would go on from there")
+        return start.step
+
+    write_records(config, workdir, weights.model, program, meta)
+    batches = BatchIterator(text.corpus, devices.host, start.data, prepared)
+    report = open_report(config, workdir, text.corpus, devices, start.step)
+    saving = Saving(workdir, checkpoints, meta, text.split, text.corpus, batches, devices.hosts)
+    actions = periodic_actions(config, text, devices, program, weights.model, start, report.writer, saving)
+    say(f"{program.size} on {sharding.describe(devices.mesh)}; MFU against {report.meter.limit_named}")
+    say(program.attention(parts.batch_shapes(config, devices.mesh)))
+    say(f"ready after {time.perf_counter() - began:.1f} s")
+    step_fn, work = step_of(program, start.frozen), functools.partial(work_of, model=weights.model)
+    first, state = start.step, start.state
+    del start, weights  # the step takes over the memory of the state that it is given
+    loop(config, devices, first, state, batches, step_fn, work, report, actions, saving, checkpoints)
+    say(f"trained {config.train.steps} steps; checkpoints and metrics are in {workdir}")
+    return config.train.steps
+
+
+def open_text(config: RunConfig, workdir: epath.Path, mixture: Mixture | None, say: Say) -> Text:
+    """The split mixture with its rows opened and its tokenizer, as text; says what is held out and what gets lost."""
+    split = parts.split_of(config, mixture)
+    rows = open_rows(split.train)
+    workdir.mkdir(parents=True, exist_ok=True)
+    tokenizer = parts.tokenizer_of(config, workdir, split.train, rows)
+    corpus = open_corpus(split.train, rows, tokenizer, config.data)
+    for task in split.train.tasks():
+        for name in task.metrics:
+            if name not in METRICS:
+                raise KeyError(f"task {task.name}: no metric {name!r}; {nearest(name, METRICS)}")
+    for line in parts.template_warnings(split.train, tokenizer):
+        say(f"warning: {line}")
+    heldout = ", ".join(t.name for t in split.heldout) or "none"
+    say(f"{len(rows)} tasks, {sum(map(len, rows.values())):,} rows; held out: {heldout}")
+    for name, reason in split.removed.items():
+        say(f"  not trained on: {name} ({reason})")
+    return Text(split, corpus)
+
+
+def open_devices(config: RunConfig) -> Devices:
+    """The mesh over all devices, and this process's share of the data."""
+    mesh = sharding.make_mesh(config.mesh)
+    hosts = sharding.data_hosts(mesh)
+    index = next(i for i, processes in enumerate(hosts) if jax.process_index() in processes)
+    return Devices(mesh, hosts, Host(index, len(hosts)))
+
+
+def make_program(
+    config: RunConfig,
+    text: Text,
+    devices: Devices,
+    model: functional.Config,
+    objective: Objective | None,
+    tuning: Tuning,
+    say: Say,
+) -> Program:
+    """The compiled functions of the run and the shapes of all that they touch; no array exists yet."""
+    make = functools.partial(
+        Program, model=model, mesh=devices.mesh, num_tasks=len(text.corpus.entries), objective=objective, tuning=tuning
+    )
+    found = fit_program(make, config.train, parts.batch_shapes(config, devices.mesh), devices.mesh)
+    if config.train.microbatches != found.microbatches:
+        say(f"microbatches: {found.microbatches} ({found.reason})")
+    return found.program
+
+
+def find_start(
+    config: RunConfig,
+    workdir: epath.Path,
+    program: Program,
+    weights: parts.Weights,
+    checkpoints: checkpoint.Checkpoints,
+    meta: dict[str, Any],
+    say: Say,
+) -> Start:
+    """The newest state that the workdir holds, or the first one."""
+    if checkpoint.steps_of(workdir):
+        parts.check_same_run(workdir, checkpoint.read_meta(workdir)[1], meta)
+    shapes = program.state
+    restored = checkpoints.restore(shapes.params, {"step": shapes.step, "opt_state": shapes.opt_state})
+    if not restored:
+        if weights.directory:
+            say(f"weights of {weights.directory}")
+        params = program.split(weights.make(), jax.random.key(config.train.seed))
+        return Start(0, program.init(params.trainable), params.frozen, None)
+    frozen: Any = {}
+    if program.params.frozen:
+        frozen = program.split(weights.make(), jax.random.key(config.train.seed)).frozen
+    state = TrainState(restored.rest["step"], restored.params, restored.rest["opt_state"])
+    say(f"going on from step {restored.step} of {workdir}")
+    return Start(restored.step, state, frozen, DataState.from_json(restored.data))
+
+
+def write_records(
+    config: RunConfig, workdir: epath.Path, model: functional.Config, program: Program, meta: dict[str, Any]
+) -> None:
+    """config.json, and sharding.txt: where every parameter lies, and what the optimizer keeps of each."""
+    record = {**config.to_dict(), "built": functional.record_of(model), "versions": meta["versions"]}
+    parts.write_record(workdir, parts.CONFIG, record)
+    if distributed.is_first():
+        rows = sharding.placements(program.params.trainable, program.axes.trainable)
+        rows += sharding.placements({"frozen": program.params.frozen}, {"frozen": program.axes.frozen})
+        rows += sharding.placements({"optimizer": program.state.opt_state})
+        (workdir / _SHARDING).write_text(sharding.table(rows) + "\n")
+
+
+def open_report(config: RunConfig, workdir: epath.Path, corpus: Corpus, devices: Devices, start: int) -> Report:
+    """What is told of the steps, and where."""
+    silent = not distributed.is_first()
+    writer = MetricsWriter(workdir, start=start, tensorboard=config.train.tensorboard, silent=silent)
+    bar = ProgressBar(config.name, config.train.steps, start, silent=silent)
+    clusters = [e.task.cluster for e in corpus.entries]
+    return Report(writer, bar, Meter(len(devices.hosts)), corpus.names, clusters)
+
+
+def periodic_actions(
+    config: RunConfig,
+    text: Text,
+    devices: Devices,
+    program: Program,
+    model: functional.Config,
+    start: Start,
+    writer: MetricsWriter,
+    saving: Saving,
+) -> list[Periodic]:
+    """What is done every so many steps: validation, scores of the held-out clusters, and a checkpoint after them."""
+    actions, every = [], config.train
+    if every.validate_every:
+        batches = validation_batches(text.corpus, every.validation_examples)
+        if not batches:
+            raise ValueError(
+                f"train.validate_every is {every.validate_every}, but no training task has an evaluation split; "
+                "give one `evaluation=`, or set train.validate_every=0"
+            )
+        clusters = [e.task.cluster for e in text.corpus.entries]
+        validation = Validation(program, start.frozen, batches, devices.mesh, clusters, writer, saving.validation_losses)
+        actions.append(Periodic(every.validate_every, validation, at_end=True))
+    if every.heldout_every and text.split.heldout:
+        preset, size = config.evaluation.preset, config.evaluation.batch_size
+        quick = EvaluationConfig(preset=preset, items=every.heldout_items, batch_size=size)
+        layout = scoring_layout(config.data.features, quick, text.corpus.tokenizer)
+        scorer = Scorer(model, None, devices.mesh, layout, batch_size=size)
+        asked = ask(text.split.heldout, quick, layout)
+        actions.append(
+            Periodic(every.heldout_every, HeldoutScores(program, start.frozen, asked, quick, layout, scorer, writer))
+        )
+    return [*actions, Periodic(config.checkpoint.every_steps, saving, at_end=True)]
+
+
+def step_of(program: Program, frozen: Any) -> Callable[[TrainState, Any], Any]:
+    """The program's step with the frozen parameters given."""
+    return lambda state, batch: program.step(state, frozen, batch)
+
+
+def loop(
+    config: RunConfig,
+    devices: Devices,
+    start: int,
+    state: TrainState,
+    batches: BatchIterator,
+    step_fn: Callable[[TrainState, Any], Any],
+    work: Callable[[Any], Any],
+    report: Report,
+    actions: Sequence[Periodic],
+    saving: Saving,
+    checkpoints: checkpoint.Checkpoints,
+) -> None:
+    """The steps, and an end in order: what was begun is written, unless another process is gone and would be waited for."""
+    several = jax.process_count() > 1
+    alike = not several  # whether all processes come to the same end
+    with Stop() as stop:
+        try:
+            fit(
+                state,
+                batches,
+                step_fn,
+                lambda batch: sharding.to_global(batch, devices.mesh),
+                start=start,
+                steps=config.train.steps,
+                log_every=config.train.log_every,
+                work_of=work,
+                report=report,
+                periodic=actions,
+                stop=stop,
+                agree=sharding.largest(devices.mesh) if several else int,
+                save=saving,
+            )
+            alike = True
+        except (Interrupted, Diverged):
+            alike = True
+            raise
+        finally:
+            report.bar.close()
+            report.writer.close()
+            if alike:
+                checkpoints.wait()
+                checkpoints.close()
