@@ -189,7 +189,7 @@ def test_other_layouts_train_and_answer_too(home, tokenizer, features):
 
 
 def test_rows_laid_out_for_the_other_kind_of_model_are_refused(home, tokenizer, trained):
-    with pytest.raises(ConfigError, match=r"decoder-only, but data\.features\.layout is 'encoder_decoder'"):
+    with pytest.raises(ConfigError, match=r"the model is a decoder, but data\.features\.layout is 'encoder_decoder'"):
         config(home, tokenizer, features={"layout": "encoder_decoder"})
     t5 = RunConfig.from_config_dict(
         {

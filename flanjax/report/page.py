@@ -44,7 +44,7 @@ def render(runs: Sequence[Run]) -> str:
     """The page as a string."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(score=_score, signed=_signed, percent=_percent, whole=_whole, p=_p, brief=_brief)
-    source = resources.files("flanjax.evaluate").joinpath("report.html.j2").read_text(encoding="utf-8")
+    source = resources.files("flanjax.report").joinpath("report.html.j2").read_text(encoding="utf-8")
     return environment.from_string(source).render(page(runs))
 
 
