@@ -1,4 +1,11 @@
-"""flanjax: instruction tuning in JAX. This module is what a mixture file needs: tasks, templates, mixtures, sources."""
+"""flanjax: instruction tuning in JAX.
+
+This module is what a mixture file needs: tasks, templates, mixtures, sources. The door to runs and models stands here too, and
+is opened when it is first used, because it brings jax: `open_run`, `load_model`, `iterate` (docs/python.md).
+"""
+
+import importlib
+from typing import Any
 
 from flanjax.sources import csv, hub, jsonl, parquet, rows, tsv
 from flanjax.tasks.mixture import Mixture, Part, equal, proportional, t0, temperature
@@ -34,3 +41,15 @@ __all__ = [
     "temperature",
     "tsv",
 ]
+
+_LATE = ("iterate", "load_model", "open_run")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module 'flanjax' has no attribute {name!r}")
+    return getattr(importlib.import_module("flanjax.run"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LATE])

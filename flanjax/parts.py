@@ -1,7 +1,7 @@
 """The parts of a run, each built from the config: its split, tokenizer, model, weights and plan record."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -218,14 +218,16 @@ def read_params(
     mesh: sharding.Mesh,
     tuning: Tuning = Full(),
     base: Callable[[], Any] | None = None,
+    seed: int = 0,
 ) -> Any:
     """The parameters of a checkpoint, trained and frozen ones joined, on the mesh.
 
     Args:
       base: makes the parameters that training began with, of which the frozen ones are taken; not needed if none are frozen.
+      seed: of the run.
     """
     _, tree = functional.abstract(model)
-    key = jax.random.key(0)
+    key = jax.random.key(seed)
     shapes, axes = jax.eval_shape(tuning.split, tree, key), tuning.axes(functional.logical_axes(model))
     placed = sharding.shardings(shapes, axes, mesh)
     trainable = checkpoint.read_params(workdir, step, sharding.abstract(shapes.trainable, placed.trainable))
@@ -325,10 +327,10 @@ def num_visits(corpus: Corpus, streams: Mapping[int, tuple[int, int]]) -> int:
     return sum(window + (row > 0) for window, row in streams.values()) * config.window
 
 
-def batch_shapes(config: RunConfig, mesh: sharding.Mesh) -> dict[str, jax.ShapeDtypeStruct]:
+def batch_shapes(config: RunConfig, mesh: sharding.Mesh, numbers: Sequence[str] = ()) -> dict[str, jax.ShapeDtypeStruct]:
     """The arrays of a global batch, as training puts them on the mesh."""
     placed, rows = sharding.batch_sharding(mesh), config.data.batch_size
-    shapes = row_shapes(config.data.features, config.data.features.lengths[0])
+    shapes = row_shapes(config.data.features, config.data.features.lengths[0], numbers)
     return {n: jax.ShapeDtypeStruct((rows, *shape), dtype, sharding=placed) for n, (shape, dtype) in shapes.items()}
 
 

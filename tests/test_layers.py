@@ -19,8 +19,8 @@ FLOORS = (
     {"train", "evaluate"},
     {"config"},
     {"parts"},
-    {"report"},
-    {"run", "prepare", "show", "aot"},
+    {"report", "aot"},
+    {"run", "prepare", "show"},
     {"cli"},
 )
 FLOOR = {unit: floor for floor, units in enumerate(FLOORS) for unit in units}

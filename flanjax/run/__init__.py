@@ -1,7 +1,12 @@
-"""The main paths, read top-down: training.py, evaluation.py, exporting.py. Everything meets here and nowhere else."""
+"""The main paths, read top-down: training.py, evaluation.py, exporting.py. Everything meets here and nowhere else.
+
+opened.py and loaded.py are the door from Python.
+"""
 
 from flanjax.run.evaluation import evaluate
 from flanjax.run.exporting import export
+from flanjax.run.loaded import LoadedModel, load_model
+from flanjax.run.opened import Run, iterate, open_run
 from flanjax.run.training import train
 
-__all__ = ["evaluate", "export", "train"]
+__all__ = ["LoadedModel", "Run", "evaluate", "export", "iterate", "load_model", "open_run", "train"]

@@ -1,6 +1,6 @@
 """Evaluating a trained run: predictions, results and the report, read top-down."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -15,10 +15,12 @@ from flanjax.evaluate.predict import ask, predict, scoring_layout
 from flanjax.evaluate.results import summarize
 from flanjax.generate.scorer import Scorer
 from flanjax.models import functional
+from flanjax.models.params import Full, Tuning
 from flanjax.parallel import distributed, sharding
 from flanjax.report.page import write_report
 from flanjax.run.periodic import TRAINED
 from flanjax.tasks.clusters import Split, check_disjoint
+from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.names import nearest
 from flanjax.tasks.task import Task
 from flanjax.train.log import ProgressBar
@@ -32,6 +34,8 @@ def evaluate(
     tasks: Sequence[str] = (),
     step: int | None = None,
     changes: dict[str, Any] | None = None,
+    mixture: Mixture | None = None,
+    tuning: Tuning = Full(),
     say=print,
 ) -> epath.Path:
     """Evaluates a trained run on tasks of its mixture and writes predictions, results and the report.
@@ -44,13 +48,15 @@ def evaluate(
       tasks: names of tasks or clusters; the held-out tasks when empty.
       step: of the checkpoint; the newest when None.
       changes: replacements for fields of EvaluationConfig.
+      mixture: the one trained on, if it is at no address.
+      tuning: the one trained with.
     """
     workdir = epath.Path(workdir)
     say, silent = distributed.first_only(say), not distributed.is_first()
     step, meta = checkpoint.read_meta(workdir, step)
     config = RunConfig.from_config_dict(meta["config"])
     evaluation = _changed(config.evaluation, changes or {})
-    split = parts.split_of(config)
+    split = parts.split_of(config, mixture)
     chosen = _chosen(split, meta["split"], tasks)
     if trained := [t.name for t in chosen if t.name in meta["split"]["train"]]:
         say(f"warning: {', '.join(trained)} was trained on: its scores are not held-out scores")
@@ -65,7 +71,7 @@ def evaluate(
     mesh = sharding.make_mesh(sharding.MeshConfig())  # the devices here may be others than those of the training
     model = functional.config_from(meta["model"])
     tables: list[pa.Table] = []
-    for label, params in _models(config, workdir, step, model, tokenizer, mesh, evaluation.untuned):
+    for label, params in _models(config, workdir, step, model, tokenizer, mesh, tuning, evaluation.untuned):
         bar = ProgressBar(f"evaluating {label}", len(asked.items), silent=silent)
         scorer = Scorer(model, params(), mesh, layout, batch_size=evaluation.batch_size, progress=bar.advance)
         tables.append(predict(asked, evaluation, layout, scorer, model=label, step=step if label == TRAINED else 0))
@@ -96,12 +102,17 @@ def _models(
     model: functional.Config,
     tokenizer: Tokenizer,
     mesh: sharding.Mesh,
+    tuning: Tuning,
     untuned: bool,
-):
+) -> Iterator[tuple[str, Callable[[], Any]]]:
     """(label, () -> parameters) of the models to ask."""
-    yield TRAINED, lambda: parts.read_params(workdir, step, model, mesh)
+
+    def base() -> Any:
+        return parts.weights_of(config, tokenizer, mesh).make()
+
+    yield TRAINED, lambda: parts.read_params(workdir, step, model, mesh, tuning, base, config.train.seed)
     if untuned:
-        yield UNTUNED, lambda: parts.weights_of(config, tokenizer, mesh).make()
+        yield UNTUNED, base
 
 
 def _chosen(split: Split, saved: dict[str, Any], names: Sequence[str]) -> list[Task]:

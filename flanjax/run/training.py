@@ -10,6 +10,7 @@ from etils import epath
 
 from flanjax import checkpoint, parts
 from flanjax.config import RunConfig
+from flanjax.data.features import MakeFeatures, make_features
 from flanjax.data.pipeline import BatchIterator, Corpus, DataState, Host, open_corpus, open_rows
 from flanjax.data.validation import validation_batches
 from flanjax.evaluate.config import EvaluationConfig
@@ -76,6 +77,8 @@ def train(
     mixture: Mixture | None = None,
     objective: Objective | None = None,
     tuning: Tuning = Full(),
+    features: MakeFeatures = make_features,
+    numbers: Sequence[str] = (),
     say: Say = print,
 ) -> int:
     """Trains until `config.train.steps`, going on from the newest checkpoint of the workdir if there is one.
@@ -84,12 +87,13 @@ def train(
       mixture: to train on instead of the one at the config's address.
       objective: to minimise instead of the config's cross entropy.
       tuning: which parameters are trained.
+      features, numbers: as `open_corpus` takes them.
 
     Returns:
       The number of steps that the run has trained.
     """
     began, workdir, say = time.perf_counter(), epath.Path(workdir), distributed.first_only(say)
-    text = open_text(config, workdir, mixture, say)
+    text = open_text(config, workdir, mixture, features, numbers, say)
     devices = open_devices(config)
     prepared = parts.prepared_of(config, text.corpus, devices.host)
     weights = parts.weights_of(config, text.corpus.tokenizer, devices.mesh)
@@ -109,7 +113,7 @@ def train(
     saving = Saving(workdir, checkpoints, meta, text.split, text.corpus, batches, devices.hosts)
     actions = periodic_actions(config, text, devices, program, weights.model, start, report.writer, saving)
     say(f"{program.size} on {sharding.describe(devices.mesh)}; MFU against {report.meter.limit_named}")
-    say(program.attention(parts.batch_shapes(config, devices.mesh)))
+    say(program.attention(parts.batch_shapes(config, devices.mesh, text.corpus.layout.numbers)))
     say(f"ready after {time.perf_counter() - began:.1f} s")
     step_fn, work = step_of(program, start.frozen), functools.partial(work_of, model=weights.model)
     first, state = start.step, start.state
@@ -119,13 +123,20 @@ def train(
     return config.train.steps
 
 
-def open_text(config: RunConfig, workdir: epath.Path, mixture: Mixture | None, say: Say) -> Text:
+def open_text(
+    config: RunConfig,
+    workdir: epath.Path,
+    mixture: Mixture | None,
+    features: MakeFeatures,
+    numbers: Sequence[str],
+    say: Say,
+) -> Text:
     """The split mixture with its rows opened and its tokenizer, as text; says what is held out and what gets lost."""
     split = parts.split_of(config, mixture)
     rows = open_rows(split.train)
     workdir.mkdir(parents=True, exist_ok=True)
     tokenizer = parts.tokenizer_of(config, workdir, split.train, rows)
-    corpus = open_corpus(split.train, rows, tokenizer, config.data)
+    corpus = open_corpus(split.train, rows, tokenizer, config.data, features=features, numbers=numbers)
     for task in split.train.tasks():
         for name in task.metrics:
             if name not in METRICS:
@@ -160,7 +171,7 @@ def make_program(
     make = functools.partial(
         Program, model=model, mesh=devices.mesh, num_tasks=len(text.corpus.entries), objective=objective, tuning=tuning
     )
-    found = fit_program(make, config.train, parts.batch_shapes(config, devices.mesh), devices.mesh)
+    found = fit_program(make, config.train, parts.batch_shapes(config, devices.mesh, text.corpus.layout.numbers), devices.mesh)
     if config.train.microbatches != found.microbatches:
         say(f"microbatches: {found.microbatches} ({found.reason})")
     return found.program

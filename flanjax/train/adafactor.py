@@ -50,6 +50,7 @@ FACTOR_RULES: dict[str, Factor] = {
     "layers": Factor.BATCH,
     "buckets": Factor.NONE,
     "relpos_heads": Factor.NONE,
+    "soft_tokens": Factor.NONE,
 }
 
 _HEURISTIC_RANK = 2

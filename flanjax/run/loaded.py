@@ -1,0 +1,130 @@
+"""A trained or published model, loaded to be asked."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from etils import epath
+
+from flanjax import checkpoint, parts
+from flanjax.config import ConfigError, RunConfig
+from flanjax.data.feature_config import FeatureConfig
+from flanjax.data.layout import Layout, make_layout
+from flanjax.data.tokenizer import Tokenizer, load_tokenizer
+from flanjax.generate.scorer import Scorer
+from flanjax.huggingface import directory as hf
+from flanjax.models import functional
+from flanjax.models.params import Full, Tuning
+from flanjax.parallel import sharding
+
+
+class LoadedModel:
+    """A model with its tokenizer, on the devices of this machine.
+
+    Attributes:
+      name: where it came from.
+      config: its shape, and how it is computed.
+      params: a nested dict of arrays, as flanjax.models.functional takes them.
+      tokenizer: text to ids and back.
+      features: how a prompt and its answer are put together, as in training.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: functional.Config,
+        params: Any,
+        tokenizer: Tokenizer,
+        features: FeatureConfig,
+        mesh: sharding.Mesh,
+    ):
+        self.name, self.config, self.params = name, config, params
+        self.tokenizer, self.features = tokenizer, features
+        self._mesh, self._scorers = mesh, dict[int, Scorer]()
+        self._layout = make_layout(features, tokenizer)
+
+    def scorer(self, layout: Layout, *, batch_size: int, progress: Callable[[int], None] = lambda n: None) -> Scorer:
+        """Log-likelihoods and greedy texts of ids, for prompts laid out by `layout`."""
+        return Scorer(self.config, self.params, self._mesh, layout, batch_size=batch_size, progress=progress)
+
+    def generate(self, prompts: Sequence[str], *, max_tokens: int = 64, batch_size: int = 32) -> list[str]:
+        """The greedy text after each prompt.
+
+        Args:
+          max_tokens: of a text; one that has not ended by then breaks off.
+          batch_size: prompts at a time.
+        """
+        written = self._asked(batch_size).generate(self._inputs(prompts), max_tokens)
+        return [self.tokenizer.decode(text.ids) for text in written]
+
+    def score(self, prompt: str, options: Sequence[str], *, batch_size: int = 32) -> list[float]:
+        """The log-likelihood of each option after the prompt, its end included, in nats."""
+        ids = [self._layout.targets(option) for option in self.tokenizer.encode(list(options))]
+        return self._asked(batch_size).log_likelihoods(self._inputs([prompt]), [ids])[0]
+
+    def _inputs(self, prompts: Sequence[str]) -> list[list[int]]:
+        if isinstance(prompts, str):
+            raise TypeError(f"generate takes a list of prompts, got one text: write generate([{prompts[:40]!r}])")
+        return [self._layout.inputs(ids) for ids in self.tokenizer.encode(list(prompts))]
+
+    def _asked(self, batch_size: int) -> Scorer:
+        if batch_size not in self._scorers:
+            self._scorers[batch_size] = self.scorer(self._layout, batch_size=batch_size)
+        return self._scorers[batch_size]
+
+
+def load_model(
+    source: epath.PathLike,
+    *,
+    step: int | None = None,
+    tokenizer: str | None = None,
+    features: FeatureConfig | None = None,
+    tuning: Tuning = Full(),
+    **computed: Any,
+) -> LoadedModel:
+    """A model of a run's workdir, of a Hugging Face directory, or of an id of the hub ("google/flan-t5-base", "id@revision").
+
+    Args:
+      step: of a workdir's checkpoint; the newest when None.
+      tokenizer: a path or an id; the model's own when None.
+      features: how prompts are laid out; the run's own, or those of the model's kind, when None.
+      tuning: what the run was trained with, if not all its parameters were trained.
+      computed: fields of the model's config that say how it is computed, such as dtype="bfloat16".
+
+    Raises:
+      ConfigError: there is no such model.
+    """
+    mesh = sharding.make_mesh(sharding.MeshConfig())
+    place = epath.Path(source)
+    if checkpoint.steps_of(place):
+        return _of_run(place, step, features, tuning, mesh, computed)
+    try:
+        directory = hf.find(str(source))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{source} is no run that has a checkpoint, and no model of Hugging Face's: {error}") from error
+    published = hf.open_model(directory, **computed)
+    config = published.config
+    params = published.params(parts.param_shardings(config, mesh))
+    features = features or FeatureConfig(layout=config.layouts[0], separator="")  # type: ignore[arg-type]
+    return LoadedModel(str(source), config, params, load_tokenizer(tokenizer or str(directory)), features, mesh)
+
+
+def _of_run(
+    workdir: epath.Path,
+    step: int | None,
+    features: FeatureConfig | None,
+    tuning: Tuning,
+    mesh: sharding.Mesh,
+    computed: dict[str, Any],
+) -> LoadedModel:
+    step, meta = checkpoint.read_meta(workdir, step)
+    if (trained := meta.get("tuning", Full.__name__)) != type(tuning).__name__:
+        raise ConfigError(f"{workdir} was trained with tuning={trained}; give load_model the same one")
+    config = RunConfig.from_config_dict(meta["config"])
+    model = functional.config_from({**meta["model"], **computed})
+    tokenizer = parts.saved_tokenizer(workdir, config, meta)
+
+    def base() -> Any:
+        return parts.weights_of(config, tokenizer, mesh).make()
+
+    params = parts.read_params(workdir, step, model, mesh, tuning, base, seed=config.train.seed)
+    return LoadedModel(str(workdir), model, params, tokenizer, features or config.data.features, mesh)

@@ -1,0 +1,201 @@
+"""The door from Python: a run as a value whose methods train, evaluate, compile and export."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ml_collections
+import pyarrow as pa
+import pyarrow.parquet as pq
+from etils import epath
+
+from flanjax.aot import compile as aot
+from flanjax.config import ConfigError, RunConfig, load_config
+from flanjax.data.features import MakeFeatures, make_features
+from flanjax.data.pipeline import BatchIterator, DataConfig, open_corpus, open_rows
+from flanjax.data.tokenizer import Tokenizer
+from flanjax.models.params import Full, Tuning
+from flanjax.run.evaluation import evaluate
+from flanjax.run.exporting import export
+from flanjax.run.training import train
+from flanjax.tasks.mixture import Mixture
+from flanjax.train.objective import Objective
+
+
+class Trained:
+    """What training left in the workdir."""
+
+    def __init__(self, workdir: epath.Path, step: int):
+        self.workdir, self.step = workdir, step
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The records of metrics.jsonl, in the order of their steps."""
+        return [json.loads(line) for line in (self.workdir / "metrics.jsonl").read_text().splitlines()]
+
+    def __repr__(self) -> str:
+        last: dict[str, Any] = next((r for r in reversed(self.metrics) if "kind" not in r), {})
+        return f"Trained(step={self.step}, loss={last.get('loss', float('nan')):.4f}, workdir={str(self.workdir)!r})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluated:
+    """The scores of an evaluation.
+
+    Attributes:
+      folder: where predictions.parquet, results.json and report.html are.
+    """
+
+    folder: epath.Path
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """All that was computed of the predictions."""
+        return json.loads((self.folder / "results.json").read_text())
+
+    @property
+    def scores(self) -> pa.Table:
+        """One row for each cluster: mean, interval and what it is compared with."""
+        return pa.Table.from_pylist(self.results["clusters"])
+
+    @property
+    def predictions(self) -> pa.Table:
+        """One row for each prediction."""
+        with (self.folder / "predictions.parquet").open("rb") as file:
+            return pq.read_table(file)
+
+    @property
+    def report(self) -> epath.Path:
+        """The page to look at."""
+        return self.folder / "report.html"
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A config, a mixture and a workdir; nothing is opened before a method needs it.
+
+    Attributes:
+      mixture: an object that takes the place of the config's address; None reads the address.
+      objective: minimised instead of the config's cross entropy.
+      tuning: which parameters are trained.
+      features: makes the examples of rows, and `numbers` are the names of the numbers that each carries.
+      say: called with each line of progress.
+    """
+
+    config: RunConfig
+    workdir: epath.Path
+    mixture: Mixture | None = None
+    objective: Objective | None = None
+    tuning: Tuning = Full()
+    features: MakeFeatures = make_features
+    numbers: tuple[str, ...] = ()
+    say: Any = print
+
+    def train(self) -> Trained:
+        """Trains until `train.steps`, going on from the workdir's newest checkpoint."""
+        step = train(
+            self.config,
+            self.workdir,
+            mixture=self.mixture,
+            objective=self.objective,
+            tuning=self.tuning,
+            features=self.features,
+            numbers=self.numbers,
+            say=self.say,
+        )
+        return Trained(self.workdir, step)
+
+    def heldout(self, *, step: int | None = None, **changes: Any) -> Evaluated:
+        """Evaluates the held-out tasks. `changes` are fields of EvaluationConfig, such as items=50."""
+        return self.evaluate((), step=step, **changes)
+
+    def evaluate(self, tasks: Sequence[str], *, step: int | None = None, **changes: Any) -> Evaluated:
+        """Evaluates tasks or clusters of the mixture, by name."""
+        if isinstance(tasks, str):
+            tasks = (tasks,)
+        report = evaluate(
+            self.workdir,
+            tasks=tasks,
+            step=step,
+            changes=changes,
+            mixture=self.mixture,
+            tuning=self.tuning,
+            say=self.say,
+        )
+        return Evaluated(report.parent)
+
+    def compile(self, topology: str) -> str:
+        """Compiles training and scoring for a TPU slice such as "v5e:4x4" that is not here, and says what was found."""
+        return "\n".join(
+            aot.describe(self.config, topology, make(self.config, topology))
+            for make in (aot.compile_training, aot.compile_scoring)
+        )
+
+    def export(self, output: epath.PathLike, *, step: int | None = None, dtype: str = "float32") -> None:
+        """Writes the model and its tokenizer as a directory that transformers loads."""
+        export(self.workdir, output, step=step, dtype=dtype, say=self.say)
+
+
+def open_run(
+    config: RunConfig | Mapping[str, Any] | ml_collections.ConfigDict | str,
+    mixture: Mixture | None = None,
+    *,
+    workdir: epath.PathLike | None = None,
+    objective: Objective | None = None,
+    tuning: Tuning = Full(),
+    features: MakeFeatures = make_features,
+    numbers: Sequence[str] = (),
+    say: Any = print,
+    **changes: Any,
+) -> Run:
+    """A run to train, evaluate, compile or export.
+
+    Args:
+      config: a RunConfig, a nested dict of one, or the path of a config file, "configs/x.py" or "configs/x.py:variant".
+      mixture: a Mixture made here; without it the config's address is read.
+      workdir: where everything of the run is kept; "runs/NAME" by the config's name when None.
+      objective, tuning, features, numbers: see `Run`.
+      changes: values of the config that replace its own, groups as dicts: open_run(config, train={"steps": 100}).
+
+    Raises:
+      ConfigError: the config, or a change of it, names something unknown or has a value of the wrong kind.
+    """
+    if isinstance(config, str):
+        config = load_config(config)
+    plain = config.to_dict() if isinstance(config, RunConfig | ml_collections.ConfigDict) else dict(config)
+    if mixture is not None:
+        if not isinstance(mixture, Mixture):
+            raise ConfigError(f"mixture is {mixture!r}, expected a Mixture; flanjax.load(address) gives one of a file")
+        plain.setdefault("mixture", f"made in Python:{mixture.name}")
+    found = RunConfig.from_config_dict(_replaced(plain, changes))
+    place = epath.Path(workdir) if workdir is not None else epath.Path("runs") / found.name
+    return Run(found, place, mixture, objective, tuning, features, tuple(numbers), say)
+
+
+def _replaced(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The nested dict with some of its values replaced."""
+    result = dict(config)
+    for name, value in changes.items():
+        old = result.get(name)
+        result[name] = _replaced(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return result
+
+
+def iterate(
+    mixture: Mixture,
+    tokenizer: Tokenizer,
+    config: DataConfig = DataConfig(),
+    *,
+    features: MakeFeatures = make_features,
+    numbers: Sequence[str] = (),
+) -> BatchIterator:
+    """Packed batches of a mixture, without end: the arrays [B, ...] that training would be given.
+
+    Args:
+      tokenizer: for example `flanjax.load_model(...).tokenizer`, or `load_tokenizer("bytes")` of flanjax.data.tokenizer.
+      config: batch size, lengths, seed; flanjax.data.pipeline.DataConfig.
+      features, numbers: as in `Run`.
+    """
+    corpus = open_corpus(mixture, open_rows(mixture), tokenizer, config, features=features, numbers=numbers)
+    return BatchIterator(corpus)
