@@ -269,7 +269,8 @@ def mixture_record(split: Split, corpus: Corpus, tally: Tally, num_examples: int
         )
     total = max(int(tally.styles.sum()), 1)
     styles = {Style.from_id(i).name: int(n) / total for i, n in enumerate(tally.styles) if n}
-    filled = corpus.layout.filled(*(sum(counts[name]) for name in ("input_tokens", "target_tokens", "examples")))
+    packed = (sum(counts[name]) for name in ("input_tokens", "target_tokens", "examples"))
+    filled = corpus.layout.filled(corpus.layout.lengths[0], *packed)
     return {
         "mixture": split.train.name,
         "plan_hash": corpus.plan.hash(),
@@ -290,7 +291,7 @@ def num_visits(corpus: Corpus, streams: Mapping[int, tuple[int, int]]) -> int:
 def batch_shapes(config: RunConfig, mesh: sharding.Mesh) -> dict[str, jax.ShapeDtypeStruct]:
     """The arrays of a global batch, as training puts them on the mesh."""
     placed, rows = sharding.batch_sharding(mesh), config.data.batch_size
-    shapes = row_shapes(config.data.features)
+    shapes = row_shapes(config.data.features, config.data.features.lengths[0])
     return {n: jax.ShapeDtypeStruct((rows, *shape), dtype, sharding=placed) for n, (shape, dtype) in shapes.items()}
 
 

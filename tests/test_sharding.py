@@ -227,7 +227,9 @@ def test_after_a_step_every_array_lies_where_the_plan_says(sizes, optimizer):
     model = jax.jit(functional.init, static_argnums=0)(TINY, jax.random.key(0))
     state = program.init(jax.device_put(model, jax.tree.map(lambda x: x.sharding, program.state.params)))
     layout = make_layout(FeatureConfig(inputs_length=16, targets_length=8), ByteTokenizer())
-    row = layout.row([Encoded(np.arange(2, 8, dtype=np.int32), np.arange(3, 7, dtype=np.int32), 1.0, 0, 0, 0)])
+    row = layout.row(
+        [Encoded(np.arange(2, 8, dtype=np.int32), np.arange(3, 7, dtype=np.int32), 1.0, 0, 0, 0)], layout.lengths[0]
+    )
     state, figures = program.step(state, to_global({k: np.stack([v] * 8) for k, v in row.items()}, over))
     assert np.isfinite(figures["loss"])
     planned, found = (jax.tree_util.tree_leaves_with_path(tree) for tree in (program.state, state))

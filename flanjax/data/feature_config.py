@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 LAYOUTS = ("encoder_decoder", "causal", "prefix")
 WEIGHTINGS = ("tokens", "examples")
+_MIN_LENGTH = 8
 
 
 class Budget(NamedTuple):
@@ -12,6 +13,13 @@ class Budget(NamedTuple):
 
     inputs: int
     targets: int | None
+
+
+class Lengths(NamedTuple):
+    """A pair of lengths that rows of a batch may have, in tokens: [S] and [T]."""
+
+    inputs: int
+    targets: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,6 +34,8 @@ class FeatureConfig:
       separator: the text between input and target of a decoder-only model.
       chat: decoder-only: put input and target into the turns of the tokenizer's chat template instead.
       weighting: "tokens" weighs every target token alike, "examples" every example.
+      reserved: how many positions are left free at the start of every example's inputs, for vectors that a model puts there
+        instead of token embeddings (soft prompts). They count towards the lengths.
     """
 
     layout: Literal["encoder_decoder", "causal", "prefix"] = "encoder_decoder"
@@ -35,13 +45,28 @@ class FeatureConfig:
     separator: str = "\n"
     chat: bool = False
     weighting: Literal["tokens", "examples"] = "tokens"
+    reserved: int = 0
 
     def __post_init__(self) -> None:
         for name, known in (("layout", LAYOUTS), ("weighting", WEIGHTINGS)):
             if getattr(self, name) not in known:
                 raise ValueError(f"features.{name} is {getattr(self, name)!r}, expected one of {known}")
         for name in ("inputs_length", "targets_length"):
-            if getattr(self, name) < 8:
-                raise ValueError(f"features.{name} is {getattr(self, name)}, expected at least 8 tokens")
+            if getattr(self, name) < _MIN_LENGTH:
+                raise ValueError(f"features.{name} is {getattr(self, name)}, expected at least {_MIN_LENGTH} tokens")
+        if not 0 <= self.reserved <= self.inputs_length - _MIN_LENGTH:
+            raise ValueError(
+                f"features.reserved is {self.reserved}, expected 0 to {self.inputs_length - _MIN_LENGTH}: "
+                f"it is taken from features.inputs_length={self.inputs_length}"
+            )
         if self.chat and self.layout == "encoder_decoder":
             raise ValueError("features.chat is for decoder-only models; set features.layout='causal', or chat=False")
+
+    @property
+    def lengths(self) -> tuple[Lengths, ...]:
+        """The length pairs in use: one."""
+        return (Lengths(self.inputs_length, self.targets_length),)
+
+    def lengths_of(self, batch: int) -> Lengths:
+        """The pair of a global batch, a pure function of the batch's number: hosts agree on it and a resumed run repeats it."""
+        return self.lengths[batch % len(self.lengths)]

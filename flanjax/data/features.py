@@ -1,12 +1,12 @@
 """Features: visits of the plan become token ids. One pure function of (entries, visits, seed); nothing depends on the batch."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from flanjax.data.layout import Layout
-from flanjax.data.packing import Encoded
+from flanjax.data.layout import Layout, fits
+from flanjax.data.packing import Encoded, Group
 from flanjax.data.plan import Visits
 from flanjax.data.prompts import Prompt, Query, TooLong, build_prompts, read_rows
 from flanjax.sources import RowError, Rows
@@ -29,10 +29,23 @@ class Skipped(NamedTuple):
 class Features(NamedTuple):
     """What some visits gave, in their order."""
 
-    examples: list[Encoded]
+    groups: list[Group]
     skipped: list[Skipped]
     cut_tokens: np.ndarray  # int64 [tasks]: tokens lost to shortening
     cut_examples: np.ndarray  # int64 [tasks]: examples that lost some
+
+    @property
+    def examples(self) -> list[Encoded]:
+        """Those of all groups, in their order."""
+        return [example for group in self.groups for example in group]
+
+
+class MakeFeatures(Protocol):
+    """What makes the features of a corpus: a pure function, like `make_features`, and at its place unless another is given."""
+
+    def __call__(
+        self, entries: Sequence[Entry], rows: Sequence[Rows], visits: Visits, layout: Layout, seed: int
+    ) -> Features: ...
 
 
 def make_features(entries: Sequence[Entry], rows: Sequence[Rows], visits: Visits, layout: Layout, seed: int) -> Features:
@@ -67,7 +80,7 @@ def make_features(entries: Sequence[Entry], rows: Sequence[Rows], visits: Visits
             made.add_conversation(task, query)
         else:
             made.add_prompt(task, query, next(prompts))
-    return Features(made.examples, made.skipped, made.cut_tokens, made.cut_examples)
+    return Features(made.groups, made.skipped, made.cut_tokens, made.cut_examples)
 
 
 class _Made:
@@ -75,7 +88,7 @@ class _Made:
 
     def __init__(self, layout: Layout, num_tasks: int):
         self._layout = layout
-        self.examples: list[Encoded] = []
+        self.groups: list[Group] = []
         self.skipped: list[Skipped] = []
         self.cut_tokens, self.cut_examples = np.zeros((2, num_tasks), np.int64)
 
@@ -89,37 +102,38 @@ class _Made:
         # A shortened target does not end, and must not teach the model to end there.
         targets = prompt.target_ids if prompt.cut_target else self._layout.targets(prompt.target_ids)
         style = query.wording.style._replace(few_shot=prompt.num_shots > 0)
-        self._add(task, query, style, self._layout.inputs(prompt.ids), targets, None)
-        self._cut(task, prompt.cut_tokens)
+        self._add(self._encoded(task, query, style, self._layout.inputs(prompt.ids), targets, None), prompt.cut_tokens)
 
     def add_conversation(self, task: int, query: Query) -> None:
         """The conversation, without its last turns if it is too long with them."""
         assert self._layout.chat is not None
-        messages, longest, cut = list(query.example.messages), 0, 0
+        style = query.wording.style._replace(few_shot=False, options=False)
+        messages, longest, shortest = list(query.example.messages), 0, 0
         while True:
             try:
                 inputs, targets, trained = self._layout.chat.conversation(messages)
             except BadRow as error:
-                too_long = f"{longest} tokens in its shortest part; rows have {self._layout.limits}"
+                limits = [self._layout.limits(lengths) for lengths in self._layout.lengths]
+                too_long = f"{shortest} tokens in its shortest part; rows have {limits}"
                 self.skip(task, query.pool_row or 0, "too_long" if longest else "bad", too_long if longest else str(error))
                 return
-            total = len(inputs) + len(targets) - 1
-            if total <= self._layout.limits[0] and trained.sum() <= self._layout.limits[1]:
-                break
-            cut, longest = max(cut, total), total
+            example = self._encoded(task, query, style, inputs, targets, trained)
+            longest, shortest = max(longest, example.num_tokens), example.num_tokens
+            if fits(self._layout, [example]):
+                self._add(example, longest - shortest)
+                return
             messages = _without_last_answer(messages)
-        self._add(task, query, query.wording.style._replace(few_shot=False, options=False), inputs, targets, trained)
-        self._cut(task, cut - total if cut else 0)
 
-    def _add(self, task: int, query: Query, style: Style, inputs, targets, trained: np.ndarray | None) -> None:
+    def _encoded(self, task: int, query: Query, style: Style, inputs, targets, trained: np.ndarray | None) -> Encoded:
         count = len(targets) if trained is None else trained.sum()
         weight = 1.0 if self._layout.config.weighting == "tokens" else 1.0 / count
         inputs, targets = np.asarray(inputs, np.int32), np.asarray(targets, np.int32)
-        self.examples.append(Encoded(inputs, targets, weight, task, query.wording.template, style.id, trained))
+        return Encoded(inputs, targets, weight, task, query.wording.template, style.id, trained)
 
-    def _cut(self, task: int, tokens: int) -> None:
-        self.cut_tokens[task] += tokens
-        self.cut_examples[task] += tokens > 0
+    def _add(self, example: Encoded, cut_tokens: int) -> None:
+        self.groups.append((example,))
+        self.cut_tokens[example.task] += cut_tokens
+        self.cut_examples[example.task] += cut_tokens > 0
 
 
 def _without_last_answer(messages: list[Message]) -> list[Message]:

@@ -4,6 +4,10 @@ An encoder-decoder reads inputs on one side and writes targets on the other. A d
 then targets, in rows of S + T positions of which at most T are targets: the head is applied to those alone. Masks come from
 segment ids, never from the value of a token.
 
+Positions may be reserved at the start of every segment's inputs, for vectors that a model puts there instead of embeddings:
+they hold the padding id and have the segment's id, and `reserved` counts them from 1. Numbers that belong to an example
+travel with its targets.
+
 Letters: S input length, T target length, L = S + T.
 """
 
@@ -14,7 +18,7 @@ from typing import Protocol
 import numpy as np
 
 from flanjax.data.chat import Chat
-from flanjax.data.feature_config import Budget, FeatureConfig
+from flanjax.data.feature_config import Budget, FeatureConfig, Lengths
 from flanjax.data.packing import Encoded
 from flanjax.data.tokenizer import ByteTokenizer, Tokenizer
 
@@ -26,16 +30,18 @@ class Layout(Protocol):
 
     Attributes:
       config, tokenizer: what it was made from.
+      lengths: the length pairs that rows may have.
+      numbers: the names of the numbers that every example carries.
       budget: room for the tokens of one example's text.
-      limits: of a row, in the two measures of `sizes`.
       stop_ids: the ids that end a generated text.
       chat: the chat template in use, if any.
     """
 
     config: FeatureConfig
     tokenizer: Tokenizer
+    lengths: tuple[Lengths, ...]
+    numbers: tuple[str, ...]
     budget: Budget
-    limits: tuple[int, int]
     stop_ids: tuple[int, ...]
     chat: Chat | None
 
@@ -48,38 +54,78 @@ class Layout(Protocol):
         ...
 
     def sizes(self, example: Encoded) -> tuple[int, int]:
-        """What an example takes of a row's two limits."""
+        """What an example takes of a row's two limits, reserved positions included."""
         ...
 
-    def filled(self, inputs: int, targets: int, examples: int) -> dict[str, tuple[int, int]]:
-        """Name -> (tokens, room in a row), of the parts that packing fills, from token counts of packed examples."""
+    def limits(self, lengths: Lengths) -> tuple[int, int]:
+        """The limits of a row of these lengths, in the two measures of `sizes`."""
         ...
 
-    def row(self, examples: Sequence[Encoded]) -> Row:
-        """One row of the batch: arrays of fixed shapes, int32 unless said. Segments count from 1 in the order given."""
+    def filled(self, lengths: Lengths, inputs: int, targets: int, examples: int) -> dict[str, tuple[int, int]]:
+        """Name -> (positions, room in a row), of the parts that packing fills, from token counts of packed examples."""
+        ...
+
+    def row(self, examples: Sequence[Encoded], lengths: Lengths) -> Row:
+        """One row of the batch: arrays of fixed shapes, int32 unless said. Segments count from 1 in the order given.
+
+        Raises:
+          ValueError: an example does not carry exactly the numbers of the layout.
+        """
         ...
 
 
-def make_layout(config: FeatureConfig, tokenizer: Tokenizer) -> Layout:
-    """The layout of a config. Raises ValueError when the tokenizer's chat template cannot serve it."""
-    return EncoderDecoder(config, tokenizer) if config.layout == "encoder_decoder" else DecoderOnly(config, tokenizer)
+def make_layout(config: FeatureConfig, tokenizer: Tokenizer, numbers: Sequence[str] = ()) -> Layout:
+    """The layout of a config.
+
+    Args:
+      numbers: names of float32 arrays [T] that a row has besides its own, one value of an example on all its targets.
+
+    Raises:
+      ValueError: the tokenizer's chat template cannot serve the layout, or a number has the name of another array.
+    """
+    make = EncoderDecoder if config.layout == "encoder_decoder" else DecoderOnly
+    layout: Layout = make(config, tokenizer)
+    own = layout.row([], layout.lengths[0])
+    if taken := [name for name in numbers if name in own]:
+        raise ValueError(f"numbers {taken} have names of arrays that a row has anyway: {sorted(own)}; give them other names")
+    layout.numbers = tuple(numbers)
+    return layout
 
 
-def row_shapes(config: FeatureConfig) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
-    """The arrays of a row, name -> (shape, dtype), whatever the tokenizer."""
-    empty = make_layout(dataclasses.replace(config, chat=False), ByteTokenizer()).row([])
+def row_shapes(
+    config: FeatureConfig, lengths: Lengths, numbers: Sequence[str] = ()
+) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    """The arrays of a row of these lengths, name -> (shape, dtype), whatever the tokenizer."""
+    empty = make_layout(dataclasses.replace(config, chat=False, separator=""), ByteTokenizer(), numbers).row([], lengths)
     return {name: (array.shape, array.dtype) for name, array in empty.items()}
 
 
+def group_sizes(layout: Layout, group: Sequence[Encoded]) -> tuple[int, int]:
+    """What examples that share a row take together of its two limits."""
+    first, second = zip(*map(layout.sizes, group), strict=True)
+    return sum(first), sum(second)
+
+
+def fits(layout: Layout, group: Sequence[Encoded]) -> bool:
+    """Whether a row of one of the layout's length pairs has room for these examples together."""
+    sizes = group_sizes(layout, group)
+    limits = [layout.limits(lengths) for lengths in layout.lengths]
+    return any(sizes[0] <= first and sizes[1] <= second for first, second in limits)
+
+
 class EncoderDecoder:
-    """Rows of inputs [S] and targets [T]: decoder_inputs, targets, segment_ids, positions, task_ids, loss_weights (float32)."""
+    """Rows of two sides.
+
+    inputs, inputs_segment_ids and, if positions are reserved, reserved: [S]. decoder_inputs, targets, segment_ids, positions,
+    task_ids, loss_weights (float32) and the layout's numbers (float32): [T].
+    """
 
     chat: Chat | None = None
+    numbers: tuple[str, ...] = ()
 
     def __init__(self, config: FeatureConfig, tokenizer: Tokenizer):
-        self.config, self.tokenizer = config, tokenizer
-        self.limits = (config.inputs_length, config.targets_length)
-        self.budget = Budget(config.inputs_length - config.input_eos, config.targets_length - 1)
+        self.config, self.tokenizer, self.lengths = config, tokenizer, config.lengths
+        self.budget = Budget(config.inputs_length - config.input_eos - config.reserved, config.targets_length - 1)
         self.stop_ids: tuple[int, ...] = (tokenizer.eos_id,)
         self._start_id = tokenizer.pad_id
         self._input_end = [tokenizer.eos_id] if config.input_eos else []
@@ -91,29 +137,35 @@ class EncoderDecoder:
         return [*ids, *self.stop_ids]
 
     def sizes(self, example: Encoded) -> tuple[int, int]:
-        return len(example.inputs), len(example.targets)
+        return self.config.reserved + len(example.inputs), len(example.targets)
 
-    def filled(self, inputs: int, targets: int, examples: int) -> dict[str, tuple[int, int]]:
-        return {"encoder_fill": (inputs, self.limits[0]), "decoder_fill": (targets, self.limits[1])}
+    def limits(self, lengths: Lengths) -> tuple[int, int]:
+        return lengths.inputs, lengths.targets
 
-    def row(self, examples: Sequence[Encoded]) -> Row:
+    def filled(self, lengths: Lengths, inputs: int, targets: int, examples: int) -> dict[str, tuple[int, int]]:
+        read = inputs + examples * self.config.reserved
+        return {"encoder_fill": (read, lengths.inputs), "decoder_fill": (targets, lengths.targets)}
+
+    def row(self, examples: Sequence[Encoded], lengths: Lengths) -> Row:
         """An example without inputs keeps its segment. Decoder inputs are the targets shifted right within each segment."""
-        inputs_length, targets_length = self.limits
-        row = {name: np.zeros(inputs_length, np.int32) for name in ("inputs", "inputs_segment_ids")}
-        row |= {name: np.zeros(targets_length, np.int32) for name in ("decoder_inputs", "segment_ids", "positions")}
-        row |= _empty_targets(targets_length)
+        row = {name: np.zeros(lengths.inputs, np.int32) for name in ("inputs", "inputs_segment_ids")}
+        row |= {name: np.zeros(lengths.targets, np.int32) for name in ("decoder_inputs", "segment_ids", "positions")}
+        row |= _empty_targets(lengths.targets, self.numbers)
+        if self.config.reserved:
+            row["reserved"] = np.zeros(lengths.inputs, np.int32)
         s = t = 0
         for segment, example in enumerate(examples, 1):
-            read, write = slice(s, s + len(example.inputs)), slice(t, t + len(example.targets))
-            row["inputs"][read] = example.inputs
+            begin = s + self.config.reserved
+            read, write = slice(s, begin + len(example.inputs)), slice(t, t + len(example.targets))
+            if self.config.reserved:
+                _reserve(row, "inputs", slice(s, begin), self.tokenizer.pad_id)
+            row["inputs"][begin : read.stop] = example.inputs
             row["inputs_segment_ids"][read] = segment
             row["decoder_inputs"][t] = self._start_id
             row["decoder_inputs"][t + 1 : write.stop] = example.targets[:-1]
             row["segment_ids"][write] = segment
             row["positions"][write] = np.arange(len(example.targets))
-            row["targets"][write] = example.targets
-            row["loss_weights"][write] = example.weight
-            row["task_ids"][write] = example.task
+            _set_targets(row, write, example, example.targets, self.numbers)
             s, t = read.stop, write.stop
         return row
 
@@ -122,12 +174,14 @@ class DecoderOnly:
     """Rows of one sequence [L] and its targets [T].
 
     decoder_inputs, segment_ids, positions: [L]. target_positions: [T], where in the row each target is predicted;
-    targets, task_ids, loss_weights (float32): [T]. prefix (bool [L]), if the inputs are seen both ways: where they are.
+    targets, task_ids, loss_weights (float32) and the layout's numbers (float32): [T]. prefix (bool [L]), if the inputs are
+    seen both ways: where they are. reserved: [L], if positions are reserved, which come before everything of a segment.
     """
 
+    numbers: tuple[str, ...] = ()
+
     def __init__(self, config: FeatureConfig, tokenizer: Tokenizer):
-        self.config, self.tokenizer = config, tokenizer
-        self.limits = (config.inputs_length + config.targets_length, config.targets_length)
+        self.config, self.tokenizer, self.lengths = config, tokenizer, config.lengths
         self.chat = Chat(tokenizer) if config.chat else None
         self._prefix = config.layout == "prefix"
         if self.chat:
@@ -140,9 +194,12 @@ class DecoderOnly:
             # Something must come before the first target of an example without inputs.
             self._before = self._before or ([] if self._after else [tokenizer.eos_id])
         self.stop_ids = tuple({tokenizer.eos_id, *self._end})
-        room = config.inputs_length - len(self._before) - len(self._after)
+        room = config.inputs_length - config.reserved - len(self._before) - len(self._after)
         if room < 1:
-            raise ValueError(f"features.inputs_length is {config.inputs_length}, all of which goes into the chat template")
+            raise ValueError(
+                f"features.inputs_length is {config.inputs_length}, all of which goes into the chat template "
+                f"and features.reserved={config.reserved}"
+            )
         self.budget = Budget(room, config.targets_length - 1)
 
     def inputs(self, ids: Sequence[int]) -> list[int]:
@@ -152,40 +209,66 @@ class DecoderOnly:
         return [*ids, *self._end]
 
     def sizes(self, example: Encoded) -> tuple[int, int]:
-        return example.num_tokens - 1, example.num_trained
+        return self.config.reserved + example.num_tokens - 1, example.num_trained
 
-    def filled(self, inputs: int, targets: int, examples: int) -> dict[str, tuple[int, int]]:
-        return {"row_fill": (inputs + targets - examples, self.limits[0]), "target_fill": (targets, self.limits[1])}
+    def limits(self, lengths: Lengths) -> tuple[int, int]:
+        return lengths.inputs + lengths.targets, lengths.targets
 
-    def row(self, examples: Sequence[Encoded]) -> Row:
+    def filled(self, lengths: Lengths, inputs: int, targets: int, examples: int) -> dict[str, tuple[int, int]]:
+        length, targets_length = self.limits(lengths)
+        taken = inputs + targets + examples * (self.config.reserved - 1)
+        return {"row_fill": (taken, length), "target_fill": (targets, targets_length)}
+
+    def row(self, examples: Sequence[Encoded], lengths: Lengths) -> Row:
         """The last token of an example is a target only, so that it takes one position less than it has tokens."""
-        length, targets_length = self.limits
-        row = {name: np.zeros(length, np.int32) for name in ("decoder_inputs", "segment_ids", "positions")}
-        row |= {"target_positions": np.zeros(targets_length, np.int32), **_empty_targets(targets_length)}
-        if self._prefix:
-            row["prefix"] = np.zeros(length, bool)
+        row, reserved = self._empty(lengths), self.config.reserved
         at = t = 0
         for segment, example in enumerate(examples, 1):
-            tokens = np.concatenate([example.inputs, example.targets])
-            read = slice(at, at + len(tokens) - 1)
-            row["decoder_inputs"][read] = tokens[:-1]
+            begin = at + reserved  # of the example's own tokens
+            answer = begin + len(example.inputs)
+            read = slice(at, answer + len(example.targets) - 1)
+            if reserved:
+                _reserve(row, "decoder_inputs", slice(at, begin), self.tokenizer.pad_id)
+            row["decoder_inputs"][begin : read.stop] = np.concatenate([example.inputs, example.targets[:-1]])
             row["segment_ids"][read] = segment
-            row["positions"][read] = np.arange(len(tokens) - 1)
+            row["positions"][read] = np.arange(read.stop - at)
             if self._prefix:
-                row["prefix"][at : at + len(example.inputs)] = True
+                row["prefix"][at:answer] = True
             trained = np.arange(len(example.targets)) if example.trained is None else np.flatnonzero(example.trained)
             write = slice(t, t + len(trained))
-            row["target_positions"][write] = at + len(example.inputs) - 1 + trained
-            row["targets"][write] = example.targets[trained]
-            row["loss_weights"][write] = example.weight
-            row["task_ids"][write] = example.task
+            row["target_positions"][write] = answer - 1 + trained
+            _set_targets(row, write, example, example.targets[trained], self.numbers)
             at, t = read.stop, write.stop
         return row
 
+    def _empty(self, lengths: Lengths) -> Row:
+        length, targets_length = self.limits(lengths)
+        row = {name: np.zeros(length, np.int32) for name in ("decoder_inputs", "segment_ids", "positions")}
+        row |= {"target_positions": np.zeros(targets_length, np.int32), **_empty_targets(targets_length, self.numbers)}
+        if self._prefix:
+            row["prefix"] = np.zeros(length, bool)
+        if self.config.reserved:
+            row["reserved"] = np.zeros(length, np.int32)
+        return row
 
-def _empty_targets(length: int) -> Row:
-    return {
-        "targets": np.zeros(length, np.int32),
-        "task_ids": np.zeros(length, np.int32),
-        "loss_weights": np.zeros(length, np.float32),
-    }
+
+def _empty_targets(length: int, numbers: tuple[str, ...]) -> Row:
+    row = {"targets": np.zeros(length, np.int32), "task_ids": np.zeros(length, np.int32)}
+    return row | {name: np.zeros(length, np.float32) for name in ("loss_weights", *numbers)}
+
+
+def _set_targets(row: Row, write: slice, example: Encoded, targets: np.ndarray, numbers: tuple[str, ...]) -> None:
+    row["targets"][write] = targets
+    row["loss_weights"][write] = example.weight
+    row["task_ids"][write] = example.task
+    if example.numbers.keys() != set(numbers):
+        raise ValueError(
+            f"an example has the numbers {sorted(example.numbers)}, expected those of the layout: {sorted(numbers)}"
+        )
+    for name in numbers:
+        row[name][write] = example.numbers[name]
+
+
+def _reserve(row: Row, tokens: str, where: slice, pad_id: int) -> None:
+    row[tokens][where] = pad_id
+    row["reserved"][where] = np.arange(1, where.stop - where.start + 1)

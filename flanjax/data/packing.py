@@ -1,5 +1,10 @@
-"""Packing: which examples share a row. Inputs and targets of an example always sit in the same row, as the same segment."""
+"""Packing: which examples share a row.
 
+Inputs and targets of an example always sit in the same row, as the same segment. Examples of a group, such as the two sides
+of a preference pair, sit in the same row too, as consecutive segments.
+"""
+
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +22,8 @@ class Encoded(NamedTuple):
       weight: the loss weight of each of its target tokens.
       task, template, style: numbers that travel with its target tokens.
       trained: bool [t], which of the targets bear loss; None for all. Only of a conversation.
+      numbers: name -> a value that travels with its target tokens, such as a reference model's log-likelihood. The names are
+        those of the layout.
     """
 
     inputs: np.ndarray
@@ -26,6 +33,7 @@ class Encoded(NamedTuple):
     template: int
     style: int
     trained: np.ndarray | None = None
+    numbers: Mapping[str, float] = {}
 
     @property
     def num_tokens(self) -> int:
@@ -36,8 +44,12 @@ class Encoded(NamedTuple):
         return len(self.targets) if self.trained is None else int(self.trained.sum())
 
 
+# Examples that share a row, as consecutive segments in this order. Most groups are of one.
+Group = tuple[Encoded, ...]
+
+
 def pack_examples(sizes: np.ndarray, limits: tuple[int, int]) -> list[list[int]]:
-    """Rows of example positions such that both measures of each row fit.
+    """Rows of positions of examples, or of groups of them, such that both measures of each row fit.
 
     Vector packing, one row at a time: the largest example left opens the row, then the one that comes nearest to the room
     left joins until none fits. "Nearest" weighs the two measures by what is left of each to pack, so that a row spends the
@@ -45,7 +57,7 @@ def pack_examples(sizes: np.ndarray, limits: tuple[int, int]) -> list[list[int]]
     2011). First-fit-decreasing fills 82% where this fills 96% when neither side is the bottleneck of every example.
 
     Args:
-      sizes: int [n, 2], what each example takes of a row; none above its limit.
+      sizes: int [n, 2], what each takes of a row; none above its limit.
       limits: of a row.
 
     >>> pack_examples(np.array([[6, 1], [4, 1], [3, 1]]), (10, 10))

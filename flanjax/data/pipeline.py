@@ -17,10 +17,10 @@ import numpy as np
 from absl import flags
 
 from flanjax.data.data_stats import DataError, Tally
-from flanjax.data.feature_config import FeatureConfig
-from flanjax.data.features import make_features
-from flanjax.data.layout import Layout, make_layout
-from flanjax.data.packing import Encoded, pack_examples
+from flanjax.data.feature_config import FeatureConfig, Lengths
+from flanjax.data.features import MakeFeatures, make_features
+from flanjax.data.layout import Layout, group_sizes, make_layout
+from flanjax.data.packing import Group, pack_examples
 from flanjax.data.plan import Plan
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.sources import Rows, SourceError
@@ -81,13 +81,14 @@ class Host:
 
 
 class Corpus(NamedTuple):
-    """A resolved mixture with its rows opened."""
+    """A resolved mixture with its rows opened, and the function that makes features of them."""
 
     entries: list[Entry]
     rows: list[Rows]
     plan: Plan
     layout: Layout
     config: DataConfig
+    make_features: MakeFeatures = make_features
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -114,11 +115,28 @@ def open_rows(mixture: Mixture) -> dict[str, Rows]:
     return opened
 
 
-def open_corpus(mixture: Mixture, rows: dict[str, Rows], tokenizer: Tokenizer, config: DataConfig) -> Corpus:
+def open_corpus(
+    mixture: Mixture,
+    rows: dict[str, Rows],
+    tokenizer: Tokenizer,
+    config: DataConfig,
+    *,
+    features: MakeFeatures = make_features,
+    numbers: Sequence[str] = (),
+) -> Corpus:
+    """The corpus of a mixture whose rows are open.
+
+    Args:
+      rows: of every task, as `open_rows` gives them.
+      features: makes examples of rows. One of your own may give several examples for a row, as a group that shares a packed
+        row, and numbers with each. It must be a pure function: windows are made in other processes and made again on resume.
+      numbers: the names of the numbers that its examples carry.
+    """
     entries = mixture.resolve({name: len(r) for name, r in rows.items()})
     names = [e.task.name for e in entries]
     plan = Plan(names, [e.share for e in entries], [len(rows[n]) for n in names], seed=config.seed)
-    return Corpus(entries, [rows[n] for n in names], plan, make_layout(config.features, tokenizer), config)
+    layout = make_layout(config.features, tokenizer, numbers)
+    return Corpus(entries, [rows[n] for n in names], plan, layout, config, features)
 
 
 class Window(NamedTuple):
@@ -133,20 +151,32 @@ def make_window(corpus: Corpus, stream: int, number: int) -> Window:
     config = corpus.config
     nth = np.arange(number * config.window, (number + 1) * config.window) * config.num_streams + stream
     visits = corpus.plan.visits(nth)
-    features = make_features(corpus.entries, corpus.rows, visits, corpus.layout, config.seed)
+    features = corpus.make_features(corpus.entries, corpus.rows, visits, corpus.layout, config.seed)
     tally = Tally(len(corpus.entries))
     tally.add(features)
-    rows = pack(features.examples, corpus.layout, Draws(config.seed, "window", stream, number))
+    (lengths,) = corpus.layout.lengths  # with several, a window's would follow from its number
+    rows = pack(features.groups, corpus.layout, lengths, Draws(config.seed, "window", stream, number))
     tally.rows = len(rows)
     return Window(rows, tally)
 
 
-def pack(examples: Sequence[Encoded], layout: Layout, draws: Draws) -> list[Batch]:
-    """The examples packed into rows, in an order that has nothing to do with their lengths."""
-    sizes = np.array([layout.sizes(e) for e in examples], np.int64)
-    bins = pack_examples(sizes, layout.limits)
+def pack(groups: Sequence[Group], layout: Layout, lengths: Lengths, draws: Draws) -> list[Batch]:
+    """The groups packed into rows of these lengths, in an order that has nothing to do with how full they are.
+
+    Raises:
+      ValueError: a group does not fit a row; see `flanjax.data.layout.fits`.
+    """
+    sizes = np.array([group_sizes(layout, group) for group in groups], np.int64).reshape(-1, 2)
+    limits = layout.limits(lengths)
+    if (over := np.flatnonzero((sizes > limits).any(axis=1))).size:
+        first = int(over[0])
+        raise ValueError(
+            f"{len(groups[first])} examples that must share a row take {tuple(sizes[first].tolist())} of it; rows have "
+            f"{limits}. The function that makes features must leave out what does not fit (flanjax.data.layout.fits)"
+        )
+    bins = pack_examples(sizes, limits)
     order = draws.permutation("rows", len(bins))
-    return [layout.row([examples[i] for i in bins[r]]) for r in order]
+    return [layout.row([example for i in bins[r] for example in groups[i]], lengths) for r in order]
 
 
 class DataState(NamedTuple):
@@ -206,7 +236,8 @@ class _Windows:
 
 def _prepare_for_workers(corpus: Corpus) -> None:
     """Lets grain send the corpus to other processes: a mixture file is no importable module, so its functions go by value."""
-    for module in {sys.modules[e.task.example.__module__] for e in corpus.entries}:
+    functions: list[Any] = [corpus.make_features, *(e.task.example for e in corpus.entries)]
+    for module in {sys.modules[function.__module__] for function in functions}:
         if module.__name__.startswith(MODULE_PREFIX):
             cloudpickle.register_pickle_by_value(module)
     if not flags.FLAGS.is_parsed():

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 
 from flanjax.data.data_stats import DataError
-from flanjax.data.features import make_features
 from flanjax.data.pipeline import Batch, Corpus, pack
 from flanjax.data.plan import Visits
 from flanjax.tasks.draws import Draws
@@ -32,15 +31,16 @@ def validation_batches(corpus: Corpus, examples_per_task: int) -> list[Batch]:
     numbers, tasks = np.concatenate(row), np.concatenate(task)
     entries = [e._replace(styles=dataclasses.replace(e.styles, few_shot=0.0)) for e in corpus.entries]
     visits = Visits(tasks, numbers, np.zeros_like(numbers))
-    features = make_features(entries, rows, visits, corpus.layout, config.seed)
+    features = corpus.make_features(entries, rows, visits, corpus.layout, config.seed)
     if not features.examples:
         first = features.skipped[0]
         raise DataError(
             f"none of {len(numbers)} evaluation rows of the training tasks gives an example; "
             f"task {corpus.names[first.task]}, row {first.row}: {first.reason}"
         )
-    packed = pack(features.examples, corpus.layout, Draws(config.seed, "validation"))
-    empty = corpus.layout.row([])
+    (lengths,) = corpus.layout.lengths
+    packed = pack(features.groups, corpus.layout, lengths, Draws(config.seed, "validation"))
+    empty = corpus.layout.row([], lengths)
     packed += [empty] * (-len(packed) % config.batch_size)
     starts = range(0, len(packed), config.batch_size)
     return [{k: np.stack([r[k] for r in packed[s : s + config.batch_size]]) for k in empty} for s in starts]

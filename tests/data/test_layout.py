@@ -1,12 +1,13 @@
 """How examples are put together and share rows, for encoder-decoders and for decoder-only models."""
 
+import dataclasses
 import types
 
 import numpy as np
 import pytest
 
 from flanjax.data.feature_config import FeatureConfig
-from flanjax.data.layout import make_layout
+from flanjax.data.layout import fits, make_layout, row_shapes
 from flanjax.data.packing import Encoded
 from flanjax.data.tokenizer import ByteTokenizer
 
@@ -28,6 +29,10 @@ def segments(row):
     return found
 
 
+def row_of(layout, examples):
+    return layout.row(examples, layout.lengths[0])
+
+
 EXAMPLES = [
     example([5, 6], [7, 8, 1], task=2, weight=0.5),
     example([], [9, 1], task=1),
@@ -36,7 +41,7 @@ EXAMPLES = [
 
 
 def test_a_row_holds_each_example_as_its_own_segment_even_without_inputs():
-    assert segments(ENCODER_DECODER.row(EXAMPLES)) == [
+    assert segments(row_of(ENCODER_DECODER, EXAMPLES)) == [
         ([5, 6], [7, 8, 1], [0, 7, 8], [0, 1, 2], [0.5] * 3, [2] * 3),
         ([], [9, 1], [0, 9], [0, 1], [1.0] * 2, [1] * 2),
         ([4], [0, 3, 0], [0, 0, 3], [0, 1, 2], [1.0] * 3, [3] * 3),
@@ -47,15 +52,15 @@ def test_what_is_no_example_is_padding_in_every_array():
     tokenizer = ByteTokenizer()
     tokenizer.pad_id = 99
     layout = make_layout(ENCODER_DECODER.config, tokenizer)
-    row = layout.row(EXAMPLES)
+    row = row_of(layout, EXAMPLES)
     assert all(array[8:].tolist() == [0] * 4 for name, array in row.items() if not name.startswith("inputs"))
     assert row["inputs_segment_ids"].tolist() == [1, 1, 3] + [0] * 7
     assert [s[2][0] for s in segments(row)] == [99, 99, 99]
-    assert not any(array.any() for array in layout.row([]).values())
+    assert not any(array.any() for array in row_of(layout, []).values())
 
 
 def test_arrays_have_the_contracts_names_shapes_and_types():
-    row = ENCODER_DECODER.row(EXAMPLES)
+    row = row_of(ENCODER_DECODER, EXAMPLES)
     assert {n: (a.shape, a.dtype.name) for n, a in row.items()} == {
         "inputs": ((10,), "int32"),
         "inputs_segment_ids": ((10,), "int32"),
@@ -65,7 +70,7 @@ def test_arrays_have_the_contracts_names_shapes_and_types():
 
 
 def test_a_row_may_be_filled_to_the_last_token():
-    row = ENCODER_DECODER.row([example([1] * 6, [2] * 8), example([3] * 4, [4] * 4)])
+    row = row_of(ENCODER_DECODER, [example([1] * 6, [2] * 8), example([3] * 4, [4] * 4)])
     assert row["segment_ids"].tolist() == [1] * 8 + [2] * 4
     assert row["inputs_segment_ids"].tolist() == [1] * 6 + [2] * 4
 
@@ -75,7 +80,7 @@ PREFIX = make_layout(FeatureConfig(layout="prefix", inputs_length=8, targets_len
 
 
 def test_a_decoder_only_row_predicts_each_target_from_the_token_before_it():
-    row = CAUSAL.row(EXAMPLES[::2])
+    row = row_of(CAUSAL, EXAMPLES[::2])
     assert row["decoder_inputs"].tolist() == [5, 6, 7, 8, 4, 0, 3] + [0] * 9
     assert row["segment_ids"].tolist() == [1] * 4 + [2] * 3 + [0] * 9
     assert row["positions"].tolist() == [0, 1, 2, 3, 0, 1, 2] + [0] * 9
@@ -86,14 +91,14 @@ def test_a_decoder_only_row_predicts_each_target_from_the_token_before_it():
 
 
 def test_a_prefix_row_says_where_the_inputs_are():
-    row = PREFIX.row(EXAMPLES[::2])
+    row = row_of(PREFIX, EXAMPLES[::2])
     assert row["prefix"].tolist() == [True, True, False, False, True] + [False] * 11
-    assert "prefix" not in CAUSAL.row([])
+    assert "prefix" not in row_of(CAUSAL, [])
 
 
 def test_only_the_targets_marked_as_trained_are_predicted():
     talk = example([5], [6, 7, 8, 9])._replace(trained=np.array([True, False, False, True]))
-    row = CAUSAL.row([example([3], [4]), talk])
+    row = row_of(CAUSAL, [example([3], [4]), talk])
     assert row["decoder_inputs"][:5].tolist() == [3, 5, 6, 7, 8]
     assert (row["target_positions"][:3].tolist(), row["targets"][:3].tolist()) == ([0, 1, 4], [4, 6, 9])
     assert row["loss_weights"].tolist() == [1] * 3 + [0] * 5
@@ -105,8 +110,85 @@ def test_a_full_example_fits_a_row_of_its_own_layout():
         inputs = layout.inputs([7] * layout.budget.inputs)
         targets = layout.targets([8] * layout.budget.targets)
         full = example(inputs, targets)
-        assert all(size <= limit for size, limit in zip(layout.sizes(full), layout.limits, strict=True))
-        assert layout.row([full])["targets"].tolist() == targets
+        assert fits(layout, [full])
+        assert not fits(layout, [full, full])
+        assert row_of(layout, [full])["targets"].tolist() == targets
+
+
+def reserving(layout, reserved, numbers=()):
+    """The layout with positions reserved and with as much room for text as before."""
+    config = layout.config
+    grown = dataclasses.replace(config, reserved=reserved, inputs_length=config.inputs_length + 3 * reserved)
+    return make_layout(grown, BYTES, numbers)
+
+
+@pytest.mark.parametrize("layout", [ENCODER_DECODER, CAUSAL, PREFIX], ids=["encoder_decoder", "causal", "prefix"])
+def test_reserved_positions_open_every_segment_and_leave_targets_as_they_are(layout):
+    examples = EXAMPLES if layout is ENCODER_DECODER else EXAMPLES[::2]
+    bare, roomy = row_of(layout, examples), row_of(reserving(layout, 2), examples)
+    tokens, ids = ("inputs", "inputs_segment_ids") if layout is ENCODER_DECODER else ("decoder_inputs", "segment_ids")
+    is_reserved = roomy["reserved"] > 0
+    assert is_reserved.sum() == 2 * len(examples)
+    assert not roomy[tokens][is_reserved].any()
+    for segment in range(1, len(examples) + 1):
+        own = roomy[ids] == segment
+        assert roomy["reserved"][own][:2].tolist() == [1, 2]
+        assert roomy[tokens][own & ~is_reserved].tolist() == bare[tokens][bare[ids] == segment].tolist()
+        if layout is not ENCODER_DECODER:
+            assert roomy["positions"][own].tolist() == list(range(own.sum()))
+    if layout is PREFIX:
+        assert roomy["prefix"][is_reserved].all()
+        assert roomy["prefix"].sum() == bare["prefix"].sum() + is_reserved.sum()
+    for name in ("targets", "loss_weights", "task_ids"):
+        assert roomy[name].tolist() == bare[name].tolist()
+    if layout is ENCODER_DECODER:
+        assert all(roomy[n].tolist() == bare[n].tolist() for n in ("decoder_inputs", "segment_ids", "positions"))
+    else:
+        before_target = roomy["decoder_inputs"][roomy["target_positions"]][:6]
+        assert before_target.tolist() == bare["decoder_inputs"][bare["target_positions"]][:6].tolist()
+    assert "reserved" not in bare
+
+
+@pytest.mark.parametrize("layout", [ENCODER_DECODER, CAUSAL], ids=["encoder_decoder", "causal"])
+def test_reserved_positions_are_taken_from_the_room_for_text(layout):
+    config = dataclasses.replace(layout.config, inputs_length=16)
+    bare, tight = (make_layout(dataclasses.replace(config, reserved=n), BYTES) for n in (0, 3))
+    assert tight.budget == (bare.budget.inputs - 3, bare.budget.targets)
+    assert tight.sizes(EXAMPLES[0]) == (bare.sizes(EXAMPLES[0])[0] + 3, bare.sizes(EXAMPLES[0])[1])
+    full = example(tight.inputs([7] * tight.budget.inputs), tight.targets([8] * tight.budget.targets))
+    assert fits(tight, [full])
+    assert row_of(tight, [full])["targets"].tolist() == full.targets.tolist()
+    with pytest.raises(ValueError, match=r"features.reserved is 9, expected 0 to 8: .*inputs_length=16"):
+        dataclasses.replace(config, reserved=9)
+
+
+@pytest.mark.parametrize("layout", [ENCODER_DECODER, CAUSAL], ids=["encoder_decoder", "causal"])
+def test_a_number_of_an_example_lies_on_all_its_targets_and_nowhere_else(layout):
+    numbered = make_layout(layout.config, BYTES, ["reference", "margin"])
+    examples = [e._replace(numbers={"margin": i + 1.0, "reference": -0.5 * i - 1}) for i, e in enumerate(EXAMPLES)]
+    row = row_of(numbered, examples)
+    assert row["reference"].tolist() == [-1.0] * 3 + [-1.5] * 2 + [-2.0] * 3 + [0.0] * (len(row["targets"]) - 8)
+    assert row["margin"].tolist() == [1.0] * 3 + [2.0] * 2 + [3.0] * 3 + [0.0] * (len(row["targets"]) - 8)
+    assert {row[n].dtype.name for n in ("reference", "margin")} == {"float32"}
+    with pytest.raises(ValueError, match=r"has the numbers \[\], expected those of the layout: \['margin', 'reference'\]"):
+        row_of(numbered, EXAMPLES)
+    with pytest.raises(ValueError, match=r"has the numbers \['margin', 'reference'\], expected those of the layout: \[\]"):
+        row_of(layout, examples)
+    with pytest.raises(ValueError, match=r"numbers \['targets'\] have names of arrays that a row has anyway"):
+        make_layout(layout.config, BYTES, ["targets"])
+
+
+def test_the_arrays_of_a_row_are_known_before_there_is_one():
+    for layout in (ENCODER_DECODER, CAUSAL, PREFIX, reserving(CAUSAL, 2, ["x"]), reserving(ENCODER_DECODER, 1, ["x", "y"])):
+        shapes = row_shapes(layout.config, layout.lengths[0], layout.numbers)
+        assert shapes == {n: (a.shape, a.dtype) for n, a in row_of(layout, []).items()}
+        assert set(layout.numbers) <= set(shapes)
+
+
+def test_which_lengths_a_batch_has_follows_from_its_number():
+    config = ENCODER_DECODER.config
+    assert config.lengths == ENCODER_DECODER.lengths == ((10, 12),)
+    assert {config.lengths_of(batch) for batch in range(20)} == set(config.lengths)
 
 
 def test_a_decoder_only_example_begins_with_what_its_tokenizer_begins_with():

@@ -1,6 +1,7 @@
 """Prepared windows: read from files they are what is made on the fly, and whatever is other or damaged is named."""
 
 import dataclasses
+import importlib
 import itertools
 import json
 import shutil
@@ -277,7 +278,7 @@ def test_verify_finds_a_manifest_that_counts_wrong(copied):
 def test_a_manifest_of_another_format_is_refused(copied):
     manifest = json.loads((copied / "manifest.json").read_text())
     (copied / "manifest.json").write_text(json.dumps({**manifest, "format": 99}))
-    with pytest.raises(DataError, match="has format 99, this version reads 1"):
+    with pytest.raises(DataError, match="has format 99, this version reads 2"):
         Prepared(copied)
 
 
@@ -369,10 +370,10 @@ def test_a_record_that_was_changed_is_no_window(spoil):
 def test_without_beam_the_command_says_what_to_install(monkeypatch, tmp_path, capsys):
     (tmp_path / "config.py").write_text("def get_config():\n    return {'name': 'x', 'mixture': 'x.py:x'}")
     monkeypatch.setitem(sys.modules, "apache_beam", None)
-    for name in ("flanjax.prepare.job", "flanjax.prepare.beam_job"):
-        package, _, module = name.rpartition(".")
-        monkeypatch.delitem(sys.modules, name, raising=False)
-        monkeypatch.delattr(sys.modules[package], module, raising=False)
+    package = importlib.import_module("flanjax.prepare")
+    for name in ("job", "beam_job"):
+        monkeypatch.delitem(sys.modules, f"flanjax.prepare.{name}", raising=False)
+        monkeypatch.delattr(package, name, raising=False)
     assert main(["prepare", "--config", str(tmp_path / "config.py"), "--output", str(tmp_path / "out")]) == 1
     assert "pip install flanjax[beam]" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

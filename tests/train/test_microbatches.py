@@ -27,7 +27,8 @@ def mesh():
 @pytest.fixture(scope="module")
 def batch(mesh):
     placed = sharding.batch_sharding(mesh)
-    shapes = row_shapes(FeatureConfig(inputs_length=64, targets_length=64))
+    config = FeatureConfig(inputs_length=64, targets_length=64)
+    shapes = row_shapes(config, config.lengths[0])
     return {n: jax.ShapeDtypeStruct((ROWS, *s), dtype, sharding=placed) for n, (s, dtype) in shapes.items()}
 
 

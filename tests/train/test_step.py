@@ -43,7 +43,7 @@ def example(rng, source, target, task=0, weight=1.0):
 def batch_of(rows):
     """A batch of eight rows whatever their number, so that all share a compilation."""
     rows = [*rows, *([[]] * (ROWS - len(rows)))]
-    packed = [LAYOUT.row(examples) for examples in rows]
+    packed = [LAYOUT.row(examples, LAYOUT.lengths[0]) for examples in rows]
     return {name: np.stack([row[name] for row in packed]) for name in packed[0]}
 
 

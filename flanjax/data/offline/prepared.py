@@ -40,6 +40,7 @@ from flanjax.data.pipeline import Batch, Corpus, DataConfig, Window, make_window
 from flanjax.data.plan import Plan
 from flanjax.data.texts import mixture_texts
 from flanjax.data.tokenizer import Tokenizer, load_tokenizer
+from flanjax.tasks.registry import MODULE_PREFIX
 
 MANIFEST, TOKENIZER, JOB = "manifest.json", "tokenizer", "job.json"
 # Rows do not depend on these: they say how many make a batch, or where and when windows are made.
@@ -55,8 +56,19 @@ def identity_of(corpus: Corpus) -> dict[str, Any]:
         "plan": corpus.plan.hash(),
         "tokenizer": corpus.tokenizer.fingerprint,
         "data": data_keys(corpus.config),
+        "features": {"made_by": _name_of(corpus.make_features), "numbers": corpus.layout.numbers},
         "tasks": _task_digests(corpus),
     }
+
+
+def _name_of(function: Any) -> str:
+    """Module and name of a function. A mixture file may lie in another folder, so only the file's own name counts."""
+    if not (name := getattr(function, "__qualname__", "")):
+        raise ValueError(f"the rows of {function!r} cannot be prepared: it has no name to be known by; give a plain function")
+    module = function.__module__
+    if module.startswith(MODULE_PREFIX):
+        module = module.removeprefix(MODULE_PREFIX).rpartition("_")[0]
+    return f"{module}.{name}"
 
 
 def data_keys(config: DataConfig) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from flanjax.data.data_stats import Tally
 from flanjax.data.pipeline import Batch, Window
 
-FORMAT = 1
+FORMAT = 2
 _LENGTH = struct.Struct("<I")
 _NARROW = ("u1", "i1", "<u2", "<i2")
 
