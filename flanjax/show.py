@@ -13,19 +13,18 @@ from rich.text import Text
 
 from flanjax.data.data_stats import Tally
 from flanjax.data.feature_config import FeatureConfig
-from flanjax.data.features import make_features, read_visits
+from flanjax.data.features import make_features
 from flanjax.data.pipeline import Corpus, DataConfig, open_corpus, open_rows
 from flanjax.data.plan import Visits, realised_shares
-from flanjax.data.prompts import Prompt, Query, build_prompts
+from flanjax.data.prompts import Prompt, build_prompts
+from flanjax.data.queries import Query, read_queries
 from flanjax.data.tokenizer import load_tokenizer
-from flanjax.sources import RowError
 from flanjax.tasks.clusters import hold_out
-from flanjax.tasks.draws import Draws
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.names import nearest
 from flanjax.tasks.registry import load_mixture
-from flanjax.tasks.render import Wording, choose
-from flanjax.tasks.task import BadRow, SkipRow, Task
+from flanjax.tasks.render import Wording
+from flanjax.tasks.task import Task
 
 _TEXT_COLUMNS = ("task", "cluster")
 _FIGURE_COLUMNS = ("rows", "asked %", "realised %", "examples", "epochs", "input mean / p95", "target", "cut %")
@@ -154,23 +153,15 @@ def _print_examples(corpus: Corpus, args: argparse.Namespace, console: Console) 
 def _worded(corpus: Corpus, args: argparse.Namespace) -> Iterator[tuple[Task, Wording, Prompt]]:
     """Examples of the plan that have the template and the style asked for."""
     visits = corpus.plan.visits(np.arange(_TRIES))
-    for i, number, epoch, row in read_visits(corpus.rows, visits):
-        entry = corpus.entries[i]
-        try:
-            if isinstance(row, RowError):
-                continue
-            example = entry.task.read(row)
-        except (BadRow, SkipRow):
+    for _, _, query in read_queries(corpus.entries, corpus.rows, visits, corpus.config.seed):
+        if not isinstance(query, Query):
             continue
-        draws = Draws(corpus.config.seed, entry.task.name, number, epoch)
-        wording = choose(entry.task, example, entry.styles, draws)
-        named = entry.task.templates[wording.template].name
-        if (args.template and named != args.template) or not _has_style(wording.style.name, args.style):
+        named = query.task.templates[query.wording.template].name
+        if (args.template and named != args.template) or not _has_style(query.wording.style.name, args.style):
             continue
-        query = Query(entry.task, example, wording, draws, corpus.rows[i], number)
         (prompt,) = build_prompts([query], corpus.tokenizer, corpus.layout.budget)
         if isinstance(prompt, Prompt):
-            yield entry.task, wording, prompt
+            yield query.task, query.wording, prompt
 
 
 def _has_style(style: str, wanted: str | None) -> bool:

@@ -7,7 +7,8 @@ import random
 import pytest
 
 from flanjax.data.feature_config import Budget
-from flanjax.data.prompts import Prompt, Query, TooLong, build_prompts
+from flanjax.data.prompts import Prompt, TooLong, build_prompts
+from flanjax.data.queries import Query
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.sources import jsonl, rows
 from flanjax.tasks.draws import Draws
