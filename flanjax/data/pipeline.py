@@ -6,15 +6,12 @@ a pure function of its number. Each global batch takes B/S rows of every stream,
 
 import dataclasses
 import functools
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
-import cloudpickle
 import grain
 import numpy as np
-from absl import flags
 
 from flanjax.data.data_stats import DataError, Tally
 from flanjax.data.feature_config import FeatureConfig, Lengths
@@ -23,10 +20,10 @@ from flanjax.data.layout import Layout, group_sizes, make_layout
 from flanjax.data.packing import Group, pack_examples
 from flanjax.data.plan import Plan
 from flanjax.data.tokenizer import Tokenizer
+from flanjax.data.workers import in_processes
 from flanjax.sources import Rows, SourceError
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.mixture import Entry, Mixture
-from flanjax.tasks.registry import MODULE_PREFIX
 
 Batch = dict[str, np.ndarray]
 _MAX_EMPTY_WINDOWS = 1000
@@ -234,16 +231,6 @@ class _Windows:
         return stream, number, self._window(stream, number)
 
 
-def _prepare_for_workers(corpus: Corpus) -> None:
-    """Lets grain send the corpus to other processes: a mixture file is no importable module, so its functions go by value."""
-    functions: list[Any] = [corpus.make_features, *(e.task.example for e in corpus.entries)]
-    for module in {sys.modules[function.__module__] for function in functions}:
-        if module.__name__.startswith(MODULE_PREFIX):
-            cloudpickle.register_pickle_by_value(module)
-    if not flags.FLAGS.is_parsed():
-        flags.FLAGS.mark_as_parsed()  # grain reads absl flags; a program that has none never parses them
-
-
 class BatchIterator:
     """This host's part of every global batch: [B / hosts, ...] arrays, in the order of its streams, without end.
 
@@ -273,11 +260,10 @@ class BatchIterator:
         end = self._prepared.num_windows if self._prepared else None
         dataset = grain.MapDataset.source(_Windows(window, dict(self._position), end))
         options = grain.ReadOptions(num_threads=config.num_threads, prefetch_buffer_size=config.prefetch_windows)
-        windows = dataset.to_iter_dataset(options)
-        if config.num_workers:
-            _prepare_for_workers(self._corpus)
-            windows = windows.mp_prefetch(grain.MultiprocessingOptions(num_workers=config.num_workers))
-        return iter(windows)
+        if not config.num_workers:
+            return iter(dataset.to_iter_dataset(options))
+        functions = [self._corpus.make_features, *(e.task.example for e in self._corpus.entries)]
+        return in_processes(dataset, options, config.num_workers, functions)
 
     def __iter__(self) -> "BatchIterator":
         return self

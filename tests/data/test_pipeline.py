@@ -1,8 +1,15 @@
 """The pipeline: one sequence of global batches, whatever the hosts, threads and interruptions."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -271,3 +278,50 @@ def test_worker_processes_make_the_same_batches_from_a_users_file(tmp_path):
     mixture = load_mixture(f"{tmp_path / 'mine.py'}:mine")
     alone, helped = (take(BatchIterator(corpus_of(mixture, num_workers=n)), 4) for n in (0, 1))
     same(alone, helped)
+
+
+KILLED = """
+import dataclasses, resource, sys, time
+from flanjax.data.pipeline import BatchIterator, open_corpus, open_rows
+from flanjax.data.tokenizer import ByteTokenizer
+from flanjax.tasks.registry import load_mixture
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160))
+sys.path.insert(0, sys.argv[1])
+import test_pipeline
+
+mixture = load_mixture(sys.argv[2])
+config = dataclasses.replace(test_pipeline.CONFIG, window=1024, num_workers=2)
+batches = BatchIterator(open_corpus(mixture, open_rows(mixture), ByteTokenizer(), config))
+for _ in range(2):
+    next(batches)
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def in_session(session):
+    """Processes of a session that are not ended, the first of it included."""
+    stats = [path.read_text().rpartition(")")[2].split() for path in Path("/proc").glob("[0-9]*/stat") if path.exists()]
+    return sum(state != "Z" and int(of) == session for state, _, _, of, *_ in stats)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+def test_workers_need_few_open_files_and_end_with_their_parent_even_if_it_is_killed(tmp_path):
+    (tmp_path / "mine.py").write_text(USERS_FILE)
+    command = [sys.executable, "-c", KILLED, str(Path(__file__).parent), f"{tmp_path / 'mine.py'}:mine"]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        assert parent.stdout.readline() == "ready\n"
+        assert in_session(parent.pid) >= 3
+        os.kill(parent.pid, signal.SIGKILL)
+        parent.wait()
+        until = time.monotonic() + 20
+        while in_session(parent.pid) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert not in_session(parent.pid)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(parent.pid, signal.SIGKILL)
+        parent.wait()
+        parent.stdout.close()

@@ -1,4 +1,4 @@
-"""Rows are read in one place: training, tokenizer texts, exemplars and evaluation leave out the same ones, and none ends them."""
+"""Rows are read in one place: training, tokenizer texts, exemplars and evaluation leave out the same ones."""
 
 import json
 
