@@ -258,6 +258,7 @@ def mixture_record(split: Split, corpus: Corpus, tally: Tally, num_examples: int
         tasks.append(
             {
                 **plan,
+                "realised_share": counts["examples"][i] / max(sum(counts["examples"]), 1),
                 "cluster": clusters[plan["task"]],
                 "licence": corpus.entries[i].task.licence,
                 "mean_input_tokens": counts["input_tokens"][i] / seen,

@@ -8,8 +8,11 @@ import numpy as np
 from flanjax.data.features import Features, Skipped
 from flanjax.tasks.styles import NUM_STYLES
 
+SKIPPED = ("bad", "left_out", "too_long")
 _KEPT_REASONS = 3
+_NAMED_TASKS = 5
 _MIN_ROWS_TO_JUDGE = 50
+MAX_FRUITLESS = 2048  # examples one after another that give nothing: the mixture has hardly any that can be trained on
 _ALL_BAD = 8  # as many rows without one good are judged at once: a wrong column, not a bad row
 
 
@@ -20,7 +23,7 @@ class DataError(ValueError):
 class Tally:
     """Per-task counts, additive over windows and hosts."""
 
-    FIELDS = ("examples", "input_tokens", "target_tokens", "cut_examples", "cut_tokens", "bad", "left_out", "too_long")
+    FIELDS = ("examples", "input_tokens", "target_tokens", "cut_examples", "cut_tokens", *SKIPPED)
 
     def __init__(self, num_tasks: int):
         self.counts = {name: np.zeros(num_tasks, np.int64) for name in self.FIELDS}
@@ -69,6 +72,28 @@ class Tally:
                 f"allowed {max_bad_share:.1%}): {'; '.join(self.reasons[task])}. "
                 "Mend the task's `example` or its data, or raise data.max_bad_share"
             )
+
+    def nothing_to_train_on(self, examples: int, names: Sequence[str]) -> DataError:
+        """The error of so many examples of the plan that gave nothing, with what became of the rows of the first tasks."""
+        skipped = np.sum([self.counts[name] for name in SKIPPED], axis=0)
+        tasks = [task for task in np.argsort(-skipped, kind="stable").tolist() if skipped[task]]
+        more = f" and {len(tasks) - _NAMED_TASKS} more tasks" if len(tasks) > _NAMED_TASKS else ""
+        return DataError(
+            f"{examples:,} examples one after another give nothing to train on. "
+            f"{'; '.join(self.why_skipped(task, names) for task in tasks[:_NAMED_TASKS])}{more}. If rows are too long, raise "
+            "data.features.inputs_length or targets_length, or name fields that may be shortened in the task's long_fields"
+        )
+
+    def without_examples(self) -> list[int]:
+        """Tasks of which enough rows were seen to say that hardly one gives an example."""
+        skipped = np.sum([self.counts[name] for name in SKIPPED], axis=0)
+        return np.flatnonzero((skipped >= _MIN_ROWS_TO_JUDGE) & (self.counts["examples"] == 0)).tolist()
+
+    def why_skipped(self, task: int, names: Sequence[str]) -> str:
+        """How many rows of a task were skipped, and the first reasons."""
+        counts = {name.replace("_", " "): int(self.counts[name][task]) for name in SKIPPED}
+        said = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+        return f"task {names[task]}: {said} ({'; '.join(self.reasons.get(task, []))})"
 
     def to_json(self) -> dict[str, Any]:
         return {

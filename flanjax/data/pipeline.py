@@ -6,6 +6,7 @@ a pure function of its number. Each global batch takes B/S rows of every stream,
 
 import dataclasses
 import functools
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import grain
 import numpy as np
 
-from flanjax.data.data_stats import DataError, Tally
+from flanjax.data.data_stats import MAX_FRUITLESS, DataError, Tally
 from flanjax.data.feature_config import FeatureConfig, Lengths
 from flanjax.data.features import MakeFeatures, make_features
 from flanjax.data.layout import Layout, group_sizes, make_layout
@@ -26,7 +27,6 @@ from flanjax.tasks.draws import Draws
 from flanjax.tasks.mixture import Entry, Mixture
 
 Batch = dict[str, np.ndarray]
-_MAX_EMPTY_WINDOWS = 1000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -250,6 +250,7 @@ class BatchIterator:
         self._tally = state.tally.copy() if state and host.index == 0 else Tally(len(corpus.entries))
         # Windows are read ahead of their stream's turn; the state counts each once its first row is taken.
         self._seen = self._tally.copy()
+        self._warned: set[int] = set()
         self._uncounted: dict[int, deque[tuple[int, Tally]]] = {s: deque() for s in streams}
         self._queues: dict[int, deque[tuple[int, int, Batch]]] = {s: deque() for s in streams}
         self._windows = self._start_windows()
@@ -278,13 +279,12 @@ class BatchIterator:
     def _take(self, stream: int) -> Iterator[Batch]:
         queue = self._queues[stream]
         for _ in range(self._config.batch_size // self._config.num_streams):
-            empty = 0
+            fruitless = 0
             while not queue:
-                empty += self._read_window()
-                if empty > _MAX_EMPTY_WINDOWS:
-                    raise DataError(
-                        f"{empty} windows of {self._config.window} examples gave no row at all: every row is skipped"
-                    )
+                if fruitless >= MAX_FRUITLESS:
+                    raise self._seen.nothing_to_train_on(fruitless, self._corpus.names)
+                if self._read_window():
+                    fruitless += self._config.window
             window, row, arrays = queue.popleft()
             if row == 0:
                 self._count(stream, window)
@@ -295,6 +295,14 @@ class BatchIterator:
         """Counts the stream's windows up to this one, those without rows included."""
         while self._uncounted[stream] and self._uncounted[stream][0][0] <= window:
             self._tally.merge(self._uncounted[stream].popleft()[1])
+
+    def _warn(self) -> None:
+        """Says once of each task that none of its rows can be trained on."""
+        for task in self._seen.without_examples():
+            if task not in self._warned:
+                self._warned.add(task)
+                why = self._seen.why_skipped(task, self._corpus.names)
+                logging.getLogger("flanjax").warning("no row of a task can be trained on so far: %s", why)
 
     def _read_window(self) -> bool:
         """Queues the next window's rows; says whether it had none."""
@@ -310,5 +318,6 @@ class BatchIterator:
             self._uncounted[stream].append((number, window.tally))
             self._seen.merge(window.tally)
             self._seen.check(self._corpus.names, self._config.max_bad_share)
+            self._warn()
         self._queues[stream].extend((number, row, arrays) for row, arrays in enumerate(window.rows) if row >= first)
         return not window.rows

@@ -10,7 +10,7 @@ from etils import epath
 
 from flanjax import parts
 from flanjax.config import ConfigError, RunConfig, differences
-from flanjax.data.data_stats import DataError, Tally
+from flanjax.data.data_stats import MAX_FRUITLESS, DataError, Tally
 from flanjax.data.offline import prepared
 from flanjax.data.offline.shards import Shard, num_parts, read_part
 from flanjax.data.pipeline import Corpus, make_window, open_corpus, open_rows
@@ -21,7 +21,6 @@ from flanjax.train.log import ProgressBar
 
 _WINDOWS_A_SHARD = 32
 _MARGIN = 1.02  # windows differ in their rows; a second round costs more than a few windows too many
-_MAX_EMPTY_WINDOWS = 1000
 _LOOK_SECONDS, _REPORT_SECONDS = 2, 30  # looking lists a folder, which may be in a bucket
 
 
@@ -118,12 +117,8 @@ class _Work:
         config = self._corpus.config
         needed = steps * (config.batch_size // config.num_streams)
         if not self.windows:
-            first = make_window(self._corpus, 0, 0)
-            first.tally.check(self._corpus.names, config.max_bad_share)
-            return max(1, _estimate(needed, len(first.rows))) if needed else 0
+            return max(1, _estimate(needed, _rows_a_window(self._corpus))) if needed else 0
         missing = needed - min(prepared.rows_of_streams(self.shards.values(), config.num_streams))
-        if missing > 0 and not self.tally.rows and self.windows > _MAX_EMPTY_WINDOWS:
-            raise DataError(f"{self.windows} windows of every stream gave no row at all: every row is skipped")
         return _estimate(missing, self.tally.rows / (self.windows * config.num_streams)) if missing > 0 else 0
 
     def make_until(self, windows: int) -> None:
@@ -174,6 +169,18 @@ class _Work:
             beam_job.run_job(self._job, shards, self._beam, progress)
         finally:
             bar.close()
+
+
+def _rows_a_window(corpus: Corpus) -> float:
+    """How many rows the first windows give, of which there are enough that one gives some. Raises DataError if none does."""
+    tally, windows = Tally(len(corpus.entries)), 0
+    while not tally.rows:
+        if windows * corpus.config.window >= MAX_FRUITLESS:
+            raise tally.nothing_to_train_on(windows * corpus.config.window, corpus.names)
+        tally.merge(make_window(corpus, 0, windows).tally)
+        tally.check(corpus.names, corpus.config.max_bad_share)
+        windows += 1
+    return tally.rows / windows
 
 
 def _estimate(rows: int, rows_a_window: float) -> int:

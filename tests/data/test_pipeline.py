@@ -5,10 +5,12 @@ import dataclasses
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,9 @@ from flanjax.data.data_stats import DataError
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.pipeline import BatchIterator, DataConfig, DataState, Host, make_window, open_corpus, open_rows
 from flanjax.data.tokenizer import ByteTokenizer
+from flanjax.parts import mixture_record
 from flanjax.sources import SourceError, rows
-from flanjax.tasks.mixture import Mixture
+from flanjax.tasks.mixture import Mixture, Part
 from flanjax.tasks.registry import load_mixture
 from flanjax.tasks.styles import StyleShares
 from flanjax.tasks.task import Example, SkipRow, Task
@@ -222,20 +225,39 @@ def test_bad_rows_before_an_interruption_count_after_it():
 
 
 @pytest.mark.timeout(120)
-def test_when_every_row_is_left_out_that_is_an_error_and_not_a_hang():
+def test_a_mixture_of_which_nothing_fits_is_an_error_that_names_tasks_and_reasons_after_few_examples():
     skipped = task("skipped", data=[{"q": "x", "a": "yes", "skip": True}] * 5)
-    with pytest.raises(DataError, match=r"every row is skipped"):
-        next(BatchIterator(corpus_of(Mixture(name="m", parts=[skipped]), window=2)))
+    long = task("long", lambda row: Example({"q": "x"}, "y" * 80), evaluation=None)
+    corpus = corpus_of(Mixture(name="m", parts=[Part(skipped, 1), Part(long, 2)]), window=256)
+    with pytest.raises(DataError) as caught:
+        next(BatchIterator(corpus))
+    assert re.search(r"task long: [\d,]+ too long \(row \d+: \d+ input and 80 target tokens do not fit", str(caught.value))
+    assert re.search(r"task skipped: [\d,]+ left out \(row \d+: on purpose", str(caught.value))
+    assert re.match(r"2,048 examples one after another give nothing", str(caught.value))
+    assert "long_fields" in str(caught.value)
+
+
+def test_a_task_all_of_whose_rows_are_too_long_is_warned_of_once(caplog):
+    long = task("long", lambda row: Example({"q": "x"}, "y" * 80))
+    corpus = corpus_of(Mixture(name="m", parts=[Part(task("a"), 1), Part(long, 1)]), window=64)
+    batches = BatchIterator(corpus)
+    take(batches, 20)
+    (warning,) = [record.getMessage() for record in caplog.records if record.name == "flanjax"]
+    assert re.search(r"task long: \d+ too long \(row \d+: \d+ input and 80 target tokens do not fit", warning)
+    counts = batches.state().tally.counts
+    assert counts["too_long"][1] > 50
+    split = types.SimpleNamespace(train=types.SimpleNamespace(name="m"), removed={}, heldout=[])
+    listed = mixture_record(split, corpus, batches.state().tally, 1000)["tasks"]
+    assert [(t["task"], t["realised_share"]) for t in listed] == [("a", 1.0), ("long", 0.0)]
 
 
 def test_a_rare_task_among_rows_left_out_is_still_found():
-    data = [{"q": "x", "a": "yes", "skip": i != 7} for i in range(60)]
+    data = [{"q": "x", "a": "yes", "skip": i != 7} for i in range(30)]
     corpus = corpus_of(Mixture(name="m", parts=[task("rare", data=data)]), window=3)
     first = hosts(2, corpus=corpus)
-    parts = [take(h, 6) for h in first]
-    same(joined(parts), take(BatchIterator(corpus), 6))
-    rest = [take(h, 4) for h in hosts(1, through_json(first), corpus)]
-    same(joined(rest), take(BatchIterator(corpus), 10)[6:])
+    parts = [take(h, 4) for h in first]
+    rest = [take(h, 3) for h in hosts(1, through_json(first), corpus)]
+    same([*joined(parts), *joined(rest)], take(BatchIterator(corpus), 7))
 
 
 def test_data_that_is_missing_or_empty_is_named_with_its_task():
