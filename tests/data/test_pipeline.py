@@ -18,6 +18,8 @@ import pytest
 
 from flanjax.data.data_stats import DataError
 from flanjax.data.feature_config import FeatureConfig
+from flanjax.data.features import make_features
+from flanjax.data.packing import pack_examples
 from flanjax.data.pipeline import BatchIterator, DataConfig, DataState, Host, make_window, open_corpus, open_rows
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.parts import mixture_record
@@ -187,13 +189,28 @@ def test_a_window_is_a_function_of_its_number_and_holds_the_plans_examples():
     assert segments == counts["examples"].sum()
 
 
-def test_rows_of_a_window_are_not_sorted_by_how_full_they_are():
+def test_rows_of_a_window_come_in_another_order_than_they_were_packed_in():
     corpus = corpus_of(window=400)
-    fill = [(r["inputs_segment_ids"] > 0).mean() for r in make_window(corpus, 0, 0).rows]
-    halves = np.array(fill[: len(fill) // 2]), np.array(fill[len(fill) // 2 :])
-    assert len(fill) > 40
-    assert abs(halves[0].mean() - halves[1].mean()) < 0.1
-    assert fill != sorted(fill, reverse=True)
+    visits = corpus.plan.visits(np.arange(400) * 4)
+    groups = make_features(corpus.entries, corpus.rows, visits, corpus.layout, 0).groups
+    sizes = np.array([corpus.layout.sizes(example) for (example,) in groups])
+    lengths = corpus.layout.lengths[0]
+    packed = [corpus.layout.row([groups[i][0] for i in row], lengths) for row in pack_examples(sizes, lengths)]
+    shown = make_window(corpus, 0, 0).rows
+
+    def keys(rows):
+        return [tuple(row[name].tobytes() for name in row) for row in rows]
+
+    def order_by_largest(rows):
+        """Rank correlation of a row's place with its largest example: a packer opens rows with the largest left."""
+        largest = [max(np.bincount(r["inputs_segment_ids"])[1:]) for r in rows]
+        return np.corrcoef(np.argsort(np.argsort(largest, kind="stable")), np.arange(len(rows)))[0, 1]
+
+    assert len(shown) > 40
+    assert sorted(keys(shown)) == sorted(keys(packed))
+    assert order_by_largest(packed) < -0.9
+    assert abs(order_by_largest(shown)) < 0.3
+    assert keys(make_window(corpus, 1, 0).rows) != keys(shown)
 
 
 def test_a_task_with_too_many_bad_rows_stops_the_run_with_task_row_and_reason():

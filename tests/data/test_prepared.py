@@ -16,6 +16,8 @@ from etils.epath import backend as epath_backend
 from flanjax.cli import main
 from flanjax.data.data_stats import DataError, Tally
 from flanjax.data.feature_config import FeatureConfig
+from flanjax.data.features import make_features
+from flanjax.data.layout import make_layout
 from flanjax.data.offline.prepared import Prepared, digest, identity_of, manifest_of, num_steps, verify, write_manifest
 from flanjax.data.offline.shards import PARTS, Shard, make_shard, read_part
 from flanjax.data.offline.window_records import Label, decode_window, encode_window
@@ -30,6 +32,7 @@ from flanjax.tasks.template import Template
 CONFIG = DataConfig(
     batch_size=8, num_streams=4, window=12, features=FeatureConfig(inputs_length=160, targets_length=32), max_bad_share=1.0
 )
+STYLES, BYTES = StyleShares(max_shots=2), ByteTokenizer()
 WINDOWS = 7
 
 
@@ -49,10 +52,10 @@ PLAIN = [{"q": f"a {i} " + "x" * (i % 50), "a": "yes" if i % 3 else "no"} for i 
 UNEVEN = [{"q": f"{'y' * (3 * i % 100)}{i}", "a": "yes", "skip": i % 3 == 0} if i % 5 else {"q": "bad"} for i in range(50)]
 
 
-def corpus_of(*tasks, **changes):
+def corpus_of(*tasks, styles=STYLES, tokenizer=BYTES, **changes):
     tasks = tasks or (task("a", PLAIN), task("b", UNEVEN))
-    mixture = Mixture(name="m", parts=tasks, styles=StyleShares(max_shots=2))
-    return open_corpus(mixture, open_rows(mixture), ByteTokenizer(), dataclasses.replace(CONFIG, **changes))
+    mixture = Mixture(name="m", parts=tasks, styles=styles)
+    return open_corpus(mixture, open_rows(mixture), tokenizer, dataclasses.replace(CONFIG, **changes))
 
 
 def prepare(directory, corpus, windows=WINDOWS, windows_a_shard=3):
@@ -282,6 +285,14 @@ def test_a_manifest_of_another_format_is_refused(copied):
         Prepared(copied)
 
 
+class OtherBytes(ByteTokenizer):
+    fingerprint = "another"
+
+
+def my_features(*args):
+    return make_features(*args)
+
+
 def changed(example):
     return lambda row: example(row)._replace(answer="no")
 
@@ -297,6 +308,13 @@ def changed(example):
         (lambda: corpus_of(task("a", PLAIN), task("b", UNEVEN[:-1])), "plan"),
         (lambda: corpus_of(task("a", PLAIN, "Is it {{ q }}?"), task("b", UNEVEN)), "tasks"),
         (lambda: corpus_of(task("a", PLAIN, example=changed(read)), task("b", UNEVEN)), "tasks"),
+        (lambda: corpus_of(dataclasses.replace(task("a", PLAIN), long_fields=["q"]), task("b", UNEVEN)), "tasks"),
+        # So small a change that the few texts in a task's digest are the same.
+        (lambda: corpus_of(styles=dataclasses.replace(STYLES, few_shot=STYLES.few_shot + 1e-9)), "tasks"),
+        (lambda: corpus_of(tokenizer=OtherBytes()), "tokenizer"),
+        (lambda: corpus_of(features=FeatureConfig(inputs_length=160, targets_length=32, reserved=1)), "data"),
+        (lambda: CORPUS._replace(make_features=my_features), "features"),
+        (lambda: CORPUS._replace(layout=make_layout(CONFIG.features, ByteTokenizer(), ["margin"])), "features"),
     ],
 )
 def test_whatever_changes_the_rows_changes_the_identity(other, part):
