@@ -130,7 +130,7 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
         )
         merged = DataState.from_json(position)
         visits = parts.num_visits(corpus, merged.streams)
-        parts.write_record(workdir, parts.MIXTURE, parts.mixture_record(split, corpus, merged.tally, visits))
+        parts.write_record(workdir, parts.MIXTURE, parts.mixture_record(split, corpus, merged.stats, visits))
 
     def score_heldout(step: int, state: TrainState) -> None:
         scorer.use(state.params)

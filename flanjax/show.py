@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from flanjax.data.data_stats import Tally
+from flanjax.data.data_stats import DataStats
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import make_features
 from flanjax.data.pipeline import Corpus, DataConfig, open_corpus, open_rows
@@ -78,7 +78,7 @@ def _plan_table(corpus: Corpus, args: argparse.Namespace) -> Table:
     for name in _FIGURE_COLUMNS:
         table.add_column(name, justify="right")
     table.add_column("skipped in sample")
-    tally, lengths = _sample(corpus, args.sample) if args.sample else (Tally(len(corpus.entries)), {})
+    stats, lengths = _sample(corpus, args.sample) if args.sample else (DataStats(len(corpus.entries)), {})
     for i, (entry, row) in enumerate(zip(corpus.entries, realised_shares(corpus.plan, args.num_examples), strict=True)):
         cells = (f"{row['rows']:,}", _percent(row["asked_share"]), _percent(row["realised_share"]), f"{row['examples']:,}")
         table.add_row(
@@ -86,21 +86,21 @@ def _plan_table(corpus: Corpus, args: argparse.Namespace) -> Table:
             entry.task.cluster,
             *cells,
             f"{row['epochs']:.2f}",
-            *_measured(tally, lengths.get(i), i),
-            _skipped(tally, i),
+            *_measured(stats, lengths.get(i), i),
+            _skipped(stats, i),
         )
     return table
 
 
-def _measured(tally: Tally, lengths: Lengths | None, task: int) -> tuple[str, str, str]:
+def _measured(stats: DataStats, lengths: Lengths | None, task: int) -> tuple[str, str, str]:
     if lengths is None:
         return "-", "-", "-"
-    cut = tally.counts["cut_examples"][task] / max(int(tally.counts["examples"][task]), 1)
+    cut = stats.counts["cut_examples"][task] / max(int(stats.counts["examples"][task]), 1)
     return f"{lengths.mean_input:.0f} / {lengths.p95_input:.0f}", f"{lengths.mean_target:.0f}", _percent(cut)
 
 
-def _skipped(tally: Tally, task: int) -> str:
-    found = {name: int(tally.counts[name][task]) for name in ("bad", "left_out", "too_long")}
+def _skipped(stats: DataStats, task: int) -> str:
+    found = {name: int(stats.counts[name][task]) for name in ("bad", "left_out", "too_long")}
     return ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in found.items() if n)
 
 
@@ -108,19 +108,19 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2f}"
 
 
-def _sample(corpus: Corpus, examples: int) -> tuple[Tally, dict[int, Lengths]]:
+def _sample(corpus: Corpus, examples: int) -> tuple[DataStats, dict[int, Lengths]]:
     """Counts and lengths over about as many examples, the same number of each task."""
     each = max(examples // len(corpus.entries), 20)
     tasks = np.repeat(np.arange(len(corpus.entries)), each)
     rows = np.concatenate([np.linspace(0, n, each, endpoint=False).astype(np.int64) for n in corpus.plan.num_rows])
     visits = Visits(tasks, rows, np.zeros_like(rows))
     found = make_features(corpus.entries, corpus.rows, visits, corpus.layout, corpus.config.seed)
-    tally = Tally(len(corpus.entries))
-    tally.add(found)
+    stats = DataStats(len(corpus.entries))
+    stats.add(found)
     by_task: dict[int, list[tuple[int, int]]] = {}
     for example in found.examples:
         by_task.setdefault(example.task, []).append((len(example.inputs), len(example.targets)))
-    return tally, {task: _lengths(np.array(pairs)) for task, pairs in by_task.items()}
+    return stats, {task: _lengths(np.array(pairs)) for task, pairs in by_task.items()}
 
 
 def _lengths(pairs: np.ndarray) -> Lengths:

@@ -20,7 +20,7 @@ class DataError(ValueError):
     """Too many rows of a task are bad."""
 
 
-class Tally:
+class DataStats:
     """Per-task counts, additive over windows and hosts."""
 
     FIELDS = ("examples", "input_tokens", "target_tokens", "cut_examples", "cut_tokens", *SKIPPED)
@@ -48,7 +48,7 @@ class Tally:
         if len(kept) < _KEPT_REASONS:
             kept.append(f"row {skipped.row}: {skipped.reason}")
 
-    def merge(self, other: "Tally") -> None:
+    def merge(self, other: "DataStats") -> None:
         for name in self.FIELDS:
             self.counts[name] += other.counts[name]
         self.styles += other.styles
@@ -56,8 +56,8 @@ class Tally:
         for task, reasons in other.reasons.items():
             self.reasons[task] = (self.reasons.get(task, []) + reasons)[:_KEPT_REASONS]
 
-    def copy(self) -> "Tally":
-        copied = Tally(len(self.counts["examples"]))
+    def copy(self) -> "DataStats":
+        copied = DataStats(len(self.counts["examples"]))
         copied.merge(self)
         return copied
 
@@ -104,10 +104,10 @@ class Tally:
         }
 
     @classmethod
-    def from_json(cls, record: dict[str, Any]) -> "Tally":
-        tally = cls(len(record["counts"]["examples"]))
-        tally.counts = {name: np.array(record["counts"][name], np.int64) for name in cls.FIELDS}
-        tally.styles = np.array(record["styles"], np.int64)
-        tally.rows = record["rows"]
-        tally.reasons = {int(k): list(v) for k, v in record["reasons"].items()}
-        return tally
+    def from_json(cls, record: dict[str, Any]) -> "DataStats":
+        stats = cls(len(record["counts"]["examples"]))
+        stats.counts = {name: np.array(record["counts"][name], np.int64) for name in cls.FIELDS}
+        stats.styles = np.array(record["styles"], np.int64)
+        stats.rows = record["rows"]
+        stats.reasons = {int(k): list(v) for k, v in record["reasons"].items()}
+        return stats

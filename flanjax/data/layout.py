@@ -22,7 +22,7 @@ from flanjax.data.feature_config import Budget, FeatureConfig, Lengths
 from flanjax.data.packing import Encoded
 from flanjax.data.tokenizer import ByteTokenizer, Tokenizer
 
-Row = dict[str, np.ndarray]
+PackedRow = dict[str, np.ndarray]
 
 
 class Layout(Protocol):
@@ -65,7 +65,7 @@ class Layout(Protocol):
         """Name -> (positions, room in a row), of the parts that packing fills, from token counts of packed examples."""
         ...
 
-    def row(self, examples: Sequence[Encoded], lengths: Lengths) -> Row:
+    def row(self, examples: Sequence[Encoded], lengths: Lengths) -> PackedRow:
         """One row of the batch: arrays of fixed shapes, int32 unless said. Segments count from 1 in the order given.
 
         Raises:
@@ -146,7 +146,7 @@ class EncoderDecoder:
         read = inputs + examples * self.config.reserved
         return {"encoder_fill": (read, lengths.inputs), "decoder_fill": (targets, lengths.targets)}
 
-    def row(self, examples: Sequence[Encoded], lengths: Lengths) -> Row:
+    def row(self, examples: Sequence[Encoded], lengths: Lengths) -> PackedRow:
         """An example without inputs keeps its segment. Decoder inputs are the targets shifted right within each segment."""
         row = {name: np.zeros(lengths.inputs, np.int32) for name in ("inputs", "inputs_segment_ids")}
         row |= {name: np.zeros(lengths.targets, np.int32) for name in ("decoder_inputs", "segment_ids", "positions")}
@@ -219,7 +219,7 @@ class DecoderOnly:
         taken = inputs + targets + examples * (self.config.reserved - 1)
         return {"row_fill": (taken, length), "target_fill": (targets, targets_length)}
 
-    def row(self, examples: Sequence[Encoded], lengths: Lengths) -> Row:
+    def row(self, examples: Sequence[Encoded], lengths: Lengths) -> PackedRow:
         """The last token of an example is a target only, so that it takes one position less than it has tokens."""
         row, reserved = self._empty(lengths), self.config.reserved
         at = t = 0
@@ -241,7 +241,7 @@ class DecoderOnly:
             at, t = read.stop, write.stop
         return row
 
-    def _empty(self, lengths: Lengths) -> Row:
+    def _empty(self, lengths: Lengths) -> PackedRow:
         length, targets_length = self.limits(lengths)
         row = {name: np.zeros(length, np.int32) for name in ("decoder_inputs", "segment_ids", "positions")}
         row |= {"target_positions": np.zeros(targets_length, np.int32), **_empty_targets(targets_length, self.numbers)}
@@ -252,12 +252,12 @@ class DecoderOnly:
         return row
 
 
-def _empty_targets(length: int, numbers: tuple[str, ...]) -> Row:
+def _empty_targets(length: int, numbers: tuple[str, ...]) -> PackedRow:
     row = {"targets": np.zeros(length, np.int32), "task_ids": np.zeros(length, np.int32)}
     return row | {name: np.zeros(length, np.float32) for name in ("loss_weights", *numbers)}
 
 
-def _set_targets(row: Row, write: slice, example: Encoded, targets: np.ndarray, numbers: tuple[str, ...]) -> None:
+def _set_targets(row: PackedRow, write: slice, example: Encoded, targets: np.ndarray, numbers: tuple[str, ...]) -> None:
     row["targets"][write] = targets
     row["loss_weights"][write] = example.weight
     row["task_ids"][write] = example.task
@@ -269,6 +269,6 @@ def _set_targets(row: Row, write: slice, example: Encoded, targets: np.ndarray, 
         row[name][write] = example.numbers[name]
 
 
-def _reserve(row: Row, tokens: str, where: slice, pad_id: int) -> None:
+def _reserve(row: PackedRow, tokens: str, where: slice, pad_id: int) -> None:
     row[tokens][where] = pad_id
     row["reserved"][where] = np.arange(1, where.stop - where.start + 1)

@@ -10,7 +10,7 @@ from etils import epath
 
 from flanjax import parts
 from flanjax.config import ConfigError, RunConfig, differences
-from flanjax.data.data_stats import MAX_FRUITLESS, DataError, Tally
+from flanjax.data.data_stats import MAX_FRUITLESS, DataError, DataStats
 from flanjax.data.offline import prepared
 from flanjax.data.offline.shards import Shard, num_parts, read_part
 from flanjax.data.pipeline import Corpus, make_window, open_corpus, open_rows
@@ -85,7 +85,7 @@ def prepare(
         work.make_until(work.windows)
 
     about = {"mixture": config.mixture, "split": split.record(), "tokenizer": dataclasses.asdict(config.tokenizer)}
-    manifest = prepared.manifest_of(about, corpus, identity, work.shards.values(), work.tally, work.row)
+    manifest = prepared.manifest_of(about, corpus, identity, work.shards.values(), work.stats, work.row)
     prepared.write_manifest(output, manifest)
     size = sum(s["bytes"] for s in manifest["shards"])
     say(
@@ -101,7 +101,7 @@ class _Work:
     Attributes:
       windows: of every stream.
       shards: what is known of each, by (stream, first window).
-      tally, row: of all their windows.
+      stats, row: of all their windows.
     """
 
     def __init__(self, job: Job, corpus: Corpus, old: dict[str, Any] | None, beam: Sequence[str], say):
@@ -109,7 +109,7 @@ class _Work:
         self._directory = epath.Path(job.directory)
         self.windows = old["windows"] if old else 0
         self.shards = {(s["stream"], s["first"]): s for s in old["shards"]} if old else {}
-        self.tally = Tally.from_json(old["tally"]) if old else Tally(len(corpus.entries))
+        self.stats = DataStats.from_json(old["tally"]) if old else DataStats(len(corpus.entries))
         self.row: dict[str, Any] = old["row"] if old else {}
 
     def windows_missing(self, steps: int) -> int:
@@ -119,7 +119,7 @@ class _Work:
         if not self.windows:
             return max(1, _estimate(needed, _rows_a_window(self._corpus))) if needed else 0
         missing = needed - min(prepared.rows_of_streams(self.shards.values(), config.num_streams))
-        return _estimate(missing, self.tally.rows / (self.windows * config.num_streams)) if missing > 0 else 0
+        return _estimate(missing, self.stats.rows / (self.windows * config.num_streams)) if missing > 0 else 0
 
     def make_until(self, windows: int) -> None:
         """Lets Beam make the shards that are missing up to so many windows of every stream."""
@@ -132,13 +132,13 @@ class _Work:
             record = read_part(self._directory, shard)
             if record is None:
                 raise DataError(f"the job ended, but {self._directory / shard.file} is not there; can its workers write there?")
-            tally, arrays = Tally.from_json(record.pop("tally")), record.pop("arrays")
+            stats, arrays = DataStats.from_json(record.pop("tally")), record.pop("arrays")
             if shard in new:
-                self.tally.merge(tally)
+                self.stats.merge(stats)
                 self.row = self.row or arrays
             self.shards[shard.stream, shard.first] = record
         self.windows = max(self.windows, windows)
-        self.tally.check(self._corpus.names, self._corpus.config.max_bad_share)
+        self.stats.check(self._corpus.names, self._corpus.config.max_bad_share)
 
     def _is_lost(self, shard: dict[str, Any]) -> bool:
         path = self._directory / shard["file"]
@@ -173,14 +173,14 @@ class _Work:
 
 def _rows_a_window(corpus: Corpus) -> float:
     """How many rows the first windows give, of which there are enough that one gives some. Raises DataError if none does."""
-    tally, windows = Tally(len(corpus.entries)), 0
-    while not tally.rows:
+    stats, windows = DataStats(len(corpus.entries)), 0
+    while not stats.rows:
         if windows * corpus.config.window >= MAX_FRUITLESS:
-            raise tally.nothing_to_train_on(windows * corpus.config.window, corpus.names)
-        tally.merge(make_window(corpus, 0, windows).tally)
-        tally.check(corpus.names, corpus.config.max_bad_share)
+            raise stats.nothing_to_train_on(windows * corpus.config.window, corpus.names)
+        stats.merge(make_window(corpus, 0, windows).stats)
+        stats.check(corpus.names, corpus.config.max_bad_share)
         windows += 1
-    return tally.rows / windows
+    return stats.rows / windows
 
 
 def _estimate(rows: int, rows_a_window: float) -> int:

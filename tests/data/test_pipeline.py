@@ -162,7 +162,7 @@ def test_counts_do_not_depend_on_hosts_or_interruptions(count, steps):
     second = hosts(count, through_json(first))
     for host in second:
         take(host, 30 - steps)
-    assert through_json(second).tally.to_json()["counts"] == whole.state().tally.to_json()["counts"]
+    assert through_json(second).stats.to_json()["counts"] == whole.state().stats.to_json()["counts"]
 
 
 @pytest.mark.parametrize("changes", [{"num_threads": 4}, {"prefetch_windows": 7}, {"num_threads": 3, "prefetch_windows": 1}])
@@ -181,7 +181,7 @@ def test_a_window_is_a_function_of_its_number_and_holds_the_plans_examples():
     same(window.rows, make_window(corpus_of(), 2, 5).rows)
     nth = np.arange(60, 72) * 4 + 2
     visits = CORPUS.plan.visits(nth)
-    counts = window.tally.counts
+    counts = window.stats.counts
     assert (counts["examples"] + counts["bad"] + counts["left_out"] + counts["too_long"]).tolist() == np.bincount(
         visits.task, minlength=2
     ).tolist()
@@ -261,10 +261,10 @@ def test_a_task_all_of_whose_rows_are_too_long_is_warned_of_once(caplog):
     take(batches, 20)
     (warning,) = [record.getMessage() for record in caplog.records if record.name == "flanjax"]
     assert re.search(r"task long: \d+ too long \(row \d+: \d+ input and 80 target tokens do not fit", warning)
-    counts = batches.state().tally.counts
+    counts = batches.state().stats.counts
     assert counts["too_long"][1] > 50
     split = types.SimpleNamespace(train=types.SimpleNamespace(name="m"), removed={}, heldout=[])
-    listed = mixture_record(split, corpus, batches.state().tally, 1000)["tasks"]
+    listed = mixture_record(split, corpus, batches.state().stats, 1000)["tasks"]
     assert [(t["task"], t["realised_share"]) for t in listed] == [("a", 1.0), ("long", 0.0)]
 
 

@@ -14,7 +14,7 @@ from etils import epath
 from etils.epath import backend as epath_backend
 
 from flanjax.cli import main
-from flanjax.data.data_stats import DataError, Tally
+from flanjax.data.data_stats import DataError, DataStats
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import make_features
 from flanjax.data.layout import make_layout
@@ -61,15 +61,15 @@ def corpus_of(*tasks, styles=STYLES, tokenizer=BYTES, **changes):
 def prepare(directory, corpus, windows=WINDOWS, windows_a_shard=3):
     """A finished directory, made here and in the order of the calls."""
     identity = identity_of(corpus)
-    tally, shards, row = Tally(len(corpus.entries)), [], {}
+    stats, shards, row = DataStats(len(corpus.entries)), [], {}
     for stream, first in itertools.product(range(corpus.config.num_streams), range(0, windows, windows_a_shard)):
         shard = Shard(stream, first, min(windows_a_shard, windows - first))
         make_shard(directory, shard, corpus, digest(identity))
         record = read_part(directory, shard)
-        tally.merge(Tally.from_json(record.pop("tally")))
+        stats.merge(DataStats.from_json(record.pop("tally")))
         row = record.pop("arrays") or row
         shards.append(record)
-    write_manifest(directory, manifest_of({}, corpus, identity, shards, tally, row))
+    write_manifest(directory, manifest_of({}, corpus, identity, shards, stats, row))
     return directory
 
 
@@ -124,7 +124,7 @@ def test_prepared_batches_are_those_made_on_the_fly_on_any_number_of_hosts(direc
     made = BatchIterator(CORPUS)
     same(joined([take(h, steps) for h in read]), take(made, steps))
     assert state_of(read).streams == made.state().streams
-    assert state_of(read).tally.to_json()["counts"] == made.state().tally.to_json()["counts"]
+    assert state_of(read).stats.to_json()["counts"] == made.state().stats.to_json()["counts"]
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, 1), (2, 4), (4, 1)])
@@ -140,7 +140,7 @@ def test_a_run_may_go_over_from_prepared_rows_to_its_own_and_back(directory, ste
     went_on = [take(h, steps - at) for h in rest]
     whole = BatchIterator(CORPUS)
     same([*joined(begun), *joined(went_on)], take(whole, steps))
-    assert state_of(rest).tally.to_json()["counts"] == whole.state().tally.to_json()["counts"]
+    assert state_of(rest).stats.to_json()["counts"] == whole.state().stats.to_json()["counts"]
 
 
 @pytest.mark.parametrize("changes", [{"num_threads": 4, "prefetch_windows": 9}, {"num_workers": 1}])
@@ -161,7 +161,7 @@ def test_past_the_end_is_an_error_and_not_a_repetition(directory, steps):
     take(batches, steps)
     with pytest.raises(DataError, match="the 7 prepared windows of a stream are used up"):
         take(batches, 2)
-    at_the_end = DataState(dict.fromkeys(range(4), (WINDOWS, 0)), Tally(2))
+    at_the_end = DataState(dict.fromkeys(range(4), (WINDOWS, 0)), DataStats(2))
     with pytest.raises(DataError, match="used up"):
         next(BatchIterator(CORPUS, state=at_the_end, prepared=Prepared(directory)))
 
@@ -169,14 +169,14 @@ def test_past_the_end_is_an_error_and_not_a_repetition(directory, steps):
 def test_the_manifest_counts_what_the_windows_hold(directory):
     manifest = Prepared(directory).manifest
     windows = [make_window(CORPUS, s, n) for s in range(4) for n in range(WINDOWS)]
-    tally = Tally(2)
+    stats = DataStats(2)
     for window in windows:
-        tally.merge(window.tally)
-    assert manifest["rows"] == tally.rows == sum(len(w.rows) for w in windows) == sum(s["rows"] for s in manifest["shards"])
-    assert manifest["examples"] == tally.counts["examples"].sum() == sum(s["examples"] for s in manifest["shards"])
+        stats.merge(window.stats)
+    assert manifest["rows"] == stats.rows == sum(len(w.rows) for w in windows) == sum(s["rows"] for s in manifest["shards"])
+    assert manifest["examples"] == stats.counts["examples"].sum() == sum(s["examples"] for s in manifest["shards"])
     assert manifest["bad"] > 0
     assert manifest["left_out"] > 0
-    assert manifest["tally"] == tally.to_json()
+    assert manifest["tally"] == stats.to_json()
     assert manifest["steps"] == num_steps([sum(len(w.rows) for w in windows[s * 7 : s * 7 + 7]) for s in range(4)], CONFIG)
     assert manifest["row"] == {name: [a.dtype.str, list(a.shape)] for name, a in windows[0].rows[0].items()}
     assert not (directory / PARTS).exists()
@@ -353,7 +353,7 @@ def rows_of(**arrays):
     ],
 )
 def test_a_record_gives_back_any_arrays(arrays):
-    window = Window(rows_of(**arrays), Tally(3))
+    window = Window(rows_of(**arrays), DataStats(3))
     label, found = decode_window(encode_window(window, Label("d", 5, 6)))
     assert label == Label("d", 5, 6)
     assert len(found.rows) == len(window.rows)
@@ -371,11 +371,11 @@ def test_small_numbers_take_little_room():
 
 
 def test_a_window_without_rows_has_its_counts():
-    tally = Tally(2)
-    tally.counts["bad"][1] = 4
-    _, found = decode_window(encode_window(Window([], tally), Label("d", 0, 0)))
+    stats = DataStats(2)
+    stats.counts["bad"][1] = 4
+    _, found = decode_window(encode_window(Window([], stats), Label("d", 0, 0)))
     assert found.rows == []
-    assert found.tally.to_json() == tally.to_json()
+    assert found.stats.to_json() == stats.to_json()
 
 
 @pytest.mark.parametrize("spoil", [lambda r: r[:3], lambda r: r[:-1], lambda r: r + b"x", lambda r: b"\xff" * 20])
