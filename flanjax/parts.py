@@ -9,7 +9,7 @@ from etils import epath
 
 from flanjax import checkpoint
 from flanjax.config import ConfigError, RunConfig, check_layout, differences
-from flanjax.data.data_stats import Tally
+from flanjax.data.data_stats import DataStats
 from flanjax.data.layout import row_shapes
 from flanjax.data.offline import prepared
 from flanjax.data.pipeline import Corpus, DataConfig, Host, open_corpus
@@ -287,27 +287,28 @@ def write_record(workdir: epath.Path, name: str, record: Any) -> None:
     temporary.replace(workdir / name)
 
 
-def mixture_record(split: Split, corpus: Corpus, tally: Tally, num_examples: int) -> dict[str, Any]:
+def mixture_record(split: Split, corpus: Corpus, stats: DataStats, num_examples: int) -> dict[str, Any]:
     """mixture.json: what was asked of every task and what it gave."""
     clusters = {e.task.name: e.task.cluster for e in corpus.entries}
-    counts = {name: values.tolist() for name, values in tally.counts.items()}
+    counts = {name: values.tolist() for name, values in stats.counts.items()}
     tasks = []
     for i, plan in enumerate(realised_shares(corpus.plan, max(num_examples, 1))):
         seen = max(counts["examples"][i], 1)
         tasks.append(
             {
                 **plan,
+                "realised_share": counts["examples"][i] / max(sum(counts["examples"]), 1),
                 "cluster": clusters[plan["task"]],
                 "licence": corpus.entries[i].task.licence,
                 "mean_input_tokens": counts["input_tokens"][i] / seen,
                 "mean_target_tokens": counts["target_tokens"][i] / seen,
                 "cut_share": counts["cut_examples"][i] / seen,
                 "skipped": {k: counts[k][i] for k in ("bad", "left_out", "too_long")},
-                "skipped_because": tally.reasons.get(i, []),
+                "skipped_because": stats.reasons.get(i, []),
             }
         )
-    total = max(int(tally.styles.sum()), 1)
-    styles = {Style.from_id(i).name: int(n) / total for i, n in enumerate(tally.styles) if n}
+    total = max(int(stats.styles.sum()), 1)
+    styles = {Style.from_id(i).name: int(n) / total for i, n in enumerate(stats.styles) if n}
     packed = (sum(counts[name]) for name in ("input_tokens", "target_tokens", "examples"))
     filled = corpus.layout.filled(corpus.layout.lengths[0], *packed)
     return {
@@ -317,7 +318,7 @@ def mixture_record(split: Split, corpus: Corpus, tally: Tally, num_examples: int
         "removed": split.removed,
         "heldout": [t.name for t in split.heldout],
         "styles": styles,
-        "packing": {name: tokens / max(tally.rows * room, 1) for name, (tokens, room) in filled.items()},
+        "packing": {name: tokens / max(stats.rows * room, 1) for name, (tokens, room) in filled.items()},
     }
 
 

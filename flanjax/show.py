@@ -11,21 +11,20 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from flanjax.data.data_stats import Tally
+from flanjax.data.data_stats import DataStats
 from flanjax.data.feature_config import FeatureConfig
-from flanjax.data.features import make_features, read_visits
+from flanjax.data.features import make_features
 from flanjax.data.pipeline import Corpus, DataConfig, open_corpus, open_rows
 from flanjax.data.plan import Visits, realised_shares
-from flanjax.data.prompts import Prompt, Query, build_prompts
+from flanjax.data.prompts import Prompt, build_prompts
+from flanjax.data.queries import Query, read_queries
 from flanjax.data.tokenizer import load_tokenizer
-from flanjax.sources import RowError
 from flanjax.tasks.clusters import hold_out
-from flanjax.tasks.draws import Draws
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.names import nearest
 from flanjax.tasks.registry import load_mixture
-from flanjax.tasks.render import Wording, choose
-from flanjax.tasks.task import BadRow, SkipRow, Task
+from flanjax.tasks.render import Wording
+from flanjax.tasks.task import Task
 
 _TEXT_COLUMNS = ("task", "cluster")
 _FIGURE_COLUMNS = ("rows", "asked %", "realised %", "examples", "epochs", "input mean / p95", "target", "cut %")
@@ -79,7 +78,7 @@ def _plan_table(corpus: Corpus, args: argparse.Namespace) -> Table:
     for name in _FIGURE_COLUMNS:
         table.add_column(name, justify="right")
     table.add_column("skipped in sample")
-    tally, lengths = _sample(corpus, args.sample) if args.sample else (Tally(len(corpus.entries)), {})
+    stats, lengths = _sample(corpus, args.sample) if args.sample else (DataStats(len(corpus.entries)), {})
     for i, (entry, row) in enumerate(zip(corpus.entries, realised_shares(corpus.plan, args.num_examples), strict=True)):
         cells = (f"{row['rows']:,}", _percent(row["asked_share"]), _percent(row["realised_share"]), f"{row['examples']:,}")
         table.add_row(
@@ -87,21 +86,21 @@ def _plan_table(corpus: Corpus, args: argparse.Namespace) -> Table:
             entry.task.cluster,
             *cells,
             f"{row['epochs']:.2f}",
-            *_measured(tally, lengths.get(i), i),
-            _skipped(tally, i),
+            *_measured(stats, lengths.get(i), i),
+            _skipped(stats, i),
         )
     return table
 
 
-def _measured(tally: Tally, lengths: Lengths | None, task: int) -> tuple[str, str, str]:
+def _measured(stats: DataStats, lengths: Lengths | None, task: int) -> tuple[str, str, str]:
     if lengths is None:
         return "-", "-", "-"
-    cut = tally.counts["cut_examples"][task] / max(int(tally.counts["examples"][task]), 1)
+    cut = stats.counts["cut_examples"][task] / max(int(stats.counts["examples"][task]), 1)
     return f"{lengths.mean_input:.0f} / {lengths.p95_input:.0f}", f"{lengths.mean_target:.0f}", _percent(cut)
 
 
-def _skipped(tally: Tally, task: int) -> str:
-    found = {name: int(tally.counts[name][task]) for name in ("bad", "left_out", "too_long")}
+def _skipped(stats: DataStats, task: int) -> str:
+    found = {name: int(stats.counts[name][task]) for name in ("bad", "left_out", "too_long")}
     return ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in found.items() if n)
 
 
@@ -109,19 +108,19 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2f}"
 
 
-def _sample(corpus: Corpus, examples: int) -> tuple[Tally, dict[int, Lengths]]:
+def _sample(corpus: Corpus, examples: int) -> tuple[DataStats, dict[int, Lengths]]:
     """Counts and lengths over about as many examples, the same number of each task."""
     each = max(examples // len(corpus.entries), 20)
     tasks = np.repeat(np.arange(len(corpus.entries)), each)
     rows = np.concatenate([np.linspace(0, n, each, endpoint=False).astype(np.int64) for n in corpus.plan.num_rows])
     visits = Visits(tasks, rows, np.zeros_like(rows))
     found = make_features(corpus.entries, corpus.rows, visits, corpus.layout, corpus.config.seed)
-    tally = Tally(len(corpus.entries))
-    tally.add(found)
+    stats = DataStats(len(corpus.entries))
+    stats.add(found)
     by_task: dict[int, list[tuple[int, int]]] = {}
     for example in found.examples:
         by_task.setdefault(example.task, []).append((len(example.inputs), len(example.targets)))
-    return tally, {task: _lengths(np.array(pairs)) for task, pairs in by_task.items()}
+    return stats, {task: _lengths(np.array(pairs)) for task, pairs in by_task.items()}
 
 
 def _lengths(pairs: np.ndarray) -> Lengths:
@@ -154,23 +153,15 @@ def _print_examples(corpus: Corpus, args: argparse.Namespace, console: Console) 
 def _worded(corpus: Corpus, args: argparse.Namespace) -> Iterator[tuple[Task, Wording, Prompt]]:
     """Examples of the plan that have the template and the style asked for."""
     visits = corpus.plan.visits(np.arange(_TRIES))
-    for i, number, epoch, row in read_visits(corpus.rows, visits):
-        entry = corpus.entries[i]
-        try:
-            if isinstance(row, RowError):
-                continue
-            example = entry.task.read(row)
-        except (BadRow, SkipRow):
+    for _, _, query in read_queries(corpus.entries, corpus.rows, visits, corpus.config.seed):
+        if not isinstance(query, Query):
             continue
-        draws = Draws(corpus.config.seed, entry.task.name, number, epoch)
-        wording = choose(entry.task, example, entry.styles, draws)
-        named = entry.task.templates[wording.template].name
-        if (args.template and named != args.template) or not _has_style(wording.style.name, args.style):
+        named = query.task.templates[query.wording.template].name
+        if (args.template and named != args.template) or not _has_style(query.wording.style.name, args.style):
             continue
-        query = Query(entry.task, example, wording, draws, corpus.rows[i], number)
         (prompt,) = build_prompts([query], corpus.tokenizer, corpus.layout.budget)
         if isinstance(prompt, Prompt):
-            yield entry.task, wording, prompt
+            yield query.task, query.wording, prompt
 
 
 def _has_style(style: str, wanted: str | None) -> bool:

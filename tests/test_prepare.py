@@ -67,6 +67,8 @@ COPY = task("copy", "saying", 100, lambda row: Example({"text": row["text"]}, ro
 toy = Mixture(name="toy", parts=[COLOUR, COPY], styles=StyleShares(few_shot=0.3, max_shots=1))
 WRONG = task("wrong", "seeing", 0, lambda row: Example({"text": row["txet"]}, "red"), Template("{{ text }}"))
 wrong = Mixture(name="wrong", parts=[WRONG])
+LONG = task("long", "seeing", 0, lambda row: Example({"text": row["text"]}, row["text"] * 60), Template("{{ text }}"))
+long = Mixture(name="long", parts=[LONG])
 """
 CONFIG = f"""
 def get_config():
@@ -309,6 +311,10 @@ def test_what_goes_wrong_in_a_worker_is_one_line(here, tmp_path, capsys, what, s
         (["--", "--direct_num_wrkers=4"], "no option '--direct_num_wrkers=4'; did you mean 'direct_num_workers'"),
         (["--", "--direct_num_workers=four"], "invalid int value: 'four'"),
         (["--config.mixture=toy.py:wrong"], "task wrong: 16 of 16 rows are bad"),
+        (
+            ["--config.mixture=toy.py:long"],
+            "2,048 examples one after another give nothing to train on. task long: 2,048 too long",
+        ),
         (["--config.data.sead=3"], "unknown config key data.sead; did you mean 'seed'"),
     ],
 )

@@ -8,8 +8,11 @@ import numpy as np
 from flanjax.data.features import Features, Skipped
 from flanjax.tasks.styles import NUM_STYLES
 
+SKIPPED = ("bad", "left_out", "too_long")
 _KEPT_REASONS = 3
+_NAMED_TASKS = 5
 _MIN_ROWS_TO_JUDGE = 50
+MAX_FRUITLESS = 2048  # examples one after another that give nothing: the mixture has hardly any that can be trained on
 _ALL_BAD = 8  # as many rows without one good are judged at once: a wrong column, not a bad row
 
 
@@ -17,10 +20,10 @@ class DataError(ValueError):
     """Too many rows of a task are bad."""
 
 
-class Tally:
+class DataStats:
     """Per-task counts, additive over windows and hosts."""
 
-    FIELDS = ("examples", "input_tokens", "target_tokens", "cut_examples", "cut_tokens", "bad", "left_out", "too_long")
+    FIELDS = ("examples", "input_tokens", "target_tokens", "cut_examples", "cut_tokens", *SKIPPED)
 
     def __init__(self, num_tasks: int):
         self.counts = {name: np.zeros(num_tasks, np.int64) for name in self.FIELDS}
@@ -45,7 +48,7 @@ class Tally:
         if len(kept) < _KEPT_REASONS:
             kept.append(f"row {skipped.row}: {skipped.reason}")
 
-    def merge(self, other: "Tally") -> None:
+    def merge(self, other: "DataStats") -> None:
         for name in self.FIELDS:
             self.counts[name] += other.counts[name]
         self.styles += other.styles
@@ -53,8 +56,8 @@ class Tally:
         for task, reasons in other.reasons.items():
             self.reasons[task] = (self.reasons.get(task, []) + reasons)[:_KEPT_REASONS]
 
-    def copy(self) -> "Tally":
-        copied = Tally(len(self.counts["examples"]))
+    def copy(self) -> "DataStats":
+        copied = DataStats(len(self.counts["examples"]))
         copied.merge(self)
         return copied
 
@@ -70,6 +73,28 @@ class Tally:
                 "Mend the task's `example` or its data, or raise data.max_bad_share"
             )
 
+    def nothing_to_train_on(self, examples: int, names: Sequence[str]) -> DataError:
+        """The error of so many examples of the plan that gave nothing, with what became of the rows of the first tasks."""
+        skipped = np.sum([self.counts[name] for name in SKIPPED], axis=0)
+        tasks = [task for task in np.argsort(-skipped, kind="stable").tolist() if skipped[task]]
+        more = f" and {len(tasks) - _NAMED_TASKS} more tasks" if len(tasks) > _NAMED_TASKS else ""
+        return DataError(
+            f"{examples:,} examples one after another give nothing to train on. "
+            f"{'; '.join(self.why_skipped(task, names) for task in tasks[:_NAMED_TASKS])}{more}. If rows are too long, raise "
+            "data.features.inputs_length or targets_length, or name fields that may be shortened in the task's long_fields"
+        )
+
+    def without_examples(self) -> list[int]:
+        """Tasks of which enough rows were seen to say that hardly one gives an example."""
+        skipped = np.sum([self.counts[name] for name in SKIPPED], axis=0)
+        return np.flatnonzero((skipped >= _MIN_ROWS_TO_JUDGE) & (self.counts["examples"] == 0)).tolist()
+
+    def why_skipped(self, task: int, names: Sequence[str]) -> str:
+        """How many rows of a task were skipped, and the first reasons."""
+        counts = {name.replace("_", " "): int(self.counts[name][task]) for name in SKIPPED}
+        said = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+        return f"task {names[task]}: {said} ({'; '.join(self.reasons.get(task, []))})"
+
     def to_json(self) -> dict[str, Any]:
         return {
             "counts": {name: values.tolist() for name, values in self.counts.items()},
@@ -79,10 +104,10 @@ class Tally:
         }
 
     @classmethod
-    def from_json(cls, record: dict[str, Any]) -> "Tally":
-        tally = cls(len(record["counts"]["examples"]))
-        tally.counts = {name: np.array(record["counts"][name], np.int64) for name in cls.FIELDS}
-        tally.styles = np.array(record["styles"], np.int64)
-        tally.rows = record["rows"]
-        tally.reasons = {int(k): list(v) for k, v in record["reasons"].items()}
-        return tally
+    def from_json(cls, record: dict[str, Any]) -> "DataStats":
+        stats = cls(len(record["counts"]["examples"]))
+        stats.counts = {name: np.array(record["counts"][name], np.int64) for name in cls.FIELDS}
+        stats.styles = np.array(record["styles"], np.int64)
+        stats.rows = record["rows"]
+        stats.reasons = {int(k): list(v) for k, v in record["reasons"].items()}
+        return stats

@@ -8,11 +8,10 @@ import numpy as np
 from flanjax.data.layout import Layout, fits
 from flanjax.data.packing import Encoded, Group
 from flanjax.data.plan import Visits
-from flanjax.data.prompts import Prompt, Query, TooLong, build_prompts, read_rows
-from flanjax.sources import RowError, Rows
-from flanjax.tasks.draws import Draws
+from flanjax.data.prompts import Prompt, TooLong, build_prompts
+from flanjax.data.queries import Query, broken_text, read_queries
+from flanjax.sources import Rows
 from flanjax.tasks.mixture import Entry
-from flanjax.tasks.render import choose
 from flanjax.tasks.styles import Style
 from flanjax.tasks.task import BadRow, Message, SkipRow
 
@@ -54,24 +53,13 @@ def make_features(entries: Sequence[Entry], rows: Sequence[Rows], visits: Visits
     Args:
       rows: the training rows of each entry's task.
     """
-    queries: list[tuple[int, Query]] = []
     made = _Made(layout, len(entries))
-    for task, row, epoch, read in read_visits(rows, visits):
-        entry = entries[task]
-        if isinstance(read, RowError):
-            made.skip(task, row, "bad", str(read))
-            continue
-        try:
-            example = entry.task.read(read)
-        except SkipRow as reason:
-            made.skip(task, row, "left_out", str(reason) or "left out by the task")
-            continue
-        except BadRow as reason:
-            made.skip(task, row, "bad", str(reason))
-            continue
-        draws = Draws(seed, entry.task.name, row, epoch)
-        wording = choose(entry.task, example, entry.styles, draws)
-        queries.append((task, Query(entry.task, example, wording, draws, rows[task], row)))
+    queries: list[tuple[int, Query]] = []
+    for task, row, found in read_queries(entries, rows, visits, seed):
+        if isinstance(found, Query):
+            queries.append((task, found))
+        else:
+            made.skip(task, row, found)
     talks = [layout.chat is not None and bool(query.example.messages) for _, query in queries]
     asked = [query for (_, query), talk in zip(queries, talks, strict=True) if not talk]
     prompts = iter(build_prompts(asked, layout.tokenizer, layout.budget))
@@ -92,12 +80,15 @@ class _Made:
         self.skipped: list[Skipped] = []
         self.cut_tokens, self.cut_examples = np.zeros((2, num_tasks), np.int64)
 
-    def skip(self, task: int, row: int, kind: Literal["bad", "left_out", "too_long"], reason: str) -> None:
-        self.skipped.append(Skipped(task, row, reason, kind))
+    def skip(self, task: int, row: int, why: BadRow | SkipRow) -> None:
+        if isinstance(why, SkipRow):
+            self.skipped.append(Skipped(task, row, str(why) or "left out by the task", "left_out"))
+        else:
+            self.skipped.append(Skipped(task, row, str(why), "too_long" if isinstance(why, TooLong) else "bad"))
 
     def add_prompt(self, task: int, query: Query, prompt: Prompt | BadRow) -> None:
         if isinstance(prompt, BadRow):
-            self.skip(task, query.pool_row or 0, "too_long" if isinstance(prompt, TooLong) else "bad", str(prompt))
+            self.skip(task, query.pool_row or 0, prompt)
             return
         # A shortened target does not end, and must not teach the model to end there.
         targets = prompt.target_ids if prompt.cut_target else self._layout.targets(prompt.target_ids)
@@ -109,13 +100,16 @@ class _Made:
         assert self._layout.chat is not None
         style = query.wording.style._replace(few_shot=False, options=False)
         messages, longest, shortest = list(query.example.messages), 0, 0
+        if broken := broken_text([m.content for m in messages]):
+            self.skip(task, query.pool_row or 0, broken)
+            return
         while True:
             try:
                 inputs, targets, trained = self._layout.chat.conversation(messages)
             except BadRow as error:
                 limits = [self._layout.limits(lengths) for lengths in self._layout.lengths]
-                too_long = f"{shortest} tokens in its shortest part; rows have {limits}"
-                self.skip(task, query.pool_row or 0, "too_long" if longest else "bad", too_long if longest else str(error))
+                too_long = TooLong(f"{shortest} tokens in its shortest part; rows have {limits}")
+                self.skip(task, query.pool_row or 0, too_long if longest else error)
                 return
             example = self._encoded(task, query, style, inputs, targets, trained)
             longest, shortest = max(longest, example.num_tokens), example.num_tokens
@@ -140,18 +134,3 @@ def _without_last_answer(messages: list[Message]) -> list[Message]:
     """The conversation up to the last answer but one; empty if there is none."""
     answers = [i for i, message in enumerate(messages) if message.role == "assistant"]
     return messages[: answers[-2] + 1] if len(answers) > 1 else []
-
-
-def read_visits(rows: Sequence[Rows], visits: Visits):
-    """(task, row number, epoch, row) in the order of the visits, each task's rows read together."""
-    order = np.argsort(visits.task, kind="stable")
-    read: list = [None] * len(order)
-    for task, at in _groups(visits.task, order):
-        for position, row in zip(at.tolist(), read_rows(rows[task], visits.row[at].tolist()), strict=True):
-            read[position] = row
-    return zip(visits.task.tolist(), visits.row.tolist(), visits.epoch.tolist(), read, strict=True)
-
-
-def _groups(tasks: np.ndarray, order: np.ndarray):
-    present, starts = np.unique(tasks[order], return_index=True)
-    return zip(present.tolist(), np.split(order, starts)[1:], strict=True)

@@ -22,7 +22,7 @@ from flanjax.data.feature_config import Budget, FeatureConfig, Lengths
 from flanjax.data.packing import Encoded
 from flanjax.data.tokenizer import ByteTokenizer, Tokenizer
 
-Row = dict[str, np.ndarray]
+PackedRow = dict[str, np.ndarray]
 
 
 class Layout(Protocol):
@@ -65,7 +65,7 @@ class Layout(Protocol):
         """Name -> (positions, room in a row), of the parts that packing fills, from token counts of packed examples."""
         ...
 
-    def row(self, examples: Sequence[Encoded], lengths: Lengths) -> Row:
+    def row(self, examples: Sequence[Encoded], lengths: Lengths) -> PackedRow:
         """One row of the batch: arrays of fixed shapes, int32 unless said. Segments count from 1 in the order given.
 
         Raises:
@@ -73,7 +73,7 @@ class Layout(Protocol):
         """
         ...
 
-    def prompts(self, prompts: Sequence[Sequence[int]], rows: int, length: int) -> Row:
+    def prompts(self, prompts: Sequence[Sequence[int]], rows: int, length: int) -> PackedRow:
         """Prompts as a model reads them to score options or to write, one a row: arrays [rows, reserved + length] unless said.
 
         Args:
@@ -154,7 +154,7 @@ class EncoderDecoder:
         read = inputs + examples * self.config.reserved
         return {"encoder_fill": (read, lengths.inputs), "decoder_fill": (targets, lengths.targets)}
 
-    def row(self, examples: Sequence[Encoded], lengths: Lengths) -> Row:
+    def row(self, examples: Sequence[Encoded], lengths: Lengths) -> PackedRow:
         """An example without inputs keeps its segment. Decoder inputs are the targets shifted right within each segment."""
         row = {name: np.zeros(lengths.inputs, np.int32) for name in ("inputs", "inputs_segment_ids")}
         row |= {name: np.zeros(lengths.targets, np.int32) for name in ("decoder_inputs", "segment_ids", "positions")}
@@ -177,7 +177,7 @@ class EncoderDecoder:
             s, t = read.stop, write.stop
         return row
 
-    def prompts(self, prompts: Sequence[Sequence[int]], rows: int, length: int) -> Row:
+    def prompts(self, prompts: Sequence[Sequence[int]], rows: int, length: int) -> PackedRow:
         """inputs, inputs_segment_ids; starts [rows], the token with which each text begins."""
         inputs, real, soft = _padded(prompts, rows, length, self.config.reserved, self.tokenizer.pad_id)
         return {"inputs": inputs, "inputs_segment_ids": real, "starts": np.full(rows, self._start_id, np.int32), **soft}
@@ -232,7 +232,7 @@ class DecoderOnly:
         taken = inputs + targets + examples * (self.config.reserved - 1)
         return {"row_fill": (taken, length), "target_fill": (targets, targets_length)}
 
-    def row(self, examples: Sequence[Encoded], lengths: Lengths) -> Row:
+    def row(self, examples: Sequence[Encoded], lengths: Lengths) -> PackedRow:
         """The last token of an example is a target only, so that it takes one position less than it has tokens."""
         row, reserved = self._empty(lengths), self.config.reserved
         at = t = 0
@@ -254,14 +254,14 @@ class DecoderOnly:
             at, t = read.stop, write.stop
         return row
 
-    def prompts(self, prompts: Sequence[Sequence[int]], rows: int, length: int) -> Row:
+    def prompts(self, prompts: Sequence[Sequence[int]], rows: int, length: int) -> PackedRow:
         """decoder_inputs, segment_ids, positions; prefix (bool), if the inputs are seen both ways."""
         inputs, real, soft = _padded(prompts, rows, length, self.config.reserved, self.tokenizer.pad_id)
         positions = np.broadcast_to(np.arange(inputs.shape[1], dtype=np.int32), inputs.shape)
         both_ways = {"prefix": real > 0} if self._prefix else {}
         return {"decoder_inputs": inputs, "segment_ids": real, "positions": positions, **both_ways, **soft}
 
-    def _empty(self, lengths: Lengths) -> Row:
+    def _empty(self, lengths: Lengths) -> PackedRow:
         length, targets_length = self.limits(lengths)
         row = {name: np.zeros(length, np.int32) for name in ("decoder_inputs", "segment_ids", "positions")}
         row |= {"target_positions": np.zeros(targets_length, np.int32), **_empty_targets(targets_length, self.numbers)}
@@ -274,7 +274,7 @@ class DecoderOnly:
 
 def _padded(
     prompts: Sequence[Sequence[int]], rows: int, length: int, reserved: int, pad_id: int
-) -> tuple[np.ndarray, np.ndarray, Row]:
+) -> tuple[np.ndarray, np.ndarray, PackedRow]:
     """The prompts behind their reserved positions, and 1 where there is either: int32 [rows, reserved + length] each.
 
     The third are the reserved positions, counted from 1; none if none are reserved.
@@ -290,12 +290,12 @@ def _padded(
     return ids, real, {"reserved": np.where(places <= reserved, places, 0) * real}
 
 
-def _empty_targets(length: int, numbers: tuple[str, ...]) -> Row:
+def _empty_targets(length: int, numbers: tuple[str, ...]) -> PackedRow:
     row = {"targets": np.zeros(length, np.int32), "task_ids": np.zeros(length, np.int32)}
     return row | {name: np.zeros(length, np.float32) for name in ("loss_weights", *numbers)}
 
 
-def _set_targets(row: Row, write: slice, example: Encoded, targets: np.ndarray, numbers: tuple[str, ...]) -> None:
+def _set_targets(row: PackedRow, write: slice, example: Encoded, targets: np.ndarray, numbers: tuple[str, ...]) -> None:
     row["targets"][write] = targets
     row["loss_weights"][write] = example.weight
     row["task_ids"][write] = example.task
@@ -307,6 +307,6 @@ def _set_targets(row: Row, write: slice, example: Encoded, targets: np.ndarray, 
         row[name][write] = example.numbers[name]
 
 
-def _reserve(row: Row, tokens: str, where: slice, pad_id: int) -> None:
+def _reserve(row: PackedRow, tokens: str, where: slice, pad_id: int) -> None:
     row[tokens][where] = pad_id
     row["reserved"][where] = np.arange(1, where.stop - where.start + 1)

@@ -6,30 +6,27 @@ a pure function of its number. Each global batch takes B/S rows of every stream,
 
 import dataclasses
 import functools
-import sys
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
-import cloudpickle
 import grain
 import numpy as np
-from absl import flags
 
-from flanjax.data.data_stats import DataError, Tally
+from flanjax.data.data_stats import MAX_FRUITLESS, DataError, DataStats
 from flanjax.data.feature_config import FeatureConfig, Lengths
 from flanjax.data.features import MakeFeatures, make_features
 from flanjax.data.layout import Layout, group_sizes, make_layout
 from flanjax.data.packing import Group, pack_examples
 from flanjax.data.plan import Plan
 from flanjax.data.tokenizer import Tokenizer
+from flanjax.data.workers import in_processes
 from flanjax.sources import Rows, SourceError
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.mixture import Entry, Mixture
-from flanjax.tasks.registry import MODULE_PREFIX
 
 Batch = dict[str, np.ndarray]
-_MAX_EMPTY_WINDOWS = 1000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -143,7 +140,7 @@ class Window(NamedTuple):
     """Some consecutive examples of one stream, packed into rows in random order."""
 
     rows: list[Batch]
-    tally: Tally
+    stats: DataStats
 
 
 def make_window(corpus: Corpus, stream: int, number: int) -> Window:
@@ -152,12 +149,12 @@ def make_window(corpus: Corpus, stream: int, number: int) -> Window:
     nth = np.arange(number * config.window, (number + 1) * config.window) * config.num_streams + stream
     visits = corpus.plan.visits(nth)
     features = corpus.make_features(corpus.entries, corpus.rows, visits, corpus.layout, config.seed)
-    tally = Tally(len(corpus.entries))
-    tally.add(features)
+    stats = DataStats(len(corpus.entries))
+    stats.add(features)
     (lengths,) = corpus.layout.lengths  # with several, a window's would follow from its number
     rows = pack(features.groups, corpus.layout, lengths, Draws(config.seed, "window", stream, number))
-    tally.rows = len(rows)
-    return Window(rows, tally)
+    stats.rows = len(rows)
+    return Window(rows, stats)
 
 
 def pack(groups: Sequence[Group], layout: Layout, lengths: Lengths, draws: Draws) -> list[Batch]:
@@ -183,24 +180,24 @@ class DataState(NamedTuple):
     """The position in the data after a batch: for each stream the window and the row within it that come next."""
 
     streams: dict[int, tuple[int, int]]
-    tally: Tally
+    stats: DataStats
 
     def to_json(self) -> dict[str, Any]:
-        return {"streams": {str(s): list(at) for s, at in sorted(self.streams.items())}, "tally": self.tally.to_json()}
+        return {"streams": {str(s): list(at) for s, at in sorted(self.streams.items())}, "tally": self.stats.to_json()}
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "DataState":
         streams = {int(s): (int(at[0]), int(at[1])) for s, at in record["streams"].items()}
-        return cls(streams, Tally.from_json(record["tally"]))
+        return cls(streams, DataStats.from_json(record["tally"]))
 
     @classmethod
     def merge(cls, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """One record of the states of all hosts, from which any number of hosts can go on."""
         states = [cls.from_json(r) for r in records]
-        tally = states[0].tally
+        stats = states[0].stats
         for state in states[1:]:
-            tally.merge(state.tally)
-        return cls({s: at for state in states for s, at in state.streams.items()}, tally).to_json()
+            stats.merge(state.stats)
+        return cls({s: at for state in states for s, at in state.streams.items()}, stats).to_json()
 
 
 class WindowSource(Protocol):
@@ -234,16 +231,6 @@ class _Windows:
         return stream, number, self._window(stream, number)
 
 
-def _prepare_for_workers(corpus: Corpus) -> None:
-    """Lets grain send the corpus to other processes: a mixture file is no importable module, so its functions go by value."""
-    functions: list[Any] = [corpus.make_features, *(e.task.example for e in corpus.entries)]
-    for module in {sys.modules[function.__module__] for function in functions}:
-        if module.__name__.startswith(MODULE_PREFIX):
-            cloudpickle.register_pickle_by_value(module)
-    if not flags.FLAGS.is_parsed():
-        flags.FLAGS.mark_as_parsed()  # grain reads absl flags; a program that has none never parses them
-
-
 class BatchIterator:
     """This host's part of every global batch: [B / hosts, ...] arrays, in the order of its streams, without end.
 
@@ -260,10 +247,11 @@ class BatchIterator:
         streams = host.streams(self._config.num_streams)
         self._position = {s: state.streams[s] if state else (0, 0) for s in streams}
         # Counts are added up over hosts when states are merged, so only one host carries on the old ones.
-        self._tally = state.tally.copy() if state and host.index == 0 else Tally(len(corpus.entries))
+        self._stats = state.stats.copy() if state and host.index == 0 else DataStats(len(corpus.entries))
         # Windows are read ahead of their stream's turn; the state counts each once its first row is taken.
-        self._seen = self._tally.copy()
-        self._uncounted: dict[int, deque[tuple[int, Tally]]] = {s: deque() for s in streams}
+        self._seen = self._stats.copy()
+        self._warned: set[int] = set()
+        self._uncounted: dict[int, deque[tuple[int, DataStats]]] = {s: deque() for s in streams}
         self._queues: dict[int, deque[tuple[int, int, Batch]]] = {s: deque() for s in streams}
         self._windows = self._start_windows()
 
@@ -273,11 +261,10 @@ class BatchIterator:
         end = self._prepared.num_windows if self._prepared else None
         dataset = grain.MapDataset.source(_Windows(window, dict(self._position), end))
         options = grain.ReadOptions(num_threads=config.num_threads, prefetch_buffer_size=config.prefetch_windows)
-        windows = dataset.to_iter_dataset(options)
-        if config.num_workers:
-            _prepare_for_workers(self._corpus)
-            windows = windows.mp_prefetch(grain.MultiprocessingOptions(num_workers=config.num_workers))
-        return iter(windows)
+        if not config.num_workers:
+            return iter(dataset.to_iter_dataset(options))
+        functions: list[Callable[..., Any]] = [self._corpus.make_features, *(e.task.example for e in self._corpus.entries)]
+        return in_processes(dataset, options, config.num_workers, functions)
 
     def __iter__(self) -> "BatchIterator":
         return self
@@ -287,18 +274,17 @@ class BatchIterator:
         return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
     def state(self) -> DataState:
-        return DataState(dict(self._position), self._tally.copy())
+        return DataState(dict(self._position), self._stats.copy())
 
     def _take(self, stream: int) -> Iterator[Batch]:
         queue = self._queues[stream]
         for _ in range(self._config.batch_size // self._config.num_streams):
-            empty = 0
+            fruitless = 0
             while not queue:
-                empty += self._read_window()
-                if empty > _MAX_EMPTY_WINDOWS:
-                    raise DataError(
-                        f"{empty} windows of {self._config.window} examples gave no row at all: every row is skipped"
-                    )
+                if fruitless >= MAX_FRUITLESS:
+                    raise self._seen.nothing_to_train_on(fruitless, self._corpus.names)
+                if self._read_window():
+                    fruitless += self._config.window
             window, row, arrays = queue.popleft()
             if row == 0:
                 self._count(stream, window)
@@ -308,7 +294,15 @@ class BatchIterator:
     def _count(self, stream: int, window: int) -> None:
         """Counts the stream's windows up to this one, those without rows included."""
         while self._uncounted[stream] and self._uncounted[stream][0][0] <= window:
-            self._tally.merge(self._uncounted[stream].popleft()[1])
+            self._stats.merge(self._uncounted[stream].popleft()[1])
+
+    def _warn(self) -> None:
+        """Says once of each task that none of its rows can be trained on."""
+        for task in self._seen.without_examples():
+            if task not in self._warned:
+                self._warned.add(task)
+                why = self._seen.why_skipped(task, self._corpus.names)
+                logging.getLogger("flanjax").warning("no row of a task can be trained on so far: %s", why)
 
     def _read_window(self) -> bool:
         """Queues the next window's rows; says whether it had none."""
@@ -321,8 +315,9 @@ class BatchIterator:
             return False
         first = self._position[stream][1] if number == self._position[stream][0] and not self._queues[stream] else 0
         if not first:  # a window resumed in its middle was counted before
-            self._uncounted[stream].append((number, window.tally))
-            self._seen.merge(window.tally)
+            self._uncounted[stream].append((number, window.stats))
+            self._seen.merge(window.stats)
             self._seen.check(self._corpus.names, self._config.max_bad_share)
+            self._warn()
         self._queues[stream].extend((number, row, arrays) for row, arrays in enumerate(window.rows) if row >= first)
         return not window.rows

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from flanjax.data.feature_config import Budget
+from flanjax.data.queries import Query, read_examples, render_query
 from flanjax.data.tokenizer import Tokenizer
-from flanjax.sources import Row, RowError, Rows
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.exemplars import candidate_rows
-from flanjax.tasks.render import Rendered, Wording, render, with_fields
-from flanjax.tasks.task import BadRow, Example, SkipRow, Task
+from flanjax.tasks.render import Rendered, with_fields
+from flanjax.tasks.task import BadRow, Example
 from flanjax.tasks.template import ANSWER, RATIONALE
 
 _SHRINK_ROUNDS = 12
@@ -22,24 +22,6 @@ _SHRINK_ROUNDS = 12
 
 class TooLong(BadRow):
     """A row that does not fit although its long fields were shortened. Not bad data, but data that is not trained on."""
-
-
-class Query(NamedTuple):
-    """One example to be asked.
-
-    Attributes:
-      pool: the rows that exemplars come from, or None for none.
-      pool_row: the query's own position in the pool, or None when it is not of the pool.
-      draws: decides the exemplars and, unless `keep_order`, the order of the options.
-    """
-
-    task: Task
-    example: Example
-    wording: Wording
-    draws: Draws | None = None
-    pool: Rows | None = None
-    pool_row: int | None = None
-    keep_order: bool = False
 
 
 class Prompt(NamedTuple):
@@ -63,7 +45,7 @@ class Prompt(NamedTuple):
 
 def build_prompts(queries: Sequence[Query], tokenizer: Tokenizer, budget: Budget) -> list[Prompt | BadRow]:
     """A prompt for every query, or the reason why there is none. Tokenises all of them together."""
-    rendered = [_render(q) for q in queries]
+    rendered = [render_query(q) for q in queries]
     good = [r for r in rendered if isinstance(r, Rendered)]
     encoded = iter(tokenizer.encode([text for r in good for text in r]))
     results: list[Prompt | BadRow] = []
@@ -75,13 +57,6 @@ def build_prompts(queries: Sequence[Query], tokenizer: Tokenizer, budget: Budget
             results.append(text)
     _add_exemplars(queries, results, tokenizer, budget)
     return results
-
-
-def _render(query: Query) -> Rendered | BadRow:
-    try:
-        return render(query.task, query.example, query.wording, None if query.keep_order else query.draws)
-    except BadRow as error:
-        return error
 
 
 def _fits(prompt: Prompt, budget: Budget) -> bool:
@@ -97,7 +72,7 @@ def _shorten(query: Query, full: Prompt, tokenizer: Tokenizer, budget: Budget) -
             break
         keep = _share_to_keep(query, prompt, budget)
         shortened = {name: _cut(text, int(len(text) * keep(name))) for name, text in shortened.items()}
-        rendered = _render(query._replace(example=with_fields(query.example, shortened)))
+        rendered = render_query(query._replace(example=with_fields(query.example, shortened)))
         if isinstance(rendered, BadRow):
             return rendered
         ids, target_ids = tokenizer.encode([rendered.input, rendered.target])
@@ -198,34 +173,15 @@ def _exemplar_texts(query: Query) -> Iterable[tuple[str, str]]:
     """Rendered rows of the query's own task in the query's own wording, each with an option order of its own."""
     assert query.pool is not None
     assert query.draws is not None
-    rows = list(candidate_rows(query.draws, len(query.pool), query.pool_row, query.wording.num_shots))
+    numbers = list(candidate_rows(query.draws, len(query.pool), query.pool_row, query.wording.num_shots))
     taken = 0
-    for number, row in zip(rows, read_rows(query.pool, rows), strict=True):
+    for number, example in read_examples(query.task, query.pool, numbers):
         if taken == query.wording.num_shots + 1:
             return
-        if isinstance(row, RowError):
+        if not isinstance(example, Example) or (query.wording.style.chain_of_thought and not example.rationale):
             continue
-        try:
-            example = query.task.read(row)
-            if query.wording.style.chain_of_thought and not example.rationale:
-                continue
-            shown = render(query.task, example, query.wording, Draws(query.draws.bits("exemplar_options"), number))
-        except (BadRow, SkipRow):
-            continue
-        taken += 1
-        yield shown.input, shown.target
-
-
-def read_rows(rows: Rows, numbers: Sequence[int]) -> list[Row | RowError]:
-    """The rows; where one cannot be read, its error."""
-    try:
-        return list(rows.__getitems__(numbers))
-    except RowError:
-        return [_row(rows, number) for number in numbers]
-
-
-def _row(rows: Rows, number: int) -> Row | RowError:
-    try:
-        return rows[number]
-    except RowError as error:
-        return error
+        draws = Draws(query.draws.bits("exemplar_options"), number)
+        shown = render_query(Query(query.task, example, query.wording, draws))
+        if isinstance(shown, Rendered):
+            taken += 1
+            yield shown.input, shown.target

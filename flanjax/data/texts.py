@@ -4,13 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from flanjax.data.features import read_visits
 from flanjax.data.plan import Plan
-from flanjax.sources import RowError, Rows
-from flanjax.tasks.draws import Draws
+from flanjax.data.queries import Query, read_queries, render_query
+from flanjax.sources import Rows
 from flanjax.tasks.mixture import Entry
-from flanjax.tasks.render import choose, render
-from flanjax.tasks.task import BadRow, SkipRow
+from flanjax.tasks.render import Rendered
 
 _AT_ONCE = 1000
 
@@ -19,15 +17,8 @@ def mixture_texts(entries: Sequence[Entry], rows: Sequence[Rows], plan: Plan, nu
     """Inputs and targets of the first examples of the plan, worded as in training; rows that are bad are left out here."""
     for start in range(0, num_examples, _AT_ONCE):
         visits = plan.visits(np.arange(start, min(start + _AT_ONCE, num_examples)))
-        for task, number, epoch, row in read_visits(rows, visits):
-            entry = entries[task]
-            try:
-                if isinstance(row, RowError):
-                    continue
-                example = entry.task.read(row)
-                draws = Draws(seed, entry.task.name, number, epoch)
-                wording = choose(entry.task, example, entry.styles, draws)
-                shown = render(entry.task, example, wording, draws)
-            except (BadRow, SkipRow):
-                continue
-            yield wording.exemplars.block(*shown) if wording.num_shots else f"{shown.input}\n{shown.target}"
+        for _, _, query in read_queries(entries, rows, visits, seed):
+            shown = render_query(query) if isinstance(query, Query) else query
+            if isinstance(query, Query) and isinstance(shown, Rendered):
+                wording = query.wording
+                yield wording.exemplars.block(*shown) if wording.num_shots else f"{shown.input}\n{shown.target}"

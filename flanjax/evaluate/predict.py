@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.layout import Layout, make_layout
-from flanjax.data.prompts import Prompt, Query, build_prompts
+from flanjax.data.prompts import Prompt, build_prompts
+from flanjax.data.queries import Query, read_examples
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.evaluate.config import EvaluationConfig, Preset
 from flanjax.generate.scorer import Scorer
@@ -19,7 +20,7 @@ from flanjax.tasks.answers import extract
 from flanjax.tasks.draws import Draws, hash64
 from flanjax.tasks.render import Wording, render_candidates
 from flanjax.tasks.styles import Style
-from flanjax.tasks.task import BadRow, Example, SkipRow, Task
+from flanjax.tasks.task import BadRow, Example, Task
 
 SCHEMA = pa.schema(
     [
@@ -120,11 +121,10 @@ def _queries(task: Task, config: EvaluationConfig, skipped: list[str]) -> Iterat
     if max(config.shots) and pool is None:
         raise SourceError(f"task {task.name} has no training split to take exemplars from; evaluate it with shots=(0,)")
     count = min(config.items or len(rows), len(rows))
-    for number in np.linspace(0, len(rows), count, endpoint=False).astype(int).tolist():
-        try:
-            example = task.read(rows[number])
-        except (BadRow, SkipRow) as reason:
-            skipped.append(f"row {number}: {reason}")
+    numbers = np.linspace(0, len(rows), count, endpoint=False).astype(int).tolist()
+    for number, example in read_examples(task, rows, numbers):
+        if not isinstance(example, Example):
+            skipped.append(f"row {number}: {example}")
             continue
         draws = Draws(config.seed, "evaluation", task.name, number)
         for wording in _wordings(task, example, config):

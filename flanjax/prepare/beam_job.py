@@ -85,7 +85,7 @@ def open_once(job: Job) -> Corpus:
 
 
 class MakeShard(beam.DoFn):
-    """Shard -> nothing; the shard and what is to be said of it are then in the directory. Doing it twice changes nothing."""
+    """Writes a shard and its record into the directory and gives nothing back. Doing it twice changes nothing."""
 
     def __init__(self, job: Job):
         self._job = job

@@ -10,7 +10,7 @@ from etils import epath
 
 from flanjax import parts
 from flanjax.config import ConfigError, RunConfig, differences
-from flanjax.data.data_stats import DataError, Tally
+from flanjax.data.data_stats import MAX_FRUITLESS, DataError, DataStats
 from flanjax.data.offline import prepared
 from flanjax.data.offline.shards import Shard, num_parts, read_part
 from flanjax.data.pipeline import Corpus, make_window, open_corpus, open_rows
@@ -21,7 +21,6 @@ from flanjax.train.log import ProgressBar
 
 _WINDOWS_A_SHARD = 32
 _MARGIN = 1.02  # windows differ in their rows; a second round costs more than a few windows too many
-_MAX_EMPTY_WINDOWS = 1000
 _LOOK_SECONDS, _REPORT_SECONDS = 2, 30  # looking lists a folder, which may be in a bucket
 
 
@@ -86,7 +85,7 @@ def prepare(
         work.make_until(work.windows)
 
     about = {"mixture": config.mixture, "split": split.record(), "tokenizer": dataclasses.asdict(config.tokenizer)}
-    manifest = prepared.manifest_of(about, corpus, identity, work.shards.values(), work.tally, work.row)
+    manifest = prepared.manifest_of(about, corpus, identity, work.shards.values(), work.stats, work.row)
     prepared.write_manifest(output, manifest)
     size = sum(s["bytes"] for s in manifest["shards"])
     say(
@@ -102,7 +101,7 @@ class _Work:
     Attributes:
       windows: of every stream.
       shards: what is known of each, by (stream, first window).
-      tally, row: of all their windows.
+      stats, row: of all their windows.
     """
 
     def __init__(self, job: Job, corpus: Corpus, old: dict[str, Any] | None, beam: Sequence[str], say):
@@ -110,7 +109,7 @@ class _Work:
         self._directory = epath.Path(job.directory)
         self.windows = old["windows"] if old else 0
         self.shards = {(s["stream"], s["first"]): s for s in old["shards"]} if old else {}
-        self.tally = Tally.from_json(old["tally"]) if old else Tally(len(corpus.entries))
+        self.stats = DataStats.from_json(old["tally"]) if old else DataStats(len(corpus.entries))
         self.row: dict[str, Any] = old["row"] if old else {}
 
     def windows_missing(self, steps: int) -> int:
@@ -118,13 +117,9 @@ class _Work:
         config = self._corpus.config
         needed = steps * (config.batch_size // config.num_streams)
         if not self.windows:
-            first = make_window(self._corpus, 0, 0)
-            first.tally.check(self._corpus.names, config.max_bad_share)
-            return max(1, _estimate(needed, len(first.rows))) if needed else 0
+            return max(1, _estimate(needed, _rows_a_window(self._corpus))) if needed else 0
         missing = needed - min(prepared.rows_of_streams(self.shards.values(), config.num_streams))
-        if missing > 0 and not self.tally.rows and self.windows > _MAX_EMPTY_WINDOWS:
-            raise DataError(f"{self.windows} windows of every stream gave no row at all: every row is skipped")
-        return _estimate(missing, self.tally.rows / (self.windows * config.num_streams)) if missing > 0 else 0
+        return _estimate(missing, self.stats.rows / (self.windows * config.num_streams)) if missing > 0 else 0
 
     def make_until(self, windows: int) -> None:
         """Lets Beam make the shards that are missing up to so many windows of every stream."""
@@ -137,13 +132,13 @@ class _Work:
             record = read_part(self._directory, shard)
             if record is None:
                 raise DataError(f"the job ended, but {self._directory / shard.file} is not there; can its workers write there?")
-            tally, arrays = Tally.from_json(record.pop("tally")), record.pop("arrays")
+            stats, arrays = DataStats.from_json(record.pop("tally")), record.pop("arrays")
             if shard in new:
-                self.tally.merge(tally)
+                self.stats.merge(stats)
                 self.row = self.row or arrays
             self.shards[shard.stream, shard.first] = record
         self.windows = max(self.windows, windows)
-        self.tally.check(self._corpus.names, self._corpus.config.max_bad_share)
+        self.stats.check(self._corpus.names, self._corpus.config.max_bad_share)
 
     def _is_lost(self, shard: dict[str, Any]) -> bool:
         path = self._directory / shard["file"]
@@ -174,6 +169,18 @@ class _Work:
             beam_job.run_job(self._job, shards, self._beam, progress)
         finally:
             bar.close()
+
+
+def _rows_a_window(corpus: Corpus) -> float:
+    """How many rows the first windows give, of which there are enough that one gives some. Raises DataError if none does."""
+    stats, windows = DataStats(len(corpus.entries)), 0
+    while not stats.rows:
+        if windows * corpus.config.window >= MAX_FRUITLESS:
+            raise stats.nothing_to_train_on(windows * corpus.config.window, corpus.names)
+        stats.merge(make_window(corpus, 0, windows).stats)
+        stats.check(corpus.names, corpus.config.max_bad_share)
+        windows += 1
+    return stats.rows / windows
 
 
 def _estimate(rows: int, rows_a_window: float) -> int:

@@ -106,7 +106,7 @@ class Saving:
         )
         merged = DataState.from_json(position)
         visits = parts.num_visits(self.corpus, merged.streams)
-        record = parts.mixture_record(self.split, self.corpus, merged.tally, visits)
+        record = parts.mixture_record(self.split, self.corpus, merged.stats, visits)
         parts.write_record(self.workdir, parts.MIXTURE, record)
 
 

@@ -81,13 +81,13 @@ def main() -> None:
     seconds = time.perf_counter() - began
     print(f"{examples / seconds:,.0f} examples/s, {tokens / seconds:,.0f} encoder tokens/s")
     print(f"encoder positions filled {tokens / rows / 512:.1%}, decoder positions {filled / rows / 128:.1%}")
-    tally = batches.state().tally.counts
+    stats = batches.state().stats.counts
     print(
         "skipped:",
-        {n: int(b) for n, b in zip(corpus.names, tally["bad"], strict=True)},
+        {n: int(b) for n, b in zip(corpus.names, stats["bad"], strict=True)},
         "cut:",
-        tally["cut_examples"].tolist(),
-        np.sum(tally["examples"]),
+        stats["cut_examples"].tolist(),
+        np.sum(stats["examples"]),
     )
 
 

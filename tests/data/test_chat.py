@@ -1,5 +1,6 @@
 """Conversations by a tokenizer's chat template: the ids of transformers, and loss on what an assistant wrote."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -154,9 +155,38 @@ def test_a_conversation_too_long_for_a_row_loses_its_last_turns_and_is_counted()
     few, many = talks(layout, 4), talks(layout, 8)
     assert (few.cut_tokens.sum(), many.cut_examples.sum()) == (0, 1)
     assert many.examples[0].targets.tolist() == few.examples[0].targets.tolist()
-    assert many.cut_tokens.sum() > 0
+    whole = layout.chat.conversation([Message(("user", "assistant")[i % 2], f"word {i} " * (i + 1)) for i in range(8)])
+    assert many.cut_tokens.sum() == len(whole.inputs) + len(whole.targets) - many.examples[0].num_tokens
     tiny = make_layout(FeatureConfig(layout="causal", chat=True, inputs_length=16, targets_length=8), tokenizer(CHATML))
     assert [s.kind for s in talks(tiny, 2).skipped] == ["too_long"]
+
+
+def test_a_conversation_counts_by_its_trained_tokens_or_as_one_example():
+    config = FeatureConfig(layout="causal", chat=True, inputs_length=120, targets_length=120)
+    by_tokens, by_examples = (
+        talks(make_layout(dataclasses.replace(config, weighting=w), tokenizer(CHATML)), 6).examples[0]
+        for w in ("tokens", "examples")
+    )
+    assert by_tokens.weight == 1.0
+    assert 0 < by_examples.num_trained < len(by_examples.targets)
+    assert by_examples.weight * by_examples.num_trained == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("inputs", "targets", "binds"), [(400, 40, 1), (16, 100, 0)], ids=["few targets", "short rows"])
+def test_either_limit_of_a_row_shortens_a_conversation_and_no_turn_is_lost_that_fits(inputs, targets, binds):
+    def layout_of(inputs, targets):
+        config = FeatureConfig(layout="causal", chat=True, inputs_length=inputs, targets_length=targets)
+        return make_layout(config, tokenizer(CHATML))
+
+    roomy, layout = layout_of(500, 500), layout_of(inputs, targets)
+    limits = layout.limits(layout.lengths[0])
+    sizes = {turns: layout.sizes(talks(roomy, turns).examples[0]) for turns in (2, 4, 6, 8)}
+    fitting = max(turns for turns, size in sizes.items() if size[0] <= limits[0] and size[1] <= limits[1])
+    assert [size > limit for size, limit in zip(sizes[fitting + 2], limits, strict=True)] == [binds == 0, binds == 1], (
+        sizes,
+        limits,
+    )
+    assert layout.sizes(talks(layout, 8).examples[0]) == sizes[fitting]
 
 
 def test_without_chat_a_conversation_is_asked_by_its_templates():

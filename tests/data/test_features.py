@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from flanjax.data.data_stats import Tally
+from flanjax.data.data_stats import DataStats
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import make_features
 from flanjax.data.layout import make_layout
@@ -142,13 +142,13 @@ def test_every_visit_gives_an_example_or_a_reason(tmp_path):
     assert "empty answer" in reasons[2]
     assert "'q'" in reasons[3]
     assert reasons[4] == "on purpose"
-    tally = Tally(2)
-    tally.add(made)
+    stats = DataStats(2)
+    stats.add(made)
     counts = {
-        name: values.tolist() for name, values in tally.counts.items() if name in ("examples", "bad", "left_out", "too_long")
+        name: values.tolist() for name, values in stats.counts.items() if name in ("examples", "bad", "left_out", "too_long")
     }
     assert counts == {"examples": [1, 1], "bad": [0, 3], "left_out": [0, 1], "too_long": [0, 1]}
-    assert tally.reasons[1][0].startswith("row 1: ")
+    assert stats.reasons[1][0].startswith("row 1: ")
 
 
 @pytest.mark.parametrize("weighting", ["tokens", "examples"])

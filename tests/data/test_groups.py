@@ -127,8 +127,8 @@ def test_worker_processes_make_the_same_pairs():
 
 def test_every_example_of_a_group_is_counted():
     window = make_window(corpus_of(), 1, 0)
-    assert window.tally.counts["examples"].tolist() == [2 * 9]
-    assert window.tally.counts["target_tokens"].sum() == sum((r["loss_weights"] > 0).sum() for r in window.rows)
+    assert window.stats.counts["examples"].tolist() == [2 * 9]
+    assert window.stats.counts["target_tokens"].sum() == sum((r["loss_weights"] > 0).sum() for r in window.rows)
 
 
 def test_a_group_that_no_row_holds_is_an_error_that_says_so():

@@ -191,6 +191,26 @@ def test_which_lengths_a_batch_has_follows_from_its_number():
     assert {config.lengths_of(batch) for batch in range(20)} == set(config.lengths)
 
 
+@pytest.mark.parametrize("reserved", [0, 2])
+@pytest.mark.parametrize("layout", [ENCODER_DECODER, CAUSAL], ids=["encoder_decoder", "causal"])
+def test_a_full_row_is_filled_to_exactly_one_and_each_part_by_its_own_tokens(layout, reserved):
+    layout = reserving(layout, reserved)
+    lengths = layout.lengths[0]
+    first, second = layout.limits(lengths)
+    own = (first, second) if layout.limits(lengths) == lengths else (first - second + 2, second)
+    halves = [example([5] * (n - reserved), [6] * t) for n, t in ((4, 3), (own[0] - 4, own[1] - 3))]
+    assert np.sum([layout.sizes(half) for half in halves], axis=0).tolist() == [first, second]
+    row = row_of(layout, halves)
+    assert all((row[name] > 0).all() for name in ("segment_ids", "inputs_segment_ids") if name in row)
+    read, written = sum(len(h.inputs) for h in halves), sum(len(h.targets) for h in halves)
+    names = ("encoder_fill", "decoder_fill") if layout.limits(lengths) == lengths else ("row_fill", "target_fill")
+    assert layout.filled(lengths, read, written, 2) == {names[0]: (first, first), names[1]: (second, second)}
+    fuller, longer = layout.filled(lengths, read + 1, written, 2), layout.filled(lengths, read, written + 1, 2)
+    assert fuller[names[0]] == (first + 1, first)
+    assert fuller[names[1]] == (second, second)
+    assert longer[names[1]] == (second + 1, second)
+
+
 def test_a_decoder_only_example_begins_with_what_its_tokenizer_begins_with():
     begins = ByteTokenizer()
     begins.bos_id = 50

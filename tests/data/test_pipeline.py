@@ -1,18 +1,30 @@
 """The pipeline: one sequence of global batches, whatever the hosts, threads and interruptions."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from flanjax.data.data_stats import DataError
 from flanjax.data.feature_config import FeatureConfig
+from flanjax.data.features import make_features
+from flanjax.data.packing import pack_examples
 from flanjax.data.pipeline import BatchIterator, DataConfig, DataState, Host, make_window, open_corpus, open_rows
 from flanjax.data.tokenizer import ByteTokenizer
+from flanjax.parts import mixture_record
 from flanjax.sources import SourceError, rows
-from flanjax.tasks.mixture import Mixture
+from flanjax.tasks.mixture import Mixture, Part
 from flanjax.tasks.registry import load_mixture
 from flanjax.tasks.styles import StyleShares
 from flanjax.tasks.task import Example, SkipRow, Task
@@ -150,7 +162,7 @@ def test_counts_do_not_depend_on_hosts_or_interruptions(count, steps):
     second = hosts(count, through_json(first))
     for host in second:
         take(host, 30 - steps)
-    assert through_json(second).tally.to_json()["counts"] == whole.state().tally.to_json()["counts"]
+    assert through_json(second).stats.to_json()["counts"] == whole.state().stats.to_json()["counts"]
 
 
 @pytest.mark.parametrize("changes", [{"num_threads": 4}, {"prefetch_windows": 7}, {"num_threads": 3, "prefetch_windows": 1}])
@@ -169,7 +181,7 @@ def test_a_window_is_a_function_of_its_number_and_holds_the_plans_examples():
     same(window.rows, make_window(corpus_of(), 2, 5).rows)
     nth = np.arange(60, 72) * 4 + 2
     visits = CORPUS.plan.visits(nth)
-    counts = window.tally.counts
+    counts = window.stats.counts
     assert (counts["examples"] + counts["bad"] + counts["left_out"] + counts["too_long"]).tolist() == np.bincount(
         visits.task, minlength=2
     ).tolist()
@@ -177,13 +189,28 @@ def test_a_window_is_a_function_of_its_number_and_holds_the_plans_examples():
     assert segments == counts["examples"].sum()
 
 
-def test_rows_of_a_window_are_not_sorted_by_how_full_they_are():
+def test_rows_of_a_window_come_in_another_order_than_they_were_packed_in():
     corpus = corpus_of(window=400)
-    fill = [(r["inputs_segment_ids"] > 0).mean() for r in make_window(corpus, 0, 0).rows]
-    halves = np.array(fill[: len(fill) // 2]), np.array(fill[len(fill) // 2 :])
-    assert len(fill) > 40
-    assert abs(halves[0].mean() - halves[1].mean()) < 0.1
-    assert fill != sorted(fill, reverse=True)
+    visits = corpus.plan.visits(np.arange(400) * 4)
+    groups = make_features(corpus.entries, corpus.rows, visits, corpus.layout, 0).groups
+    sizes = np.array([corpus.layout.sizes(example) for (example,) in groups])
+    lengths = corpus.layout.lengths[0]
+    packed = [corpus.layout.row([groups[i][0] for i in row], lengths) for row in pack_examples(sizes, lengths)]
+    shown = make_window(corpus, 0, 0).rows
+
+    def keys(rows):
+        return [tuple(row[name].tobytes() for name in row) for row in rows]
+
+    def order_by_largest(rows):
+        """Rank correlation of a row's place with its largest example: a packer opens rows with the largest left."""
+        largest = [max(np.bincount(r["inputs_segment_ids"])[1:]) for r in rows]
+        return np.corrcoef(np.argsort(np.argsort(largest, kind="stable")), np.arange(len(rows)))[0, 1]
+
+    assert len(shown) > 40
+    assert sorted(keys(shown)) == sorted(keys(packed))
+    assert order_by_largest(packed) < -0.9
+    assert abs(order_by_largest(shown)) < 0.3
+    assert keys(make_window(corpus, 1, 0).rows) != keys(shown)
 
 
 def test_a_task_with_too_many_bad_rows_stops_the_run_with_task_row_and_reason():
@@ -215,20 +242,39 @@ def test_bad_rows_before_an_interruption_count_after_it():
 
 
 @pytest.mark.timeout(120)
-def test_when_every_row_is_left_out_that_is_an_error_and_not_a_hang():
+def test_a_mixture_of_which_nothing_fits_is_an_error_that_names_tasks_and_reasons_after_few_examples():
     skipped = task("skipped", data=[{"q": "x", "a": "yes", "skip": True}] * 5)
-    with pytest.raises(DataError, match=r"every row is skipped"):
-        next(BatchIterator(corpus_of(Mixture(name="m", parts=[skipped]), window=2)))
+    long = task("long", lambda row: Example({"q": "x"}, "y" * 80), evaluation=None)
+    corpus = corpus_of(Mixture(name="m", parts=[Part(skipped, 1), Part(long, 2)]), window=256)
+    with pytest.raises(DataError) as caught:
+        next(BatchIterator(corpus))
+    assert re.search(r"task long: [\d,]+ too long \(row \d+: \d+ input and 80 target tokens do not fit", str(caught.value))
+    assert re.search(r"task skipped: [\d,]+ left out \(row \d+: on purpose", str(caught.value))
+    assert re.match(r"2,048 examples one after another give nothing", str(caught.value))
+    assert "long_fields" in str(caught.value)
+
+
+def test_a_task_all_of_whose_rows_are_too_long_is_warned_of_once(caplog):
+    long = task("long", lambda row: Example({"q": "x"}, "y" * 80))
+    corpus = corpus_of(Mixture(name="m", parts=[Part(task("a"), 1), Part(long, 1)]), window=64)
+    batches = BatchIterator(corpus)
+    take(batches, 20)
+    (warning,) = [record.getMessage() for record in caplog.records if record.name == "flanjax"]
+    assert re.search(r"task long: \d+ too long \(row \d+: \d+ input and 80 target tokens do not fit", warning)
+    counts = batches.state().stats.counts
+    assert counts["too_long"][1] > 50
+    split = types.SimpleNamespace(train=types.SimpleNamespace(name="m"), removed={}, heldout=[])
+    listed = mixture_record(split, corpus, batches.state().stats, 1000)["tasks"]
+    assert [(t["task"], t["realised_share"]) for t in listed] == [("a", 1.0), ("long", 0.0)]
 
 
 def test_a_rare_task_among_rows_left_out_is_still_found():
-    data = [{"q": "x", "a": "yes", "skip": i != 7} for i in range(60)]
+    data = [{"q": "x", "a": "yes", "skip": i != 7} for i in range(30)]
     corpus = corpus_of(Mixture(name="m", parts=[task("rare", data=data)]), window=3)
     first = hosts(2, corpus=corpus)
-    parts = [take(h, 6) for h in first]
-    same(joined(parts), take(BatchIterator(corpus), 6))
-    rest = [take(h, 4) for h in hosts(1, through_json(first), corpus)]
-    same(joined(rest), take(BatchIterator(corpus), 10)[6:])
+    parts = [take(h, 4) for h in first]
+    rest = [take(h, 3) for h in hosts(1, through_json(first), corpus)]
+    same([*joined(parts), *joined(rest)], take(BatchIterator(corpus), 7))
 
 
 def test_data_that_is_missing_or_empty_is_named_with_its_task():
@@ -271,3 +317,50 @@ def test_worker_processes_make_the_same_batches_from_a_users_file(tmp_path):
     mixture = load_mixture(f"{tmp_path / 'mine.py'}:mine")
     alone, helped = (take(BatchIterator(corpus_of(mixture, num_workers=n)), 4) for n in (0, 1))
     same(alone, helped)
+
+
+KILLED = """
+import dataclasses, resource, sys, time
+from flanjax.data.pipeline import BatchIterator, open_corpus, open_rows
+from flanjax.data.tokenizer import ByteTokenizer
+from flanjax.tasks.registry import load_mixture
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160))
+sys.path.insert(0, sys.argv[1])
+import test_pipeline
+
+mixture = load_mixture(sys.argv[2])
+config = dataclasses.replace(test_pipeline.CONFIG, window=1024, num_workers=2)
+batches = BatchIterator(open_corpus(mixture, open_rows(mixture), ByteTokenizer(), config))
+for _ in range(2):
+    next(batches)
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def in_session(session):
+    """Processes of a session that are not ended, the first of it included."""
+    stats = [path.read_text().rpartition(")")[2].split() for path in Path("/proc").glob("[0-9]*/stat") if path.exists()]
+    return sum(state != "Z" and int(of) == session for state, _, _, of, *_ in stats)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+def test_workers_need_few_open_files_and_end_with_their_parent_even_if_it_is_killed(tmp_path):
+    (tmp_path / "mine.py").write_text(USERS_FILE)
+    command = [sys.executable, "-c", KILLED, str(Path(__file__).parent), f"{tmp_path / 'mine.py'}:mine"]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        assert parent.stdout.readline() == "ready\n"
+        assert in_session(parent.pid) >= 3
+        os.kill(parent.pid, signal.SIGKILL)
+        parent.wait()
+        until = time.monotonic() + 20
+        while in_session(parent.pid) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert not in_session(parent.pid)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(parent.pid, signal.SIGKILL)
+        parent.wait()
+        parent.stdout.close()

@@ -14,8 +14,10 @@ from etils import epath
 from etils.epath import backend as epath_backend
 
 from flanjax.cli import main
-from flanjax.data.data_stats import DataError, Tally
+from flanjax.data.data_stats import DataError, DataStats
 from flanjax.data.feature_config import FeatureConfig
+from flanjax.data.features import make_features
+from flanjax.data.layout import make_layout
 from flanjax.data.offline.prepared import Prepared, digest, identity_of, manifest_of, num_steps, verify, write_manifest
 from flanjax.data.offline.shards import PARTS, Shard, make_shard, read_part
 from flanjax.data.offline.window_records import Label, decode_window, encode_window
@@ -30,6 +32,7 @@ from flanjax.tasks.template import Template
 CONFIG = DataConfig(
     batch_size=8, num_streams=4, window=12, features=FeatureConfig(inputs_length=160, targets_length=32), max_bad_share=1.0
 )
+STYLES, BYTES = StyleShares(max_shots=2), ByteTokenizer()
 WINDOWS = 7
 
 
@@ -49,24 +52,24 @@ PLAIN = [{"q": f"a {i} " + "x" * (i % 50), "a": "yes" if i % 3 else "no"} for i 
 UNEVEN = [{"q": f"{'y' * (3 * i % 100)}{i}", "a": "yes", "skip": i % 3 == 0} if i % 5 else {"q": "bad"} for i in range(50)]
 
 
-def corpus_of(*tasks, **changes):
+def corpus_of(*tasks, styles=STYLES, tokenizer=BYTES, **changes):
     tasks = tasks or (task("a", PLAIN), task("b", UNEVEN))
-    mixture = Mixture(name="m", parts=tasks, styles=StyleShares(max_shots=2))
-    return open_corpus(mixture, open_rows(mixture), ByteTokenizer(), dataclasses.replace(CONFIG, **changes))
+    mixture = Mixture(name="m", parts=tasks, styles=styles)
+    return open_corpus(mixture, open_rows(mixture), tokenizer, dataclasses.replace(CONFIG, **changes))
 
 
 def prepare(directory, corpus, windows=WINDOWS, windows_a_shard=3):
     """A finished directory, made here and in the order of the calls."""
     identity = identity_of(corpus)
-    tally, shards, row = Tally(len(corpus.entries)), [], {}
+    stats, shards, row = DataStats(len(corpus.entries)), [], {}
     for stream, first in itertools.product(range(corpus.config.num_streams), range(0, windows, windows_a_shard)):
         shard = Shard(stream, first, min(windows_a_shard, windows - first))
         make_shard(directory, shard, corpus, digest(identity))
         record = read_part(directory, shard)
-        tally.merge(Tally.from_json(record.pop("tally")))
+        stats.merge(DataStats.from_json(record.pop("tally")))
         row = record.pop("arrays") or row
         shards.append(record)
-    write_manifest(directory, manifest_of({}, corpus, identity, shards, tally, row))
+    write_manifest(directory, manifest_of({}, corpus, identity, shards, stats, row))
     return directory
 
 
@@ -121,7 +124,7 @@ def test_prepared_batches_are_those_made_on_the_fly_on_any_number_of_hosts(direc
     made = BatchIterator(CORPUS)
     same(joined([take(h, steps) for h in read]), take(made, steps))
     assert state_of(read).streams == made.state().streams
-    assert state_of(read).tally.to_json()["counts"] == made.state().tally.to_json()["counts"]
+    assert state_of(read).stats.to_json()["counts"] == made.state().stats.to_json()["counts"]
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, 1), (2, 4), (4, 1)])
@@ -137,7 +140,7 @@ def test_a_run_may_go_over_from_prepared_rows_to_its_own_and_back(directory, ste
     went_on = [take(h, steps - at) for h in rest]
     whole = BatchIterator(CORPUS)
     same([*joined(begun), *joined(went_on)], take(whole, steps))
-    assert state_of(rest).tally.to_json()["counts"] == whole.state().tally.to_json()["counts"]
+    assert state_of(rest).stats.to_json()["counts"] == whole.state().stats.to_json()["counts"]
 
 
 @pytest.mark.parametrize("changes", [{"num_threads": 4, "prefetch_windows": 9}, {"num_workers": 1}])
@@ -158,7 +161,7 @@ def test_past_the_end_is_an_error_and_not_a_repetition(directory, steps):
     take(batches, steps)
     with pytest.raises(DataError, match="the 7 prepared windows of a stream are used up"):
         take(batches, 2)
-    at_the_end = DataState(dict.fromkeys(range(4), (WINDOWS, 0)), Tally(2))
+    at_the_end = DataState(dict.fromkeys(range(4), (WINDOWS, 0)), DataStats(2))
     with pytest.raises(DataError, match="used up"):
         next(BatchIterator(CORPUS, state=at_the_end, prepared=Prepared(directory)))
 
@@ -166,14 +169,14 @@ def test_past_the_end_is_an_error_and_not_a_repetition(directory, steps):
 def test_the_manifest_counts_what_the_windows_hold(directory):
     manifest = Prepared(directory).manifest
     windows = [make_window(CORPUS, s, n) for s in range(4) for n in range(WINDOWS)]
-    tally = Tally(2)
+    stats = DataStats(2)
     for window in windows:
-        tally.merge(window.tally)
-    assert manifest["rows"] == tally.rows == sum(len(w.rows) for w in windows) == sum(s["rows"] for s in manifest["shards"])
-    assert manifest["examples"] == tally.counts["examples"].sum() == sum(s["examples"] for s in manifest["shards"])
+        stats.merge(window.stats)
+    assert manifest["rows"] == stats.rows == sum(len(w.rows) for w in windows) == sum(s["rows"] for s in manifest["shards"])
+    assert manifest["examples"] == stats.counts["examples"].sum() == sum(s["examples"] for s in manifest["shards"])
     assert manifest["bad"] > 0
     assert manifest["left_out"] > 0
-    assert manifest["tally"] == tally.to_json()
+    assert manifest["tally"] == stats.to_json()
     assert manifest["steps"] == num_steps([sum(len(w.rows) for w in windows[s * 7 : s * 7 + 7]) for s in range(4)], CONFIG)
     assert manifest["row"] == {name: [a.dtype.str, list(a.shape)] for name, a in windows[0].rows[0].items()}
     assert not (directory / PARTS).exists()
@@ -282,6 +285,14 @@ def test_a_manifest_of_another_format_is_refused(copied):
         Prepared(copied)
 
 
+class OtherBytes(ByteTokenizer):
+    fingerprint = "another"
+
+
+def my_features(*args):
+    return make_features(*args)
+
+
 def changed(example):
     return lambda row: example(row)._replace(answer="no")
 
@@ -297,6 +308,13 @@ def changed(example):
         (lambda: corpus_of(task("a", PLAIN), task("b", UNEVEN[:-1])), "plan"),
         (lambda: corpus_of(task("a", PLAIN, "Is it {{ q }}?"), task("b", UNEVEN)), "tasks"),
         (lambda: corpus_of(task("a", PLAIN, example=changed(read)), task("b", UNEVEN)), "tasks"),
+        (lambda: corpus_of(dataclasses.replace(task("a", PLAIN), long_fields=["q"]), task("b", UNEVEN)), "tasks"),
+        # So small a change that the few texts in a task's digest are the same.
+        (lambda: corpus_of(styles=dataclasses.replace(STYLES, few_shot=STYLES.few_shot + 1e-9)), "tasks"),
+        (lambda: corpus_of(tokenizer=OtherBytes()), "tokenizer"),
+        (lambda: corpus_of(features=FeatureConfig(inputs_length=160, targets_length=32, reserved=1)), "data"),
+        (lambda: CORPUS._replace(make_features=my_features), "features"),
+        (lambda: CORPUS._replace(layout=make_layout(CONFIG.features, ByteTokenizer(), ["margin"])), "features"),
     ],
 )
 def test_whatever_changes_the_rows_changes_the_identity(other, part):
@@ -335,7 +353,7 @@ def rows_of(**arrays):
     ],
 )
 def test_a_record_gives_back_any_arrays(arrays):
-    window = Window(rows_of(**arrays), Tally(3))
+    window = Window(rows_of(**arrays), DataStats(3))
     label, found = decode_window(encode_window(window, Label("d", 5, 6)))
     assert label == Label("d", 5, 6)
     assert len(found.rows) == len(window.rows)
@@ -353,11 +371,11 @@ def test_small_numbers_take_little_room():
 
 
 def test_a_window_without_rows_has_its_counts():
-    tally = Tally(2)
-    tally.counts["bad"][1] = 4
-    _, found = decode_window(encode_window(Window([], tally), Label("d", 0, 0)))
+    stats = DataStats(2)
+    stats.counts["bad"][1] = 4
+    _, found = decode_window(encode_window(Window([], stats), Label("d", 0, 0)))
     assert found.rows == []
-    assert found.tally.to_json() == tally.to_json()
+    assert found.stats.to_json() == stats.to_json()
 
 
 @pytest.mark.parametrize("spoil", [lambda r: r[:3], lambda r: r[:-1], lambda r: r + b"x", lambda r: b"\xff" * 20])

@@ -7,7 +7,8 @@ import random
 import pytest
 
 from flanjax.data.feature_config import Budget
-from flanjax.data.prompts import Prompt, Query, TooLong, build_prompts
+from flanjax.data.prompts import Prompt, TooLong, build_prompts
+from flanjax.data.queries import Query
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.sources import jsonl, rows
 from flanjax.tasks.draws import Draws
@@ -102,6 +103,16 @@ def test_only_declared_fields_shrink_by_whole_words_and_by_no_more_than_is_neede
 @pytest.mark.parametrize("budget", range(60, 260, 7))
 def test_shrinking_meets_any_budget(budget):
     assert len(build(query(39), budget).ids) <= budget
+
+
+@pytest.mark.parametrize("budget", [Budget(60, 200), Budget(200, 60)], ids=["inputs", "targets"])
+def test_a_field_in_both_texts_shrinks_to_the_tighter_of_the_two_budgets(budget):
+    task = dataclasses.replace(TASK, templates=[Template("INSTRUCTION {{ passage }}", "{{ passage }} {{ answer }}")])
+    asked = query(30)._replace(task=task)
+    (found,) = build_prompts([asked._replace(example=asked.example._replace(options=()))], BYTES, budget)
+    assert isinstance(found, Prompt)
+    tight = found.ids if budget.inputs == 60 else found.target_ids
+    assert 48 <= len(tight) <= 60
 
 
 def test_what_may_not_shrink_and_does_not_fit_is_too_long_and_says_so():

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from flanjax.data.data_stats import DataError, Tally
+from flanjax.data.data_stats import DataError, DataStats
 from flanjax.data.offline.shards import (
     PARTS,
     SUFFIX,
@@ -81,7 +81,7 @@ def digest(identity: dict[str, Any]) -> str:
 
 
 def _task_digests(corpus: Corpus) -> dict[str, str]:
-    """For each task a hash of its templates, its styles and the texts of a few of its examples: the plan knows none of them."""
+    """For each task a hash of its templates, its styles and the texts of a few examples, which the plan leaves out."""
     digests = {}
     for entry, rows in zip(corpus.entries, corpus.rows, strict=True):
         name, seed = entry.task.name, corpus.config.seed
@@ -106,7 +106,7 @@ def manifest_of(
     corpus: Corpus,
     identity: dict[str, Any],
     shards: Iterable[dict[str, Any]],
-    tally: Tally,
+    stats: DataStats,
     row: dict[str, Any],
 ) -> dict[str, Any]:
     """What a finished directory says of itself, as JSON: nothing in it depends on who made the shards, or when.
@@ -126,10 +126,10 @@ def manifest_of(
         "steps": num_steps(rows_of_streams(listed, config.num_streams), config),
         "windows": sum(s["windows"] for s in listed if s["stream"] == 0),
         "row": row,
-        "rows": tally.rows,
-        **{name: int(values.sum()) for name, values in tally.counts.items()},
+        "rows": stats.rows,
+        **{name: int(values.sum()) for name, values in stats.counts.items()},
         "tasks": corpus.names,
-        "tally": tally.to_json(),
+        "tally": stats.to_json(),
         "versions": versions(),
         "shards": listed,
     }
@@ -244,7 +244,7 @@ class Prepared:
     def check_made_alike(self, corpus: Corpus, stream: int) -> None:
         """Makes a stream's first window anew; raises DataError if it is another than the prepared one."""
         made, read = make_window(corpus, stream, 0), self(stream, 0)
-        alike = len(made.rows) == len(read.rows) and made.tally.to_json() == read.tally.to_json()
+        alike = len(made.rows) == len(read.rows) and made.stats.to_json() == read.stats.to_json()
         if not alike or not all(map(_same, made.rows, read.rows)):
             then, now = self.manifest["versions"], versions()
             changed = [f"{n} {then.get(n)} -> {now.get(n)}" for n in sorted({*then, *now}) if then.get(n) != now.get(n)]

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 from etils import epath
 
-from flanjax.data.data_stats import DataError, Tally
+from flanjax.data.data_stats import DataError, DataStats
 from flanjax.data.offline.window_records import Label, decode_window, encode_window, row_arrays
 from flanjax.data.pipeline import Corpus, Window, make_window
 
@@ -51,7 +51,7 @@ class Shard(NamedTuple):
 
 
 def make_shard(directory: epath.PathLike, shard: Shard, corpus: Corpus, data: str) -> None:
-    """Leaves the shard in the directory, and beside it what is to be said of it. One that is there is only read.
+    """Writes the shard and, beside it, its record (see `describe_shard`). A shard that is there already is only read.
 
     Args:
       data: the digest of the corpus's identity.
@@ -77,9 +77,9 @@ def make_shard(directory: epath.PathLike, shard: Shard, corpus: Corpus, data: st
 
 
 def describe_shard(directory: epath.PathLike, shard: Shard, data: str) -> dict[str, Any]:
-    """What a manifest says of a shard, and its tally, found by reading all of it. Raises DataError if it is another."""
+    """What a manifest says of a shard, and its stats, found by reading all of it. Raises DataError if it is another."""
     path = epath.Path(directory) / shard.file
-    tally: Tally | None = None
+    stats: DataStats | None = None
     arrays: dict[str, Any] = {}
     with as_local(path) as local:
         size, sha256 = local.stat().st_size, _sha256(local)
@@ -87,21 +87,21 @@ def describe_shard(directory: epath.PathLike, shard: Shard, data: str) -> dict[s
     for at in range(shard.windows):
         window = decoded(read_record(reader, path, at), path, at, Label(data, shard.stream, shard.first + at))
         arrays = arrays or row_arrays(window)
-        if tally is None:
-            tally = window.tally
+        if stats is None:
+            stats = window.stats
         else:
-            tally.merge(window.tally)
+            stats.merge(window.stats)
     reader.close()
-    assert tally is not None
+    assert stats is not None
     return {
         "file": shard.file,
         **shard._asdict(),
-        "rows": tally.rows,
-        "examples": int(tally.counts["examples"].sum()),
+        "rows": stats.rows,
+        "examples": int(stats.counts["examples"].sum()),
         "bytes": size,
         "sha256": sha256,
         "arrays": arrays,
-        "tally": tally.to_json(),
+        "tally": stats.to_json(),
     }
 
 

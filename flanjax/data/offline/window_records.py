@@ -1,7 +1,7 @@
 """A window as bytes and back: what one record of a prepared shard holds. Explicit and versioned; nothing is unpickled.
 
 4 bytes   length of the header, little-endian
-header    JSON: format, the data's digest, stream, window, number of rows, arrays, tally
+header    JSON: format, the data's digest, stream, window, number of rows, arrays, stats
 arrays    one after the other, little-endian, each [rows, ...], integers in the narrowest type that holds them
 """
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flanjax.data.data_stats import Tally
+from flanjax.data.data_stats import DataStats
 from flanjax.data.pipeline import Batch, Window
 
 FORMAT = 2
@@ -40,7 +40,7 @@ def encode_window(window: Window, label: Label) -> bytes:
         **label._asdict(),
         "rows": len(window.rows),
         "arrays": described,
-        "tally": window.tally.to_json(),
+        "tally": window.stats.to_json(),
     }
     text = json.dumps(header, separators=(",", ":")).encode()
     return b"".join([_LENGTH.pack(len(text)), text, *arrays])
@@ -58,7 +58,7 @@ def decode_window(record: bytes) -> tuple[Label, Window]:
     if at != len(record):
         raise ValueError(f"the record has {len(record)} bytes, its header accounts for {at}")
     rows: list[Batch] = [{name: array[i] for name, array in whole.items()} for i in range(header["rows"])]
-    return Label(header["data"], header["stream"], header["window"]), Window(rows, Tally.from_json(header["tally"]))
+    return Label(header["data"], header["stream"], header["window"]), Window(rows, DataStats.from_json(header["tally"]))
 
 
 def row_arrays(window: Window) -> dict[str, list[Any]]:

@@ -1,0 +1,124 @@
+"""Queries: rows that were read, understood by their task and given a wording; and those that were not, with the reason.
+
+Training, tokenizer texts, exemplars, evaluation and `flanjax show` all read rows here, so that they agree on what is a good
+row, and no bad one ends them.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from flanjax.data.plan import Visits
+from flanjax.sources import Row, RowError, Rows
+from flanjax.tasks.draws import Draws
+from flanjax.tasks.mixture import Entry
+from flanjax.tasks.render import Rendered, Wording, choose, render
+from flanjax.tasks.task import BadRow, Example, SkipRow, Task
+
+_AT_ONCE = 1024  # rows of a task read together
+
+
+class Query(NamedTuple):
+    """One example to be asked.
+
+    Attributes:
+      pool: the rows that exemplars come from, or None for none.
+      pool_row: the query's own position in the pool, or None when it is not of the pool.
+      draws: decides the exemplars and, unless `keep_order`, the order of the options.
+    """
+
+    task: Task
+    example: Example
+    wording: Wording
+    draws: Draws | None = None
+    pool: Rows | None = None
+    pool_row: int | None = None
+    keep_order: bool = False
+
+
+class Visited(NamedTuple):
+    """What a visit of the plan gave: a query, or why there is none (a SkipRow where the task leaves the row out on purpose)."""
+
+    task: int
+    row: int
+    found: Query | BadRow | SkipRow
+
+
+def read_examples(task: Task, rows: Rows, numbers: Sequence[int]) -> Iterator[tuple[int, Example | BadRow | SkipRow]]:
+    """Each row's number and its example, or why it has none. A row that cannot be read is a bad one."""
+    for start in range(0, len(numbers), _AT_ONCE):
+        some = numbers[start : start + _AT_ONCE]
+        for number, row in zip(some, _read_rows(rows, some), strict=True):
+            yield number, BadRow(str(row)) if isinstance(row, RowError) else _example(task, row)
+
+
+def read_queries(entries: Sequence[Entry], rows: Sequence[Rows], visits: Visits, seed: int) -> Iterator[Visited]:
+    """The visited rows in the order of the visits, in the wordings of training, each task's rows read together.
+
+    Args:
+      rows: the training rows of each entry's task.
+    """
+    examples: list[Example | BadRow | SkipRow] = [BadRow()] * len(visits.task)
+    for task in np.unique(visits.task).tolist():
+        at = np.flatnonzero(visits.task == task)
+        read = read_examples(entries[task].task, rows[task], visits.row[at].tolist())
+        for position, (_, example) in zip(at.tolist(), read, strict=True):
+            examples[position] = example
+    for task, row, epoch, example in zip(*(part.tolist() for part in visits), examples, strict=True):
+        if isinstance(example, Example):
+            asked, _, styles = entries[task]
+            draws = Draws(seed, asked.name, row, epoch)
+            yield Visited(task, row, Query(asked, example, choose(asked, example, styles, draws), draws, rows[task], row))
+        else:
+            yield Visited(task, row, example)
+
+
+def render_query(query: Query) -> Rendered | BadRow:
+    """The query's text without exemplars, or why it has none."""
+    try:
+        rendered = render(query.task, query.example, query.wording, None if query.keep_order else query.draws)
+    except BadRow as error:
+        return error
+    return broken_text(rendered) or rendered
+
+
+def broken_text(texts: Sequence[str]) -> BadRow | None:
+    """Why some text has no ids, if so: half of a surrogate pair is no character."""
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            character, before = text[error.start], text[max(error.start - 20, 0) : error.start]
+            return BadRow(f"{character!r} after {before!r} is half of a surrogate pair, which is no character")
+    return None
+
+
+def _example(task: Task, row: Row) -> Example | BadRow | SkipRow:
+    try:
+        return task.read(row)
+    except (BadRow, SkipRow) as reason:
+        return reason
+    except Exception as error:  # of a user's function, or of checking what it returned
+        return BadRow(f"{type(error).__name__}: {error}")
+
+
+def _read_rows(rows: Rows, numbers: Sequence[int]) -> list[Row | RowError]:
+    """The rows; where one cannot be read, its error."""
+    try:
+        return list(rows.__getitems__(numbers))
+    except (RowError, *_UNREADABLE):
+        return [_read_row(rows, number) for number in numbers]
+
+
+def _read_row(rows: Rows, number: int) -> Row | RowError:
+    try:
+        return rows[number]
+    except RowError as error:
+        return error
+    except _UNREADABLE as error:
+        return RowError(f"row {number}: {type(error).__name__}: {error}")
+
+
+# What a row's own content may do to the reader of its file, where the source does not say so itself.
+_UNREADABLE = (RecursionError, UnicodeError)
