@@ -48,6 +48,8 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
     began = time.perf_counter()
     say, silent = _say(say), not distributed.is_first()
 
+    config = parts.settled(config)
+
     # What is trained on, as text.
     split = parts.split_of(config)
     rows = open_rows(split.train)
@@ -70,6 +72,8 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
     prepared = parts.prepared_of(config, corpus, host)
     weights = parts.weights_of(config, tokenizer, mesh)
     model = weights.model
+    for line in weights.notes:
+        say(f"note: {line}")
     batch_shapes = parts.batch_shapes(config, mesh)
     fit_to = functools.partial(Program, model=model, mesh=mesh, num_tasks=len(corpus.entries))
     program, microbatches, why = fit_program(fit_to, config.train, batch_shapes, mesh)

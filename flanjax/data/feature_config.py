@@ -1,10 +1,12 @@
 """How examples become ids: lengths, layout, weights."""
 
 import dataclasses
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-LAYOUTS = ("encoder_decoder", "causal", "prefix")
-WEIGHTINGS = ("tokens", "examples")
+from flanjax import fields
+from flanjax.fields import Range
+
+Length = Annotated[int, Range(8)]
 
 
 class Budget(NamedTuple):
@@ -19,7 +21,8 @@ class FeatureConfig:
     """How examples become ids.
 
     Args:
-      layout: "encoder_decoder" for T5; for decoder-only models "causal", or "prefix" to let inputs be seen both ways.
+      layout: "auto" follows from the model: "encoder_decoder" for T5, "causal" for decoder-only models. "prefix" lets the
+        inputs of decoder-only models be seen both ways. Where there is no model, "auto" is "encoder_decoder".
       inputs_length, targets_length: [S] and [T], in tokens: the limits of one example and of a row of an encoder-decoder. A
         decoder-only row has S + T positions, of which at most T are targets.
       input_eos: whether the input of an encoder ends with the end of sequence, as T5's and FLAN's do.
@@ -28,20 +31,15 @@ class FeatureConfig:
       weighting: "tokens" weighs every target token alike, "examples" every example.
     """
 
-    layout: Literal["encoder_decoder", "causal", "prefix"] = "encoder_decoder"
-    inputs_length: int = 512
-    targets_length: int = 128
+    layout: Literal["auto", "encoder_decoder", "causal", "prefix"] = "auto"
+    inputs_length: Length = 512
+    targets_length: Length = 128
     input_eos: bool = True
     separator: str = "\n"
     chat: bool = False
     weighting: Literal["tokens", "examples"] = "tokens"
 
     def __post_init__(self) -> None:
-        for name, known in (("layout", LAYOUTS), ("weighting", WEIGHTINGS)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"features.{name} is {getattr(self, name)!r}, expected one of {known}")
-        for name in ("inputs_length", "targets_length"):
-            if getattr(self, name) < 8:
-                raise ValueError(f"features.{name} is {getattr(self, name)}, expected at least 8 tokens")
-        if self.chat and self.layout == "encoder_decoder":
-            raise ValueError("features.chat is for decoder-only models; set features.layout='causal', or chat=False")
+        fields.check(self)
+        with_chat = not self.chat or self.layout != "encoder_decoder"
+        fields.require(with_chat, self, "chat", "False: a T5 has no turns; a decoder-only model has, with layout='causal'")

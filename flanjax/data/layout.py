@@ -62,6 +62,8 @@ class Layout(Protocol):
 
 def make_layout(config: FeatureConfig, tokenizer: Tokenizer) -> Layout:
     """The layout of a config. Raises ValueError when the tokenizer's chat template cannot serve it."""
+    if config.layout == "auto":  # no model has settled it
+        config = dataclasses.replace(config, layout="encoder_decoder")
     return EncoderDecoder(config, tokenizer) if config.layout == "encoder_decoder" else DecoderOnly(config, tokenizer)
 
 
