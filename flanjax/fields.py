@@ -8,11 +8,9 @@ A field's type says what it takes: `steps: Count`, `dropout: Fraction`, `preset:
 import ast
 import dataclasses
 import difflib
-import functools
 import inspect
 import math
 import numbers
-import operator
 import re
 import reprlib
 import types
@@ -82,7 +80,6 @@ Share = Annotated[float, Range(0, 1)]
 Fraction = Annotated[float, Range(0, below=1)]
 
 
-@functools.cache
 def hints(cls: Any) -> Mapping[str, Any]:
     """The type of every field of a dataclass, limits included."""
     found = typing.get_type_hints(cls, include_extras=True)
@@ -140,8 +137,8 @@ def _fit(hint: Any, value: Any) -> Any:
 def _fit_number(kind: type, value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral if kind is int else numbers.Real):
         return _UNFIT
-    if kind is int:
-        return int(operator.index(value))
+    if isinstance(value, numbers.Integral) and kind is int:
+        return int(value)
     try:
         return float(value) if math.isfinite(value) else _UNFIT
     except OverflowError:  # an integer beyond all floats

@@ -14,6 +14,7 @@ from typing import Annotated, Any, NamedTuple, Protocol
 import cloudpickle
 import grain
 import numpy as np
+from absl import flags
 
 from flanjax import fields
 from flanjax.data.data_stats import DataError, Tally
@@ -210,6 +211,8 @@ def _prepare_for_workers(corpus: Corpus) -> None:
     for module in {sys.modules[e.task.example.__module__] for e in corpus.entries}:
         if module.__name__.startswith(MODULE_PREFIX):
             cloudpickle.register_pickle_by_value(module)
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS(["flanjax"])  # grain reads its options of workers from absl's flags: all at their defaults
 
 
 class BatchIterator:
