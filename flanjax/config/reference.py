@@ -62,7 +62,7 @@ def groups() -> Iterator[Group]:
 
 def text(config: RunConfig | None = None) -> str:
     """The reference for a terminal; where a config has another value than the default, it stands beside it."""
-    values = _flat(config.to_dict()) if config else {}
+    values = flat(config.to_dict()) if config else {}
     lines = []
     for group in groups():
         lines += ["", group.name or "the run", *_wrapped(group.summary, 2)]
@@ -111,10 +111,11 @@ def _keys(cls: Any, prefix: str) -> Iterator[Key]:
         yield Key(f"{prefix}{field.name}", fields.describe(hint), default, said[field.name])
 
 
-def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Full key -> value as a command line would give it, of a nested dict."""
     found: dict[str, str] = {}
     for name, value in record.items():
-        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": fields.shown(value)}
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": fields.shown(value)}
     return found
 
 
