@@ -53,8 +53,16 @@ class Weights(NamedTuple):
 
 
 def settled(config: RunConfig) -> RunConfig:
-    """The config with the layout that its model needs; weights that are not here yet are fetched to tell their kind."""
+    """The config with the layout that its model needs. Weights that are not here yet are fetched, to tell their kind.
+
+    Raises:
+      ConfigError: there are no such weights, or the config gives them a tokenizer whose ids they have not learned.
+    """
     init = config.model.init
+    if config.tokenizer.path == "train" and init != "scratch" and not _is_run(init):
+        raise ConfigError(
+            f"model.init={init} has learned the ids of its own tokenizer; set tokenizer.path to it, not to 'train'"
+        )
     if config.data.features.layout != "auto":
         return config
     if _is_run(init):
@@ -77,10 +85,6 @@ def tokenizer_of(config: RunConfig, workdir: epath.Path, mixture: Mixture, rows:
 
 def keep_tokenizer(config: RunConfig, directory: epath.Path, mixture: Mixture, rows: dict[str, Rows]) -> None:
     """Leaves the config's tokenizer in the directory if none is there: trained, that of the prepared rows, or a copy."""
-    if config.tokenizer.path == "train" and config.model.init != "scratch" and not _is_run(config.model.init):
-        raise ConfigError(
-            f"model.init={config.model.init} has learned the ids of its own tokenizer; set tokenizer.path to it, not to 'train'"
-        )
     kept = directory / TOKENIZER
     if kept.exists():
         return

@@ -5,6 +5,7 @@ misspelt one is answered with the near ones.
 """
 
 import ast
+import dataclasses
 import importlib.util
 import inspect
 import traceback
@@ -36,9 +37,8 @@ def load_config(path: str, overrides: Sequence[str] = ()) -> RunConfig:
     config = plain(_get_config(file, variant))
     for override in overrides:
         _override(config, override)
-    if isinstance(config.get("mixture"), str):
-        config["mixture"] = find_mixture(config["mixture"], file)
-    return RunConfig.from_config_dict(config)
+    made = RunConfig.from_config_dict(config)
+    return dataclasses.replace(made, mixture=find_mixture(made.mixture, file))
 
 
 def find_mixture(address: str, config_file: Path) -> str:
