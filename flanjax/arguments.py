@@ -7,6 +7,7 @@ from typing import Any
 from flanjax import fields
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.evaluate.config import EvaluationConfig
+from flanjax.fields import Count, Seed, Whole
 from flanjax.version import __version__
 
 OVERRIDE = "--config."
@@ -90,7 +91,11 @@ class _Help(argparse.HelpFormatter):
 
 def _field(cls: type, name: str) -> Callable[[str], Any]:
     """The `type` of an option that sets a field of a config: it takes what the field takes."""
-    hint = fields.hints(cls)[name]
+    return _takes(fields.hints(cls)[name])
+
+
+def _takes(hint: Any) -> Callable[[str], Any]:
+    """The `type` of an option that takes what a field of this type takes."""
 
     def read(text: str) -> Any:
         try:
@@ -116,9 +121,9 @@ def _prepare(command: argparse.ArgumentParser) -> None:
     command.add_argument("--config", metavar="FILE[:VARIANT]", help="a Python file with get_config()")
     command.add_argument("--output", metavar="DIR", help="where rows go; the same command goes on with an interrupted one")
     command.add_argument(
-        "--steps", type=int, help="steps of training that the rows last for (default: the config's train.steps)"
+        "--steps", type=_takes(Count), help="steps of training that the rows last for (default: the config's train.steps)"
     )
-    command.add_argument("--examples", type=int, help="prepare so many examples of the plan instead of steps")
+    command.add_argument("--examples", type=_takes(Count), help="prepare so many examples of the plan instead of steps")
     command.add_argument("--verify", metavar="DIR", help="only read all that was prepared there, and compare the checksums")
     command.add_argument("beam", nargs="*", metavar="-- BEAM_OPTION", help="pipeline options of Apache Beam")
 
@@ -134,7 +139,7 @@ def _compile(command: argparse.ArgumentParser) -> None:
 def _evaluate(command: argparse.ArgumentParser) -> None:
     config = "(default: the config's evaluation.{0})"
     command.add_argument("--workdir", required=True, metavar="DIR", help="of the run")
-    command.add_argument("--step", type=int, help="of the checkpoint (default: the newest)")
+    command.add_argument("--step", type=_takes(Whole), help="of the checkpoint (default: the newest)")
     for name, meaning in (("items", "rows of each task; 0 for all"), ("templates", "templates of each task; 0 for all")):
         command.add_argument(f"--{name}", type=_field(EvaluationConfig, name), help=f"{meaning} {config.format(name)}")
     command.add_argument("--shots", type=_shots, nargs="+", help=f"numbers of exemplars, such as 0 2 {config.format('shots')}")
@@ -166,7 +171,7 @@ def _report(command: argparse.ArgumentParser) -> None:
 def _export(command: argparse.ArgumentParser) -> None:
     command.add_argument("--workdir", required=True, metavar="DIR", help="of the run")
     command.add_argument("--output", required=True, metavar="DIR", help="where the files go")
-    command.add_argument("--step", type=int, help="of the checkpoint (default: the newest)")
+    command.add_argument("--step", type=_takes(Whole), help="of the checkpoint (default: the newest)")
     command.add_argument(
         "--dtype", choices=["float32", "bfloat16"], default="float32", help="of the weights' files (default: %(default)s)"
     )
@@ -178,7 +183,7 @@ def _show(command: argparse.ArgumentParser) -> None:
     command.add_argument("--task", help="show rendered examples of this task")
     command.add_argument("--template", help="only this template of the task")
     command.add_argument("--style", help="only this style, such as few-shot/options/direct/forward (any part of it)")
-    command.add_argument("--examples", type=int, default=3, help="how many rendered examples (default: %(default)s)")
+    command.add_argument("--examples", type=_takes(Count), default=3, help="how many rendered examples (default: %(default)s)")
     command.add_argument(
         "--heldout", nargs="*", default=(), metavar="CLUSTER", help="hold these clusters out first (default: none)"
     )
@@ -188,10 +193,13 @@ def _show(command: argparse.ArgumentParser) -> None:
         help="for lengths: a SentencePiece model, a directory, an id, or bytes (default: %(default)s)",
     )
     command.add_argument(
-        "--num-examples", type=int, default=100_000, help="length of the plan that is counted (default: %(default)s)"
+        "--num-examples", type=_takes(Count), default=100_000, help="length of the plan that is counted (default: %(default)s)"
     )
     command.add_argument(
-        "--sample", type=int, default=2000, help="examples tokenised for lengths and truncation; 0: none (default: %(default)s)"
+        "--sample",
+        type=_takes(Whole),
+        default=2000,
+        help="examples tokenised for lengths and truncation; 0: none (default: %(default)s)",
     )
     for name in ("inputs_length", "targets_length"):
         command.add_argument(
@@ -200,7 +208,7 @@ def _show(command: argparse.ArgumentParser) -> None:
             default=getattr(FeatureConfig(), name),
             help="tokens that fit (default: %(default)s)",
         )
-    command.add_argument("--seed", type=int, default=0, help="of every choice (default: %(default)s)")
+    command.add_argument("--seed", type=_takes(Seed), default=0, help="of every choice (default: %(default)s)")
 
 
 def _processes(command: argparse.ArgumentParser) -> None:
@@ -213,11 +221,11 @@ def _processes(command: argparse.ArgumentParser) -> None:
         help="find the other processes by the TPU's metadata or by SLURM (default: one process)",
     )
     group.add_argument("--coordinator", metavar="HOST:PORT", help="where process 0 can be reached")
-    group.add_argument("--num-processes", type=int, metavar="N", help="how many processes there are")
-    group.add_argument("--process-id", type=int, metavar="I", help="which of them this is, from 0")
+    group.add_argument("--num-processes", type=_takes(Count), metavar="N", help="how many processes there are")
+    group.add_argument("--process-id", type=_takes(Whole), metavar="I", help="which of them this is, from 0")
     group.add_argument(
         "--startup-timeout",
-        type=int,
+        type=_takes(Count),
         default=300,
         metavar="SECONDS",
         help="how long to wait for all processes (default: %(default)s)",
