@@ -2,7 +2,7 @@
 
     flanjax compile --config configs/flan_decoder.py:llama3_8b --topology v5e:8x8
     flanjax train --config configs/flan_decoder.py:qwen3_0_6b --workdir runs/qwen3 \\
-        --config.model.init=WEIGHTS --config.model.size=None --config.tokenizer.path=WEIGHTS
+        --config.model.init=WEIGHTS --config.tokenizer.path=WEIGHTS
 
 WEIGHTS are the base model's: a directory in Hugging Face layout, or an id on the hub. Rows have 2,048 positions, of which at
 most 512 are targets; the loss is on the targets alone. `--config.data.features.chat=True` wraps prompts and answers in the
@@ -22,6 +22,7 @@ MODELS = {
     "gemma2_2b": "google/gemma-2-2b",
     "pythia_1b": "EleutherAI/pythia-1b",
 }
+VARIANTS = tuple(MODELS)
 
 
 def get_config(size: str = "qwen3_0_6b") -> ConfigDict:
@@ -35,7 +36,7 @@ def get_config(size: str = "qwen3_0_6b") -> ConfigDict:
             "data": {
                 "batch_size": 64,
                 "num_streams": 64,
-                "features": {"layout": "causal", "inputs_length": 1536, "targets_length": 512},
+                "features": {"inputs_length": 1536, "targets_length": 512},
             },
             "train": {
                 "steps": 4000,

@@ -2,7 +2,7 @@
 
     flanjax compile --config configs/flan_t5.py:xl --topology v5e:8x8
     flanjax train --config configs/flan_t5.py:base --workdir runs/flan_t5_base \\
-        --config.model.init=WEIGHTS --config.model.size=None --config.tokenizer.path=WEIGHTS
+        --config.model.init=WEIGHTS --config.tokenizer.path=WEIGHTS
 
 Source of the recipe: Chung et al. 2022 (arXiv:2210.11416), appendix E: batches of 64 packed rows, Adafactor with a constant
 rate of 5e-4, dropout 0.05, and the steps below. WEIGHTS are the language-model-adapted T5 v1.1: a directory in Hugging Face
@@ -12,6 +12,7 @@ layout with its spiece.model, or an id on the hub. docs/performance.md lists wha
 from ml_collections import ConfigDict
 
 STEPS = {"small": 98_000, "base": 84_000, "large": 64_000, "xl": 38_000, "xxl": 14_000}
+VARIANTS = tuple(STEPS)
 
 
 def get_config(size: str = "base") -> ConfigDict:

@@ -11,7 +11,7 @@ SHAPES = {
     "t5": {"num_layers": 2, "num_decoder_layers": 2, "num_heads": 4, "head_dim": 32},
     "decoder": {"family": "llama", "num_layers": 4, "num_heads": 4, "num_kv_heads": 2, "head_dim": 32},
 }
-LAYOUTS = {"t5": "encoder_decoder", "decoder": "causal"}
+VARIANTS = tuple(SHAPES)
 
 
 def get_config(kind: str = "t5") -> ConfigDict:
@@ -25,7 +25,7 @@ def get_config(kind: str = "t5") -> ConfigDict:
             "data": {
                 "batch_size": 32,
                 "num_streams": 8,
-                "features": {"layout": LAYOUTS[kind], "inputs_length": 64, "targets_length": 24},
+                "features": {"inputs_length": 64, "targets_length": 24},
             },
             "train": {
                 "steps": 1600,

@@ -17,6 +17,9 @@ import orbax.checkpoint as ocp
 from etils import epath
 from jax.experimental import multihost_utils
 
+from flanjax import fields
+from flanjax.fields import Count, Whole
+
 PARAMS, REST, DATA, META = "params", "rest", "data", "meta"
 _DIRECTORY, _LOSS, _UNREADABLE = "checkpoints", "validation_loss", ".unreadable"
 
@@ -30,20 +33,19 @@ class CheckpointConfig:
     """When checkpoints are written and which are kept.
 
     Args:
-      every_steps: between checkpoints; the last step always has one.
-      keep: the newest ones kept.
+      every_steps: steps between checkpoints; the last step always has one.
+      keep: how many of the newest checkpoints are kept.
       keep_best: how many of the lowest validation losses are kept besides.
       asynchronous: write while training goes on.
     """
 
-    every_steps: int = 500
-    keep: int = 2
-    keep_best: int = 1
+    every_steps: Count = 500
+    keep: Count = 2
+    keep_best: Whole = 1
     asynchronous: bool = True
 
     def __post_init__(self) -> None:
-        if self.every_steps < 1 or self.keep < 1 or self.keep_best < 0:
-            raise ValueError(f"checkpoint {self}: expected every_steps and keep of at least 1, keep_best of at least 0")
+        fields.check(self)
 
 
 class Restored(NamedTuple):

@@ -8,7 +8,7 @@ import jax
 from etils import epath
 
 from flanjax import checkpoint
-from flanjax.config import ConfigError, RunConfig, check_layout, differences
+from flanjax.config import ConfigError, RunConfig, differences, same_mixture
 from flanjax.data.data_stats import DataStats
 from flanjax.data.layout import row_shapes
 from flanjax.data.offline import prepared
@@ -37,10 +37,6 @@ _FREE_KEYS = (
 )  # fmt: skip
 
 
-# What a config may say of a model whose weights and shape come from elsewhere (hf.open_model takes the same).
-_COMPUTED = {"dtype", "scan", "remat", "attention", "dropout"}
-
-
 class Weights(NamedTuple):
     """A model and where its first parameters come from.
 
@@ -48,11 +44,31 @@ class Weights(NamedTuple):
       model: its shape.
       make: () -> parameters on the mesh.
       directory: that they are read from; None if they are drawn.
+      notes: what the config says of the shape that the weights contradict.
     """
 
     model: functional.Config
     make: Callable[[], Any]
     directory: epath.PathLike | None = None
+    notes: tuple[str, ...] = ()
+
+
+def settled(config: RunConfig) -> RunConfig:
+    """The config with the layout that its model needs. Weights that are not here yet are fetched, to tell their kind.
+
+    Raises:
+      ConfigError: there are no such weights, or the config gives them a tokenizer whose ids they have not learned.
+    """
+    init = config.model.init
+    if config.tokenizer.path == "train" and init != "scratch" and not _is_run(init):
+        raise ConfigError(
+            f"model.init={init} has learned the ids of its own tokenizer; set tokenizer.path to it, not to 'train'"
+        )
+    if config.data.features.layout != "auto":
+        return config
+    if _is_run(init):
+        return config.for_model(type(functional.config_from(checkpoint.read_meta(epath.Path(init))[1]["model"])))
+    return config.for_model(type(hf.open_model(_directory_of(init)).config))
 
 
 def split_of(config: RunConfig, mixture: Mixture | None = None) -> Split:
@@ -82,10 +98,6 @@ def saved_tokenizer(workdir: epath.Path, config: RunConfig, meta: dict[str, Any]
 
 def keep_tokenizer(config: RunConfig, directory: epath.Path, mixture: Mixture, rows: dict[str, Rows]) -> None:
     """Leaves the config's tokenizer in the directory if none is there: trained, that of the prepared rows, or a copy."""
-    if config.tokenizer.path == "train" and config.model.init != "scratch" and not _is_run(config.model.init):
-        raise ConfigError(
-            f"model.init={config.model.init} has learned the ids of its own tokenizer; set tokenizer.path to it, not to 'train'"
-        )
     kept = directory / TOKENIZER
     if kept.exists():
         return
@@ -172,26 +184,25 @@ def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh) -> 
         placed = param_shardings(model, mesh)
         key = jax.random.key(config.train.seed)
         return Weights(model, jax.jit(lambda: functional.init(model, key), out_shardings=placed))
-    if config.model.size:
-        raise ConfigError(f"model.init={init} decides the model's shape; leave model.size={config.model.size!r} out")
-    if shape := sorted(set(config.model.fields) - _COMPUTED):
-        raise ConfigError(
-            f"model.init={init} decides the model's shape; of model only {sorted(_COMPUTED)} may be set, got {shape}"
-        )
     if _is_run(init):
         return _of_run(config, epath.Path(init), tokenizer, mesh)
-    try:
-        directory = hf.find(init)
-    except FileNotFoundError as error:
-        raise ConfigError(f"model.init: {error}. 'scratch' starts from nothing") from error
-    published = hf.open_model(directory, **config.model.fields)
+    directory = _directory_of(init)
+    published = hf.open_model(directory, **config.model.computed)
     model = published.config
-    check_layout(config.data.features, model)
+    config.for_model(type(model))
     if model.vocab_size < tokenizer.vocab_size:
         raise ConfigError(
             f"model.init={init} has {model.vocab_size} embeddings, but the tokenizer has {tokenizer.vocab_size} ids"
         )
-    return Weights(model, lambda: published.params(param_shardings(model, mesh)), directory)
+    notes = tuple(config.model.overruled(model))
+    return Weights(model, lambda: published.params(param_shardings(model, mesh)), directory, notes)
+
+
+def _directory_of(init: str) -> Any:
+    try:
+        return hf.find(init)
+    except FileNotFoundError as error:
+        raise ConfigError(f"model.init: {error}. 'scratch' starts from nothing") from error
 
 
 def _is_run(init: str) -> bool:
@@ -206,9 +217,9 @@ def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, mesh: sh
             f"model.init={place} was trained with another tokenizer than tokenizer.path={config.tokenizer.path!r} gives; "
             f"set tokenizer.path={place / TOKENIZER}"
         )
-    model = functional.config_from({**meta["model"], **config.model.fields})
-    check_layout(config.data.features, model)
-    return Weights(model, lambda: read_params(place, step, model, mesh), place)
+    model = functional.config_from({**meta["model"], **config.model.computed})
+    config.for_model(type(model))
+    return Weights(model, lambda: read_params(place, step, model, mesh), place, tuple(config.model.overruled(model)))
 
 
 def read_params(
@@ -258,7 +269,10 @@ def meta_of(config: RunConfig, split: Split, corpus: Corpus, model: functional.C
 
 def check_same_run(workdir: epath.Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Raises ConfigError when a checkpoint's meta is of another run than the one asked for."""
-    changed = [d for d in differences(old["config"], _as_json(new["config"])) if not d.startswith(_FREE_KEYS)]
+    before, now = dict(old["config"]), _as_json(new["config"])
+    if same_mixture(before["mixture"], now["mixture"]):  # the same file, addressed from another folder
+        before["mixture"] = now["mixture"]
+    changed = [d for d in differences(before, now) if not d.startswith(_FREE_KEYS)]
     old_model = functional.record_of(functional.config_from(old["model"]))
     if not changed and differences(_without_free(old_model), _without_free(_as_json(new["model"]))):
         changed.append(f"model: {old['model']} -> {new['model']} (the weights at model.init changed)")

@@ -7,8 +7,9 @@ from pathlib import Path
 import ml_collections
 import pytest
 
-from flanjax.config import ConfigError, ModelConfig, RunConfig, differences, load_config
-from flanjax.models.t5 import SIZES
+from flanjax.config import ConfigError, ModelConfig, RunConfig, differences, load_config, reference, same_mixture
+from flanjax.models.decoder import DecoderConfig
+from flanjax.models.t5 import SIZES, T5Config
 
 SHAPE = {"d_model": 16, "d_ff": 32, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2, "head_dim": 8}
 
@@ -41,7 +42,10 @@ def file(tmp_path):
         ({"data": {"features": {"input_length": 64}}}, "unknown config key data.features.input_length; did you mean"),
         ({"model": {"d_modle": 64}}, "unknown config key model.d_modle; did you mean 'd_model'"),
         ({"model": {"size": "flan_t5_bse"}}, "model.size is 'flan_t5_bse'; did you mean 'flan_t5_base'"),
-        ({"evaluation": {"preset": "flann"}}, "evaluation.preset is 'flann'; did you mean 'flan'"),
+        (
+            {"evaluation": {"preset": "flann"}},
+            "evaluation.preset is 'flann', expected 'flan', 't0' or 'lm_eval'; did you mean 'flan'",
+        ),
     ],
 )
 def test_a_misspelt_name_is_answered_with_the_near_ones(changes, said):
@@ -53,14 +57,17 @@ def test_a_misspelt_name_is_answered_with_the_near_ones(changes, said):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"train": {"steps": "many"}}, "config key train.steps is 'many' (str), expected int"),
-        ({"train": {"steps": 1.5}}, "config key train.steps is 1.5 (float), expected int"),
-        ({"train": {"steps": True}}, "config key train.steps is True (bool), expected int"),
-        ({"train": {"tensorboard": 1}}, "config key train.tensorboard is 1 (int), expected bool"),
-        ({"train": {"optimizer": {"learning_rate": "high"}}}, "config key train.optimizer.learning_rate is 'high'"),
-        ({"heldout": (1, 2)}, "config key heldout is (1, 2) (tuple)"),
-        ({"train": 3}, "config key train is 3, expected a group of keys"),
-        ({"evaluation": {"shots": ("a",)}}, "config key evaluation.shots is ('a',)"),
+        ({"train": {"steps": "many"}}, "train.steps is 'many', expected an integer of at least 1"),
+        ({"train": {"steps": 1.5}}, "train.steps is 1.5, expected an integer of at least 1"),
+        ({"train": {"steps": True}}, "train.steps is True, expected an integer of at least 1"),
+        ({"train": {"tensorboard": 1}}, "train.tensorboard is 1, expected true or false"),
+        (
+            {"train": {"optimizer": {"learning_rate": "high"}}},
+            "train.optimizer.learning_rate is 'high', expected a number over 0",
+        ),
+        ({"heldout": (1, 2)}, "heldout is (1, 2), expected a list, each text"),
+        ({"train": 3}, "train is 3, expected a group of keys"),
+        ({"evaluation": {"shots": ("a",)}}, "evaluation.shots is ('a',), expected a list, each an integer from 0 to 256"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_named_with_what_was_expected(changes, said):
@@ -72,14 +79,17 @@ def test_a_value_of_the_wrong_type_is_named_with_what_was_expected(changes, said
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"train": {"steps": 0}}, "train.steps is 0, expected at least 1"),
-        ({"data": {"batch_size": 10, "num_streams": 4}}, "data.num_streams is 4, expected a divisor of data.batch_size=10"),
-        ({"data": {"features": {"weighting": "rows"}}}, "features.weighting is 'rows'"),
+        ({"train": {"steps": 0}}, "train.steps is 0, expected an integer of at least 1"),
+        ({"data": {"batch_size": 10, "num_streams": 4}}, "data.num_streams is 4, expected a divisor of batch_size=10"),
+        ({"data": {"features": {"weighting": "rows"}}}, "data.features.weighting is 'rows', expected 'tokens' or 'examples'"),
         ({"data": {"batch_size": 64}, "train": {"microbatches": 3}}, "does not divide into train.microbatches=3"),
         ({"mesh": {"data": -1, "fsdp": -1}}, "at most one of them -1"),
-        ({"checkpoint": {"keep": 0}}, "expected every_steps and keep of at least 1"),
-        ({"train": {"optimizer": {"name": "adam"}}}, "got 'adam'"),
-        ({"train": {"loss": {"normalizer": "tokens"}}}, "normalizer must be 'weights' or a positive number"),
+        ({"checkpoint": {"keep": 0}}, "checkpoint.keep is 0, expected an integer of at least 1"),
+        ({"train": {"optimizer": {"name": "adam"}}}, "train.optimizer.name is 'adam', expected 'adafactor'"),
+        (
+            {"train": {"loss": {"normalizer": "tokens"}}},
+            "train.loss.normalizer is 'tokens', expected 'weights' or a number over 0",
+        ),
     ],
 )
 def test_a_value_that_means_nothing_is_named(changes, said):
@@ -127,7 +137,7 @@ def test_a_vocabulary_is_the_tokenizers_rounded_up_and_never_smaller():
 
 
 def test_a_model_without_size_and_shape_says_what_is_missing():
-    with pytest.raises(ConfigError, match=r"must give the whole shape: .*'d_ff'"):
+    with pytest.raises(ConfigError, match=r"must give the whole shape; missing: d_ff"):
         ModelConfig(fields={"d_model": 8}).build(100)
 
 
@@ -144,6 +154,15 @@ def test_a_model_without_size_and_shape_says_what_is_missing():
         ("name=a=b", lambda c: c.name, "a=b"),
         ("model.dropout=0.5", lambda c: c.model.fields.get("dropout"), 0.5),
         ("mesh.tensor=2", lambda c: c.mesh.tensor, 2),
+        ("heldout=topic,reading", lambda c: c.heldout, ("topic", "reading")),
+        ("evaluation.shots=0,2", lambda c: c.evaluation.shots, (0, 2)),
+        ("name=3", lambda c: c.name, "3"),
+        ("model.remat=full", lambda c: c.model.fields.get("remat"), "full"),
+        ("data.prepared=none.rows", lambda c: c.data.prepared, "none.rows"),
+        ("train.microbatches=auto", lambda c: c.train.microbatches, "auto"),
+        ("mesh.fsdp=1", lambda c: c.mesh.fsdp, 1),
+        ("evaluation.chain_of_thought", lambda c: c.evaluation.chain_of_thought, True),
+        ("data.features.separator=", lambda c: c.data.features.separator, ""),
     ],
 )
 def test_an_override_sets_its_key_and_no_other(file, override, read, value):
@@ -157,9 +176,12 @@ def test_an_override_sets_its_key_and_no_other(file, override, read, value):
     ("override", "said"),
     [
         ("train.stepz=1", "did you mean 'steps'"),
-        ("train.steps", "train.steps"),
+        ("train.steps", "override train.steps has no value (expected an integer of at least 1)"),
+        ("train.steps=", "override train.steps has an empty value, expected an integer of at least 1"),
+        ("train.stepz", "override train.stepz has no value"),
+        ("train=3", "train is 3, expected a group of keys"),
         ("name.steps=1", "name is a value, not a group of keys"),
-        ("train.steps=1.5", "expected int"),
+        ("train.steps=1.5", "expected an integer"),
     ],
 )
 def test_an_override_that_fits_nothing_is_named(file, override, said):
@@ -193,6 +215,96 @@ def test_differences_name_the_keys_with_both_values():
 @pytest.mark.parametrize("path", sorted(pathlib.Path(__file__).parents[1].glob("configs/*.py")), ids=lambda p: p.stem)
 def test_every_shipped_config_is_one(path):
     assert load_config(str(path)).mixture
+
+
+def test_a_misspelt_variant_is_answered_with_those_of_the_file():
+    root = Path(__file__).resolve().parents[1] / "configs"
+    assert load_config(f"{root}/flan_t5.py:xl").model.size == "flan_t5_xl"
+    for path, known in (
+        ("flan_t5.py:bse", "no variant 'bse'; did you mean 'base'? known: base, large, small, xl, xxl"),
+        ("flan_decoder.py:qwen3_8", "did you mean 'qwen3_8b'"),
+        ("quickstart.py:decodr", "did you mean 'decoder'"),
+        ("flan_mini.py:base", "takes none"),
+    ):
+        with pytest.raises(ConfigError) as raised:
+            load_config(f"{root}/{path}")
+        assert known in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("def get_config(:\n", r"broken\.py, line 1: SyntaxError"),
+        ("import nothing_of_this_name\n", r"broken\.py, line 1: ModuleNotFoundError: .*nothing_of_this_name"),
+        ("def get_config():\n    return dict(steps=STEPS)\n", r"broken\.py, line 2: NameError: .*STEPS"),
+        ("import sys\nsys.exit(3)\n", r"broken\.py, line 2: SystemExit: 3"),
+        ("def get_config():\n    pass\n", "the config is None, expected an ml_collections.ConfigDict or a dict"),
+    ],
+)
+def test_an_error_in_a_config_file_is_one_line_with_its_place(tmp_path, code, said):
+    (tmp_path / "broken.py").write_text(code)
+    with pytest.raises(ConfigError, match=said) as raised:
+        load_config(str(tmp_path / "broken.py"))
+    assert "\n" not in str(raised.value)
+
+
+def test_a_mixture_is_found_from_here_beside_the_config_or_in_the_folder_above(tmp_path, monkeypatch):
+    for folder in ("here", "repository/configs", "repository/mixtures"):
+        (tmp_path / folder).mkdir(parents=True)
+    path = tmp_path / "repository/configs/c.py"
+    path.write_text("def get_config():\n    return {'name': 'c', 'mixture': 'mixtures/m.py:m'}\n")
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(ConfigError, match=rf"no file mixtures/m\.py in {tmp_path}/here, .*/configs, .*/repository; .*absolute"):
+        load_config(str(path))
+
+    (tmp_path / "repository/mixtures/m.py").touch()
+    above = load_config(str(path)).mixture
+    assert above == f"{tmp_path}/repository/mixtures/m.py:m"
+    (tmp_path / "repository/configs/mixtures").mkdir()
+    (tmp_path / "repository/configs/mixtures/m.py").touch()
+    assert load_config(str(path)).mixture == f"{tmp_path}/repository/configs/mixtures/m.py:m"
+    (tmp_path / "here/mixtures").mkdir()
+    (tmp_path / "here/mixtures/m.py").touch()
+    assert load_config(str(path)).mixture == "mixtures/m.py:m"  # what lies here goes first
+    assert same_mixture(above, "mixtures/m.py:m")
+    assert not same_mixture(above, "mixtures/m.py:other")
+
+
+def test_the_layout_follows_from_the_model_and_a_contradiction_is_named():
+    decoder = {"family": "llama", "num_kv_heads": 1, **{k: v for k, v in SHAPE.items() if k != "num_decoder_layers"}}
+    assert build(model=SHAPE).data.features.layout == "encoder_decoder"
+    assert build(model=decoder).data.features.layout == "causal"
+    assert build(model={"size": "pythia_70m"}, data={"features": {"layout": "prefix"}}).data.features.layout == "prefix"
+    with pytest.raises(ConfigError, match=r"a T5, but data\.features\.layout is 'causal'; set it to 'encoder_decoder'"):
+        build(model=SHAPE, data={"features": {"layout": "causal"}})
+
+    open_yet = build(model={"init": "dir"}, data={"features": {"chat": True}})  # weights tell when they are opened
+    assert open_yet.data.features.layout == "auto"
+    assert open_yet.for_model(DecoderConfig).data.features.layout == "causal"
+    with pytest.raises(ConfigError, match=r"data\.features\.chat is True"):
+        open_yet.for_model(T5Config)
+
+
+def test_weights_decide_the_shape_and_what_contradicts_them_is_named():
+    weights = SIZES["t5_small"]
+    assert ModelConfig(init="dir", size="t5_small", fields={"dropout": 0.3}).overruled(weights) == []
+    (line,) = ModelConfig(init="dir", size="t5_base", fields={"scan": False}).overruled(weights)
+    assert "model.size is t5_base, but the weights of dir have another shape: d_model, d_ff, num_layers" in line
+    other_kind, field = ModelConfig(init="dir", size="pythia_70m", fields={"num_kv_heads": 8}).overruled(weights)
+    assert "it is a DecoderConfig, they are a T5Config" in other_kind
+    assert "model.num_kv_heads is 8, but the weights of dir have None" in field
+
+
+def test_every_key_is_explained_and_docs_config_md_is_current():
+    keys = {key.name: key for group in reference.groups() for key in group.keys}
+    assert set(reference.flat(build(model=SHAPE).to_dict())) <= keys.keys()
+    assert all(key.meaning and key.takes for key in keys.values())
+    assert keys["train.steps"] == ("train.steps", "an integer of at least 1", "1000", keys["train.steps"].meaning)
+    written = (Path(__file__).resolve().parents[1] / "docs/config.md").read_text()
+    assert reference.markdown() == written, "write it anew: python -m flanjax.config.reference > docs/config.md"
+    beside = reference.text(build(model=SHAPE, train={"steps": 7}))
+    assert "train.steps = 1000   [7 in this config]" in beside
+    assert "train.seed = 0\n" in beside
 
 
 def test_remat_can_be_turned_off_on_the_command_line():

@@ -173,9 +173,13 @@ def test_its_export_is_the_same_model_in_transformers_and_here(home, tokenizer, 
     with jax.default_matmul_precision("highest"), torch.no_grad():
         ours = functional.bind(model, params)({k: jax.numpy.asarray(v) for k, v in batch.items()})
         assert abs(ours - theirs(ids).logits.numpy()).max() < 2e-5
-    again = config(home, tokenizer, steps=2)
-    tuned = RunConfig.from_config_dict({**again.to_dict(), "model": {"init": str(home / "export")}})
-    run.train(tuned, home / "tuned", say=lambda line: None)
+    again, said = config(home, tokenizer, steps=2).to_dict(), []
+    again["data"]["features"]["layout"] = "auto"
+    tuned = RunConfig.from_config_dict({**again, "model": {"init": str(home / "export"), "size": "t5_small"}})
+    run.train(tuned, home / "tuned", say=said.append)
+    (note,) = (line for line in said if line.startswith("note: "))  # the weights are a decoder, whatever the config says
+    assert "model.size is t5_small, but the weights of" in note
+    assert checkpoint.read_meta(home / "tuned")[1]["config"]["data"]["features"]["layout"] == "causal"
     assert losses(home / "tuned")[0] < losses(trained)[0] - 0.3
     assert hf.open_model(home / "export").model_type == "qwen3"
 
@@ -195,7 +199,7 @@ def test_rows_laid_out_for_the_other_kind_of_model_are_refused(home, tokenizer, 
         {
             **config(home, tokenizer).to_dict(),
             "model": {"init": str(trained)},
-            "data": {"batch_size": 8, "num_streams": 4, "features": {"inputs_length": 64, "targets_length": 32}},
+            "data": {"batch_size": 8, "num_streams": 4, "features": {"layout": "encoder_decoder"}},
         }
     )
     with pytest.raises(ConfigError, match="set it to 'causal' or 'prefix'"):

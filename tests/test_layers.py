@@ -12,7 +12,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # A module may import what stands on a line below its own. On one line all are siblings, and import each other nowhere.
 FLOORS = (
-    {"version", "tasks", "models", "parallel", "checkpoint"},
+    {"version", "names"},
+    {"fields"},
+    {"tasks", "models", "parallel", "checkpoint"},
     {"sources"},
     {"data", "huggingface"},
     {"generate"},
@@ -20,7 +22,7 @@ FLOORS = (
     {"config"},
     {"parts"},
     {"report", "aot"},
-    {"run", "prepare", "show"},
+    {"run", "prepare", "show", "arguments"},
     {"cli"},
 )
 FLOOR = {unit: floor for floor, units in enumerate(FLOORS) for unit in units}

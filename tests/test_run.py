@@ -248,7 +248,8 @@ def test_a_workdir_of_another_config_is_refused_with_the_keys_that_differ(here, 
             "has no rows. (while opening the training rows of task empty)",
         ),
         (["--config.model.init=nowhere"], "model.init=nowhere has learned the ids of its own tokenizer"),
-        (["--config.model.init=nowhere", "--config.tokenizer.path=bytes"], "decides the model's shape"),
+        (["--config.model.init=nowhere", "--config.tokenizer.path=bytes"], "model.init: 'nowhere' is neither a directory here"),
+        (["--config.model.scan=maybe"], "model.scan is 'maybe', expected true or false"),
         (["--config.tokenizer.path=./nowhere"], "tokenizer.path ./nowhere: no such directory"),
         (["--config.mesh.data=3"], "there are 8 devices"),
     ],
@@ -342,10 +343,16 @@ def test_training_begins_alike_from_an_earlier_run_and_from_its_export_on_the_hu
     short = ("--config.train.steps=2", "--config.train.validate_every=0", tokenizer)
     runs = {}
     offline = {"HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
-    for name, init, directory in (("from_run", whole, whole), ("from_hub", "us/small@v1", snapshot)):
-        status, said = finish(start(home, name, f"--config.model.init={init}", *short, config="tune.py", **offline))
+    for name, init, directory, config in (
+        ("from_run", whole, whole, "tune.py"),
+        ("from_hub", "us/small@v1", snapshot, "config.py"),  # which says a shape, and another one
+    ):
+        shape = ("--config.model.d_model=24",) if config == "config.py" else ()
+        status, said = finish(start(home, name, f"--config.model.init={init}", *short, *shape, config=config, **offline))
         assert status == 0, said
         assert f"weights of {directory}" in said
+        note = f"note: model.d_model is 24, but the weights of {init} have 16: 16 is used\n"
+        assert said.count("note: ") == said.count(note) == len(shape)
         runs[name] = figures(home / name)
     assert runs["from_run"] == runs["from_hub"]
     assert runs["from_run"][0][1] < figures(whole)[0][1] - 0.2

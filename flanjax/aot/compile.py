@@ -1,6 +1,6 @@
 """Compiling a config's real steps for a TPU slice on a machine without one: do they fit, what moves, how fast could they be?
 
-libtpu from the package index (`pip install libtpu`) compiles for any topology. No data, weights or tokenizer is opened.
+libtpu from the package index compiles for any topology (flanjax/aot/libtpu.py). No data, weights or tokenizer is opened.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ import numpy as np
 from jax.experimental import topologies
 
 from flanjax import parts
-from flanjax.aot import hlo
+from flanjax.aot import hlo, libtpu
 from flanjax.aot.roofline import explain, roofline
 from flanjax.config import ConfigError, RunConfig
 from flanjax.data.layout import make_layout
@@ -162,7 +162,7 @@ def slice_mesh(config: RunConfig, topology: str) -> sharding.Mesh:
         devices = list(topologies.get_topology_desc(topology, "tpu", **_AS_ONE_DEVICE.get(kind, {})).devices)
     except Exception as error:
         raise ConfigError(
-            f"libtpu cannot describe {topology!r}: {str(error)[:300]}. `pip install libtpu`, or check the grid"
+            f"libtpu cannot describe {topology!r}: {str(error)[:300]}. Check the grid; `{libtpu.INSTALL}` installs libtpu"
         ) from error
     try:
         return sharding.make_mesh(config.mesh, devices)

@@ -1,11 +1,13 @@
 """How examples become ids: lengths, layout, weights."""
 
 import dataclasses
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-LAYOUTS = ("encoder_decoder", "causal", "prefix")
-WEIGHTINGS = ("tokens", "examples")
+from flanjax import fields
+from flanjax.fields import Range
+
 _MIN_LENGTH = 8
+Length = Annotated[int, Range(_MIN_LENGTH)]
 
 
 class Budget(NamedTuple):
@@ -27,7 +29,8 @@ class FeatureConfig:
     """How examples become ids.
 
     Args:
-      layout: "encoder_decoder" for T5; for decoder-only models "causal", or "prefix" to let inputs be seen both ways.
+      layout: "auto" follows from the model: "encoder_decoder" for T5, "causal" for decoder-only models. "prefix" lets the
+        inputs of decoder-only models be seen both ways. Where there is no model, "auto" is "encoder_decoder".
       inputs_length, targets_length: [S] and [T], in tokens: the limits of one example and of a row of an encoder-decoder. A
         decoder-only row has S + T positions, of which at most T are targets.
       input_eos: whether the input of an encoder ends with the end of sequence, as T5's and FLAN's do.
@@ -38,29 +41,23 @@ class FeatureConfig:
         instead of token embeddings (soft prompts). They count towards the lengths.
     """
 
-    layout: Literal["encoder_decoder", "causal", "prefix"] = "encoder_decoder"
-    inputs_length: int = 512
-    targets_length: int = 128
+    layout: Literal["auto", "encoder_decoder", "causal", "prefix"] = "auto"
+    inputs_length: Length = 512
+    targets_length: Length = 128
     input_eos: bool = True
     separator: str = "\n"
     chat: bool = False
     weighting: Literal["tokens", "examples"] = "tokens"
-    reserved: int = 0
+    reserved: Annotated[int, Range(0)] = 0
 
     def __post_init__(self) -> None:
-        for name, known in (("layout", LAYOUTS), ("weighting", WEIGHTINGS)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"features.{name} is {getattr(self, name)!r}, expected one of {known}")
-        for name in ("inputs_length", "targets_length"):
-            if getattr(self, name) < _MIN_LENGTH:
-                raise ValueError(f"features.{name} is {getattr(self, name)}, expected at least {_MIN_LENGTH} tokens")
-        if not 0 <= self.reserved <= self.inputs_length - _MIN_LENGTH:
-            raise ValueError(
-                f"features.reserved is {self.reserved}, expected 0 to {self.inputs_length - _MIN_LENGTH}: "
-                f"it is taken from features.inputs_length={self.inputs_length}"
-            )
-        if self.chat and self.layout == "encoder_decoder":
-            raise ValueError("features.chat is for decoder-only models; set features.layout='causal', or chat=False")
+        fields.check(self)
+        room = self.inputs_length - _MIN_LENGTH
+        fields.require(
+            self.reserved <= room, self, "reserved", f"at most {room}: it is taken from inputs_length={self.inputs_length}"
+        )
+        with_chat = not self.chat or self.layout != "encoder_decoder"
+        fields.require(with_chat, self, "chat", "False: a T5 has no turns; a decoder-only model has, with layout='causal'")
 
     @property
     def lengths(self) -> tuple[Lengths, ...]:

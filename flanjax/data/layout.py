@@ -91,6 +91,8 @@ def make_layout(config: FeatureConfig, tokenizer: Tokenizer, numbers: Sequence[s
     Raises:
       ValueError: the tokenizer's chat template cannot serve the layout, or a number has the name of another array.
     """
+    if config.layout == "auto":  # no model has settled it
+        config = dataclasses.replace(config, layout="encoder_decoder")
     make = EncoderDecoder if config.layout == "encoder_decoder" else DecoderOnly
     layout: Layout = make(config, tokenizer)
     own = layout.row([], layout.lengths[0])

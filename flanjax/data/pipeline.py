@@ -9,11 +9,12 @@ import functools
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import grain
 import numpy as np
 
+from flanjax import fields
 from flanjax.data.data_stats import MAX_FRUITLESS, DataError, DataStats
 from flanjax.data.feature_config import FeatureConfig, Lengths
 from flanjax.data.features import MakeFeatures, make_features
@@ -22,6 +23,7 @@ from flanjax.data.packing import Group, pack_examples
 from flanjax.data.plan import Plan
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.data.workers import in_processes
+from flanjax.fields import Count, Range, Seed, Share
 from flanjax.sources import Rows, SourceError
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.mixture import Entry, Mixture
@@ -35,32 +37,32 @@ class DataConfig:
 
     Args:
       batch_size: rows of the global batch.
-      num_streams: divides the batch size and is divided by the number of hosts; more than the hosts you may ever use.
-      window: examples packed together.
+      num_streams: streams of the data. A divisor of batch_size and a multiple of the number of hosts, so at least the most
+        hosts that will ever be used.
+      window: examples of a stream that are packed together.
       seed: of every choice made in the data.
-      features: lengths and weights.
       max_bad_share: the share of bad rows above which a task stops the run.
       num_workers: processes that prepare windows; 0 prepares them in threads of this one.
-      num_threads, prefetch_windows: of that preparation, per host or worker.
+      num_threads: of that preparation, per host or worker.
+      prefetch_windows: windows that are prepared ahead, per host or worker.
       prepared: a directory that `flanjax prepare` wrote; its rows are read instead of made. They are the same.
     """
 
-    batch_size: int = 64
-    num_streams: int = 8
-    window: int = 1024
-    seed: int = 0
+    batch_size: Count = 64
+    num_streams: Count = 8
+    window: Count = 1024
+    seed: Seed = 0
     features: FeatureConfig = dataclasses.field(default_factory=FeatureConfig)
-    max_bad_share: float = 0.02
-    num_workers: int = 0
-    num_threads: int = 1
-    prefetch_windows: int = 2
+    max_bad_share: Share = 0.02
+    num_workers: Annotated[int, Range(0, 1024)] = 0
+    num_threads: Annotated[int, Range(1, 1024)] = 1
+    prefetch_windows: Annotated[int, Range(1, 1024)] = 2
     prepared: str | None = None
 
     def __post_init__(self) -> None:
-        if self.num_streams < 1 or self.batch_size % self.num_streams:
-            raise ValueError(f"data.num_streams is {self.num_streams}, expected a divisor of data.batch_size={self.batch_size}")
-        if self.window < 1:
-            raise ValueError(f"data.window is {self.window}, expected at least 1 example")
+        fields.check(self)
+        divides = self.batch_size % self.num_streams == 0
+        fields.require(divides, self, "num_streams", f"a divisor of batch_size={self.batch_size}")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,9 @@ import tokenizers
 from etils import epath
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
+from flanjax import fields
+from flanjax.fields import Count
+
 EXTRA_IDS = 100  # T5's sentinels, behind the pieces of its SentencePiece model
 _PAD, _EOS, _UNK = "<pad>", "</s>", "<unk>"
 
@@ -49,18 +52,18 @@ class TokenizerConfig:
     Args:
       path: a SentencePiece `.model`, a directory or Hugging Face id with a tokenizer ("id@revision" for a certain one), "bytes"
         (ByT5's), or "train" to train one on the training mixture and keep it in the workdir.
-      vocab_size, kind: of a trained tokenizer; "unigram" for text at large, "words" for a small closed vocabulary.
+      vocab_size: of a trained tokenizer.
+      kind: of a trained tokenizer: "unigram" for text at large, "words" for a small closed vocabulary.
       train_examples: how many examples of the mixture a tokenizer is trained on.
     """
 
     path: str = "train"
-    vocab_size: int = 8192
+    vocab_size: Count = 8192
     kind: Literal["unigram", "words"] = "unigram"
-    train_examples: int = 20_000
+    train_examples: Count = 20_000
 
     def __post_init__(self) -> None:
-        if self.kind not in ("unigram", "words"):
-            raise ValueError(f"tokenizer.kind is {self.kind!r}, expected 'unigram' or 'words'")
+        fields.check(self)
 
 
 class SentencePieceTokenizer:

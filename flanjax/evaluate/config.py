@@ -1,9 +1,11 @@
 """What is evaluated, and by which conventions."""
 
 import dataclasses
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from flanjax.tasks.names import nearest
+from flanjax import fields
+from flanjax.fields import Count, OneOf, Range, Seed, Whole
+from flanjax.tasks.styles import MAX_SHOTS
 
 
 class Preset(NamedTuple):
@@ -32,8 +34,8 @@ class EvaluationConfig:
     """How tasks are evaluated: every task x template x number of shots.
 
     Args:
-      preset: the scoring convention, a name of PRESETS.
-      normalization: "" keeps the preset's; else "sum", "tokens" or "characters".
+      preset: the scoring convention.
+      normalization: what the log-likelihood of an option is divided by; '' keeps the preset's.
       items: rows of each task, evenly spaced over its evaluation split; 0 for all.
       templates: at most so many of each task's forward templates; 0 for all.
       shots: the numbers of exemplars, each evaluated on its own.
@@ -45,25 +47,21 @@ class EvaluationConfig:
       seed: of the exemplars.
     """
 
-    preset: str = "flan"
+    preset: Annotated[str, OneOf(tuple(PRESETS))] = "flan"
     normalization: Literal["", "sum", "tokens", "characters"] = ""
-    items: int = 200
-    templates: int = 0
-    shots: tuple[int, ...] = (0,)
+    items: Whole = 200
+    templates: Whole = 0
+    shots: tuple[Annotated[int, Range(0, MAX_SHOTS)], ...] = (0,)
     options: bool = True
     chain_of_thought: bool = False
-    batch_size: int = 32
-    max_target_tokens: int = 64
+    batch_size: Count = 32
+    max_target_tokens: Count = 64
     untuned: bool = True
-    seed: int = 0
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
-            raise ValueError(f"evaluation.preset is {self.preset!r}; {nearest(self.preset, PRESETS)}")
-        if self.normalization not in ("", "sum", "tokens", "characters"):
-            raise ValueError(f"evaluation.normalization is {self.normalization!r}, expected 'sum', 'tokens' or 'characters'")
-        if not self.shots or min(self.shots) < 0:
-            raise ValueError(f"evaluation.shots is {self.shots}, expected numbers of exemplars such as (0, 2)")
+        fields.check(self)
+        fields.require(bool(self.shots), self, "shots", "numbers of exemplars such as (0, 2)")
 
     @property
     def scoring(self) -> Preset:

@@ -1,16 +1,14 @@
 """The frozen config of a decoder-only transformer, and the published sizes by name."""
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
+from flanjax import fields
+from flanjax.fields import Count, Fraction, OneOf, Positive, Range
 from flanjax.models.attention.choice import BACKENDS
 from flanjax.models.stack import REMAT
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gpt_neox")
-ACTIVATIONS = ("silu", "gelu", "gelu_exact")
-NORMS = ("rms", "rms_plus_one", "layer")
-BIASES = ("none", "qkv", "all")
-DTYPES = ("float32", "bfloat16")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,68 +16,96 @@ class DecoderConfig:
     """The shape of a decoder-only transformer and how it is computed.
 
     The defaults are Llama's (https://arxiv.org/abs/2302.13971); the other families are other switches of the same model.
+
+    Args:
+      family: the name under which a Hugging Face export is written. It decides nothing in the model.
+      vocab_size: rows of the embedding table. Without it, the tokenizer's size is rounded up to a multiple of 128.
+      d_model: width of the residual stream.
+      d_ff: width of the MLP.
+      num_layers: layers of the decoder.
+      num_heads: query heads.
+      num_kv_heads: key and value heads, a divisor of num_heads.
+      head_dim: width of a head; num_heads * head_dim need not be d_model.
+      max_positions: the length that the weights were trained for. It is written to exports and limits nothing here.
+      rope_theta: base of the rotary frequencies.
+      rope_fraction: share of head_dim that is rotated.
+      rope_factor: Llama 3.1's scaling divides slow frequencies by it; 1 is off, and then the next three are not read.
+      rope_low_frequency: a frequency of fewer turns than this within rope_original_positions is divided.
+      rope_high_frequency: a frequency of more turns than this within rope_original_positions is left alone.
+      rope_original_positions: the length before the scaling.
+      window: a position sees itself and the window - 1 before it; none is no window.
+      global_every: the last of each group of so many layers has no window; none gives every layer the window.
+      query_pre_attn_scalar: scores are divided by its root; none is head_dim.
+      attention_soft_cap: the bound that a tanh puts on attention scores; none is no bound.
+      logits_soft_cap: the bound that a tanh puts on logits; none is no bound.
+      norm: "rms_plus_one" stores its scales less 1; "layer" subtracts the mean and has a bias.
+      post_norm: attention and MLP are normed once more before they are added.
+      qk_norm: each head's query and key are normed before the rotation.
+      parallel_residual: attention and MLP read the same residual.
+      fused_qkv: queries, keys and values come of one kernel, ordered by head.
+      bias: of projections: of none, of queries, keys and values, or of all.
+      activation: of the MLP; "gelu" is its tanh approximation.
+      gated: the MLP multiplies two projections.
+      tied_embedding: the head is the embedding table.
+      scale_embedding: embeddings are multiplied by d_model**0.5.
+      dropout: share of activations that training drops.
+      epsilon: added to the variance in norms.
+      scan: layers are compiled once, in a loop. Unrolled layers compile longer and run faster on CPU.
+      remat: what the backward pass of a layer computes again, from least to most: it saves memory and costs time.
+      attention: the implementation of attention. "auto" takes a kernel where one is known to pay.
+      dtype: of the computation. Parameters are float32 always.
     """
 
     kind: ClassVar[str] = "decoder"  # its name in records
     layouts: ClassVar[tuple[str, ...]] = ("causal", "prefix")  # of the rows that it reads
 
-    family: str = "llama"  # as which a Hugging Face export is written; it decides nothing here
-    vocab_size: int
-    d_model: int
-    d_ff: int
-    num_layers: int
-    num_heads: int
-    num_kv_heads: int  # each is read by num_heads / num_kv_heads query heads
-    head_dim: int  # num_heads * head_dim need not be d_model
-    max_positions: int = 2048  # that the weights were trained for: written to exports, limits nothing here
-    rope_theta: float = 10_000.0
-    rope_fraction: float = 1.0  # of head_dim that is rotated
-    rope_factor: float = 1.0  # Llama 3.1's scaling divides slow frequencies by it; 1 is off, and then these three are not read
-    rope_low_frequency: float = 1.0  # turns within rope_original_positions, up to which a frequency is divided
-    rope_high_frequency: float = 4.0  # from which on it is left alone
-    rope_original_positions: int = 8192
-    window: int | None = None  # a position sees itself and the window - 1 before it
-    global_every: int | None = None  # every so manyth layer has no window
-    query_pre_attn_scalar: int | None = None  # scores are divided by its root; None is head_dim
-    attention_soft_cap: float | None = None
-    logits_soft_cap: float | None = None
-    norm: str = "rms"  # "rms_plus_one": scales are stored less 1; "layer": mean subtracted, with bias
-    post_norm: bool = False  # attention and MLP are normed once more before they are added
-    qk_norm: bool = False  # of each head, before the rotation
-    parallel_residual: bool = False  # attention and MLP read the same residual
-    fused_qkv: bool = False  # one kernel, ordered by head
-    bias: str = "none"  # of projections: of queries, keys and values, or of all
-    activation: str = "silu"  # "gelu" is its tanh approximation
+    family: Annotated[str, OneOf(FAMILIES)] = "llama"
+    vocab_size: Count
+    d_model: Count
+    d_ff: Count
+    num_layers: Count
+    num_heads: Count
+    num_kv_heads: Count
+    head_dim: Count
+    max_positions: Count = 2048
+    rope_theta: Positive = 10_000.0
+    rope_fraction: Annotated[float, Range(over=0, most=1)] = 1.0
+    rope_factor: Annotated[float, Range(1)] = 1.0
+    rope_low_frequency: Positive = 1.0
+    rope_high_frequency: Positive = 4.0
+    rope_original_positions: Count = 8192
+    window: Count | None = None
+    global_every: Count | None = None
+    query_pre_attn_scalar: Count | None = None
+    attention_soft_cap: Positive | None = None
+    logits_soft_cap: Positive | None = None
+    norm: Literal["rms", "rms_plus_one", "layer"] = "rms"
+    post_norm: bool = False
+    qk_norm: bool = False
+    parallel_residual: bool = False
+    fused_qkv: bool = False
+    bias: Literal["none", "qkv", "all"] = "none"
+    activation: Literal["silu", "gelu", "gelu_exact"] = "silu"
     gated: bool = True
-    tied_embedding: bool = False  # the head is the embedding table
-    scale_embedding: bool = False  # times d_model**0.5
-    dropout: float = 0.0
-    epsilon: float = 1e-6
-    scan: bool = True  # over layers: compiles once for all of them; unrolled runs faster on CPU
-    remat: str = "none"  # what of each layer is recomputed in the backward pass: a name of stack.REMAT
-    attention: str = "auto"  # what computes it: a name of attention_choice.BACKENDS; "auto" knows what pays where
-    dtype: str = "float32"  # of the computation; parameters are float32 always
+    tied_embedding: bool = False
+    scale_embedding: bool = False
+    dropout: Fraction = 0.0
+    epsilon: Positive = 1e-6
+    scan: bool = True
+    remat: Annotated[str, OneOf(tuple(REMAT))] = "none"
+    attention: Annotated[str, OneOf(BACKENDS)] = "auto"
+    dtype: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self):
-        for name in ("vocab_size", "d_model", "d_ff", "num_layers", "num_heads", "num_kv_heads", "head_dim"):
-            _check(getattr(self, name) >= 1, self, name, "at least 1")
-        _check(self.num_heads % self.num_kv_heads == 0, self, "num_kv_heads", f"a divisor of num_heads, {self.num_heads}")
-        _check(0.0 < self.rope_fraction <= 1.0, self, "rope_fraction", "in (0, 1]")
-        _check(self.rotary_dim >= 2 and self.rotary_dim % 2 == 0, self, "head_dim", "such that an even part of it is rotated")
-        for name in ("window", "global_every", "query_pre_attn_scalar", "attention_soft_cap", "logits_soft_cap"):
-            _check(getattr(self, name) is None or getattr(self, name) > 0, self, name, "None or over 0")
-        _check(self.window is not None or self.global_every is None, self, "global_every", "None without a window")
-        _check(self.num_layers % self.period == 0, self, "global_every", f"a divisor of num_layers, {self.num_layers}")
-        _check(not self.fused_qkv or self.num_kv_heads == self.num_heads, self, "num_kv_heads", "num_heads if qkv are fused")
-        _check(self.bias != "all" or not self.gated, self, "bias", "'none' or 'qkv' if the MLP is gated")
-        for name in ("rope_theta", "epsilon"):
-            _check(getattr(self, name) > 0.0, self, name, "over 0")
-        _check(self.rope_factor >= 1.0, self, "rope_factor", "at least 1")
-        _check(self.rope_high_frequency > self.rope_low_frequency, self, "rope_high_frequency", "over rope_low_frequency")
-        _check(0.0 <= self.dropout < 1.0, self, "dropout", "in [0, 1)")
-        choices = {"family": FAMILIES, "norm": NORMS, "bias": BIASES, "activation": ACTIVATIONS, "dtype": DTYPES}
-        for name, known in {**choices, "remat": tuple(REMAT), "attention": BACKENDS}.items():
-            _check(getattr(self, name) in known, self, name, f"one of {known}")
+        fields.check(self)
+        need = fields.require
+        need(self.num_heads % self.num_kv_heads == 0, self, "num_kv_heads", f"a divisor of num_heads, {self.num_heads}")
+        need(self.rotary_dim >= 2 and self.rotary_dim % 2 == 0, self, "head_dim", "such that an even part of it is rotated")
+        need(self.window is not None or self.global_every is None, self, "global_every", "none without a window")
+        need(self.num_layers % self.period == 0, self, "global_every", f"a divisor of num_layers, {self.num_layers}")
+        need(not self.fused_qkv or self.num_kv_heads == self.num_heads, self, "num_kv_heads", "num_heads if qkv are fused")
+        need(self.bias != "all" or not self.gated, self, "bias", "'none' or 'qkv' if the MLP is gated")
+        need(self.rope_high_frequency > self.rope_low_frequency, self, "rope_high_frequency", "over rope_low_frequency")
 
     @property
     def rotary_dim(self) -> int:
@@ -103,11 +129,6 @@ class DecoderConfig:
     @property
     def score_scale(self) -> float:
         return float(self.query_pre_attn_scalar or self.head_dim) ** -0.5
-
-
-def _check(good: bool, config: DecoderConfig, name: str, expected: str):
-    if not good:
-        raise ValueError(f"DecoderConfig.{name} is {getattr(config, name)!r}, expected {expected}")
 
 
 def _shape(d_model: int, d_ff: int, layers: int, heads: int, kv_heads: int, head_dim: int, positions: int) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """The frozen config of a T5, and the published sizes by name."""
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
+from flanjax import fields
+from flanjax.fields import Count, Fraction, OneOf, Positive
 from flanjax.models.attention.choice import BACKENDS
 from flanjax.models.stack import REMAT
-
-ACTIVATIONS = ("gelu", "relu")
-DTYPES = ("float32", "bfloat16")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -15,49 +14,57 @@ class T5Config:
     """The shape of a T5 and how it is computed.
 
     The defaults are those of T5 v1.1 (https://arxiv.org/abs/2002.05202); v1.0 is relu, not gated, tied and scaled.
+
+    Args:
+      vocab_size: rows of the embedding table. Without it, the tokenizer's size is rounded up to a multiple of 128.
+      d_model: width of the residual stream.
+      d_ff: width of the MLP.
+      num_layers: layers of the encoder.
+      num_decoder_layers: layers of the decoder.
+      num_heads: query heads of each attention.
+      head_dim: width of a head; num_heads * head_dim need not be d_model.
+      relative_buckets: buckets of the relative position bias, a multiple of 4.
+      relative_max_distance: distances from here on share the last bucket.
+      activation: of the MLP; "gelu" is its tanh approximation.
+      gated: the MLP multiplies two projections.
+      tied_embedding: the head is the embedding table.
+      scale_logits: the decoder's output is multiplied by d_model**-0.5 before the head.
+      dropout: share of activations that training drops.
+      epsilon: added to the variance in norms.
+      scan: layers are compiled once, in a loop. Unrolled layers compile longer and run faster on CPU.
+      remat: what the backward pass of a layer computes again, from least to most: it saves memory and costs time.
+      attention: the implementation of attention. "auto" takes a kernel where one is known to pay.
+      dtype: of the computation. Parameters are float32 always.
     """
 
     kind: ClassVar[str] = "t5"  # its name in records
     layouts: ClassVar[tuple[str, ...]] = ("encoder_decoder",)  # of the rows that it reads
 
-    vocab_size: int
-    d_model: int
-    d_ff: int
-    num_layers: int  # of the encoder
-    num_decoder_layers: int
-    num_heads: int
-    head_dim: int  # num_heads * head_dim need not be d_model
-    relative_buckets: int = 32
-    relative_max_distance: int = 128
-    activation: str = "gelu"  # its tanh approximation, or "relu"
+    vocab_size: Count
+    d_model: Count
+    d_ff: Count
+    num_layers: Count
+    num_decoder_layers: Count
+    num_heads: Count
+    head_dim: Count
+    relative_buckets: Count = 32
+    relative_max_distance: Count = 128
+    activation: Annotated[str, OneOf(("gelu", "relu"))] = "gelu"
     gated: bool = True
-    tied_embedding: bool = False  # the head is the embedding table
-    scale_logits: bool = False  # decoder output * d_model**-0.5 before the head
-    dropout: float = 0.0
-    epsilon: float = 1e-6
-    scan: bool = True  # over layers: compiles once for all of them; unrolled runs faster on CPU
-    remat: str = "none"  # what of each layer is recomputed in the backward pass: a name of stack.REMAT
-    attention: str = "auto"  # what computes it: a name of attention_choice.BACKENDS; "auto" knows what pays where
-    dtype: str = "float32"  # of the computation; parameters are float32 always
+    tied_embedding: bool = False
+    scale_logits: bool = False
+    dropout: Fraction = 0.0
+    epsilon: Positive = 1e-6
+    scan: bool = True
+    remat: Annotated[str, OneOf(tuple(REMAT))] = "none"
+    attention: Annotated[str, OneOf(BACKENDS)] = "auto"
+    dtype: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self):
-        sizes = ("vocab_size", "d_model", "d_ff", "num_layers", "num_decoder_layers", "num_heads", "head_dim")
-        for name in sizes:
-            _check(getattr(self, name) >= 1, self, name, "at least 1")
-        buckets = self.relative_buckets
-        _check(buckets >= 4 and buckets % 4 == 0, self, "relative_buckets", "a positive multiple of 4")
-        _check(self.relative_max_distance > buckets // 2, self, "relative_max_distance", f"over {buckets // 2}")
-        _check(self.activation in ACTIVATIONS, self, "activation", f"one of {ACTIVATIONS}")
-        _check(self.remat in REMAT, self, "remat", f"one of {tuple(REMAT)}")
-        _check(self.attention in BACKENDS, self, "attention", f"one of {BACKENDS}")
-        _check(self.dtype in DTYPES, self, "dtype", f"one of {DTYPES}")
-        _check(0.0 <= self.dropout < 1.0, self, "dropout", "in [0, 1)")
-        _check(self.epsilon > 0.0, self, "epsilon", "over 0")
-
-
-def _check(good: bool, config: T5Config, name: str, expected: str):
-    if not good:
-        raise ValueError(f"T5Config.{name} is {getattr(config, name)!r}, expected {expected}")
+        fields.check(self)
+        fields.require(self.relative_buckets % 4 == 0, self, "relative_buckets", "a positive multiple of 4")
+        half = self.relative_buckets // 2
+        fields.require(self.relative_max_distance > half, self, "relative_max_distance", f"over {half}")
 
 
 def _shape(d_model: int, d_ff: int, layers: int, num_heads: int, head_dim: int) -> dict[str, Any]:

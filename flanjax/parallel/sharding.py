@@ -8,15 +8,19 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import jax
 import numpy as np
 from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from flanjax import fields
+from flanjax.fields import Count
+
 AXES = ("data", "fsdp", "tensor")
 ByRows: TypeAlias = Callable[..., Any]  # of the signature of what `by_rows` returns
+Size = Count | Literal[-1]
 
 # Logical axis -> mesh axes. Within an array each mesh axis is used once, by the first dimension that asks for it.
 RULES: Mapping[str, tuple[str, ...]] = {
@@ -34,16 +38,22 @@ class MeshConfig:
     """The mesh's shape; one of the sizes may be -1, which takes the devices that are left.
 
     On several TPU slices data=1, fsdp=-1 means one replica of the parameters on each: data is the number of slices.
+
+    Args:
+      data: replicas of the parameters, each with its share of the batch; on several TPU slices a multiple of their number.
+      fsdp: devices over which parameters and the batch are split.
+      tensor: devices over which the wide dimensions of layers are split.
     """
 
-    data: int = 1
-    fsdp: int = -1
-    tensor: int = 1
+    data: Size = 1
+    fsdp: Size = -1
+    tensor: Size = 1
 
     def __post_init__(self) -> None:
-        sizes = dataclasses.astuple(self)
-        if any(s == 0 or s < -1 for s in sizes) or sizes.count(-1) > 1:
-            raise ValueError(f"mesh (data, fsdp, tensor) is {sizes}, expected positive sizes, at most one of them -1")
+        fields.check(self)
+        left = [name for name in AXES if getattr(self, name) == -1]
+        if len(left) > 1:
+            raise fields.FieldError(self, left[1], f"is -1 as {left[0]} is, expected a size: at most one of them -1")
 
 
 def make_mesh(config: MeshConfig, devices: Sequence[jax.Device] | None = None) -> Mesh:

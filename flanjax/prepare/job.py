@@ -45,7 +45,7 @@ def prepare(
     if steps is not None and examples is not None:
         raise ConfigError(f"give --steps or --examples, not both: got {steps} and {examples}")
     beam_job.check_options(beam)
-    config = dataclasses.replace(config, data=dataclasses.replace(config.data, prepared=None))
+    config = parts.settled(dataclasses.replace(config, data=dataclasses.replace(config.data, prepared=None)))
     output = epath.Path(output)
 
     # What is prepared, as text; then as ids.

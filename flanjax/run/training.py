@@ -93,10 +93,13 @@ def train(
       The number of steps that the run has trained.
     """
     began, workdir, say = time.perf_counter(), epath.Path(workdir), distributed.first_only(say)
+    config = parts.settled(config)
     text = open_text(config, workdir, mixture, features, numbers, say)
     devices = open_devices(config)
     prepared = parts.prepared_of(config, text.corpus, devices.host)
     weights = parts.weights_of(config, text.corpus.tokenizer, devices.mesh)
+    for line in weights.notes:
+        say(f"note: {line}")
     program = make_program(config, text, devices, weights.model, objective, tuning, say)
 
     meta = parts.meta_of(config, text.split, text.corpus, weights.model, tuning)

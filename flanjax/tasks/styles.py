@@ -34,6 +34,7 @@ class Style(NamedTuple):
 
 
 NUM_STYLES = 16
+MAX_SHOTS = 256  # exemplars are looked for one by one, whether or not they fit the budget
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,5 +63,5 @@ class StyleShares:
                 raise ValueError(f"StyleShares.{name} is {getattr(self, name)}, expected a share in [0, 1]")
         if not self.option_styles:
             raise ValueError("StyleShares.option_styles is empty, expected at least one; for no options use options=0")
-        if self.max_shots < 1:
-            raise ValueError(f"StyleShares.max_shots is {self.max_shots}, expected at least 1; for none use few_shot=0")
+        if not 1 <= self.max_shots <= MAX_SHOTS:
+            raise ValueError(f"StyleShares.max_shots is {self.max_shots}, expected 1 to {MAX_SHOTS}; for none use few_shot=0")

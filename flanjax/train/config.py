@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Literal
 
+from flanjax import fields
+from flanjax.fields import Count, Seed, Whole
 from flanjax.train.losses import LossConfig
 from flanjax.train.optimizer import OptimizerConfig
 
@@ -24,24 +26,17 @@ class TrainConfig:
       tensorboard: also write event files.
     """
 
-    steps: int = 1000
-    seed: int = 0
-    microbatches: int | Literal["auto"] = 1
-    log_every: int = 10
-    validate_every: int = 0
-    validation_examples: int = 64
-    heldout_every: int = 0
-    heldout_items: int = 50
+    steps: Count = 1000
+    seed: Seed = 0
+    microbatches: Count | Literal["auto"] = 1
+    log_every: Count = 10
+    validate_every: Whole = 0
+    validation_examples: Count = 64
+    heldout_every: Whole = 0
+    heldout_items: Count = 50
     tensorboard: bool = True
     loss: LossConfig = dataclasses.field(default_factory=LossConfig)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
 
     def __post_init__(self) -> None:
-        if isinstance(self.microbatches, str) and self.microbatches != "auto":
-            raise ValueError(f"train.microbatches is {self.microbatches!r}, expected a number or 'auto'")
-        for name in ("steps", "microbatches", "log_every"):
-            if getattr(self, name) != "auto" and getattr(self, name) < 1:
-                raise ValueError(f"train.{name} is {getattr(self, name)}, expected at least 1")
-        for name in ("validate_every", "heldout_every"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"train.{name} is {getattr(self, name)}, expected 0 (never) or more")
+        fields.check(self)

@@ -17,6 +17,8 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from flanjax import fields
+from flanjax.fields import Fraction, NonNegative, Positive, Whole
 from flanjax.models.layers import is_token
 from flanjax.parallel.sharding import whole_batch
 
@@ -25,25 +27,22 @@ _CHUNK_BYTES = 64 * 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class LossConfig:
-    """The training objective: cross entropy, its two regularisers, and what the step divides by."""
+    """The training objective: cross entropy, its two regularisers, and what the step divides by.
 
-    z_loss: float = 1e-4  # times log(Z)^2 of each token; 0 is off
-    label_smoothing: float = 0.0  # probability taken from the label and spread over the other tokens
-    normalizer: Literal["weights"] | float = "weights"  # the sum of the loss weights, or a constant (T5: 2048 * 114)
-    chunk: int = 0  # target positions of each row whose logits exist at a time; 0 takes what fits 64 MiB a row
+    Args:
+      z_loss: times log(Z)^2 of each token; 0 is off.
+      label_smoothing: the probability that is taken from the label and spread over the other tokens.
+      normalizer: what the loss is divided by: "weights" is the sum of the loss weights, a number is itself (T5: 2048 * 114).
+      chunk: target positions of each row whose logits exist at a time; 0 takes what fits 64 MiB a row.
+    """
+
+    z_loss: NonNegative = 1e-4
+    label_smoothing: Fraction = 0.0
+    normalizer: Literal["weights"] | Positive = "weights"
+    chunk: Whole = 0
 
     def __post_init__(self) -> None:
-        if self.chunk < 0:
-            raise ValueError(f"chunk must be a number of target positions, or 0 to choose it, got {self.chunk}.")
-        if self.z_loss < 0:
-            raise ValueError(f"z_loss must be at least 0, got {self.z_loss}; T5 uses 1e-4, 0 turns it off.")
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing must be in [0, 1), got {self.label_smoothing}; 0 turns it off.")
-        if isinstance(self.normalizer, str):
-            if self.normalizer != "weights":
-                raise ValueError(f"normalizer must be 'weights' or a positive number, got {self.normalizer!r}.")
-        elif not self.normalizer > 0:
-            raise ValueError(f"normalizer must be 'weights' or a positive number, got {self.normalizer}.")
+        fields.check(self)
 
 
 class TokenLosses(NamedTuple):

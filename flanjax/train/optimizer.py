@@ -6,19 +6,19 @@ weight's RMS it matches or beats Adafactor (nanoT5, arXiv:2309.02373: 1.953 agai
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from flanjax import fields
+from flanjax.fields import Fraction, NonNegative, Positive, Whole
 from flanjax.train import adafactor
 
-NAMES = ("adafactor", "adamw_rms", "adamw")
-SCHEDULES = ("constant", "cosine", "linear", "rsqrt")
+Name = Literal["adafactor", "adamw_rms", "adamw"]
+NAMES: tuple[str, ...] = get_args(Name)
 _MIN_SCALE = 1e-3  # of a weight's RMS: zero-initialised weights must be able to leave zero
 
 
@@ -28,40 +28,38 @@ class OptimizerConfig:
 
     The learning rates of adafactor and adamw_rms are relative to each weight's RMS: 1e-3 to 2e-2 is usual, where adamw
     needs 1e-5 to 1e-3.
+
+    Args:
+      name: "adafactor" is T5X's, "adamw_rms" is AdamW with updates scaled by each weight's RMS, "adamw" is plain AdamW.
+      learning_rate: the peak.
+      schedule: of the learning rate after the warm-up.
+      warmup_steps: the learning rate rises linearly from 0 at step 0 to the peak.
+      end_factor: the last learning rate of cosine and linear, as a fraction of the peak.
+      beta1: decay of the first moment; none is no momentum for adafactor and 0.9 for AdamW.
+      beta2: decay of AdamW's second moment; none is 0.999.
+      epsilon: of AdamW; none is 1e-8.
+      weight_decay: times the learning rate, of matrices only, whatever the optimizer.
+      clip_norm: the bound of the global gradient's norm; 0 is off.
+      momentum_dtype: of the first moment; "bfloat16" halves its memory.
     """
 
-    name: str = "adafactor"
-    learning_rate: float = 1e-3  # the peak
-    schedule: str = "constant"
-    warmup_steps: int = 0  # linear from 0 at step 0
-    end_factor: float = 0.0  # cosine, linear: last learning rate as a fraction of the peak
-    beta1: float | None = None  # None: no momentum for adafactor, 0.9 for AdamW
-    beta2: float | None = None  # AdamW only; None is 0.999
-    epsilon: float | None = None  # AdamW only; None is 1e-8
-    weight_decay: float = 0.0  # times the learning rate, of matrices only, whatever the optimizer
-    clip_norm: float = 0.0  # of the global gradient; 0 is off
-    momentum_dtype: str = "float32"  # of the first moment: "bfloat16" halves it
+    name: Name = "adafactor"
+    learning_rate: Positive = 1e-3
+    schedule: Literal["constant", "cosine", "linear", "rsqrt"] = "constant"
+    warmup_steps: Whole = 0
+    end_factor: NonNegative = 0.0
+    beta1: Fraction | None = None
+    beta2: Fraction | None = None
+    epsilon: Positive | None = None
+    weight_decay: NonNegative = 0.0
+    clip_norm: NonNegative = 0.0
+    momentum_dtype: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
-        _one_of("name", self.name, NAMES)
-        _one_of("schedule", self.schedule, SCHEDULES)
-        _one_of("momentum_dtype", self.momentum_dtype, ("float32", "bfloat16"))
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}.")
-        for field in ("warmup_steps", "end_factor", "weight_decay", "clip_norm"):
-            if getattr(self, field) < 0:
-                raise ValueError(f"{field} must be at least 0, got {getattr(self, field)}; 0 turns it off.")
-        for field in ("beta1", "beta2"):
-            beta = getattr(self, field)
-            if beta is not None and not 0 <= beta < 1:
-                raise ValueError(f"{field} must be in [0, 1), got {beta}; None takes the optimizer's default.")
-        if self.epsilon is not None and not self.epsilon > 0:
-            raise ValueError(f"epsilon must be positive, got {self.epsilon}; None takes the optimizer's default.")
-        if self.name == "adafactor" and (self.beta2 is not None or self.epsilon is not None):
-            raise ValueError(
-                f"beta2 and epsilon belong to AdamW, got {self.beta2} and {self.epsilon} with name='adafactor', whose "
-                "decay and floors are fixed as in T5X. Leave them None, or choose 'adamw_rms'."
-            )
+        fields.check(self)
+        for name in ("beta2", "epsilon"):
+            unset = self.name != "adafactor" or getattr(self, name) is None
+            fields.require(unset, self, name, "none: it belongs to AdamW, and adafactor's decay and floors are those of T5X")
 
 
 def schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
@@ -187,10 +185,3 @@ def _rsqrt(peak: float, warmup: int) -> optax.Schedule:
 
 def _or(value: float | None, default: float) -> float:
     return default if value is None else value
-
-
-def _one_of(field: str, value: str, names: Sequence[str]) -> None:
-    if value in names:
-        return
-    near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.0)
-    raise ValueError(f"{field} must be one of {list(names)}, got {value!r}; the nearest is {near[0]!r}.")

@@ -163,5 +163,5 @@ def test_weights_count_tokens_or_examples_alike(weighting):
 @pytest.mark.parametrize("bad", [{"inputs_length": 4}, {"targets_length": 0}, {"weighting": "rows"}])
 def test_settings_out_of_range_are_named_with_their_value(bad):
     name, value = next(iter(bad.items()))
-    with pytest.raises(ValueError, match=f"features.{name} is {value!r}"):
+    with pytest.raises(ValueError, match=f"FeatureConfig.{name} is {value!r}"):
         FeatureConfig(**bad)

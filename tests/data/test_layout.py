@@ -226,11 +226,13 @@ def test_the_first_target_has_something_before_it_even_without_input_and_separat
 
 def test_a_batch_of_an_encoder_decoder_has_no_chat():
     with pytest.raises(ValueError, match="layout='causal'"):
-        FeatureConfig(chat=True)
+        FeatureConfig(layout="encoder_decoder", chat=True)
+    with pytest.raises(ValueError, match="layout='causal'"):
+        make_layout(FeatureConfig(chat=True), BYTES)  # without a model rows are an encoder-decoder's
 
 
 def test_an_unknown_layout_is_named_with_those_known():
-    with pytest.raises(ValueError, match=r"'decoder', expected one of \('encoder_decoder', 'causal', 'prefix'\)"):
+    with pytest.raises(ValueError, match="'decoder', expected 'auto', 'encoder_decoder', 'causal' or 'prefix'; did you mean"):
         FeatureConfig(layout="decoder")
 
 

@@ -295,13 +295,13 @@ def test_parameters_of_another_config_are_listed():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"num_heads": 0}, "num_heads is 0, expected at least 1"),
+        ({"num_heads": 0}, "num_heads is 0, expected an integer of at least 1"),
         ({"relative_buckets": 30}, "relative_buckets is 30, expected a positive multiple of 4"),
         ({"relative_max_distance": 16}, "relative_max_distance is 16, expected over 16"),
-        ({"activation": "silu"}, "activation is 'silu', expected one of"),
-        ({"dtype": "float16"}, "dtype is 'float16', expected one of"),
-        ({"dropout": 1.0}, r"dropout is 1\.0, expected in \[0, 1\)"),
-        ({"epsilon": 0.0}, r"epsilon is 0\.0, expected over 0"),
+        ({"activation": "silu"}, "activation is 'silu', expected 'gelu' or 'relu'"),
+        ({"dtype": "float16"}, "dtype is 'float16', expected 'float32' or 'bfloat16'"),
+        ({"dropout": 1.0}, r"dropout is 1\.0, expected a number of at least 0 and below 1"),
+        ({"epsilon": 0.0}, r"epsilon is 0\.0, expected a number over 0"),
     ],
 )
 def test_a_config_checks_its_values(change, message):

@@ -134,7 +134,9 @@ def test_an_unknown_task_is_an_error_with_the_nearest_names():
         Mixture(name="m", parts=[task("sst2"), task("rte")]).task("sst-2")
 
 
-@pytest.mark.parametrize("bad", [{"few_shot": 1.5}, {"options": -0.1}, {"max_shots": 0}, {"option_styles": ()}])
+@pytest.mark.parametrize(
+    "bad", [{"few_shot": 1.5}, {"options": -0.1}, {"max_shots": 0}, {"max_shots": 10**9}, {"option_styles": ()}]
+)
 def test_style_shares_outside_their_range_are_refused_with_their_name(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         StyleShares(**bad)

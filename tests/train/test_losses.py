@@ -196,10 +196,10 @@ def test_per_task_sums_every_task_apart_and_leaves_out_foreign_ids():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"z_loss": -1.0}, "z_loss must be at least 0, got -1.0"),
-        ({"label_smoothing": 1.0}, r"label_smoothing must be in \[0, 1\), got 1.0"),
-        ({"normalizer": "tokens"}, "'weights' or a positive number, got 'tokens'"),
-        ({"normalizer": 0.0}, "'weights' or a positive number, got 0.0"),
+        ({"z_loss": -1.0}, "z_loss is -1.0, expected a number of at least 0"),
+        ({"label_smoothing": 1.0}, "label_smoothing is 1.0, expected a number of at least 0 and below 1"),
+        ({"normalizer": "tokens"}, "normalizer is 'tokens', expected 'weights' or a number over 0"),
+        ({"normalizer": 0.0}, "normalizer is 0.0, expected 'weights' or a number over 0"),
     ],
 )
 def test_a_bad_config_is_named(changes, message):

@@ -69,5 +69,5 @@ def test_a_number_is_taken_as_it_is_and_a_wrong_word_refused(mesh, batch):
     assert (
         fit_program(functools.partial(Program, model=MODEL, mesh=mesh, num_tasks=2), config, batch, mesh, 1).microbatches == 4
     )
-    with pytest.raises(ValueError, match="'many', expected a number or 'auto'"):
+    with pytest.raises(ValueError, match="'many', expected an integer of at least 1 or 'auto'"):
         TrainConfig(microbatches="many")

@@ -1,0 +1,259 @@
+"""What the command line takes: commands with their options, defaults and an example each. `flanjax.cli` runs them."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from flanjax import fields
+from flanjax.data.feature_config import FeatureConfig
+from flanjax.evaluate.config import EvaluationConfig
+from flanjax.fields import Count, Seed, Whole
+from flanjax.version import __version__
+
+OVERRIDE = "--config."
+OVERRIDDEN = ("train", "prepare", "compile")  # the commands that take overrides of config keys
+_KEYS = (
+    f"Any key of the config can be set, as {OVERRIDE}train.steps=100 or {OVERRIDE}train.steps 100; lists are written with "
+    "commas. `flanjax train --help-config` explains every key."
+)
+_EXAMPLES = {
+    "train": """
+  flanjax train --config configs/quickstart.py --workdir runs/mine
+  flanjax train --config configs/flan_t5.py:base --workdir runs/base --config.heldout=nli,qa --config.train.steps 1000""",
+    "prepare": """
+  flanjax prepare --config configs/flan_t5.py:base --output rows/base --steps 1000
+  flanjax prepare --verify rows/base
+  flanjax prepare --config configs/flan_t5.py:base --output rows/base -- --runner=DirectRunner""",
+    "compile": """
+  flanjax compile --config configs/flan_t5.py:xl --topology v5e:8x8 --config.data.batch_size=128""",
+    "evaluate": """
+  flanjax evaluate --workdir runs/mine --tasks topic copying --shots 0 2""",
+    "heldout": """
+  flanjax heldout --workdir runs/mine --items 100""",
+    "report": """
+  flanjax report runs/all runs/without_nli --output report.html""",
+    "export": """
+  flanjax export --workdir runs/mine --output runs/mine/hf --dtype bfloat16""",
+    "show": """
+  flanjax show mixtures/quickstart.py:quickstart
+  flanjax show mixtures/quickstart.py:quickstart --task topic_of --style few-shot --examples 2""",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `flanjax`; `command` is the name of the command, None where there is none."""
+    whole = argparse.ArgumentParser(
+        prog="flanjax",
+        description="Instruction tuning in JAX on FLAN-style mixtures.",
+        epilog="`flanjax COMMAND --help` shows the options of a command, their defaults and an example.",
+    )
+    whole.add_argument("--version", action="version", version=__version__)
+    whole.add_argument("--traceback", action="store_true", help="show the whole traceback of an error")
+    commands = whole.add_subparsers(dest="command", metavar="COMMAND")
+    _train(_command(commands, "train", "train a run, or go on with it", _KEYS))
+    _prepare(
+        _command(
+            commands,
+            "prepare",
+            "write a config's packed rows to files, which training then reads",
+            f"Makes the rows once, by Apache Beam: on this machine, or where the options after -- say. {_KEYS}",
+        )
+    )
+    _compile(_command(commands, "compile", "compile a config's training and scoring for a TPU slice that is not here", _KEYS))
+    evaluate = _command(commands, "evaluate", "evaluate a run on any tasks or clusters of its mixture")
+    evaluate.add_argument(
+        "--tasks", nargs="+", required=True, metavar="TASK_OR_CLUSTER", help="names of tasks or clusters of the run's mixture"
+    )
+    _evaluate(evaluate)
+    _evaluate(_command(commands, "heldout", "evaluate a run on the clusters held out of its training, and write the report"))
+    _report(_command(commands, "report", "one HTML page of one run, or of several side by side"))
+    _export(_command(commands, "export", "write a run's model and tokenizer as a Hugging Face directory"))
+    _show(_command(commands, "show", "show a mixture's plan, or rendered examples of it"))
+    return whole
+
+
+def _command(commands: Any, name: str, what: str, more: str = "") -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=what,
+        description=f"{what[0].upper()}{what[1:]}. {more}".strip(),
+        epilog=f"examples:{_EXAMPLES[name]}" if _EXAMPLES[name].count("\n") > 1 else f"example:{_EXAMPLES[name]}",
+        formatter_class=_Help,
+    )
+
+
+class _Help(argparse.HelpFormatter):
+    """Wraps descriptions and leaves the lines of examples as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if text.startswith("example") else super()._fill_text(text, width, indent)
+
+
+def _field(cls: type, name: str) -> Callable[[str], Any]:
+    """The `type` of an option that sets a field of a config: it takes what the field takes."""
+    return _takes(fields.hints(cls)[name])
+
+
+def _takes(hint: Any) -> Callable[[str], Any]:
+    """The `type` of an option that takes what a field of this type takes."""
+
+    def read(text: str) -> Any:
+        try:
+            return fields.fit(hint, fields.parse(hint, text))
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return read
+
+
+def _train(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--config", metavar="FILE[:VARIANT]", help="a Python file with get_config()")
+    command.add_argument(
+        "--workdir", metavar="DIR", help="where checkpoints and metrics go; the same command goes on with the run"
+    )
+    command.add_argument(
+        "--help-config", action="store_true", help="list every key with its type, default and meaning, and the config's value"
+    )
+    _processes(command)
+
+
+def _prepare(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--config", metavar="FILE[:VARIANT]", help="a Python file with get_config()")
+    command.add_argument("--output", metavar="DIR", help="where rows go; the same command goes on with an interrupted one")
+    command.add_argument(
+        "--steps", type=_takes(Count), help="steps of training that the rows last for (default: the config's train.steps)"
+    )
+    command.add_argument("--examples", type=_takes(Count), help="prepare so many examples of the plan instead of steps")
+    command.add_argument("--verify", metavar="DIR", help="only read all that was prepared there, and compare the checksums")
+    command.add_argument("beam", nargs="*", metavar="-- BEAM_OPTION", help="pipeline options of Apache Beam")
+
+
+def _compile(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--config", required=True, nargs="+", metavar="FILE[:VARIANT]", help="Python files with get_config()")
+    command.add_argument(
+        "--topology", required=True, nargs="+", metavar="CHIP:GRID", help="TPU slices, such as v5e:4x4 or v5p:4x4x4"
+    )
+    command.add_argument("--parameters", action="store_true", help="first list where every parameter lies")
+
+
+def _evaluate(command: argparse.ArgumentParser) -> None:
+    config = "(default: the config's evaluation.{0})"
+    command.add_argument("--workdir", required=True, metavar="DIR", help="of the run")
+    command.add_argument("--step", type=_takes(Whole), help="of the checkpoint (default: the newest)")
+    for name, meaning in (("items", "rows of each task; 0 for all"), ("templates", "templates of each task; 0 for all")):
+        command.add_argument(f"--{name}", type=_field(EvaluationConfig, name), help=f"{meaning} {config.format(name)}")
+    command.add_argument("--shots", type=_shots, nargs="+", help=f"numbers of exemplars, such as 0 2 {config.format('shots')}")
+    command.add_argument(
+        "--preset",
+        type=_field(EvaluationConfig, "preset"),
+        help=f"scoring convention: flan, t0 or lm_eval {config.format('preset')}",
+    )
+    command.add_argument(
+        "--chain-of-thought",
+        action="store_true",
+        help=f"also let tasks with rationales reason first {config.format('chain_of_thought')}",
+    )
+    command.add_argument(
+        "--no-untuned", action="store_true", help=f"leave out the weights before training {config.format('untuned')}"
+    )
+    _processes(command)
+
+
+def _shots(text: str) -> int:
+    return _field(EvaluationConfig, "shots")(text)[0]
+
+
+def _report(command: argparse.ArgumentParser) -> None:
+    command.add_argument("workdirs", nargs="+", metavar="WORKDIR", help="of the runs")
+    command.add_argument("--output", default="report.html", metavar="FILE", help="the page (default: %(default)s)")
+
+
+def _export(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--workdir", required=True, metavar="DIR", help="of the run")
+    command.add_argument("--output", required=True, metavar="DIR", help="where the files go")
+    command.add_argument("--step", type=_takes(Whole), help="of the checkpoint (default: the newest)")
+    command.add_argument(
+        "--dtype", choices=["float32", "bfloat16"], default="float32", help="of the weights' files (default: %(default)s)"
+    )
+    _processes(command)
+
+
+def _show(command: argparse.ArgumentParser) -> None:
+    command.add_argument("mixture", help="path/to/file.py:name")
+    command.add_argument("--task", help="show rendered examples of this task")
+    command.add_argument("--template", help="only this template of the task")
+    command.add_argument("--style", help="only this style, such as few-shot/options/direct/forward (any part of it)")
+    command.add_argument("--examples", type=_takes(Count), default=3, help="how many rendered examples (default: %(default)s)")
+    command.add_argument(
+        "--heldout", nargs="*", default=(), metavar="CLUSTER", help="hold these clusters out first (default: none)"
+    )
+    command.add_argument(
+        "--tokenizer",
+        default="bytes",
+        help="for lengths: a SentencePiece model, a directory, an id, or bytes (default: %(default)s)",
+    )
+    command.add_argument(
+        "--num-examples", type=_takes(Count), default=100_000, help="length of the plan that is counted (default: %(default)s)"
+    )
+    command.add_argument(
+        "--sample",
+        type=_takes(Whole),
+        default=2000,
+        help="examples tokenised for lengths and truncation; 0: none (default: %(default)s)",
+    )
+    for name in ("inputs_length", "targets_length"):
+        command.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=_field(FeatureConfig, name),
+            default=getattr(FeatureConfig(), name),
+            help="tokens that fit (default: %(default)s)",
+        )
+    command.add_argument("--seed", type=_takes(Seed), default=0, help="of every choice (default: %(default)s)")
+
+
+def _processes(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group(
+        "several processes", "each host runs the same command; a TPU slice and SLURM need --distributed auto alone"
+    )
+    group.add_argument(
+        "--distributed",
+        choices=["auto"],
+        help="find the other processes by the TPU's metadata or by SLURM (default: one process)",
+    )
+    group.add_argument("--coordinator", metavar="HOST:PORT", help="where process 0 can be reached")
+    group.add_argument("--num-processes", type=_takes(Count), metavar="N", help="how many processes there are")
+    group.add_argument("--process-id", type=_takes(Whole), metavar="I", help="which of them this is, from 0")
+    group.add_argument(
+        "--startup-timeout",
+        type=_takes(Count),
+        default=300,
+        metavar="SECONDS",
+        help="how long to wait for all processes (default: %(default)s)",
+    )
+
+
+def split_overrides(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """The overrides among the arguments, as "key=value" or "key", and the other arguments.
+
+    A key without "=" takes the next argument as its value, unless that is an option: then it is a switch.
+
+    >>> split_overrides(["train", "--config.heldout", "nli", "--config.data.features.chat", "--workdir", "w"])
+    (['heldout=nli', 'data.features.chat'], ['train', '--workdir', 'w'])
+    """
+    overrides, rest = [], []
+    left = iter(range(len(arguments)))
+    for i in left:
+        if not arguments[i].startswith(OVERRIDE):
+            rest.append(arguments[i])
+            continue
+        override, value = arguments[i][len(OVERRIDE) :], arguments[i + 1 : i + 2]
+        if "=" not in override and value and _is_value(value[0]):
+            override = f"{override}={value[0]}"
+            next(left)
+        overrides.append(override)
+    return overrides, rest
+
+
+def _is_value(argument: str) -> bool:
+    """Whether an argument is no option; "-1" is none."""
+    return not argument.startswith("-") or argument[1:2].isdigit() or argument[1:2] == "."

@@ -1,0 +1,144 @@
+"""Config files: Python with a `get_config()`, its variants, overrides from the command line, and where its mixture lies.
+
+A `get_config(variant)` makes several configs of one file: configs/flan_t5.py:base. The file names them in `VARIANTS`, so that a
+misspelt one is answered with the near ones.
+"""
+
+import ast
+import dataclasses
+import importlib.util
+import inspect
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from flanjax import fields
+from flanjax.config.errors import ConfigError
+from flanjax.config.model import field_types
+from flanjax.config.run_config import RunConfig, plain
+from flanjax.names import nearest
+
+
+def load_config(path: str, overrides: Sequence[str] = ()) -> RunConfig:
+    """The config of a file with `get_config()`, after overrides such as "train.steps=100".
+
+    Args:
+      path: "configs/x.py", or "configs/x.py:variant" for a `get_config(variant)`, as in ml_collections.
+
+    Raises:
+      ConfigError: the file, the variant, a key or the mixture's file is not there, or a value is none that its key takes.
+    """
+    name, _, variant = path.partition(":")
+    file = Path(name)
+    if not file.is_file():
+        raise ConfigError(f"no config file {name}; {_near(file)}")
+    config = plain(_get_config(file, variant))
+    for override in overrides:
+        _override(config, override)
+    made = RunConfig.from_config_dict(config)
+    return dataclasses.replace(made, mixture=find_mixture(made.mixture, file))
+
+
+def find_mixture(address: str, config_file: Path) -> str:
+    """The address as it is if its file is found from the current directory, else with the place where it was found.
+
+    Raises:
+      ConfigError: the file is in none of the places, which are named.
+    """
+    path, _, name = address.rpartition(":")
+    folder = config_file.resolve().parent
+    places = list(dict.fromkeys((Path.cwd(), folder, folder.parent)))
+    found = next((place / path for place in places if path and (place / path).is_file()), None)
+    if found is None and path:
+        near = next((_near(place / path) for place in places if (place / path).parent.is_dir()), "none of them has that folder")
+        raise ConfigError(
+            f"mixture is {address!r}, but there is no file {path} in {', '.join(map(str, places))}; {near}. Give its path from "
+            "the current directory, or an absolute one"
+        )
+    return address if found is None or found == places[0] / path else f"{found}:{name}"
+
+
+def _near(file: Path) -> str:
+    if not file.parent.is_dir():
+        return f"no folder {file.parent}"
+    return nearest(file.name, (p.name for p in file.parent.glob("*.py")))
+
+
+def _get_config(file: Path, variant: str) -> Any:
+    module = _run(file, lambda: _module(file))
+    get_config = getattr(module, "get_config", None)
+    if get_config is None:
+        raise ConfigError(f"{file} has no get_config(); a config file defines one that returns an ml_collections.ConfigDict")
+    known = list(getattr(module, "VARIANTS", ()))
+    if variant and not inspect.signature(get_config).parameters:
+        raise ConfigError(f"{file} has no variant {variant!r}: its get_config() takes none. Leave out :{variant}")
+    if variant and known and variant not in known:
+        raise ConfigError(f"{file} has no variant {variant!r}; {nearest(variant, known)}")
+    return _run(file, lambda: get_config(*([variant] if variant else [])))
+
+
+def _module(file: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"flanjax_config_{file.stem}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _run(file: Path, function: Any) -> Any:
+    """What the function returns; an error of the file's code becomes one line with its place in the file."""
+    try:
+        return function()
+    except (Exception, SystemExit) as error:
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
+        line = error.lineno if isinstance(error, SyntaxError) and error.filename == str(file) else lines[-1] if lines else None
+        message = error.msg if isinstance(error, SyntaxError) else str(error)
+        place = f"{file}, line {line}" if line else str(file)
+        raise ConfigError(f"{place}: {type(error).__name__}: {message}") from error
+
+
+def _override(config: dict[str, Any], override: str) -> None:
+    """Sets the key of "train.steps=100"; a key without value is a switch that is turned on."""
+    key, equals, text = override.partition("=")
+    hint = _hint(key)
+    if not equals and hint is not bool:
+        expected = f" (expected {fields.describe(hint)})" if hint is not None else ""
+        raise ConfigError(f"override {key} has no value{expected}; give it as --config.{key}=VALUE")
+    *parents, last = key.split(".")
+    for parent in parents:
+        config = config.setdefault(parent, {})
+        if not isinstance(config, dict):
+            raise ConfigError(f"override {key}: {parent} is a value, not a group of keys")
+    config[last] = _parsed(key, hint, text) if equals else True
+
+
+def _parsed(key: str, hint: Any, text: str) -> Any:
+    if hint is None:  # an unknown key; what it may mean is said when all keys are known
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            return text
+    value = fields.parse(hint, text)
+    if not text:
+        try:
+            fields.fit(hint, value)
+        except ValueError:
+            raise ConfigError(f"override {key} has an empty value, expected {fields.describe(hint)}") from None
+    return value
+
+
+def _hint(key: str) -> Any:
+    """The type of a config key; None if there is no such key, or if it is a group."""
+    group, _, name = key.partition(".")
+    if group == "model" and name in (model := field_types()):
+        return model[name]
+    hint: Any = RunConfig
+    for part in key.split("."):
+        known = fields.hints(hint) if isinstance(hint, type) and hasattr(hint, "__dataclass_fields__") else {}
+        if part not in known:
+            return None
+        hint = known[part]
+    return None if hasattr(hint, "__dataclass_fields__") else hint

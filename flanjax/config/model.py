@@ -1,0 +1,129 @@
+"""ModelConfig: which model a run trains, from a published size, from single fields, or from weights that decide the shape."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from flanjax import fields
+from flanjax.config.errors import ConfigError
+from flanjax.fields import OneOf
+from flanjax.models import functional
+from flanjax.models.decoder_config import DecoderConfig
+from flanjax.models.functional import SIZES
+from flanjax.models.t5_config import T5Config
+from flanjax.names import nearest
+
+SCRATCH = "scratch"
+KINDS: tuple[Any, ...] = tuple(kind.config for kind in functional.KINDS.values())
+COMPUTED = ("dtype", "scan", "remat", "attention", "dropout")  # a run chooses these, whatever its weights are
+_VOCABULARY_MULTIPLE = 128  # a padded vocabulary divides over devices and fills the matrix units
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The model: a published size, with any field of its config set otherwise.
+
+    The fields are those of T5Config or DecoderConfig; a config writes them beside `size` and `init`.
+
+    Args:
+      size: the name of a published size. None: the fields give the whole shape, of a decoder-only model if they name its
+        `family`, else of a T5.
+      init: "scratch", a directory in Hugging Face layout, the id of a model on the hub ("id@revision" for a certain one), or
+        the workdir of another run. Weights decide the shape; what the config says of it is then not used, and named.
+      fields: of the model's config.
+    """
+
+    size: Annotated[str, OneOf(tuple(SIZES))] | None = None
+    init: str = SCRATCH
+    fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.size, str) and self.size not in SIZES:
+            raise ConfigError(f"model.size is {self.size!r}; {nearest(self.size, SIZES)}")
+        fields.check(self)
+        known = field_types((self.kind,) if self.init == SCRATCH else KINDS)
+        object.__setattr__(self, "fields", {name: _fitted(name, value, known) for name, value in self.fields.items()})
+        if self.init == SCRATCH and not self._missing():
+            self.build(1)
+
+    @property
+    def kind(self) -> Any:
+        """The config class of a model that starts from scratch."""
+        if self.size:
+            return type(SIZES[self.size])
+        return DecoderConfig if "family" in self.fields else T5Config
+
+    @property
+    def computed(self) -> dict[str, Any]:
+        """The fields that a run chooses for weights which decide the others."""
+        return {name: value for name, value in self.fields.items() if name in COMPUTED}
+
+    def build(self, tokenizer_size: int) -> functional.Config:
+        """The config of a model from scratch, with a vocabulary that holds the tokenizer's."""
+        if missing := self._missing():
+            raise ConfigError(
+                "model has no size, so its fields must give the whole shape; "
+                f"missing: {', '.join(missing)}. Or set model.size to one of {', '.join(SIZES)}"
+            )
+        padded = -(-tokenizer_size // _VOCABULARY_MULTIPLE) * _VOCABULARY_MULTIPLE
+        given = {"vocab_size": padded, **self.fields}
+        try:
+            config = dataclasses.replace(SIZES[self.size], **given) if self.size else self.kind(**given)  # type: ignore[type-var]
+        except fields.FieldError as error:
+            raise ConfigError(f"model.{error.name} {error.problem}") from error
+        if config.vocab_size < tokenizer_size:
+            raise ConfigError(f"model.vocab_size is {config.vocab_size}, but the tokenizer has {tokenizer_size} ids")
+        return config
+
+    def overruled(self, weights: functional.Config) -> list[str]:
+        """What the config says of the shape that weights at `init` contradict, one line a key; the weights decide.
+
+        >>> weights = SIZES["t5_small"]
+        >>> ModelConfig(init="dir", fields={"d_model": 64, "d_ff": 2048}).overruled(weights)
+        ['model.d_model is 64, but the weights of dir have 512: 512 is used']
+        """
+        lines = []
+        if self.size:
+            asked = SIZES[self.size]
+            differing = [n for n, v in vars(asked).items() if n not in COMPUTED and getattr(weights, n, None) != v]
+            if type(asked) is not type(weights):
+                differing = [f"it is a {type(asked).__name__}, they are a {type(weights).__name__}"]
+            differing = [n for n in differing if n not in self.fields]
+            if differing:
+                lines.append(
+                    f"model.size is {self.size}, but the weights of {self.init} have another shape: {_list(differing)}"
+                )
+        for name, value in self.fields.items():
+            has = getattr(weights, name, None)
+            if name not in COMPUTED and value != has:
+                lines.append(f"model.{name} is {value!r}, but the weights of {self.init} have {has!r}: {has!r} is used")
+        return lines
+
+    def _missing(self) -> list[str]:
+        """The fields without which there is no shape."""
+        if self.size:
+            return []
+        needed = {f.name for f in dataclasses.fields(self.kind) if f.default is dataclasses.MISSING} - {"vocab_size"}
+        return [f.name for f in dataclasses.fields(self.kind) if f.name in needed - set(self.fields)]
+
+
+def field_types(kinds: tuple[Any, ...] = KINDS) -> dict[str, Any]:
+    """Field of a model's config -> its type; one name has one type in all kinds, or the alternatives."""
+    found: dict[str, Any] = {}
+    for kind in kinds:
+        for name, hint in fields.hints(kind).items():
+            found[name] = found[name] | hint if name in found and found[name] != hint else hint
+    return found
+
+
+def _fitted(name: str, value: Any, known: Mapping[str, Any]) -> Any:
+    if name not in known:
+        raise ConfigError(f"unknown config key model.{name}; {nearest(name, [*known, 'size', 'init'])}")
+    try:
+        return fields.fit(known[name], value)
+    except ValueError as error:
+        raise ConfigError(f"model.{name} {error}") from error
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")

@@ -1,0 +1,157 @@
+"""RunConfig: the modules' frozen dataclasses, composed; and the one door to it from nested dicts."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any, cast
+
+import ml_collections
+
+from flanjax import fields
+from flanjax.checkpoint import CheckpointConfig
+from flanjax.config.errors import ConfigError
+from flanjax.config.model import SCRATCH, ModelConfig
+from flanjax.data.pipeline import DataConfig
+from flanjax.data.tokenizer import TokenizerConfig
+from flanjax.evaluate.config import EvaluationConfig
+from flanjax.names import nearest
+from flanjax.parallel.sharding import MeshConfig
+from flanjax.train.config import TrainConfig
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Everything that decides a run.
+
+    Args:
+      name: the run's name in reports.
+      mixture: the address of the mixture, `path/to/file.py:name`. A path that is not found from the current directory is looked
+        for beside the config file, then in the folder above it.
+      heldout: the clusters that are held out of training and evaluated zero-shot.
+      leave_out: clusters or tasks that are neither trained on nor evaluated, for ablations.
+    """
+
+    name: str
+    mixture: str
+    heldout: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
+    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    tokenizer: TokenizerConfig = dataclasses.field(default_factory=TokenizerConfig)
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+    mesh: MeshConfig = dataclasses.field(default_factory=MeshConfig)
+    checkpoint: CheckpointConfig = dataclasses.field(default_factory=CheckpointConfig)
+    evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
+
+    def __post_init__(self) -> None:
+        fields.check(self)
+        if self.train.microbatches != "auto" and self.data.batch_size % self.train.microbatches:
+            raise ConfigError(
+                f"data.batch_size={self.data.batch_size} does not divide into train.microbatches={self.train.microbatches}"
+            )
+        if self.model.init == SCRATCH:
+            object.__setattr__(self, "data", self._data_for(self.model.kind))
+
+    def for_model(self, kind: Any) -> "RunConfig":
+        """The config with its rows laid out for a kind of model, a config class or a config of one: "auto" is settled.
+
+        A config whose model starts from scratch is settled from the beginning; weights tell their kind when they are opened.
+
+        Raises:
+          ConfigError: the config asks for a layout of the other kind.
+        """
+        return dataclasses.replace(self, data=self._data_for(kind))
+
+    def _data_for(self, kind: Any) -> DataConfig:
+        features = self.data.features
+        layout = kind.layouts[0] if features.layout == "auto" else features.layout
+        if layout not in kind.layouts:
+            raise ConfigError(
+                f"the model is a {kind.kind}, but data.features.layout is {layout!r}; "
+                f"set it to {' or '.join(map(repr, kind.layouts))}, or leave it out"
+            )
+        try:
+            return dataclasses.replace(self.data, features=dataclasses.replace(features, layout=layout))
+        except fields.FieldError as error:
+            raise ConfigError(f"data.features.{error.name} {error.problem}") from error
+
+    @classmethod
+    def from_config_dict(cls, config: Mapping[str, Any] | ml_collections.ConfigDict) -> "RunConfig":
+        """The RunConfig of a nested dict. An unknown key is an error with the nearest name."""
+        return cast("RunConfig", _build(cls, _with_model_fields(plain(config)), ""))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The nested dict from which `from_config_dict` makes an equal config."""
+        record = dataclasses.asdict(self)
+        record["model"] = {"size": self.model.size, "init": self.model.init, **self.model.fields}
+        return record
+
+
+def plain(config: Any) -> dict[str, Any]:
+    """A config as a plain nested dict. Raises ConfigError if it is none."""
+    if isinstance(config, ml_collections.ConfigDict):
+        return config.to_dict()
+    if not isinstance(config, Mapping):
+        raise ConfigError(f"the config is {config!r}, expected an ml_collections.ConfigDict or a dict")
+    return dict(config)
+
+
+def same_mixture(one: str, other: str) -> bool:
+    """Whether two addresses name one mixture, seen from two folders: the path of one ends with the path of the other.
+
+    >>> same_mixture("mixtures/a.py:m", "/home/me/mixtures/a.py:m"), same_mixture("mixtures/a.py:m", "mixtures/b.py:m")
+    (True, False)
+    """
+    (a, _, name), (b, _, other_name) = one.rpartition(":"), other.rpartition(":")
+    short, long = sorted((PurePath(a).parts, PurePath(b).parts), key=len)
+    return name == other_name and bool(short) and long[-len(short) :] == short
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """The keys whose values differ between two nested dicts, as "train.steps: 100 -> 200"."""
+    found: list[str] = []
+    for key in sorted({*old, *new}):
+        a, b, name = old.get(key), new.get(key), f"{prefix}{key}"
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            found += differences(a, b, f"{name}.")
+        elif _plain(a) != _plain(b):
+            found.append(f"{name}: {a!r} -> {b!r}")
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _with_model_fields(config: dict[str, Any]) -> dict[str, Any]:
+    """Moves the fields of the model that a config writes straight into `model` to where ModelConfig keeps them."""
+    model = config.get("model")
+    if not isinstance(model, Mapping):
+        return config
+    apart = {"size": model.get("size"), "init": model.get("init", SCRATCH)}
+    return {**config, "model": {**apart, "fields": {k: v for k, v in model.items() if k not in apart}}}
+
+
+def _build(cls: type, values: Any, path: str) -> Any:
+    """An instance of the dataclass from nested dicts, checked key by key."""
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{path.rstrip('.')} is {values!r}, expected a group of keys")
+    types, known = fields.hints(cls), {f.name: f for f in dataclasses.fields(cls)}
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"unknown config key {path}{key}; {nearest(str(key), known)}")
+    missing = [n for n, f in known.items() if n not in values and f.default is f.default_factory is dataclasses.MISSING]
+    if missing:
+        raise ConfigError(f"the config lacks {', '.join(path + m for m in missing)}")
+    built = {k: _value(types[k], v, f"{path}{k}") for k, v in values.items()}
+    try:
+        return cls(**built)
+    except fields.FieldError as error:
+        raise ConfigError(f"{path}{error.name} {error.problem}") from error
+
+
+def _value(hint: Any, value: Any, path: str) -> Any:
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        return _build(hint, value, f"{path}.")
+    # One name stands for a list of names.
+    return (value,) if isinstance(value, str) and hint == tuple[str, ...] else value

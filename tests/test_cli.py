@@ -1,0 +1,76 @@
+"""The command line before anything runs: help, overrides, and what is refused."""
+
+import argparse
+import shlex
+
+import pytest
+
+from flanjax import arguments
+from flanjax.cli import COMMANDS, main
+
+PARSER = arguments.parser()
+(SUBPARSERS,) = (a.choices for a in PARSER._actions if isinstance(a, argparse._SubParsersAction))
+
+
+def test_flanjax_alone_prints_its_help(capsys):
+    assert main([]) == 0
+    told = capsys.readouterr().out
+    assert all(f"\n    {command} " in told for command in COMMANDS)
+
+
+@pytest.mark.parametrize("name", SUBPARSERS)
+def test_the_help_of_a_command_tells_every_default_and_examples_that_parse(name):
+    command = SUBPARSERS[name]
+    assert name in COMMANDS
+    for action in command._actions:
+        assert action.help, action.dest
+        if action.default not in (None, False, argparse.SUPPRESS):
+            assert "(default: " in action.help, action.dest
+    examples = [line for line in command.epilog.splitlines() if line.startswith("  flanjax ")]
+    assert examples
+    for example in examples:
+        overrides, rest = arguments.split_overrides(shlex.split(example)[1:])
+        assert PARSER.parse_args(rest).command == name
+        assert not overrides or name in arguments.OVERRIDDEN
+
+
+@pytest.mark.parametrize(
+    ("given", "overrides", "rest"),
+    [
+        (["--config.a.b", "c", "--workdir", "w"], ["a.b=c"], ["--workdir", "w"]),
+        (["--config.a.b=c", "d"], ["a.b=c"], ["d"]),
+        (["--config.flag", "--workdir", "w"], ["flag"], ["--workdir", "w"]),
+        (["--config.mesh.fsdp", "-1"], ["mesh.fsdp=-1"], []),
+        (["--config.flag"], ["flag"], []),
+        (["--config", "c.py", "--config.x="], ["x="], ["--config", "c.py"]),
+    ],
+)
+def test_an_override_may_have_its_value_behind_a_space(given, overrides, rest):
+    assert arguments.split_overrides(given) == (overrides, rest)
+
+
+def test_help_config_explains_every_key_beside_the_values_of_a_config(capsys):
+    assert main(["train", "--config", "configs/quickstart.py:decoder", "--help-config", "--config.train.seed", "3"]) == 0
+    told = capsys.readouterr().out
+    assert "train.seed = 0   [3 in this config]" in told
+    assert "an integer from 0 to 4,294,967,295. Of initial weights and dropout." in told
+    assert "data.features.layout = auto   [causal in this config]" in told
+
+
+def test_options_take_what_the_keys_of_a_config_take(capsys):
+    for given, said in (
+        (["--step", "-1"], "argument --step: is -1, expected an integer of at least 0"),
+        (["--items", "-1"], "argument --items: is -1, expected an integer of at least 0"),
+        (["--shots", "0", "1000000000"], "argument --shots: is (1000000000,), expected a list, each an integer from 0 to 256"),
+        (["--preset", "flann"], "argument --preset: is 'flann', expected 'flan', 't0' or 'lm_eval'; did you mean 'flan'?"),
+    ):
+        with pytest.raises(SystemExit):
+            main(["heldout", "--workdir", "w", *given])
+        assert said in capsys.readouterr().err
+
+
+def test_overrides_are_refused_where_nothing_takes_them_and_train_asks_for_what_it_needs(capsys):
+    assert main(["heldout", "--workdir", "w", "--config.train.steps=3"]) == 1
+    assert "only the commands train, prepare, compile take config overrides" in capsys.readouterr().err
+    assert main(["train", "--config", "configs/quickstart.py"]) == 1
+    assert "needs --config and --workdir" in capsys.readouterr().err
