@@ -2,7 +2,6 @@
 
 import ast
 import dataclasses
-import importlib.util
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from flanjax.models.decoder import DecoderConfig
 from flanjax.models.functional import SIZES
 from flanjax.models.t5 import T5Config
 from flanjax.parallel.sharding import MeshConfig
+from flanjax.tasks import user_code
 from flanjax.tasks.names import nearest
 from flanjax.train.config import TrainConfig
 
@@ -147,17 +147,18 @@ def load_config(path: str, overrides: Sequence[str] = ()) -> RunConfig:
             else f"no folder {file.parent}"
         )
         raise ConfigError(f"no config file {path}; {near}")
-    spec = importlib.util.spec_from_file_location(f"flanjax_config_{file.stem}", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if not hasattr(module, "get_config"):
+    module = user_code.run_file(file, f"flanjax_config_{file.stem}")
+    if not callable(getattr(module, "get_config", None)):
         raise ConfigError(f"{path} has no get_config(); a config file defines one that returns an ml_collections.ConfigDict")
     try:
-        config = module.get_config(*([argument] if colon else []))
-    except KeyError as error:
-        raise ConfigError(f"{path}: get_config takes no {argument!r}: unknown {error}") from error
+        config = user_code.call(module.get_config, *([argument] if colon else []))
+    except user_code.UserCodeError as error:
+        if isinstance(error.__cause__, KeyError):
+            raise ConfigError(f"{path}: get_config takes no {argument!r}: unknown {error.__cause__}") from error
+        raise
+    if not isinstance(config, Mapping | ml_collections.ConfigDict):
+        where = user_code.located(module.get_config.__code__.co_filename, module.get_config.__code__.co_firstlineno)
+        raise ConfigError(f"{where}: get_config() returned {config!r:.100}, expected an ml_collections.ConfigDict or a dict")
     plain = config.to_dict() if isinstance(config, ml_collections.ConfigDict) else dict(config)
     for override in overrides:
         _override(plain, override)

@@ -198,3 +198,23 @@ def test_every_shipped_config_is_one(path):
 def test_remat_can_be_turned_off_on_the_command_line():
     path = str(Path(__file__).resolve().parents[1] / "configs/flan_t5.py") + ":base"
     assert load_config(path, ["model.remat=none"]).model.build(100).remat == "none"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("def get_config(:\n", r"bad\.py:1: SyntaxError: invalid syntax: def get_config\(:"),
+        ("import sys\nsys.exit(2)\n", r"bad\.py:2: the file calls sys\.exit\(2\)"),
+        ("def get_config():\n    return nosuchname\n", r"bad\.py:2: NameError: name 'nosuchname' is not defined"),
+        ("def get_config():\n    pass\n", r"bad\.py:1: get_config\(\) returned None, expected an ml_collections.ConfigDict"),
+        ("def get_config():\n    return [1]\n", r"bad\.py:1: get_config\(\) returned \[1\]"),
+        ("\ndef get_config(size):\n    return {}\n", r"bad\.py:2: TypeError: get_config\(\) missing 1 required"),
+        ("get_config = 3\n", r"bad\.py has no get_config\(\)"),
+    ],
+)
+def test_an_error_in_a_config_file_is_one_line_with_file_and_line(tmp_path, monkeypatch, content, message):
+    (tmp_path / "bad.py").write_text(content)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=f"^{message}") as caught:
+        load_config("bad.py")
+    assert "\n" not in str(caught.value)
