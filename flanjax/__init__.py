@@ -1,6 +1,7 @@
 """flanjax: instruction tuning in JAX. This module is what a mixture file needs: tasks, templates, mixtures, sources."""
 
 from flanjax.sources import csv, hub, jsonl, parquet, rows, tsv
+from flanjax.tasks.labels import label
 from flanjax.tasks.mixture import Mixture, Part, equal, proportional, t0, temperature
 from flanjax.tasks.options import OptionStyle
 from flanjax.tasks.registry import load
@@ -26,6 +27,7 @@ __all__ = [
     "equal",
     "hub",
     "jsonl",
+    "label",
     "load",
     "parquet",
     "proportional",

@@ -7,7 +7,7 @@ from flanjax.tasks.draws import Draws
 from flanjax.tasks.exemplars import FORMATS, ExemplarFormat
 from flanjax.tasks.options import PLAIN, OptionStyle
 from flanjax.tasks.styles import Style, StyleShares
-from flanjax.tasks.task import BadRow, Example, Task
+from flanjax.tasks.task import BadRow, Example, Task, lone_surrogate
 from flanjax.tasks.template import ANSWER, CHOICES, OPTIONS, RATIONALE, TemplateError, null
 
 
@@ -139,9 +139,7 @@ def _written(write: Callable[[Mapping[str, Any]], str], values: Mapping[str, Any
     except TemplateError as error:
         raise BadRow(str(error)) from error
     except UnicodeEncodeError as error:
-        raise BadRow(
-            f"the text holds {error.object[error.start]!a}, half of a surrogate pair, which no encoding can write"
-        ) from error
+        raise BadRow(lone_surrogate(error)) from error
     return text
 
 

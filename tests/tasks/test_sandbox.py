@@ -19,16 +19,16 @@ RUNAWAYS = {
     "repetition of constants": "{{ 'x' * 10**9 }}",
     "repetition of lists": "{{ ([1] * 10**9) | length }}",
     "a power": "{{ 10 ** (10 ** 10) }}",
-    "products of products": "{% set n = namespace(x=9) %}{% for i in range(60) %}{% set n.x = n.x * n.x %}{% endfor %}{{ n.x > 1 }}",
+    "products of products": BILLION.replace("'ab'", "9").replace("OP", "n.x * n.x"),
     "nested loops": "{% for a in range(40000) %}{% for b in range(40000) %}{{ a }}{% endfor %}{% endfor %}",
     "a loop in a macro": "{% macro m() %}{% for b in range(40000) %}.{% endfor %}{% endmacro %}"
     "{% for a in range(40000) %}{{ m() }}{% endfor %}",
     "a recursive loop": "{% for a in [1] recursive %}{% if loop.depth < 8 %}{{ loop(range(40000)) }}{% endif %}{% endfor %}",
-    "a generator in a loop": "{% for a in range(9000) %}{% for b in range(9000) | map('string') %}{{ b }}{% endfor %}{% endfor %}",
+    "a generator in a loop": "{% for a in range(9000) %}{% for b in range(9000) | map('string') %}x{% endfor %}{% endfor %}",
     "a long range": "{{ range(99999999) | list }}",
     "a range beyond words": "{{ range(10**30, 10**40) | list }}",
     "a macro that calls itself": "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
-    "a macro that calls itself twice": "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}x{% endmacro %}{{ m(60) }}",
+    "a macro that calls itself twice": "{% macro m(n) %}{% if n %}{{ m(n-1) }}{{ m(n-1) }}{% endif %}{% endmacro %}{{ m(60) }}",
     "a block that calls itself": "{% block b %}{{ self.b() }}{% endblock %}",
     "doubled by +": BILLION.replace("OP", "n.x + n.x"),
     "doubled by ~": BILLION.replace("OP", "n.x ~ n.x"),
@@ -89,31 +89,28 @@ def test_a_template_that_runs_away_makes_a_bad_row_whether_in_input_target_or_op
         render_candidates(task, example, Wording(1, Style()))
 
 
-@pytest.mark.parametrize(
-    ("text", "rendered"),
-    [
-        ("{% for c in choices %}{{ loop.index }}/{{ loop.length }} {{ c }}{% if not loop.last %}; {% endif %}{% endfor %}", "1/2 yes; 2/2 no"),
-        ("{% for row in table %}{{ row | join(', ') }}. {% endfor %}", "a, b. c, d."),
-        ("{% for a, b in table %}{{ a }}={{ b }} {% endfor %}", "a=b c=d"),
-        ("{{ choices | map('upper') | join(' or ') }}", "YES or NO"),
-        ("{{ choices | join(d=', ') }} {{ ', '.join(choices) }}", "yes, no yes, no"),
-        ("{% macro ask(q, end='?') %}Is it {{ q }}{{ end }}{% endmacro %}{{ ask('so') }} {{ ask('not', end='!') }}", "Is it so? Is it not!"),
-        ("{% call(x) m() %}{{ x }}{% endcall %}{% macro m() %}{% endmacro %}", None),
-        ("{% set parts = text.split('.') %}{{ parts[0] }}.{{ parts[1].strip().upper() }}", "Some words.SOME WORDS"),
-        ("{{ 'abc'.center(7, '*') }}|{{ 'b' | center(3) }}|{{ 7 | round(1) }}|{{ 2 ** 10 }}|{{ 6 * 7 }}|{{ '-' * 3 }}", "**abc**| b |7|1024|42|---"),
-        ("{{ 'a-b' | replace('-', ' ') }} {{ 'x'.replace('x', 'y') }} {{ '{:.2f}'.format(0.5) }} {{ '%03d' % 7 }}", "a b y 0.50 007"),
-        ("{{ ['b', 'a'] | sort | list }} {{ {'k': 1}.k }} {{ [1, 2] | sum }} {{ 'a' ~ 1 }}", "['a', 'b'] 1 3 a1"),
-        ("{{ 'a\nb' | indent(2) }}{{ 'long words' | wordwrap(4) | length }} {{ [1,2,3] | batch(2) | list }}", "a\n  b11 [[1, 2], [3]]"),
-        ("{% for n in [[1, [2]]] recursive %}{{ n if n is number else loop(n) }}{% endfor %}", "12"),
-        ("{{ missing | default('none') }}{% if missing is defined %}!{% endif %}", "none"),
-    ],
-)  # fmt: skip
+ORDINARY = {
+    "{% for c in choices %}{{ loop.index }} of {{ loop.length }}{{ '' if loop.last else ',' }} {% endfor %}": "1 of 2, 2 of 2",
+    "{% for row in table %}{{ row | join(', ') }}. {% endfor %}": "a, b. c, d.",
+    "{% for a, b in table %}{{ a }}={{ b }} {% endfor %}": "a=b c=d",
+    "{{ choices | map('upper') | join(' or ') }}": "YES or NO",
+    "{{ choices | join(d=', ') }} {{ ', '.join(choices) }}": "yes, no yes, no",
+    "{% macro ask(q, end='?') %}Is {{ q }}{{ end }}{% endmacro %}{{ ask('a') }} {{ ask('b', end='!') }}": "Is a? Is b!",
+    "{% macro m() %}<{{ caller() }}>{% endmacro %}{% call m() %}{{ choices[0] }}{% endcall %}": "<yes>",
+    "{% set parts = text.split('.') %}{{ parts[0] }}.{{ parts[1].strip().upper() }}": "Some words.SOME WORDS",
+    "{{ 'abc'.center(7, '*') }}|{{ 'b' | center(3) }}|{{ 7 | round(1) }}|{{ 2 ** 10 }}|{{ 6 * 7 }}": "**abc**| b |7|1024|42",
+    "{{ 'a-b' | replace('-', ' ') }} {{ 'x'.replace('x', '-' * 3) }}": "a b ---",
+    "{{ '{:.2f}'.format(0.5) }} {{ '%03d' % 7 }} {{ '%s!' | format('so') }}": "0.50 007 so!",
+    "{{ ['b', 'a'] | sort | list }} {{ {'k': 1}.k }} {{ [1, 2] | sum }} {{ 'a' ~ 1 }}": "['a', 'b'] 1 3 a1",
+    "{{ 'a\nb' | indent(2) }}{{ 'long words' | wordwrap(4) | length }}{{ [1,2,3] | batch(2) | list }}": "a\n  b11[[1, 2], [3]]",
+    "{% for n in [[1, [2]]] recursive %}{{ n if n is number else loop(n) }}{% endfor %}": "12",
+    "{{ missing | default('none') }}{% if missing is defined %}!{% endif %}": "none",
+}
+
+
+@pytest.mark.parametrize(("text", "rendered"), ORDINARY.items())
 def test_what_templates_ordinarily_do_is_done(text, rendered):
-    if rendered is None:
-        with pytest.raises(TemplateError, match="undefined"):
-            Template(text).render_input(VALUES)
-    else:
-        assert Template(text).render_input(VALUES) == rendered
+    assert Template(text).render_input(VALUES) == rendered
 
 
 def test_a_long_document_and_many_turns_are_within_the_limits():
