@@ -243,7 +243,7 @@ def test_a_workdir_of_another_config_is_refused_with_the_keys_that_differ(here, 
             ["--config.mixture=toy.py:wrong_column", "--config.heldout=()", "--config.train.validate_every=0"],
             "task wrong: 32 of 32 rows are bad",
         ),
-        (["--config.mixture=metric.py:metric"], "metric.py:61: task metric: unknown metric 'acuracy'; did you mean 'accuracy'"),
+        (["--config.mixture=metric.py:metric"], "task metric: unknown metric 'acuracy'; did you mean 'accuracy'"),
         (["--config.mixture=toy.py:remote", "--config.heldout=()"], "no data set 'some/wordz'. Nearest: some/words"),
         (
             ["--config.mixture=toy.py:empty", "--config.heldout=()"],

@@ -4,6 +4,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from flanjax.tasks.names import shown
 from flanjax.tasks.task import BadRow, SkipRow
 
 
@@ -11,7 +12,7 @@ def label(words: Sequence[str]) -> Callable[[Any], str]:
     """A function from a class label to its word; label 0 is the first.
 
     It raises SkipRow for -1, which marks rows without a label on the Hugging Face hub, and BadRow for every other value that is
-    no label. `words[label]` would take -1 for the last word.
+    no label. `words[label]` would take -1 for the last word. Several labels may have one word.
 
     >>> mood = label(("negative", "positive"))
     >>> mood(1)
@@ -20,15 +21,15 @@ def label(words: Sequence[str]) -> Callable[[Any], str]:
     if isinstance(words, str):
         raise TypeError(f"label({words!r}): expected a sequence of words, got one text")
     known = tuple(words)
-    if not known or not all(isinstance(word, str) and word.strip() for word in known) or len(set(known)) < len(known):
-        raise ValueError(f"label({known!r}): expected one or more different words")
+    if not known or not all(isinstance(word, str) for word in known):
+        raise ValueError(f"label({shown(known)}): expected one or more words")
 
     def word_of(value: Any) -> str:
         number = _whole_number(value)
         if number == -1:
             raise SkipRow("no label (-1)")
         if number is None or not 0 <= number < len(known):
-            raise BadRow(f"label {value!r:.80}, expected a whole number from 0 to {len(known) - 1} ({', '.join(known[:8])})")
+            raise BadRow(f"label {shown(value)}, expected a whole number from 0 to {len(known) - 1} for {shown(known)}")
         return known[number]
 
     return word_of

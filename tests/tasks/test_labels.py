@@ -19,7 +19,7 @@ def test_minus_one_leaves_the_row_out():
 
 @pytest.mark.parametrize("value", [2, -2, None, True, "1", 1.0, float("nan"), [1], np.bool_(True)], ids=repr)
 def test_what_is_no_label_is_a_bad_row_with_the_value_and_the_range(value):
-    with pytest.raises(BadRow, match=r"label .*, expected a whole number from 0 to 1 \(negative, positive\)") as caught:
+    with pytest.raises(BadRow, match=r"label .*, expected a whole number from 0 to 1 for \('negative', 'positive'\)") as caught:
         mood(value)
     assert repr(value) in str(caught.value)
 
@@ -38,9 +38,7 @@ def test_a_task_keeps_the_words_of_the_error():
         task.read({"label": -1})
 
 
-@pytest.mark.parametrize(
-    ("words", "error"), [("yes", TypeError), ((), ValueError), (("a", "a"), ValueError), ((1, 2), ValueError)]
-)
+@pytest.mark.parametrize(("words", "error"), [("yes", TypeError), ((), ValueError), ((1, 2), ValueError)])
 def test_words_that_cannot_be_labels_are_refused(words, error):
     with pytest.raises(error, match="label\\("):
         label(words)
