@@ -15,7 +15,7 @@ FLOORS = (
     {"version", "tasks", "models", "parallel", "checkpoint"},
     {"sources"},
     {"data", "huggingface"},
-    {"generate"},
+    {"generate", "describe"},
     {"train", "evaluate"},
     {"config"},
     {"parts"},

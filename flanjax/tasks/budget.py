@@ -128,14 +128,14 @@ BOUNDS: dict[str, Callable[..., int]] = {
     "zfill": _width,
 }
 REFUSED_METHODS = frozenset({"format_map", "fromhex", "maketrans", "translate"})
-_MAX_ITEMS_OF = frozenset({"batch", "slice"})
+_MAKES_ITEMS = frozenset({"batch", "slice"})
 
 
 def check_bound(name: str, value: Any, *arguments: Any, **named: Any) -> None:
     size = BOUNDS[name](value, *arguments, **named)
-    limit = MAX_STEPS if name in _MAX_ITEMS_OF else MAX_CHARACTERS
+    limit, what = (MAX_STEPS, "items") if name in _MAKES_ITEMS else (MAX_CHARACTERS, "characters")
     if size > limit:
-        raise TooMuch(f"{name} makes {size:,} characters or items, of which {limit:,} are allowed")
+        raise TooMuch(f"{name} makes up to {size:,} {what}, more than {limit:,}")
 
 
 def bounded_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -174,9 +174,9 @@ def check_product(left: Any, right: Any) -> None:
         if number.bit_length() + value.bit_length() > MAX_BITS:
             raise TooMuch(f"a product of more than {MAX_BITS} bits")
     elif isinstance(value, Sized):
-        limit = MAX_CHARACTERS if isinstance(value, str | bytes) else MAX_STEPS
+        limit, what = (MAX_CHARACTERS, "characters") if isinstance(value, str | bytes) else (MAX_STEPS, "items")
         if number * len(value) > limit:
-            raise TooMuch(f"{number:,} times {len(value):,} characters or items, of which {limit:,} are allowed")
+            raise TooMuch(f"{number:,} times {len(value):,} {what} are more than {limit:,}")
 
 
 def check_power(left: Any, right: Any) -> None:

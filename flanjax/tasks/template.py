@@ -13,6 +13,7 @@ import jinja2
 import jinja2.meta
 
 from flanjax.tasks import sandbox
+from flanjax.tasks.budget import TooMuch
 
 # What a template may name besides the fields of its example.
 ANSWER, RATIONALE, OPTIONS, CHOICES = "answer", "rationale", "options", "choices"
@@ -125,5 +126,7 @@ class Template:
             return _compiled(text)(values)
         except RecursionError as error:
             raise TemplateError(f"{self}: it calls itself, or its values are nested, too deeply") from error
+        except TooMuch as error:
+            raise TemplateError(f"{self}: {error}") from error
         except Exception as error:  # a template's operations raise whatever Python's do
             raise TemplateError(f"{self}: {error}; the example has {sorted(values)}") from error
