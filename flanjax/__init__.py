@@ -8,6 +8,7 @@ import importlib
 from typing import Any
 
 from flanjax.sources import csv, hub, jsonl, parquet, rows, tsv
+from flanjax.tasks.labels import label
 from flanjax.tasks.mixture import Mixture, Part, equal, proportional, t0, temperature
 from flanjax.tasks.options import OptionStyle
 from flanjax.tasks.registry import load
@@ -33,6 +34,7 @@ __all__ = [
     "equal",
     "hub",
     "jsonl",
+    "label",
     "load",
     "parquet",
     "proportional",

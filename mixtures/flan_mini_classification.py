@@ -6,14 +6,7 @@ Part of mixtures/flan_mini.py. rotten_tomatoes is left out on purpose: half of i
 import html
 import re
 
-from flanjax import Example, Mixture, SkipRow, Task, Template, hub, proportional
-
-
-def _word(words, label):
-    """The word of an integer label; unlabelled rows (-1) are left out."""
-    if not 0 <= label < len(words):
-        raise SkipRow(f"label {label}")
-    return words[label]
+from flanjax import Example, Mixture, SkipRow, Task, Template, hub, label, proportional
 
 
 def _quotes(text):
@@ -25,14 +18,13 @@ def _quotes(text):
 # https://huggingface.co/datasets/nyu-mll/glue (sst2) · licence: not stated by GLUE
 # {'sentence': 'contains no wit , only labored gags ', 'label': 0, 'idx': 1}   labels: negative, positive
 _NEGATIVE_POSITIVE = ("negative", "positive")
+_mood = label(_NEGATIVE_POSITIVE)
 
 sst2 = Task(
     name="sst2",
     cluster="sentiment",
     source=hub("nyu-mll/glue", "sst2"),
-    example=lambda row: Example(
-        {"sentence": _quotes(row["sentence"])}, _word(_NEGATIVE_POSITIVE, row["label"]), options=_NEGATIVE_POSITIVE
-    ),
+    example=lambda row: Example({"sentence": _quotes(row["sentence"])}, _mood(row["label"]), options=_NEGATIVE_POSITIVE),
     templates=[
         Template('"{{ sentence }}" Would you call this remark about a film positive or negative?'),
         Template("Is the critic's opinion below positive or negative? Opinion: {{ sentence }}"),
@@ -56,7 +48,7 @@ imdb = Task(
     source=hub("stanfordnlp/imdb", "plain_text"),
     example=lambda row: Example(
         {"review": row["text"].replace("<br />", " ").strip()},
-        _word(_NEGATIVE_POSITIVE, row["label"]),
+        _mood(row["label"]),
         options=_NEGATIVE_POSITIVE,
     ),
     templates=[
@@ -79,13 +71,14 @@ imdb = Task(
 # https://huggingface.co/datasets/cardiffnlp/tweet_eval (emotion) · licence: unrestricted, individual task licences apply
 # {'text': 'angel delight is my everything ', 'label': 1}
 _EMOTIONS = ("anger", "joy", "optimism", "sadness")
+_emotion = label(_EMOTIONS)
 
 tweet_emotion = Task(
     name="tweet_emotion",
     cluster="sentiment",
     source=hub("cardiffnlp/tweet_eval", "emotion"),
     example=lambda row: Example(
-        {"tweet": html.unescape(row["text"]).replace("\\n", " ").strip()}, _word(_EMOTIONS, row["label"]), options=_EMOTIONS
+        {"tweet": html.unescape(row["text"]).replace("\\n", " ").strip()}, _emotion(row["label"]), options=_EMOTIONS
     ),
     templates=[
         Template('Which emotion does this tweet express? "{{ tweet }}"'),
@@ -107,12 +100,13 @@ tweet_emotion = Task(
 # https://huggingface.co/datasets/fancyzhx/ag_news · licence: non-commercial use (AG's corpus of news articles)
 # {'text': 'Phelps, Thorpe Advance in 200 Freestyle (AP) AP - Michael Phelps took care of qualifying ...', 'label': 1}
 _NEWS = ("world", "sports", "business", "science and technology")
+_section = label(_NEWS)
 
 
 def _ag_news(row):
     text = html.unescape(row["text"].replace(" #39;", "'").replace("#39;", "'").replace("\\", " "))
     text = re.sub(r"</?[A-Za-z][^>]*>", "", text)
-    return Example({"article": text}, _word(_NEWS, row["label"]), options=_NEWS)
+    return Example({"article": text}, _section(row["label"]), options=_NEWS)
 
 
 ag_news = Task(
@@ -142,12 +136,13 @@ _KINDS = (
     "company", "school or university", "artist", "athlete", "politician or office holder", "vehicle or vessel", "building",
     "natural place", "village", "animal", "plant", "album", "film", "written work",
 )  # fmt: skip
+_kind = label(_KINDS)
 
 dbpedia_14 = Task(
     name="dbpedia_14",
     cluster="topic",
     source=hub("fancyzhx/dbpedia_14", "dbpedia_14"),
-    example=lambda row: Example({"text": row["content"].strip()}, _word(_KINDS, row["label"]), options=_KINDS),
+    example=lambda row: Example({"text": row["content"].strip()}, _kind(row["label"]), options=_KINDS),
     templates=[
         Template("What sort of thing is described here? {{ text }}"),
         Template("{{ options }}\nEncyclopedia entry: {{ text }}\nKind of subject:"),
@@ -167,12 +162,13 @@ dbpedia_14 = Task(
 # https://huggingface.co/datasets/CogComp/trec · licence: not stated
 # {'text': 'How did serfdom develop in and then leave Russia ?', 'coarse_label': 2, 'fine_label': 26}
 _ASKED_FOR = ("an abbreviation", "a thing", "a description", "a person or group", "a place", "a number or date")
+_wanted = label(_ASKED_FOR)
 
 trec = Task(
     name="trec",
     cluster="topic",
     source=hub("CogComp/trec"),
-    example=lambda row: Example({"question": _quotes(row["text"])}, _word(_ASKED_FOR, row["coarse_label"]), options=_ASKED_FOR),
+    example=lambda row: Example({"question": _quotes(row["text"])}, _wanted(row["coarse_label"]), options=_ASKED_FOR),
     templates=[
         Template('What does the question "{{ question }}" ask for?'),
         Template("{{ options }}\nQuestion: {{ question }}\nKind of answer that is expected:"),
@@ -192,14 +188,13 @@ trec = Task(
 # https://huggingface.co/datasets/nyu-mll/glue (mrpc) · licence: Microsoft Research
 # {'sentence1': 'Amrozi accused his brother ...', 'sentence2': 'Referring to him as only ...', 'label': 1, 'idx': 0}
 _NO_YES = ("no", "yes")
+_yes = label(_NO_YES)
 
 mrpc = Task(
     name="mrpc",
     cluster="paraphrase",
     source=hub("nyu-mll/glue", "mrpc"),
-    example=lambda row: Example(
-        {"first": row["sentence1"], "second": row["sentence2"]}, _word(_NO_YES, row["label"]), options=_NO_YES
-    ),
+    example=lambda row: Example({"first": row["sentence1"], "second": row["sentence2"]}, _yes(row["label"]), options=_NO_YES),
     templates=[
         Template("First sentence: {{ first }}\nSecond sentence: {{ second }}\nDo they say the same thing?"),
         Template('Does "{{ first }}" mean the same as "{{ second }}"? Answer yes or no.'),
@@ -227,13 +222,14 @@ mrpc = Task(
 # {'sentence1': 'A plane is taking off.', 'sentence2': 'An air plane is taking off.', 'label': 5.0, 'idx': 0}
 # Its pairs come from MSRP, MSR video captions, Flickr captions and headlines: hence the long lineage.
 _SCORES = ("0", "1", "2", "3", "4", "5")
+_score = label(_SCORES)
 
 stsb = Task(
     name="stsb",
     cluster="paraphrase",
     source=hub("nyu-mll/glue", "stsb"),
     example=lambda row: Example(
-        {"first": row["sentence1"], "second": row["sentence2"]}, _word(_SCORES, int(row["label"] + 0.5)), options=_SCORES
+        {"first": row["sentence1"], "second": row["sentence2"]}, _score(int(row["label"] + 0.5)), options=_SCORES
     ),
     templates=[
         Template('On a scale from 0 to 5, how close in meaning are "{{ first }}" and "{{ second }}"?'),
@@ -261,6 +257,7 @@ stsb = Task(
 # https://huggingface.co/datasets/google-research-datasets/paws-x (en) · licence: may be freely used for any purpose
 # {'id': 1, 'sentence1': 'From the merger of the Four Rivers Council ...', 'sentence2': 'Shawnee Trails ...', 'label': 1}
 _DIFFERENT_SAME = ("different", "the same")
+_same = label(_DIFFERENT_SAME)
 
 paws_x_en = Task(
     name="paws_x_en",
@@ -268,7 +265,7 @@ paws_x_en = Task(
     source=hub("google-research-datasets/paws-x", "en"),
     example=lambda row: Example(
         {"first": _quotes(row["sentence1"]), "second": _quotes(row["sentence2"])},
-        _word(_DIFFERENT_SAME, row["label"]),
+        _same(row["label"]),
         options=_DIFFERENT_SAME,
     ),
     templates=[
@@ -295,12 +292,13 @@ paws_x_en = Task(
 # https://huggingface.co/datasets/nyu-mll/glue (cola) · licence: not stated (sentences quoted from linguistics books)
 # {'sentence': 'The professor talked us.', 'label': 0, 'idx': 20}
 _ACCEPTABLE = ("unacceptable", "acceptable")
+_verdict = label(_ACCEPTABLE)
 
 cola = Task(
     name="cola",
     cluster="linguistic_acceptability",
     source=hub("nyu-mll/glue", "cola"),
-    example=lambda row: Example({"sentence": row["sentence"]}, _word(_ACCEPTABLE, row["label"]), options=_ACCEPTABLE),
+    example=lambda row: Example({"sentence": row["sentence"]}, _verdict(row["label"]), options=_ACCEPTABLE),
     templates=[
         Template('As English, is the sentence "{{ sentence }}" acceptable or unacceptable?'),
         Template("{{ options }}\nSentence: {{ sentence }}\nGrammar:"),
@@ -325,7 +323,7 @@ wic = Task(
     source=hub("aps/super_glue", "wic"),
     example=lambda row: Example(
         {"word": row["word"], "first": row["sentence1"], "second": row["sentence2"]},
-        _word(_NO_YES, row["label"]),
+        _yes(row["label"]),
         options=_NO_YES,
     ),
     templates=[
@@ -363,7 +361,7 @@ def _wsc(row):
     if position < len(words) and words[position].startswith(pronoun):
         words[position] = f"[{pronoun}]{words[position][len(pronoun) :]}"
     fields = {"text": _quotes(" ".join(words)), "pronoun": pronoun, "phrase": row["span1_text"]}
-    return Example(fields, _word(_NO_YES, row["label"]), options=_NO_YES)
+    return Example(fields, _yes(row["label"]), options=_NO_YES)
 
 
 wsc = Task(

@@ -4,15 +4,13 @@ Part of mixtures/flan_mini.py. Label orders differ between these sets (CB: 1 is 
 WNLI: 1 is entailment; RTE: 0 is), so each task spells its own out.
 """
 
-from flanjax import Example, Mixture, SkipRow, Task, Template, hub, proportional
+from flanjax import Example, Mixture, Task, Template, hub, label, proportional
 
 
-def _pair(premise, hypothesis, words, label):
-    """An inference example; unlabelled rows (-1) are left out."""
-    if not 0 <= label < len(words):
-        raise SkipRow(f"label {label}")
+def _pair(premise, hypothesis, words, number):
+    """An inference example with the word of its label; unlabelled rows (-1) are left out."""
     premise = premise.replace("``", '"').replace("''", '"')
-    return Example({"premise": premise.strip(), "hypothesis": hypothesis.strip()}, words[label], options=words)
+    return Example({"premise": premise.strip(), "hypothesis": hypothesis.strip()}, label(words)(number), options=words)
 
 
 # https://huggingface.co/datasets/aps/super_glue (rte) · licence: not stated

@@ -4,9 +4,10 @@ Part of mixtures/flan_mini.py. Where a question makes no sense without its choic
 in `multiple_choice`, which shows them always.
 """
 
-from flanjax import Example, Mixture, SkipRow, StyleShares, Task, Template, hub, proportional
+from flanjax import Example, Mixture, SkipRow, StyleShares, Task, Template, hub, label, proportional
 
 _NO_YES = ("no", "yes")
+_yes = label(_NO_YES)
 
 
 def _choice(fields, answer, options):
@@ -30,10 +31,8 @@ def _lettered(question, row):
 # {'paragraph': 'While this ...', 'question': 'What did the high-level effort to persuade Pakistan include?',
 #  'answer': 'Monetary rewards', 'idx': {'paragraph': 0, ...}, 'label': 0}   several answers of a question may be right
 def _multirc(row):
-    if row["label"] not in (0, 1):
-        raise SkipRow(f"label {row['label']}")
     fields = {"passage": row["paragraph"].strip(), "question": row["question"].strip(), "reply": row["answer"].strip()}
-    return Example(fields, _NO_YES[row["label"]], options=_NO_YES)
+    return Example(fields, _yes(row["label"]), options=_NO_YES)
 
 
 multirc = Task(
@@ -153,10 +152,8 @@ commonsense_qa = Task(
 #  'question': 'cause', 'idx': 0, 'label': 0}
 def _copa(row):
     options = (row["choice1"], row["choice2"])
-    if row["label"] not in (0, 1):
-        raise SkipRow(f"label {row['label']}")
     fields = {"premise": row["premise"], "asked": row["question"], "one": options[0], "two": options[1]}
-    return Example(fields, options[row["label"]], options=options)
+    return Example(fields, label(options)(row["label"]), options=options)
 
 
 copa = Task(
@@ -189,7 +186,7 @@ piqa = Task(
     cluster="commonsense",
     source=hub("ybisk/piqa", "plain_text"),
     example=lambda row: _choice(
-        {"goal": row["goal"].strip()}, (row["sol1"], row["sol2"])[row["label"]], (row["sol1"], row["sol2"])
+        {"goal": row["goal"].strip()}, label((row["sol1"], row["sol2"]))(row["label"]), (row["sol1"], row["sol2"])
     ),
     templates=[
         Template("Goal: {{ goal }}\nHow is it done?"),

@@ -234,10 +234,10 @@ def test_a_misspelt_variant_is_answered_with_those_of_the_file():
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("def get_config(:\n", r"broken\.py, line 1: SyntaxError"),
-        ("import nothing_of_this_name\n", r"broken\.py, line 1: ModuleNotFoundError: .*nothing_of_this_name"),
-        ("def get_config():\n    return dict(steps=STEPS)\n", r"broken\.py, line 2: NameError: .*STEPS"),
-        ("import sys\nsys.exit(3)\n", r"broken\.py, line 2: SystemExit: 3"),
+        ("def get_config(:\n", r"broken\.py:1: SyntaxError"),
+        ("import nothing_of_this_name\n", r"broken\.py:1: ModuleNotFoundError: .*nothing_of_this_name"),
+        ("def get_config():\n    return dict(steps=STEPS)\n", r"broken\.py:2: NameError: .*STEPS"),
+        ("import sys\nsys.exit(3)\n", r"broken\.py:2: the file calls sys\.exit\(3\)"),
         ("def get_config():\n    pass\n", "the config is None, expected an ml_collections.ConfigDict or a dict"),
     ],
 )
@@ -275,7 +275,7 @@ def test_the_layout_follows_from_the_model_and_a_contradiction_is_named():
     assert build(model=SHAPE).data.features.layout == "encoder_decoder"
     assert build(model=decoder).data.features.layout == "causal"
     assert build(model={"size": "pythia_70m"}, data={"features": {"layout": "prefix"}}).data.features.layout == "prefix"
-    with pytest.raises(ConfigError, match=r"a T5, but data\.features\.layout is 'causal'; set it to 'encoder_decoder'"):
+    with pytest.raises(ConfigError, match=r"a t5, but data\.features\.layout is 'causal'; set it to 'encoder_decoder'"):
         build(model=SHAPE, data={"features": {"layout": "causal"}})
 
     open_yet = build(model={"init": "dir"}, data={"features": {"chat": True}})  # weights tell when they are opened
@@ -310,3 +310,23 @@ def test_every_key_is_explained_and_docs_config_md_is_current():
 def test_remat_can_be_turned_off_on_the_command_line():
     path = str(Path(__file__).resolve().parents[1] / "configs/flan_t5.py") + ":base"
     assert load_config(path, ["model.remat=none"]).model.build(100).remat == "none"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("def get_config(:\n", r"bad\.py:1: SyntaxError: invalid syntax: def get_config\(:"),
+        ("import sys\nsys.exit(2)\n", r"bad\.py:2: the file calls sys\.exit\(2\)"),
+        ("def get_config():\n    return nosuchname\n", r"bad\.py:2: NameError: name 'nosuchname' is not defined"),
+        ("def get_config():\n    pass\n", r"bad\.py:1: get_config\(\) returned None, expected an ml_collections.ConfigDict"),
+        ("def get_config():\n    return [1]\n", r"bad\.py:1: get_config\(\) returned \[1\]"),
+        ("\ndef get_config(size):\n    return {}\n", r"bad\.py:2: TypeError: get_config\(\) missing 1 required"),
+        ("get_config = 3\n", r"bad\.py has no get_config\(\)"),
+    ],
+)
+def test_an_error_in_a_config_file_is_one_line_with_file_and_line(tmp_path, monkeypatch, content, message):
+    (tmp_path / "bad.py").write_text(content)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=f"^{message}") as caught:
+        load_config("bad.py")
+    assert "\n" not in str(caught.value)

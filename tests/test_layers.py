@@ -17,7 +17,7 @@ FLOORS = (
     {"tasks", "models", "parallel", "checkpoint"},
     {"sources"},
     {"data", "huggingface"},
-    {"generate"},
+    {"generate", "describe"},
     {"train", "evaluate"},
     {"config"},
     {"parts"},

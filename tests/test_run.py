@@ -57,6 +57,8 @@ EMPTY = Task(name="empty", cluster="seeing", source=hub("some/empty"), example=c
 empty = Mixture(name="empty", parts=[EMPTY])
 WRONG = task("wrong", "seeing", 0, lambda row: Example({"text": row["txet"]}, "red"), Template("{{ text }}"))
 wrong_column = Mixture(name="wrong_column", parts=[WRONG])
+"""
+METRIC = """
 metric = Mixture(name="metric", parts=[task("metric", "seeing", 0, colour, Template("{{ text }}"), metrics=("acuracy",))])
 """
 CONFIG = f"""
@@ -88,7 +90,7 @@ TUNE = CONFIG.replace('{**shape, "dropout": 0.1}', '{"dropout": 0.1}')
 def home(tmp_path_factory):
     """The folder that commands run in, with its mixture and configs."""
     folder = tmp_path_factory.mktemp("home")
-    for name, text in (("toy.py", MIXTURE), ("config.py", CONFIG), ("tune.py", TUNE)):
+    for name, text in (("toy.py", MIXTURE), ("metric.py", MIXTURE + METRIC), ("config.py", CONFIG), ("tune.py", TUNE)):
         (folder / name).write_text(text)
     return folder
 
@@ -241,7 +243,7 @@ def test_a_workdir_of_another_config_is_refused_with_the_keys_that_differ(here, 
             ["--config.mixture=toy.py:wrong_column", "--config.heldout=()", "--config.train.validate_every=0"],
             "task wrong: 32 of 32 rows are bad",
         ),
-        (["--config.mixture=toy.py:metric", "--config.heldout=()"], "did you mean 'accuracy'"),
+        (["--config.mixture=metric.py:metric"], "task metric: unknown metric 'acuracy'; did you mean 'accuracy'"),
         (["--config.mixture=toy.py:remote", "--config.heldout=()"], "no data set 'some/wordz'. Nearest: some/words"),
         (
             ["--config.mixture=toy.py:empty", "--config.heldout=()"],

@@ -23,9 +23,9 @@ from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.generate.scorer import make_functions, whole_batch
 from flanjax.models import functional
 from flanjax.models.flops import BACKWARD_AND_FORWARD
+from flanjax.names import nearest
 from flanjax.parallel import sharding
 from flanjax.parallel.hardware import CHIPS
-from flanjax.tasks.names import nearest
 from flanjax.train.microbatches import fit_program
 from flanjax.train.program import Compiled as Executable
 from flanjax.train.program import Program, compile_for

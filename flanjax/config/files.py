@@ -6,19 +6,19 @@ misspelt one is answered with the near ones.
 
 import ast
 import dataclasses
-import importlib.util
 import inspect
-import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
+
+import ml_collections
 
 from flanjax import fields
 from flanjax.config.errors import ConfigError
 from flanjax.config.model import field_types
 from flanjax.config.run_config import RunConfig, plain
 from flanjax.names import nearest
+from flanjax.tasks import user_code
 
 
 def load_config(path: str, overrides: Sequence[str] = ()) -> RunConfig:
@@ -67,37 +67,20 @@ def _near(file: Path) -> str:
 
 
 def _get_config(file: Path, variant: str) -> Any:
-    module = _run(file, lambda: _module(file))
+    module = user_code.run_file(file, f"flanjax_config_{file.stem}")
     get_config = getattr(module, "get_config", None)
-    if get_config is None:
+    if not callable(get_config):
         raise ConfigError(f"{file} has no get_config(); a config file defines one that returns an ml_collections.ConfigDict")
     known = list(getattr(module, "VARIANTS", ()))
     if variant and not inspect.signature(get_config).parameters:
         raise ConfigError(f"{file} has no variant {variant!r}: its get_config() takes none. Leave out :{variant}")
     if variant and known and variant not in known:
         raise ConfigError(f"{file} has no variant {variant!r}; {nearest(variant, known)}")
-    return _run(file, lambda: get_config(*([variant] if variant else [])))
-
-
-def _module(file: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"flanjax_config_{file.stem}", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def _run(file: Path, function: Any) -> Any:
-    """What the function returns; an error of the file's code becomes one line with its place in the file."""
-    try:
-        return function()
-    except (Exception, SystemExit) as error:
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
-        line = error.lineno if isinstance(error, SyntaxError) and error.filename == str(file) else lines[-1] if lines else None
-        message = error.msg if isinstance(error, SyntaxError) else str(error)
-        place = f"{file}, line {line}" if line else str(file)
-        raise ConfigError(f"{place}: {type(error).__name__}: {message}") from error
+    found = user_code.call(get_config, *([variant] if variant else []))
+    if not isinstance(found, Mapping | ml_collections.ConfigDict):
+        where = user_code.located(get_config.__code__.co_filename, get_config.__code__.co_firstlineno)
+        raise ConfigError(f"{where}: get_config() returned {found!r:.100}, expected an ml_collections.ConfigDict or a dict")
+    return found
 
 
 def _override(config: dict[str, Any], override: str) -> None:

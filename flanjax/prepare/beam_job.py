@@ -34,8 +34,8 @@ from flanjax.data.offline import prepared
 from flanjax.data.offline.shards import Shard, make_shard
 from flanjax.data.pipeline import Corpus, DataConfig, open_corpus, open_rows
 from flanjax.data.tokenizer import load_tokenizer
+from flanjax.names import nearest
 from flanjax.tasks.clusters import hold_out
-from flanjax.tasks.names import nearest
 from flanjax.tasks.registry import load_mixture
 
 # Their job servers take options that Beam itself does not know.

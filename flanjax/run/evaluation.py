@@ -16,12 +16,12 @@ from flanjax.evaluate.results import summarize
 from flanjax.generate.scorer import Scorer
 from flanjax.models import functional
 from flanjax.models.params import Full, Tuning
+from flanjax.names import nearest
 from flanjax.parallel import distributed, sharding
 from flanjax.report.page import write_report
 from flanjax.run.periodic import TRAINED
 from flanjax.tasks.clusters import Split, check_disjoint
 from flanjax.tasks.mixture import Mixture
-from flanjax.tasks.names import nearest
 from flanjax.tasks.task import Task
 from flanjax.train.log import ProgressBar
 

@@ -19,11 +19,11 @@ from flanjax.evaluate.predict import ask, scoring_layout
 from flanjax.generate.scorer import Scorer
 from flanjax.models import functional
 from flanjax.models.params import Full, Tuning
+from flanjax.names import nearest
 from flanjax.parallel import distributed, sharding
 from flanjax.run.periodic import HeldoutScores, Saving, Validation
 from flanjax.tasks.clusters import Split
 from flanjax.tasks.mixture import Mixture
-from flanjax.tasks.names import nearest
 from flanjax.train.log import MetricsWriter, ProgressBar
 from flanjax.train.loop import Diverged, Interrupted, Periodic, Report, Stop, fit
 from flanjax.train.meter import Meter, work_of

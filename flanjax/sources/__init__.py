@@ -1,6 +1,6 @@
 """Rows by index, from the Hugging Face hub or its mirror, from files, and from Python."""
 
-from flanjax.sources.base import Range, Row, RowError, Rows, Source, SourceError
+from flanjax.sources.base import Range, Row, RowError, Rows, Source, SourceError, where
 from flanjax.sources.files import csv, jsonl, parquet, tsv
 from flanjax.sources.hub import hub
 from flanjax.sources.memory import rows
@@ -18,4 +18,5 @@ __all__ = [
     "parquet",
     "rows",
     "tsv",
+    "where",
 ]

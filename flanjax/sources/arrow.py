@@ -14,11 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from etils import epath
 
-from flanjax.sources.base import Row, SourceError
+from flanjax.sources.base import Row, RowError, SourceError
 
 # One contiguous table gives millions of rows a second, many chunks about 200,000, but merging copies the table.
 # A table over this size is a memory map that must stay one, or may hold columns over Arrow's 2 GiB of text a chunk.
 _MERGE_UP_TO_BYTES = 1 << 30
+
+Files = Sequence[tuple[str, int]]
 
 
 class ArrowRows:
@@ -26,9 +28,13 @@ class ArrowRows:
 
     `Table.take` joins all chunks of a column at every call, and fails where they hold over 2 GiB of text; taking
     from each chunk does neither.
+
+    Args:
+      files: the files that the table was read from, and the number of rows of each; for messages.
     """
 
-    def __init__(self, table: pa.Table, merge_up_to_bytes: int = _MERGE_UP_TO_BYTES):
+    def __init__(self, table: pa.Table, merge_up_to_bytes: int = _MERGE_UP_TO_BYTES, files: Files = ()):
+        self._files = tuple(files)
         merged = table.combine_chunks() if table.nbytes <= merge_up_to_bytes else table
         self._chunks = merged.to_batches()
         self._firsts = np.cumsum([0] + [len(chunk) for chunk in self._chunks])  # int64 [chunks + 1]
@@ -42,8 +48,30 @@ class ArrowRows:
     def __getitems__(self, indices: Sequence[int], /) -> list[Row]:
         if len(indices) == 0:
             return []
-        rows: list[Row] = self._take(np.asarray(indices, dtype=np.int64)).to_pylist()
+        taken = self._take(np.asarray(indices, dtype=np.int64))
+        try:
+            rows: list[Row] = taken.to_pylist()
+        except (ValueError, OverflowError, pa.ArrowException) as error:  # text that is not UTF-8, a date that Python lacks
+            raise self._row_error(indices, taken, error) from error
         return rows
+
+    def where(self, index: int) -> str:
+        """The file of a row, and the row's number in it, from 0."""
+        for name, count in self._files:
+            if index < count:
+                return f"{name}: row {index}"
+            index -= count
+        return f"row {index}"
+
+    def _row_error(self, indices: Sequence[int], taken: pa.RecordBatch, error: Exception) -> RowError:
+        """The error of the first row that cannot be read."""
+        for at, index in enumerate(indices):
+            for name, column in zip(taken.schema.names, taken.columns, strict=True):
+                try:
+                    column[at].as_py()
+                except (ValueError, OverflowError, pa.ArrowException) as reason:
+                    return RowError(f"{self.where(index)}: column {name!r} cannot be read: {reason}")
+        return RowError(f"{self.where(indices[0])}: cannot be read: {error}")
 
     def _take(self, indices: np.ndarray) -> pa.RecordBatch:
         if len(self._chunks) == 1:
@@ -75,7 +103,7 @@ def read_parquet(paths: Sequence[epath.Path], owner: str) -> ArrowRows:
         raise SourceError(f"{owner}: the files from {paths[0]} to {paths[-1]} differ in schema: {e}") from e
     if len(table) == 0:
         raise SourceError(f"{owner}: {', '.join(map(str, paths))} has no rows.")
-    return ArrowRows(table)
+    return ArrowRows(table, files=[(str(path), len(part)) for path, part in zip(paths, tables, strict=True)])
 
 
 def count_parquet(paths: Sequence[epath.Path], owner: str) -> int:

@@ -54,6 +54,12 @@ class Source(Protocol):
         ...
 
 
+def where(rows: Rows, index: int) -> str:
+    """Where a row comes from, for messages: file:line, or the file and the row's number in it; else its number."""
+    find = getattr(rows, "where", None)
+    return f"row {index}" if find is None else str(find(index))
+
+
 def unknown(what: str, got: str, owner: str, candidates: Iterable[str]) -> SourceError:
     """An error to raise for a name that `owner` does not have: what it has (at most 20), and the nearest names."""
     names = sorted(candidates)

@@ -15,7 +15,6 @@ from etils import epath
 
 from flanjax.sources import text
 from flanjax.sources.base import Rows, Source, SourceError, nearest, unknown
-from flanjax.sources.memory import ListRows
 from flanjax.sources.split_source import SplitSource
 
 PathLike = str | os.PathLike[str]
@@ -94,8 +93,8 @@ class FileStore:
 
 _READERS: dict[str, Callable[[Sequence[epath.Path]], Rows]] = {
     "jsonl": text.JsonlRows,
-    "csv": lambda paths: ListRows(text.read_csv(paths)),
-    "tsv": lambda paths: ListRows(text.read_tsv(paths)),
+    "csv": text.read_csv,
+    "tsv": text.read_tsv,
 }
 
 

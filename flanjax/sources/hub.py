@@ -55,7 +55,7 @@ class HubStore:
         dataset = self._ask_hub(functools.partial(datasets.load_dataset, split=split), split)
         if len(dataset) == 0:
             raise SourceError(f"{self.name}: split {split!r} has no rows.")
-        return arrow.ArrowRows(dataset.with_format("arrow")[:])
+        return arrow.ArrowRows(dataset.with_format("arrow")[:], files=[(f"{self.name} {split}", len(dataset))])
 
     def num_rows(self, split: str) -> int | None:
         if mirror := os.environ.get(MIRROR):

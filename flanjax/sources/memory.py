@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from flanjax.sources.base import Row, Source, SourceError, unknown
 from flanjax.sources.split_source import SplitSource
+from flanjax.tasks import user_code
 
 RowList = Sequence[Row]
 
@@ -45,9 +46,13 @@ class MemoryStore:
 
     def rows(self, split: str) -> ListRows:
         given = self._given(split)
-        items = given() if callable(given) else given
-        self._check(split, items)
-        return ListRows(items)
+        if callable(given):
+            try:
+                given = user_code.call(given)
+            except user_code.UserCodeError as error:
+                raise SourceError(f"{self.name}: split {split!r}: {error}") from error
+        self._check(split, given)
+        return ListRows(given)
 
     def num_rows(self, split: str) -> int | None:
         given = self._given(split)

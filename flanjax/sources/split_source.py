@@ -21,7 +21,7 @@ from typing import Protocol, cast
 import numpy as np
 
 from flanjax.sources import splits
-from flanjax.sources.base import Range, Row, Rows, Source
+from flanjax.sources.base import Range, Row, Rows, Source, where
 
 
 class Store(Protocol):
@@ -124,6 +124,12 @@ class SplitRows:
             for place, row in zip(places.tolist(), found, strict=True):
                 result[place] = row
         return cast(list[Row], result)
+
+    def where(self, index: int) -> str:
+        """Where a row comes from, for messages: file:line, or the file and the row's number in it."""
+        part = int(np.searchsorted(self._firsts, index, side="right")) - 1
+        rows, start = self._parts[part]
+        return where(rows, int(index - self._firsts[part]) + start)
 
     def __reduce__(self) -> tuple[Callable[[str], Rows], tuple[str]]:
         return self._source.open, (self._split,)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import mmap
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from etils import epath
 from flanjax.sources.base import Row, RowError, SourceError
 
 _SCAN_BYTES = 1 << 26  # the newline scan makes a mask of this size, not one of the file's
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _WHITE = np.frombuffer(b" \t\r\v\f", np.uint8)
 
 
@@ -40,14 +42,29 @@ class JsonlRows:
         spans = self._spans[wanted].tolist()
         return [self._parse(file, start, stop) for file, (start, stop) in zip(files, spans, strict=True)]
 
-    def _parse(self, file: int, start: int, stop: int) -> Row:
+    def where(self, index: int) -> str:
+        """file:line of a row."""
+        file = int(np.searchsorted(self._firsts, index, side="right")) - 1
+        return self._place(file, int(self._spans[index, 0]))
+
+    def _place(self, file: int, start: int) -> str:
         path, buffer = self._files[file]
+        return f"{path}:{_line_number(buffer, start)}"
+
+    def _parse(self, file: int, start: int, stop: int) -> Row:
+        line = self._files[file][1][start:stop]
         try:
-            row = json.loads(buffer[start:stop])
+            row = json.loads(line.decode("utf-8-sig"))  # of bytes, json.loads would let surrogates pass
+            if _SURROGATE.search(line):
+                json.dumps(row, ensure_ascii=False).encode()
+        except UnicodeEncodeError as e:
+            raise RowError(f"{self._place(file, start)}: not text: half of a surrogate pair, {e.object[e.start]!a}") from e
         except ValueError as e:  # malformed JSON, or not UTF-8
-            raise RowError(f"{path}:{_line_number(buffer, start)}: not JSON: {e}") from e
+            raise RowError(f"{self._place(file, start)}: not JSON: {e}") from e
+        except RecursionError as e:
+            raise RowError(f"{self._place(file, start)}: nested too deeply") from e
         if not isinstance(row, dict):
-            raise RowError(f"{path}:{_line_number(buffer, start)}: expected a JSON object a line, got {type(row).__name__}")
+            raise RowError(f"{self._place(file, start)}: expected a JSON object a line, got {type(row).__name__}")
         return row
 
 
@@ -80,39 +97,68 @@ def _buffer(path: epath.Path) -> bytes | mmap.mmap:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def read_csv(paths: Sequence[epath.Path]) -> list[Row]:
+class TableRows:
+    """Rows of comma- or tab-separated files, in memory. A malformed row is an error when it is read, not before."""
+
+    def __init__(self, rows: Sequence[Row | RowError], places: Sequence[tuple[str, int]]):
+        self._rows, self._places = rows, places
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int, /) -> Row:
+        row = self._rows[index]
+        if isinstance(row, RowError):
+            raise RowError(f"{self.where(index)}: {row}")
+        return row
+
+    def __getitems__(self, indices: Sequence[int], /) -> list[Row]:
+        return [self[i] for i in indices]
+
+    def where(self, index: int) -> str:
+        """file:line of a row; the first line of several."""
+        path, line = self._places[index]
+        return f"{path}:{line}"
+
+
+def read_csv(paths: Sequence[epath.Path]) -> TableRows:
     """All rows, values as strings. Quotes and line breaks inside of quotes as in RFC 4180."""
     return _read_tables(paths, {"delimiter": ",", "strict": True})
 
 
-def read_tsv(paths: Sequence[epath.Path]) -> list[Row]:
+def read_tsv(paths: Sequence[epath.Path]) -> TableRows:
     """All rows, values as strings. A quote is a character like any other: GLUE's files hold lone ones, and a reader
     that pairs them swallows thousands of rows without a word."""
     return _read_tables(paths, {"delimiter": "\t", "quoting": csv.QUOTE_NONE})
 
 
-def _read_tables(paths: Sequence[epath.Path], dialect: dict[str, Any]) -> list[Row]:
-    rows: list[Row] = []
+def _read_tables(paths: Sequence[epath.Path], dialect: dict[str, Any]) -> TableRows:
+    rows: list[Row | RowError] = []
+    places: list[tuple[str, int]] = []
     first_header: list[str] | None = None
     for path in paths:
         header, table = _read_table(path, dialect)
         if first_header is not None and header != first_header:
             raise SourceError(f"{path} has columns {header}, but {paths[0]} has {first_header}.")
         first_header = header
-        rows.extend(table)
-    return rows
+        rows.extend(row for _, row in table)
+        places.extend((str(path), line) for line, _ in table)
+    return TableRows(rows, places)
 
 
-def _read_table(path: epath.Path, dialect: dict[str, Any]) -> tuple[list[str], list[Row]]:
+def _read_table(path: epath.Path, dialect: dict[str, Any]) -> tuple[list[str], list[tuple[int, Row | RowError]]]:
+    """The names of the columns, and every row with the line that it starts on."""
     # The csv module refuses fields over 128 KiB, which documents exceed; its limit can only be set process-wide.
     csv.field_size_limit(sys.maxsize)
     # epath opens text without `newline`, which csv needs: line breaks inside of quotes must reach it untouched.
-    with path.open("rb") as data, io.TextIOWrapper(data, encoding="utf-8-sig", newline="") as file:
+    # Bytes that are not UTF-8 become lone surrogates, by which their row is known.
+    decoding: dict[str, Any] = {"encoding": "utf-8-sig", "errors": "surrogateescape", "newline": ""}
+    with path.open("rb") as data, io.TextIOWrapper(data, **decoding) as file:
         reader = csv.reader(file, **dialect)
         try:
             header = _header(next(reader, []), path)
-            return header, list(_table_rows(reader, header, path))
-        except (csv.Error, UnicodeDecodeError) as e:
+            return header, list(_table_rows(reader, header))
+        except csv.Error as e:
             raise RowError(f"{path}:{reader.line_num}: {e}") from e
 
 
@@ -121,12 +167,25 @@ def _header(names: list[str], path: epath.Path) -> list[str]:
         raise SourceError(f"{path} is empty. The first line must name the columns.")
     if len(set(names)) < len(names) or not all(names):
         raise SourceError(f"{path}: the first line must name every column once, got {names}.")
+    if not _is_utf8(names):
+        raise SourceError(f"{path}:1: the names of the columns are not UTF-8: {names}.")
     return names
 
 
-def _table_rows(reader: Any, header: list[str], path: epath.Path) -> Iterator[Row]:
+def _table_rows(reader: Any, header: list[str]) -> Iterator[tuple[int, Row | RowError]]:
+    line = reader.line_num + 1
     for values in reader:
         if values and len(values) != len(header):
-            raise RowError(f"{path}:{reader.line_num}: expected {len(header)} values {header}, got {len(values)}")
-        if values:
-            yield dict(zip(header, values, strict=True))
+            yield line, RowError(f"expected {len(header)} values {header}, got {len(values)}")
+        elif values and not _is_utf8(values):
+            yield line, RowError("not UTF-8")
+        elif values:
+            yield line, dict(zip(header, values, strict=True))
+        line = reader.line_num + 1
+
+
+def _is_utf8(values: Sequence[str]) -> bool:
+    try:
+        return all(value.isascii() or value.encode() for value in values)
+    except UnicodeEncodeError:
+        return False

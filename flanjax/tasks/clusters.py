@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from flanjax.names import nearest
 from flanjax.tasks.mixture import Mixture
-from flanjax.tasks.names import nearest
 from flanjax.tasks.task import Task
 
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from flanjax.tasks.names import nearest
+from flanjax.names import nearest
 from flanjax.tasks.styles import StyleShares
 from flanjax.tasks.task import Task
 

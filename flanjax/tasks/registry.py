@@ -3,15 +3,15 @@
 A Python file is a namespace of its own. Nothing global is filled when it is read, so two files may use one name.
 """
 
+import ast
 import functools
-import importlib.util
-import sys
 import zlib
 from pathlib import Path
 from types import ModuleType
 
+from flanjax.names import nearest
+from flanjax.tasks import user_code
 from flanjax.tasks.mixture import Mixture
-from flanjax.tasks.names import nearest
 from flanjax.tasks.task import Task
 
 MODULE_PREFIX = "flanjax_mixtures_"  # of the modules that mixture files become
@@ -24,7 +24,8 @@ def load(address: str, *, relative_to: str = ".") -> Mixture | Task:
       relative_to: a folder, or a file (pass `__file__` in a mixture that reuses another file's tasks).
 
     Raises:
-      FileNotFoundError, KeyError: with the nearest names.
+      FileNotFoundError, KeyError: there is no such file or name; the message has the nearest ones.
+      UserCodeError: the file is not Python, raises an error, or gives the name to something else.
     """
     path, _, name = address.partition(":")
     if not name:
@@ -32,8 +33,10 @@ def load(address: str, *, relative_to: str = ".") -> Mixture | Task:
             f"address {address!r} names no mixture; expected path/to/file.py:name, as in {path or 'mixtures/x.py'}:my_mixture"
         )
     base = Path(relative_to)
-    found = catalog((base.parent if base.is_file() else base) / path)
+    file = (base.parent if base.is_file() else base) / path
+    found = catalog(file)
     if name not in found:
+        _check_kind(file.resolve(), name)
         raise KeyError(f"{path} defines no task or mixture {name!r}; {nearest(name, found)}")
     return found[name]
 
@@ -61,11 +64,34 @@ def _module(path: Path) -> ModuleType:
             else f"no folder {path.parent}"
         )
         raise FileNotFoundError(f"no mixture file {path}; {near}")
-    name = f"{MODULE_PREFIX}{path.stem}_{zlib.crc32(str(path).encode()):x}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+    return user_code.run_file(path, f"{MODULE_PREFIX}{path.stem}_{zlib.crc32(str(path).encode()):x}")
+
+
+def _check_kind(path: Path, name: str) -> None:
+    """Raises UserCodeError when the file has the name, but for something that is no mixture."""
+    defined = vars(_module(path))
+    if name not in defined:
+        return
+    value = defined[name]
+    fix = ""
+    if callable(value):
+        fix = f"; call it: {name} = {name}()"
+    elif isinstance(value, list | tuple):
+        fix = f'; make it one: Mixture(name="{name}", parts={name})'
+    where = user_code.located(path, _line_of(path, name))
+    raise user_code.UserCodeError(f"{where}: {name} is {_kind(value)}, expected a Mixture or a Task{fix}")
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def _line_of(path: Path, name: str) -> int | None:
+    """The last line at the top of the file that gives the name a value."""
+    lines = [
+        node.lineno
+        for node in ast.parse(path.read_bytes()).body
+        if getattr(node, "name", None) == name
+        or any(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store) for n in ast.walk(node))
+    ]
+    return max(lines, default=None)

@@ -1,14 +1,14 @@
 """From an example to the text that a model reads and the text that it should write."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.exemplars import FORMATS, ExemplarFormat
 from flanjax.tasks.options import PLAIN, OptionStyle
 from flanjax.tasks.styles import Style, StyleShares
-from flanjax.tasks.task import BadRow, Example, Task
-from flanjax.tasks.template import ANSWER, CHOICES, OPTIONS, RATIONALE, TemplateError
+from flanjax.tasks.task import BadRow, Example, Task, lone_surrogate
+from flanjax.tasks.template import ANSWER, CHOICES, OPTIONS, RATIONALE, TemplateError, null
 
 
 class ChainOfThought(NamedTuple):
@@ -84,11 +84,8 @@ def render(task: Task, example: Example, wording: Wording, draws: Draws | None =
     options = ordered_options(task, example, draws)
     answer = _targets(options, wording)[options.index(example.references[0])] if options else example.references[0]
     block = wording.options.block(options) if style.options else ""
-    values: dict[str, Any] = {**example.fields, RATIONALE: example.rationale, OPTIONS: block, CHOICES: options, ANSWER: answer}
-    try:
-        read, write = template.render_input(values), template.render_target(values)
-    except TemplateError as error:
-        raise BadRow(str(error)) from error
+    values = {**_values(example, options, block), ANSWER: answer}
+    read, write = _written(template.render_input, values), _written(template.render_target, values)
     if style.options and not template.places_options:
         read = f"{read}\n{block}"
     elif template.places_options:
@@ -102,11 +99,15 @@ def render(task: Task, example: Example, wording: Wording, draws: Draws | None =
 
 
 def render_candidates(task: Task, example: Example, wording: Wording, draws: Draws | None = None) -> tuple[str, ...]:
-    """The target of every option, in the order shown: what rank classification compares."""
+    """The target of every option, in the order shown: what rank classification compares.
+
+    Raises:
+      BadRow: as `render` does.
+    """
     template = task.templates[wording.template]
     options = ordered_options(task, example, draws)
-    values = {**example.fields, RATIONALE: example.rationale, OPTIONS: "", CHOICES: options}
-    return tuple(template.render_target({**values, ANSWER: target}) for target in _targets(options, wording))
+    values = _values(example, options, "")
+    return tuple(_written(template.render_target, {**values, ANSWER: target}) for target in _targets(options, wording))
 
 
 def ordered_options(task: Task, example: Example, draws: Draws | None) -> list[str]:
@@ -121,6 +122,25 @@ def with_fields(example: Example, shortened: Mapping[str, str]) -> Example:
     fields = {**example.fields, **{k: v for k, v in shortened.items() if k in example.fields}}
     answer = (shortened[ANSWER], *example.references[1:]) if ANSWER in shortened and not example.options else example.answer
     return example._replace(fields=fields, answer=answer, rationale=shortened.get(RATIONALE, example.rationale))
+
+
+def _values(example: Example, options: list[str], block: str) -> dict[str, Any]:
+    """What a template may name, but for the answer. A field that is None is one that the row lacks."""
+    fields = {name: null(name) if value is None else value for name, value in example.fields.items()}
+    return {**fields, RATIONALE: example.rationale, OPTIONS: block, CHOICES: options}
+
+
+def _written(write: Callable[[Mapping[str, Any]], str], values: Mapping[str, Any]) -> str:
+    """A part of a template as text that can be encoded."""
+    try:
+        text = write(values)
+        if not text.isascii():
+            text.encode()
+    except TemplateError as error:
+        raise BadRow(str(error)) from error
+    except UnicodeEncodeError as error:
+        raise BadRow(lone_surrogate(error)) from error
+    return text
 
 
 def _targets(options: list[str], wording: Wording) -> tuple[str, ...]:

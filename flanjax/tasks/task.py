@@ -3,10 +3,12 @@
 import dataclasses
 import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from flanjax.tasks.names import nearest
+from flanjax.names import nearest, shown
+from flanjax.tasks import user_code
+from flanjax.tasks.metric_names import METRIC_NAMES
 from flanjax.tasks.template import ANSWER, CHOICES, OPTIONS, RATIONALE, Template
 
 Row = Mapping[str, Any]
@@ -33,7 +35,8 @@ class Example(NamedTuple):
     """What one row says, before any wording.
 
     Attributes:
-      fields: what templates may name.
+      fields: what templates may name. A field that is None (null in the data) is one that the row lacks: a template that
+        uses it makes a bad row, and `{% if name is defined %}` tells.
       answer: the answer's text; a sequence of texts where several are right (the first is trained on).
       options: the texts to choose from, in their canonical order; empty for free text.
       rationale: the reasoning that leads to the answer, if the data has it.
@@ -73,6 +76,7 @@ def conversation(messages: Sequence[Mapping[str, str]]) -> Example:
         Message(m["role"], m["content"]) if "role" in m else Message(roles.get(m["from"], m["from"]), m["value"])
         for m in messages
     ]
+    _check_messages(turns)
     while turns and turns[-1].role != "assistant":
         turns.pop()
     if len(turns) < 2:
@@ -92,7 +96,7 @@ class Task:
       example: row -> Example; raise SkipRow to leave a row out.
       templates: its wordings; at least one forward.
       lineage: the raw corpora that the rows derive from. The source's own name always counts as one.
-      metrics: names from flanjax.evaluate.metrics; the first is the one reported.
+      metrics: of flanjax.tasks.metric_names.METRIC_NAMES; the first is the one reported.
       train, evaluation: split expressions of the source; None where the task has no such rows.
       long_fields: the fields that may be shortened to fit a length ("answer" may be one). Nothing else is ever cut.
       shuffle_options: whether training may show the options in another order.
@@ -129,6 +133,19 @@ class Task:
             raise ValueError(f"task {self.name}: two templates share a name among {[t.name for t in named]}")
         if not self.metrics:
             raise ValueError(f"task {self.name}: no metrics, expected at least one name")
+        self._check_names()
+
+    def _check_names(self) -> None:
+        for name in self.metrics:
+            if name not in METRIC_NAMES:
+                raise ValueError(f"task {self.name}: unknown metric {shown(name)}; {nearest(str(name), METRIC_NAMES)}")
+        used = {name for t in self.templates for name in t.input_variables | t.target_variables}
+        known = {*used - {OPTIONS, CHOICES}, ANSWER, RATIONALE}
+        for name in self.long_fields:
+            if name not in known:
+                raise ValueError(
+                    f"task {self.name}: long_fields name {shown(name)}, which no template uses; {nearest(str(name), known)}"
+                )
 
     def __str__(self) -> str:
         return self.name
@@ -163,32 +180,77 @@ class Task:
         """
         try:
             example = self.example(row)
-        except SkipRow:
+        except (SkipRow, BadRow):
             raise
-        except KeyError as error:
-            raise BadRow(f"missing field {error}; the row has {sorted(row)}") from error
-        except Exception as error:
-            raise BadRow(f"{type(error).__name__}: {error}") from error
+        except (Exception, SystemExit) as error:
+            if isinstance(error, KeyError) and error.args[0] not in row:
+                raise BadRow(f"missing field {error}; the row has {sorted(map(str, row))}") from error
+            where = user_code.place(error)
+            raise BadRow(f"{user_code.one_line(error)}{where and f' ({where})'}") from error
         return _checked(example)
 
 
 def _checked(example: Example) -> Example:
+    """The example, without None for "no options" and "no rationale". Raises BadRow for what cannot be asked or answered."""
     if not isinstance(example, Example):
         raise BadRow(f"the task's `example` returned {type(example).__name__}, expected Example")
+    example = example._replace(
+        options=example.options or (), rationale=example.rationale or "", messages=example.messages or ()
+    )
+    _check_fields(example.fields)
+    _check_answer(example)
+    _check_options(example)
+    if not isinstance(example.rationale, str):
+        raise BadRow(f"rationale {shown(example.rationale)} is not text")
+    _check_messages(example.messages)
+    _check_encodes([*example.references, *example.options, example.rationale, *(t for m in example.messages for t in m)])
+    return example
+
+
+def _check_fields(fields: Mapping[str, Any]) -> None:
+    if not isinstance(fields, Mapping) or not all(isinstance(name, str) for name in fields):
+        raise BadRow(f"fields are {shown(fields)}, expected a dict with names as its keys")
+    if reserved := _RESERVED.intersection(fields):
+        raise BadRow(f"fields may not be called {sorted(reserved)}: these names belong to the template")
+
+
+def _check_answer(example: Example) -> None:
     if not isinstance(example.answer, Sequence):
-        raise BadRow(f"answer {example.answer!r} is not text")
+        raise BadRow(f"answer {shown(example.answer)} is not text")
     references = example.references
     if not references:
         raise BadRow("no answer")
     if not all(isinstance(r, str) for r in references):
-        raise BadRow(f"answer {references!r} is not text")
+        raise BadRow(f"answer {shown(references)} is not text")
     if not all(r.strip() for r in references):
-        raise BadRow(f"empty answer: {references!r}")
-    if example.options:
-        if len(set(example.options)) < len(example.options):
-            raise BadRow(f"two options are the same text: {list(example.options)!r}")
-        if references[0] not in example.options:
-            raise BadRow(f"answer {references[0]!r} is not among the options {list(example.options)!r}")
-    if reserved := _RESERVED.intersection(example.fields):
-        raise BadRow(f"fields may not be called {sorted(reserved)}: these names belong to the template")
-    return example
+        raise BadRow(f"empty answer: {shown(references)}")
+
+
+def _check_options(example: Example) -> None:
+    options = example.options
+    if isinstance(options, str) or not isinstance(options, Sequence) or not all(isinstance(o, str) for o in options):
+        raise BadRow(f"options are {shown(options)}, expected a sequence of texts")
+    if len(set(options)) < len(options):
+        raise BadRow(f"two options are the same text: {shown(list(options))}")
+    if options and example.references[0] not in options:
+        raise BadRow(f"answer {shown(example.references[0])} is not among the options {shown(list(options))}")
+
+
+def _check_messages(messages: Sequence[Message]) -> None:
+    for number, message in enumerate(messages, 1):
+        if not isinstance(message, Message) or not all(isinstance(text, str) for text in message):
+            raise BadRow(f"message {number} is {shown(message)}, expected a Message of two texts: role and content")
+
+
+def _check_encodes(texts: Iterable[str]) -> None:
+    for text in texts:
+        try:
+            if not text.isascii():
+                text.encode()
+        except UnicodeEncodeError as error:
+            raise BadRow(lone_surrogate(error)) from error
+
+
+def lone_surrogate(error: UnicodeEncodeError) -> str:
+    """What is wrong with a text that no tokenizer and no file can take."""
+    return f"the text holds {error.object[error.start]!a}, half of a surrogate pair, which has no encoding"

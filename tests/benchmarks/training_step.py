@@ -45,9 +45,9 @@ from flanjax.data.pipeline import BatchIterator, open_corpus, open_rows
 from flanjax.data.tokenizer import load_tokenizer
 from flanjax.huggingface import directory as hf
 from flanjax.models import functional
+from flanjax.names import nearest
 from flanjax.parallel import sharding
 from flanjax.parallel.hardware import measured_matmul_flops, peak_flops
-from flanjax.tasks.names import nearest
 from flanjax.train.meter import Work, work_of
 from flanjax.train.microbatches import fit_program
 from flanjax.train.program import Program

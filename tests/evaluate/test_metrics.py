@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from flanjax.evaluate import metrics
 from flanjax.evaluate.metrics import METRICS, get_metric
+from flanjax.tasks.metric_names import METRIC_NAMES
 
 WORDS = [
     "the",
@@ -158,3 +159,7 @@ def test_shapes_are_checked():
         METRICS["accuracy"].per_item(["a"], ["a"])
     with pytest.raises(ValueError, match="no predictions"):
         METRICS["accuracy"].corpus([], [])
+
+
+def test_tasks_know_the_names_of_exactly_the_metrics_that_there_are():
+    assert sorted(METRICS) == sorted(METRIC_NAMES)

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from etils.epath import testing as epath_testing
 
-from flanjax.sources import RowError, SourceError, csv, hub, jsonl, parquet, tsv
+import flanjax
+from flanjax.sources import RowError, SourceError, csv, hub, jsonl, parquet, tsv, where
 from flanjax.sources.arrow import ArrowRows
 
 ROWS = [
@@ -181,6 +182,10 @@ def test_line_spans_do_not_depend_on_where_scans_end(tmp_path, monkeypatch):
         (b'{"i": 1,}', "not JSON"),
         (b"[1, 2]", "expected a JSON object a line, got list"),
         (b'{"i": "\xff\xfe"}', "not JSON: 'utf-8' codec"),
+        (b'{"i": "\xed\xa0\x80"}', "not JSON: 'utf-8' codec"),
+        (rb'{"i": {"deep": ["\ud83d"]}}', "not text: half of a surrogate pair"),
+        (b'{"i": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
+        (b'{"i": ' + b"9" * 10_000 + b"}", "not JSON: Exceeds the limit"),
     ],
 )
 def test_a_malformed_line_is_an_error_with_file_and_line_when_it_is_read(tmp_path, line, message):
@@ -191,6 +196,28 @@ def test_a_malformed_line_is_an_error_with_file_and_line_when_it_is_read(tmp_pat
     assert [row["i"] for row in opened.__getitems__([3, 5])] == [0, 2]
     with pytest.raises(RowError, match=rf"bad\.jsonl:3: {message}"):
         opened[4]
+
+
+def test_escaped_characters_and_a_byte_order_mark_are_read(tmp_path):
+    path = tmp_path / "escaped.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"i": "\\ud83e\\udd89 \\u00e9 \\ud55c"}\n{"i": "\\\\ud83e"}\n')
+    assert [row["i"] for row in jsonl(train=path).open("train")] == ["🦉 é 한", "\\ud83e"]
+
+
+def test_every_row_knows_its_file_and_line(tmp_path):
+    first, second = (write_jsonl(tmp_path / f"{n}.jsonl", [{"i": 0}, {"i": 1}]) for n in "ab")
+    table = tmp_path / "t.csv"
+    table.write_text('x\n"two\nlines"\n3\n')
+    parts = [write_parquet(tmp_path / f"{n}.parquet", ROWS) for n in "ab"]
+    memory = flanjax.rows("toy", train=[{"i": 0}, {"i": 1}])
+    places = {
+        (jsonl(train=[first, second], name="j"), "train", 3): f"{second}:2",
+        (jsonl(train=first, test=second, name="j"), "train[1:]+test", 1): f"{second}:1",
+        (csv(train=table), "train", 1): f"{table}:4",
+        (parquet(train=parts, name="p"), "train[2:]", 2): f"{parts[1]}: row 1",
+        (memory, "train[1:]", 0): "row 1",
+    }
+    assert {key: where(key[0].open(key[1]), key[2]) for key in places} == places
 
 
 @pytest.mark.parametrize("content", [b"", b"\n \n"])
@@ -219,6 +246,18 @@ def test_a_table_of_many_chunks_gives_the_rows_of_a_merged_one():
     for seed in range(20):
         asked = np.random.default_rng(seed).integers(0, 5000, seed * 10).tolist()
         assert kept.__getitems__(asked) == merged.__getitems__(asked) == [{"i": i, "text": f"row {i}"} for i in asked]
+
+
+def test_text_of_a_parquet_file_that_is_not_utf8_is_an_error_of_its_row_alone(tmp_path):
+    text = pa.array([b"good", b"caf\xe9", b"fine", b"\xed\xa0\x80"], pa.binary()).view(pa.string())
+    path = tmp_path / "latin.parquet"
+    pq.write_table(pa.table({"i": [0, 1, 2, 3], "text": text}), path)
+    opened = parquet(train=path).open("train")
+    assert opened.__getitems__([2, 0]) == [{"i": 2, "text": "fine"}, {"i": 0, "text": "good"}]
+    with pytest.raises(RowError, match=r"latin\.parquet: row 3: column 'text' cannot be read: 'utf-8' codec"):
+        opened.__getitems__([0, 3, 1])
+    with pytest.raises(RowError, match="row 1"):
+        opened[1]
 
 
 def test_parquet_files_that_are_empty_damaged_or_differ_are_errors_that_name_them(tmp_path):
@@ -289,8 +328,18 @@ def test_a_malformed_table_is_an_error_that_names_the_file(tmp_path, content, er
     path = tmp_path / "bad.csv"
     path.write_text(content)
     with pytest.raises(error, match=message) as caught:
-        csv(train=path).open("train")
+        list(csv(train=path).open("train"))
     assert "bad.csv" in str(caught.value)
+
+
+def test_a_malformed_row_of_a_table_is_an_error_with_its_line_and_spares_the_others(tmp_path):
+    path = tmp_path / "mixed.csv"
+    path.write_bytes(b'a,b\n1,"two\nlines"\n3\n4,caf\xe9\n5,\xc3\xa9\n')
+    opened = csv(train=path).open("train")
+    assert [opened[0], opened[3]] == [{"a": "1", "b": "two\nlines"}, {"a": "5", "b": "é"}]
+    for row, message in ((1, r"mixed\.csv:4: expected 2 values"), (2, r"mixed\.csv:5: not UTF-8")):
+        with pytest.raises(RowError, match=message):
+            opened[row]
 
 
 def test_tables_of_one_split_must_have_the_same_columns(tmp_path):

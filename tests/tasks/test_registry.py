@@ -2,10 +2,12 @@
 
 import pytest
 
+from flanjax.sources import SourceError
 from flanjax.tasks.clusters import hold_out
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.registry import catalog, load, load_mixture
 from flanjax.tasks.task import Task
+from flanjax.tasks.user_code import UserCodeError
 
 OWN = '''
 """Two toy tasks: sums, and the colours of things."""
@@ -107,9 +109,49 @@ def test_two_files_may_use_one_name_and_one_file_is_read_once(folder):
     assert load(f"{folder}/toys.py:toys") is load(f"{folder}/b/../toys.py:toys")
 
 
-def test_an_error_inside_a_file_is_shown_as_it_is_and_a_mended_file_loads(folder):
+BROKEN = {
+    "syntax": ("x = 1\ndef f(:\n", r"bad\.py:2: SyntaxError: invalid syntax: def f\(:$"),
+    "indentation": ("if True:\nx = 1\n", r"bad\.py:2: IndentationError: expected an indented block"),
+    "a null byte": ("x = 1\0\n", r"bad\.py:?\d*: .*null bytes"),
+    "an import": ("\nimport nosuchmodule\n", r"bad\.py:2: ModuleNotFoundError: No module named 'nosuchmodule'$"),
+    "an import of a file beside it": ("import toys\n", r"bad\.py:1: .*; toys\.py lies beside it: flanjax\.load"),
+    "a name": ("from flanjax import Task\ntoys = Mixtrue()\n", r"bad\.py:2: NameError: name 'Mixtrue' is not defined"),
+    "a wrong type": ("x = 1 + ''\n", r"bad\.py:1: TypeError: unsupported operand"),
+    "an exit": ("import sys\n\nsys.exit(3)\n", r"bad\.py:3: the file calls sys\.exit\(3\)"),
+    "a message of many lines": ("raise ValueError('one\\ntwo')\n", r"bad\.py:1: ValueError: one two$"),
+    "an endless call": ("def f(): f()\nf()\n", r"bad\.py:1: RecursionError: maximum recursion"),
+    "what flanjax refuses": (
+        "from flanjax import Mixture\n\ntoys = Mixture(name='toys', parts=[])\n",
+        r"bad\.py:3: mixture toys: no parts$",
+    ),
+    "None": ("x = 1\ntoys = None\n", r"bad\.py:2: toys is None, expected a Mixture or a Task$"),
+    "a list": ("toys = [1]\n", r"bad\.py:1: toys is a list, expected .*; make it one: Mixture\(name=\"toys\", parts=toys\)"),
+    "a function": ("def toys():\n    return 1\n", r"bad\.py:1: toys is a function, expected .*; call it: toys = toys\(\)"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BROKEN.values(), ids=BROKEN)
+def test_an_error_in_a_file_is_one_line_with_file_and_line(folder, monkeypatch, content, message):
+    (folder / "bad.py").write_text(content)
+    monkeypatch.chdir(folder)
+    with pytest.raises(UserCodeError, match=f"^{message}") as caught:
+        load("bad.py:toys")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_error_in_a_file_that_another_loads_names_both_and_a_mended_file_loads(folder):
     (folder / "broken.py").write_text("raise RuntimeError('mine')\n")
-    with pytest.raises(RuntimeError, match="mine"):
-        load(f"{folder}/broken.py:toys")
+    (folder / "outer.py").write_text("import flanjax\ntoys = flanjax.load('broken.py:toys', relative_to=__file__)\n")
+    with pytest.raises(UserCodeError, match=r"broken\.py:1: RuntimeError: mine") as caught:
+        load(f"{folder}/outer.py:toys")
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    assert [note.endswith("outer.py:2") for note in caught.value.__notes__] == [True]
     (folder / "broken.py").write_text(OWN + "\n# mended\n")
-    assert load(f"{folder}/broken.py:toys").name == "toys"
+    assert load(f"{folder}/outer.py:toys").name == "toys"
+
+
+def test_an_error_in_a_function_that_makes_rows_names_the_source_and_the_line(folder):
+    (folder / "late.py").write_text(OWN.replace("train=COLOURS", "train=lambda: COLOURS + 1"))
+    task = load(f"{folder}/late.py:colours")
+    with pytest.raises(SourceError, match=r"rows:toy\.colours: split 'train': .*late\.py:25: TypeError"):
+        task.source.open("train")

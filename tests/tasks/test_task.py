@@ -1,11 +1,18 @@
 """A task checks itself when it is made, and every row when it is read."""
 
+import functools
+import json
+import sys
+
 import pytest
 
 from flanjax.sources import rows
-from flanjax.tasks.task import BadRow, Example, SkipRow, Task
+from flanjax.tasks.render import Wording, render
+from flanjax.tasks.styles import Style
+from flanjax.tasks.task import BadRow, Example, Message, SkipRow, Task, conversation
 from flanjax.tasks.template import Template, TemplateError
 
+DEEP = functools.reduce(lambda inner, _: [inner], range(5000), [])
 SOURCE = rows("toy", train=[{"q": "2 + 2", "a": "4"}])
 
 
@@ -43,6 +50,17 @@ def test_a_missing_field_is_named_with_the_fields_that_are_there():
         (Example({}, "yes", ["yes", "yes"]), "two options are the same"),
         (Example({"answer": "x"}, "x"), r"\['answer'\]"),
         (Example({"options": "x", "choices": "y"}, "x"), r"\['choices', 'options'\]"),
+        (Example("x", "x"), "fields are 'x', expected a dict"),
+        (Example({1: "x"}, "x"), "expected a dict with names"),
+        (Example({}, "x", "x"), "options are 'x', expected a sequence of texts"),
+        (Example({}, "x", ["x", None]), r"options are \['x', None\]"),
+        (Example({}, "x", [["x"]]), "expected a sequence of texts"),
+        (Example({}, "x", (), 7), "rationale 7 is not text"),
+        (Example({}, "x", messages=[Message("user", None)]), "message 1 is .*None.*, expected a Message of two texts"),
+        (Example({}, "half \ud83d"), r"the text holds '\\ud83d', half of a surrogate pair"),
+        (Example({}, "x", ["x", "\udc80"]), "half of a surrogate pair"),
+        (Example({}, "x", messages=[Message("user", "\udc80")]), "half of a surrogate pair"),
+        (Example({}, DEEP), "answer .* is not text"),
         ({"q": "x", "a": "y"}, "returned dict"),
         (None, "returned NoneType"),
     ],
@@ -50,6 +68,54 @@ def test_a_missing_field_is_named_with_the_fields_that_are_there():
 def test_a_bad_example_is_a_bad_row_that_says_why(example, message):
     with pytest.raises(BadRow, match=message):
         reading(example)
+
+
+def test_the_message_of_a_bad_row_is_short_and_can_be_written_however_odd_the_row_is():
+    def fails(row):
+        raise ValueError("\ud83d\n" + "x" * 10_000)
+
+    for make in (lambda: task(fails).read({}), lambda: reading(Example({}, "x" * 10_000, ["y" * 10_000]))):
+        with pytest.raises(BadRow) as caught:
+            make()
+        message = str(caught.value)
+        assert len(message.encode()) < 700
+        assert "\n" not in message
+
+
+def test_what_a_task_raises_is_a_bad_row_with_file_and_line():
+    def exits(row):
+        sys.exit("enough")
+
+    def nests(row):
+        return json.loads("[" * 100_000)
+
+    for example, message in (
+        (exits, r"sys\.exit\(enough\)"),
+        (nests, "RecursionError"),
+        (lambda row: {}["q"], "KeyError: 'q'"),
+    ):
+        with pytest.raises(BadRow, match=message + r".*test_task\.py:\d+\)"):
+            task(example).read({"q": "x"})
+
+
+def test_none_for_options_and_rationale_is_none_of_them_and_a_null_field_is_a_missing_one():
+    example = reading(Example({"q": None}, "x", None, None))
+    assert (example.options, example.rationale) == ((), "")
+    with pytest.raises(BadRow, match=r"template '0': 'q' is null \(None\) in this row"):
+        render(task(), example, Wording(0, Style()))
+    polite = task(templates=[Template("{% if q is defined %}{{ q }}{% else %}Nothing.{% endif %}")])
+    assert render(polite, example, Wording(0, Style())).input == "Nothing."
+
+
+def test_a_rendered_text_without_an_encoding_is_a_bad_row():
+    with pytest.raises(BadRow, match="half of a surrogate pair"):
+        render(task(), reading(Example({"q": "a \ud83d"}, "x")), Wording(0, Style()))
+
+
+def test_a_conversation_with_a_null_turn_is_a_bad_row_that_says_which():
+    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": None}]
+    with pytest.raises(BadRow, match=r"message 2 is .*None"):
+        task(lambda row: conversation(turns)).read({})
 
 
 def test_any_error_in_the_task_is_a_bad_row_with_the_error_kept():
@@ -82,6 +148,12 @@ def test_a_task_needs_a_forward_template_and_distinct_names():
         task(lineage="squad")
     with pytest.raises(ValueError, match="no metrics"):
         task(metrics=[])
+    with pytest.raises(ValueError, match="task toy: unknown metric 'acuracy'; did you mean 'accuracy'"):
+        task(metrics=["exact_match", "acuracy"])
+    with pytest.raises(
+        ValueError, match=r"task toy: long_fields name 'question', which no template uses; known: answer, q, ratio"
+    ):
+        task(long_fields=["q", "question"])
     with pytest.raises(TemplateError):
         task(templates=[Template("{{ answer }}")])
 

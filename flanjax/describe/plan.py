@@ -1,0 +1,178 @@
+"""A mixture before anything is trained: its plan, its lengths, its styles, how it packs, and which rows give no example.
+
+described = describe(mixture, load_tokenizer("bytes"))
+described.tasks[0].lengths.mean_inputs
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from flanjax.data.feature_config import FeatureConfig
+from flanjax.data.features import make_features
+from flanjax.data.pipeline import Corpus, DataConfig, Window, make_window, open_corpus, open_rows
+from flanjax.data.plan import Visits, realised_shares
+from flanjax.data.tokenizer import Tokenizer
+from flanjax.describe.reasons import Reason, count_reasons
+from flanjax.tasks.mixture import Mixture
+from flanjax.tasks.styles import NUM_STYLES, Style
+
+_MIN_SAMPLED = 20  # rows of a task
+_MAX_PACKED = 1000  # examples
+
+
+class Lengths(NamedTuple):
+    """Of one task's examples, in tokens, with everything that the layout adds."""
+
+    mean_inputs: float
+    p95_inputs: float
+    mean_targets: float
+    p95_targets: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TaskDescription:
+    """One task of a mixture.
+
+    Attributes:
+      rows: of its training split.
+      asked_share, realised_share: of the examples of the plan.
+      examples, epochs: of this task in the plan.
+      sampled: how many of its rows were read and tokenised.
+      lengths: None where no sampled row gives an example.
+      cut_share: the share of the sampled examples that lost tokens of a long field.
+      reasons: the most frequent first.
+    """
+
+    name: str
+    cluster: str
+    rows: int
+    asked_share: float
+    realised_share: float
+    examples: int
+    epochs: float
+    sampled: int = 0
+    lengths: Lengths | None = None
+    cut_share: float = 0.0
+    reasons: tuple[Reason, ...] = ()
+
+
+class Packing(NamedTuple):
+    """How the first examples of the plan share rows.
+
+    Attributes:
+      fill: "inputs" and "targets" of an encoder-decoder, "row" and "targets" of a decoder -> the share of positions in use.
+    """
+
+    examples: int
+    rows: int
+    fill: Mapping[str, float]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Description:
+    """A mixture and its plan.
+
+    Attributes:
+      num_examples: the length of the plan that was counted.
+      block_size: the number of examples in which every task has its share to within one.
+      styles: name -> share of the packed examples.
+      packing: None where no example was sampled.
+    """
+
+    mixture: str
+    plan_hash: str
+    block_size: int
+    num_examples: int
+    tasks: tuple[TaskDescription, ...]
+    styles: Mapping[str, float]
+    packing: Packing | None
+
+
+def describe(
+    mixture: Mixture,
+    tokenizer: Tokenizer,
+    *,
+    features: FeatureConfig | None = None,
+    seed: int = 0,
+    num_examples: int = 100_000,
+    sample: int = 2000,
+) -> Description:
+    """The mixture's plan, and what about `sample` of its examples are like once they are tokenised.
+
+    Each task gives as many rows to the sample, at least 20, spread over its training split. With sample=0 no row is read.
+
+    Raises:
+      SourceError: the training rows of a task cannot be opened.
+    """
+    features = features or FeatureConfig()
+    config = DataConfig(batch_size=1, num_streams=1, window=max(min(sample, _MAX_PACKED), 1), seed=seed, features=features)
+    corpus = open_corpus(mixture, open_rows(mixture), tokenizer, config)
+    plans = realised_shares(corpus.plan, num_examples)
+    tasks = [
+        TaskDescription(
+            name=entry.task.name,
+            cluster=entry.task.cluster,
+            rows=plan["rows"],
+            asked_share=plan["asked_share"],
+            realised_share=plan["realised_share"],
+            examples=plan["examples"],
+            epochs=plan["epochs"],
+        )
+        for entry, plan in zip(corpus.entries, plans, strict=True)
+    ]
+    window = make_window(corpus, 0, 0) if sample else None
+    return Description(
+        mixture=mixture.name,
+        plan_hash=corpus.plan.hash(),
+        block_size=corpus.plan.block_size,
+        num_examples=num_examples,
+        tasks=tuple(_measured(corpus, tasks, max(sample // len(tasks), _MIN_SAMPLED)) if sample else tasks),
+        styles=_style_shares(window) if window else {},
+        packing=_packing(window) if window and window.rows else None,
+    )
+
+
+def _measured(corpus: Corpus, tasks: list[TaskDescription], each: int) -> list[TaskDescription]:
+    """The tasks with what `each` of their rows, spread over the split, show."""
+    numbers = [np.unique(np.linspace(0, task.rows, each, endpoint=False).astype(np.int64)) for task in tasks]
+    of_task = np.repeat(np.arange(len(tasks)), [len(n) for n in numbers])
+    visits = Visits(of_task, np.concatenate(numbers), np.zeros(len(of_task), np.int64))
+    found = make_features(corpus.entries, corpus.rows, visits, corpus.layout, corpus.config.seed)
+    sizes: list[list[tuple[int, int]]] = [[] for _ in tasks]
+    for example in found.examples:
+        sizes[example.task].append((len(example.inputs), len(example.targets)))
+    return [
+        dataclasses.replace(
+            task,
+            sampled=len(numbers[i]),
+            lengths=_lengths(np.array(sizes[i])) if sizes[i] else None,
+            cut_share=int(found.cut_examples[i]) / max(len(sizes[i]), 1),
+            reasons=count_reasons(corpus, [skipped for skipped in found.skipped if skipped.task == i]),
+        )
+        for i, task in enumerate(tasks)
+    ]
+
+
+def _lengths(sizes: np.ndarray) -> Lengths:
+    """sizes: int [n, 2], of inputs and targets."""
+    means, p95 = sizes.mean(axis=0), np.percentile(sizes, 95, axis=0)
+    return Lengths(float(means[0]), float(p95[0]), float(means[1]), float(p95[1]))
+
+
+def _style_shares(window: Window) -> dict[str, float]:
+    counts = window.stats.styles
+    return {Style.from_id(i).name: float(counts[i] / counts.sum()) for i in range(NUM_STYLES) if counts[i]}
+
+
+def _packing(window: Window) -> Packing:
+    parts = {"inputs_segment_ids": "inputs", "loss_weights": "targets"}
+    if "inputs_segment_ids" not in window.rows[0]:
+        parts = {"segment_ids": "row", "loss_weights": "targets"}
+    used = {
+        part: float(np.mean([np.count_nonzero(row[name]) / row[name].size for row in window.rows]))
+        for name, part in parts.items()
+    }
+    return Packing(int(window.stats.counts["examples"].sum()), len(window.rows), used)
