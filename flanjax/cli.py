@@ -120,7 +120,7 @@ def _export(args: argparse.Namespace) -> None:
     from flanjax import run
 
     _start(args)
-    run.export(args.workdir, args.output, step=args.step, dtype=args.dtype)
+    run.export(args.workdir, args.output, step=args.step, dtype=args.dtype, licence=args.licence)
 
 
 def _report(args: argparse.Namespace) -> None:
@@ -193,6 +193,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--output", required=True)
     export.add_argument("--step", type=int, help="of the checkpoint (default: the newest)")
     export.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="of the weights' files")
+    export.add_argument("--licence", metavar="ID", help="of the model, for its card, such as apache-2.0 (default: unknown)")
     export.set_defaults(run=_export)
     for command in (train, evaluate, heldout, export):
         _add_processes(command)

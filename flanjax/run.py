@@ -14,18 +14,19 @@ from etils import epath
 from jax.experimental import multihost_utils
 
 from flanjax import checkpoint, parts
+from flanjax import huggingface as hf
 from flanjax.config import RunConfig
+from flanjax.data.layout import make_layout
 from flanjax.data.pipeline import BatchIterator, DataState, Host, open_corpus, open_rows
 from flanjax.data.tokenizer import Tokenizer, load_tokenizer
+from flanjax.data.tokenizer_export import export_tokenizer
 from flanjax.data.validation import validation_batches
 from flanjax.evaluate.config import EvaluationConfig
 from flanjax.evaluate.metrics import METRICS
 from flanjax.evaluate.predict import ask, predict, scoring_layout
 from flanjax.evaluate.results import summarize
 from flanjax.generate.scorer import Scorer
-from flanjax.huggingface import directory as hf
 from flanjax.models import functional
-from flanjax.models.t5_config import T5Config
 from flanjax.parallel import distributed, sharding
 from flanjax.report.page import write_report
 from flanjax.tasks.clusters import Split, check_disjoint
@@ -37,6 +38,7 @@ from flanjax.train.meter import Meter, work_of
 from flanjax.train.microbatches import fit_program
 from flanjax.train.program import Program
 from flanjax.train.step import Sums, TrainState
+from flanjax.version import __version__
 
 UNTUNED, TRAINED = "untuned", "trained"
 _SHARDING = "sharding.txt"
@@ -254,28 +256,46 @@ def evaluate(
 
 
 def export(
-    workdir: epath.PathLike, output: epath.PathLike, *, step: int | None = None, dtype: str = "float32", say=print
+    workdir: epath.PathLike,
+    output: epath.PathLike,
+    *,
+    step: int | None = None,
+    dtype: str = "float32",
+    licence: str | None = None,
+    say=print,
 ) -> None:
-    """Writes a checkpoint's model and tokenizer as a directory that transformers loads.
+    """Writes a checkpoint's model and tokenizer, with a model card, as a directory that transformers loads.
 
     Several processes read a share each, for a model that the devices of one cannot hold; the first one writes, one tensor at a
     time in its memory.
 
     Args:
       dtype: of the weights' files, "float32" or "bfloat16".
+      licence: for the model card; None says that it is unknown.
     """
     workdir, say = epath.Path(workdir), _say(say)
     step, meta = checkpoint.read_meta(workdir, step)
     config = RunConfig.from_config_dict(meta["config"])
     model = functional.config_from(meta["model"])
     tokenizer = _tokenizer_of(workdir, config, meta)
+    layout = make_layout(config.data.features, tokenizer)
     params = parts.read_params(workdir, step, model, sharding.make_mesh(sharding.MeshConfig()))
     model_type = "mt5" if (config.model.size or "").startswith("mt5") else None
-    ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_id") for name in ("bos", "eos", "pad")}
-    if isinstance(model, T5Config):
-        ids["decoder_start_token_id"] = tokenizer.pad_id
-    hf.save(output, model, params, model_type=model_type, settings=ids, dtype=dtype)
-    distributed.first_then_others("export", lambda: tokenizer.save(output))
+    ids = hf.SpecialIds(tokenizer.bos_id, layout.stop_ids, tokenizer.pad_id)
+    card = hf.Card(
+        name=config.name,
+        base=config.model.init,
+        mixture=config.mixture,
+        heldout=config.heldout,
+        step=step,
+        licence=licence,
+        prompt_end="" if config.data.features.layout == "encoder_decoder" or layout.chat else config.data.features.separator,
+        chat=layout.chat is not None,
+        reads_both_ways=config.data.features.layout == "prefix",
+        version=__version__,
+    )
+    hf.export(output, model, params, ids, card, model_type=model_type, dtype=dtype)
+    distributed.first_then_others("export", lambda: export_tokenizer(tokenizer, output, layout))
     say(f"step {step} of {workdir} written to {output}")
 
 

@@ -16,7 +16,7 @@ import pytest
 from flanjax import checkpoint
 from flanjax.cli import main
 from flanjax.config import RunConfig, load_config
-from flanjax.huggingface import directory as hf
+from flanjax import huggingface as hf
 from flanjax.models import functional
 from flanjax.models.t5 import T5Config
 

@@ -43,7 +43,7 @@ from flanjax import parts
 from flanjax.config import ConfigError, RunConfig, load_config
 from flanjax.data.pipeline import BatchIterator, open_corpus, open_rows
 from flanjax.data.tokenizer import load_tokenizer
-from flanjax.huggingface import directory as hf
+from flanjax import huggingface as hf
 from flanjax.models import functional
 from flanjax.parallel import sharding
 from flanjax.tasks.names import nearest
@@ -183,11 +183,11 @@ class Side:
         self.folder = folder
         self.num_tasks = max(int(arrays["task_ids"].max()) + 1, 1)
 
-    def open(self, dtype: str) -> hf.Model:
+    def open(self, dtype: str) -> hf.PublishedModel:
         fields = {"scan", "remat", "attention", "dropout"} & self.config.model.fields.keys()
         return hf.open_model(self.folder / "model", dtype=dtype, **{name: self.config.model.fields[name] for name in fields})
 
-    def params(self, published: hf.Model) -> Any:
+    def params(self, published: hf.PublishedModel) -> Any:
         return published.params(parts.param_shardings(published.config, self.mesh))
 
     def check(self) -> dict[str, Any]:
