@@ -74,7 +74,7 @@ def _of_sentencepiece(tokenizer: SentencePieceTokenizer) -> HFTokenizer:
     from transformers.convert_slow_tokenizer import SpmConverter
     from transformers.utils import sentencepiece_model_pb2_new as protobuf
 
-    proto = protobuf.ModelProto.FromString(tokenizer.proto)
+    proto = protobuf.ModelProto.FromString(tokenizer.proto)  # type: ignore[attr-defined]  # made by its import
     pieces = [(piece.piece, piece.score) for piece in proto.pieces]
     is_unigram = proto.trainer_spec.model_type == proto.trainer_spec.UNIGRAM
     vocabulary = pieces if is_unigram else {piece: i for i, (piece, _) in enumerate(pieces)}

@@ -30,8 +30,8 @@ DTYPES = {
     "BF16": np.dtype(ml_dtypes.bfloat16),
 }
 _LENGTH_BYTES = 8
-_READ_BYTES = 2**22  # of a file mapped at a time
-_WRITE_BYTES = 2**20  # converted at a time: nothing more is held, and a transpose stays in the cache
+_MAPPED_BYTES = 2**22  # of an open file
+_BLOCK_BYTES = 2**19  # copied or converted at a time: nothing more is held, and a transpose stays in the cache
 
 
 class Entry(NamedTuple):
@@ -43,7 +43,7 @@ class Entry(NamedTuple):
 
 
 class WeightFile:
-    """A safetensors file. Only its header is read at first, and nothing is kept open.
+    """A safetensors file. Only its header is read at first.
 
     Raises ValueError when the file is not what its header says, as after a download that broke off, or when tensors overlap.
     """
@@ -51,10 +51,10 @@ class WeightFile:
     def __init__(self, path: Path):
         self.path = path
         self.entries: dict[str, Entry] = {}
-        with _opened(path) as file:
-            for place, name in enumerate(file.offset_keys()):
-                tensor = file.get_slice(name)
-                self.entries[name] = Entry(tensor.get_dtype(), tuple(tensor.get_shape()), place)
+        self._file, self._mapped_bytes = _opened(path), 0
+        for place, name in enumerate(self._file.offset_keys()):
+            tensor = self._file.get_slice(name)
+            self.entries[name] = Entry(tensor.get_dtype(), tuple(tensor.get_shape()), place)
 
     def read(self, name: str, region: Region, into: np.ndarray) -> None:
         """Fills `into`, a float array of the region's shape in any memory order, with that part of a tensor."""
@@ -62,12 +62,19 @@ class WeightFile:
         if 0 in into.shape:
             return
         rows, columns = region[0], region[1:]
-        step = max(1, _READ_BYTES // (DTYPES[entry.dtype].itemsize * math.prod(entry.shape[1:])))
+        row_bytes = DTYPES[entry.dtype].itemsize * math.prod(entry.shape[1:])
+        step = max(1, _BLOCK_BYTES // row_bytes)
         for start in range(rows.start, rows.stop, step):
             stop = min(start + step, rows.stop)
-            # Opened anew for each block: pages of an open file, once read, count as this process's memory.
-            with _opened(self.path) as file:
-                into[start - rows.start : stop - rows.start] = file.get_slice(name)[start:stop, *columns]
+            part = self._renewed((stop - start) * row_bytes).get_slice(name)
+            into[start - rows.start : stop - rows.start] = part[start:stop, *columns]
+
+    def _renewed(self, num_bytes: int) -> Any:
+        """The open file, opened anew now and then: the pages of an open file, once read, count as this process's memory."""
+        self._mapped_bytes += num_bytes
+        if self._mapped_bytes > _MAPPED_BYTES:
+            self._file, self._mapped_bytes = _opened(self.path), num_bytes
+        return self._file
 
 
 def weight_files(directory: Path) -> list[WeightFile]:
@@ -116,7 +123,7 @@ def write_file(path: epath.Path, shapes: Mapping[str, Shape], dtype: str, tensor
         for name, shape in shapes.items():
             tensor = next(tensors)
             assert tensor.shape == shape, (name, tensor.shape, shape)
-            step = max(1, _WRITE_BYTES // (file_dtype.itemsize * math.prod(shape[1:])))
+            step = max(1, _BLOCK_BYTES // (file_dtype.itemsize * math.prod(shape[1:])))
             for start in range(0, shape[0], step):
                 file.write(np.ascontiguousarray(tensor[start : start + step], file_dtype).view(np.uint8).data)
             del tensor
@@ -125,11 +132,9 @@ def write_file(path: epath.Path, shapes: Mapping[str, Shape], dtype: str, tensor
             os.fsync(file.fileno())
 
 
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path) -> Any:
     try:
-        with safe_open(path, framework="numpy") as file:
-            yield file
+        return safe_open(path, framework="numpy")
     except SafetensorError as error:
         raise ValueError(f"{path} is not a whole safetensors file: {error}; is the download complete?") from error
 

@@ -254,6 +254,24 @@ def test_scaling_is_decided_as_transformers_decides_it(flags, scaled, tmp_path):
     assert not config.tied_embedding
 
 
+@pytest.mark.parametrize("flags", [{"tie_word_embeddings": True}, {"tie_word_embeddings": False}, {}], ids=str)
+def test_mt5_never_scales_what_its_head_reads(flags, tmp_path):
+    """transformers 5 writes tie_word_embeddings=true for it, which scales a T5."""
+    model = torch_model("mt5")
+    model.save_pretrained(tmp_path)
+    edit_config(tmp_path, drop=("tie_word_embeddings", "scale_decoder_outputs"), **flags)
+    config, params = load(tmp_path)
+    assert not config.scale_logits
+    assert not config.tied_embedding
+    assert_same_logits(our_logits(config, params), torch_logits(model))
+
+
+def test_a_model_that_scales_is_not_written_as_an_mt5(tmp_path):
+    config, params = load_tiny(torch_model("v1.0"), tmp_path / "t5")
+    with pytest.raises(ValueError, match="no mT5 does; write it with model_type 't5'"):
+        save(tmp_path / "mt5", config, params, model_type="mt5")
+
+
 def test_a_head_that_copies_the_embedding_is_tied(saved, tmp_path):
     config, params = load(saved[1])
     save(tmp_path, config, params)
@@ -559,6 +577,11 @@ def torch_decoder(family: str):
 def test_published_sizes_have_their_published_number_of_parameters(name, millions):
     count = sum(value.size for value in jax.tree.leaves(abstract(SIZES[name])[1]))
     assert count / 1e6 == pytest.approx(millions, abs=0.06)
+
+
+def load_tiny(model, directory):
+    model.save_pretrained(directory)
+    return load(directory)
 
 
 def shardings(config, shape):
