@@ -30,7 +30,7 @@ DTYPES = {
     "BF16": np.dtype(ml_dtypes.bfloat16),
 }
 _LENGTH_BYTES = 8
-_MAPPED_BYTES = 2**22  # of an open file
+_BLOCKS_OF_AN_OPEN_FILE = 8
 _BLOCK_BYTES = 2**19  # copied or converted at a time: nothing more is held, and a transpose stays in the cache
 
 
@@ -43,7 +43,7 @@ class Entry(NamedTuple):
 
 
 class WeightFile:
-    """A safetensors file. Only its header is read at first.
+    """A safetensors file. Only its header is read at first, and nothing is kept open.
 
     Raises ValueError when the file is not what its header says, as after a download that broke off, or when tensors overlap.
     """
@@ -51,9 +51,9 @@ class WeightFile:
     def __init__(self, path: Path):
         self.path = path
         self.entries: dict[str, Entry] = {}
-        self._file, self._mapped_bytes = _opened(path), 0
-        for place, name in enumerate(self._file.offset_keys()):
-            tensor = self._file.get_slice(name)
+        file = _opened(path)
+        for place, name in enumerate(file.offset_keys()):
+            tensor = file.get_slice(name)
             self.entries[name] = Entry(tensor.get_dtype(), tuple(tensor.get_shape()), place)
 
     def read(self, name: str, region: Region, into: np.ndarray) -> None:
@@ -64,17 +64,12 @@ class WeightFile:
         rows, columns = region[0], region[1:]
         row_bytes = DTYPES[entry.dtype].itemsize * math.prod(entry.shape[1:])
         step = max(1, _BLOCK_BYTES // row_bytes)
-        for start in range(rows.start, rows.stop, step):
+        for block, start in enumerate(range(rows.start, rows.stop, step)):
+            # Opened anew now and then: the pages of an open file, once read, count as this process's memory.
+            if block % _BLOCKS_OF_AN_OPEN_FILE == 0:
+                part = _opened(self.path).get_slice(name)
             stop = min(start + step, rows.stop)
-            part = self._renewed((stop - start) * row_bytes).get_slice(name)
             into[start - rows.start : stop - rows.start] = part[start:stop, *columns]
-
-    def _renewed(self, num_bytes: int) -> Any:
-        """The open file, opened anew now and then: the pages of an open file, once read, count as this process's memory."""
-        self._mapped_bytes += num_bytes
-        if self._mapped_bytes > _MAPPED_BYTES:
-            self._file, self._mapped_bytes = _opened(self.path), num_bytes
-        return self._file
 
 
 def weight_files(directory: Path) -> list[WeightFile]:

@@ -4,11 +4,11 @@ import contextlib
 import io
 import json
 import re
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from flanjax import checkpoint, parts, run
@@ -16,6 +16,7 @@ from flanjax.cli import main
 from flanjax.config import RunConfig
 from flanjax.data.layout import Layout, make_layout
 from flanjax.data.tokenizer import load_tokenizer
+from flanjax.evaluate.predict import ask, predict, scoring_layout
 from flanjax.generate.scorer import Scorer
 from flanjax.huggingface.export import Card, SpecialIds, model_card, special_ids
 from flanjax.models import functional
@@ -58,8 +59,8 @@ LLAMA = {"family": "llama", "d_model": 32, "d_ff": 64, "num_layers": 2, "num_hea
 class Exported(NamedTuple):
     """An exported run: its folder, and what generates and scores it here."""
 
-    workdir: Any
-    directory: Any
+    config: RunConfig
+    directory: Path
     layout: Layout
     scorer: Scorer
 
@@ -93,7 +94,7 @@ def exported(request, tmp_path_factory):
     tokenizer = load_tokenizer(str(home / "run" / "tokenizer"))
     layout = make_layout(config.data.features, tokenizer)
     scorer = Scorer(model, parts.read_params(home / "run", step, model, mesh), mesh, layout, batch_size=4)
-    return Exported(home / "run", home / "hf", layout, scorer)
+    return Exported(config, home / "hf", layout, scorer)
 
 
 def test_the_code_of_the_model_card_prints_our_own_greedy_text(exported):
@@ -116,8 +117,9 @@ def test_lm_eval_with_its_default_settings_scores_as_we_do(exported):
     from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
 
-    report = run.evaluate(exported.workdir, say=lambda line: None)
-    rows = pq.read_table(report.parent / "predictions.parquet").to_pylist()
+    layout = scoring_layout(exported.config.data.features, exported.config.evaluation, exported.layout.tokenizer)
+    asked = ask(parts.split_of(exported.config).heldout, exported.config.evaluation, layout)
+    rows = predict(asked, exported.config.evaluation, layout, exported.scorer, model="trained", step=12).to_pylist()
     ours = [score for row in rows for score in row["option_log_likelihoods"]]
     harness = HFLM(pretrained=str(exported.directory), batch_size=4, device="cpu")
     # The separator is ours; lm-eval, which moves white space out of the prompt, counts it with the option.
@@ -154,7 +156,7 @@ def test_the_model_card_says_where_the_model_comes_from(exported):
     assert "base_model" not in header
     for words in ("none, trained from random weights", "`mixture.py:toy`", "| hidden |", "| 12 |", "| apache-2.0 |"):
         assert words in card
-    assert str(exported.workdir.parent) not in card
+    assert str(exported.directory.parent) not in card
 
 
 def test_a_card_names_its_base_its_chat_template_and_an_unknown_licence():
