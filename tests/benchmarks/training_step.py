@@ -39,11 +39,11 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from flanjax import huggingface as hf
 from flanjax import parts
 from flanjax.config import ConfigError, RunConfig, load_config
 from flanjax.data.pipeline import BatchIterator, open_corpus, open_rows
 from flanjax.data.tokenizer import load_tokenizer
-from flanjax import huggingface as hf
 from flanjax.models import functional
 from flanjax.parallel import sharding
 from flanjax.tasks.names import nearest
