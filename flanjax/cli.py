@@ -158,7 +158,7 @@ def _export(args: argparse.Namespace) -> None:
     from flanjax import run
 
     _start(args)
-    run.export(args.workdir, args.output, step=args.step, dtype=args.dtype)
+    run.export(args.workdir, args.output, step=args.step, dtype=args.dtype, licence=args.licence)
 
 
 def _report(args: argparse.Namespace) -> None:

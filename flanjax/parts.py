@@ -8,6 +8,7 @@ import jax
 from etils import epath
 
 from flanjax import checkpoint
+from flanjax import huggingface as hf
 from flanjax.config import ConfigError, RunConfig, differences, same_mixture
 from flanjax.data.data_stats import DataStats
 from flanjax.data.layout import row_shapes
@@ -16,7 +17,6 @@ from flanjax.data.pipeline import Corpus, DataConfig, Host, open_corpus
 from flanjax.data.plan import realised_shares
 from flanjax.data.texts import mixture_texts
 from flanjax.data.tokenizer import Tokenizer, load_tokenizer, survives, train_tokenizer
-from flanjax.huggingface import directory as hf
 from flanjax.models import functional
 from flanjax.models.params import Full, Params, Tuning
 from flanjax.parallel import distributed, sharding

@@ -157,7 +157,7 @@ def test_its_export_is_the_same_model_in_transformers_and_here(home, tokenizer, 
     import transformers
 
     from flanjax import checkpoint, parts
-    from flanjax.huggingface import directory as hf
+    from flanjax import huggingface as hf
     from flanjax.models import functional
 
     run.export(trained, home / "export", say=lambda line: None)

@@ -15,9 +15,9 @@ from processes import SETTINGS, STEPS, end_all, finished, furnished, together, t
 from test_run import figures, steps_on_record
 
 from flanjax import checkpoint, run
+from flanjax import huggingface as hf
 from flanjax.cli import main
 from flanjax.config import load_config
-from flanjax.huggingface import directory as hf
 from flanjax.parallel import distributed
 
 ALONE = "1 device"

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from flanjax import checkpoint
+from flanjax import huggingface as hf
 from flanjax.cli import main
 from flanjax.config import RunConfig, load_config
-from flanjax.huggingface import directory as hf
 from flanjax.models import functional
 from flanjax.models.t5 import T5Config
 

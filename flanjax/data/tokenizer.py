@@ -13,9 +13,19 @@ from typing import Any, Literal, Protocol
 import sentencepiece
 import tokenizers
 from etils import epath
-from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from flanjax import fields
+from flanjax.data.tokenizer_files import (
+    CONFIG,
+    TOKENIZER,
+    UnreadableTokenizer,
+    check_backend,
+    default_template,
+    no_panic,
+    read_backend,
+    read_named,
+)
 from flanjax.fields import Count
 
 EXTRA_IDS = 100  # T5's sentinels, behind the pieces of its SentencePiece model
@@ -67,11 +77,18 @@ class TokenizerConfig:
 
 
 class SentencePieceTokenizer:
-    """A SentencePiece model called directly: several times the speed of the same vocabulary in a Hugging Face tokenizer."""
+    """A SentencePiece model called directly: several times the speed of the same vocabulary in a Hugging Face tokenizer.
+
+    Attributes:
+      proto: the model file's bytes.
+    """
 
     def __init__(self, path: epath.PathLike, extra_ids: int = EXTRA_IDS):
-        self._proto = epath.Path(path).read_bytes()
-        self._model = sentencepiece.SentencePieceProcessor(model_proto=self._proto)
+        self.proto = epath.Path(path).read_bytes()
+        try:
+            self._model = sentencepiece.SentencePieceProcessor(model_proto=self.proto)
+        except RuntimeError as error:
+            raise ValueError(f"{path} is not a SentencePiece model, or not all of one: {error}") from error
         pieces = self._model.get_piece_size()
         self.unk_id = self._model.unk_id()
         self.bos_id: int | None = self._model.bos_id() if self._model.bos_id() >= 0 else None
@@ -80,7 +97,7 @@ class SentencePieceTokenizer:
         self.eos_id = self._model.eos_id() if self._model.eos_id() >= 0 else pieces + extra_ids + len(missing) - 1
         self.vocab_size = pieces + extra_ids + len(missing)
         self._pieces = pieces
-        self.fingerprint = _digest(self._proto, str(extra_ids).encode())
+        self.fingerprint = _digest(self.proto, str(extra_ids).encode())
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         return self._model.encode(list(texts))
@@ -90,7 +107,7 @@ class SentencePieceTokenizer:
 
     def save(self, directory: epath.PathLike) -> None:
         epath.Path(directory).mkdir(parents=True, exist_ok=True)
-        (epath.Path(directory) / "spiece.model").write_bytes(self._proto)
+        (epath.Path(directory) / "spiece.model").write_bytes(self.proto)
 
 
 class HFTokenizer:
@@ -102,12 +119,14 @@ class HFTokenizer:
       chat_template: Jinja2 text; "" if it has none.
     """
 
-    def __init__(self, backend: tokenizers.Tokenizer, special: Mapping[str, str], chat_template: str = ""):
+    def __init__(
+        self, backend: tokenizers.Tokenizer, special: Mapping[str, str], chat_template: str = "", name: str = "trained here"
+    ):
         self._backend = backend
         self._backend.no_padding()
         self._backend.no_truncation()
         self._backend.encode_special_tokens = True  # "</s>" in a text is text
-        self.special, self.chat_template = dict(special), chat_template
+        self.special, self.chat_template, self._name = dict(special), chat_template, name
         self.eos_id = self._id(special["eos_token"])
         # Padding is told by segment ids alone, so any token will do.
         self.pad_id = self._id(special["pad_token"]) if special.get("pad_token") else self.eos_id
@@ -123,25 +142,24 @@ class HFTokenizer:
     def load(cls, name: str) -> "HFTokenizer":
         """From a directory with tokenizer.json, or from the Hugging Face hub by id."""
         directory = epath.Path(name)
-        if (directory / "tokenizer.json").exists() and (directory / "tokenizer_config.json").exists():
-            config = json.loads((directory / "tokenizer_config.json").read_text())
-            backend = tokenizers.Tokenizer.from_str((directory / "tokenizer.json").read_text())
-            tokens = {k: v["content"] if isinstance(v, dict) else v for k, v in config.items() if k.endswith("_token")}
-            chat = config.get("chat_template") or ""
-            if (directory / "chat_template.jinja").exists():
-                chat = (directory / "chat_template.jinja").read_text()
+        if (directory / TOKENIZER).exists() and (directory / CONFIG).exists():
+            backend = read_backend(directory / TOKENIZER)
+            tokens, chat = read_named(directory)
         else:
             backend, tokens, chat = _from_transformers(name)
         if not tokens.get("eos_token"):
             raise ValueError(f"tokenizer {name}: eos_token is {tokens.get('eos_token')!r}; set it in tokenizer_config.json")
-        if isinstance(chat, list):  # several named templates
-            chat = {t["name"]: t["template"] for t in chat}.get("default", "")
-        return cls(backend, {k: v for k, v in tokens.items() if isinstance(v, str)}, chat)
+        with no_panic(f"tokenizer {name}"):
+            return cls(backend, tokens, chat, name)
 
     def _id(self, token: str) -> int:
         found = self._backend.token_to_id(token)
         if found is None:
-            raise ValueError(f"tokenizer: special token {token!r} is not in the vocabulary of {self._backend.get_vocab_size()}")
+            raise ValueError(
+                f"tokenizer {self._name}: special token {token!r} is not in the vocabulary of "
+                f"{self._backend.get_vocab_size():,} tokens; "
+                "add it to tokenizer.json, or name another one in tokenizer_config.json"
+            )
         return found
 
     def _named(self) -> dict[str, str]:
@@ -166,15 +184,33 @@ class HFTokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         return self._backend.decode([int(i) for i in ids], skip_special_tokens=True)
 
+    def surrounded(self, before: Sequence[int], after: Sequence[int]) -> "HFTokenizer":
+        """This tokenizer with these ids, and no others, put around a text by its post-processor; `encode` adds none."""
+        copy = tokenizers.Tokenizer.from_str(self._backend.to_str())
+        if copy.encode("a").ids != [*before, *copy.encode("a", add_special_tokens=False).ids, *after]:
+            texts = [[copy.id_to_token(i) for i in ids] for ids in (before, after)]
+            single = [*texts[0], "$A", *texts[1]]
+            named = dict(zip([*texts[0], *texts[1]], [*before, *after], strict=True))
+            copy.post_processor = processors.TemplateProcessing(
+                single=single, pair=[*single, *texts[0], "$B", *texts[1]], special_tokens=[*named.items()]
+            )
+        return HFTokenizer(copy, self.special, self.chat_template)
+
     def save(self, directory: epath.PathLike) -> None:
         """A directory that `transformers.AutoTokenizer` loads; what it puts around a text is kept in tokenizer.json."""
         path = epath.Path(directory)
         path.mkdir(parents=True, exist_ok=True)
-        (path / "tokenizer.json").write_text(self._backend.to_str(pretty=True))
-        config = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 1 << 30, **self.special}
+        (path / TOKENIZER).write_text(self._backend.to_str(pretty=True))
+        config: dict[str, Any] = {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "model_max_length": 1 << 30,
+            "model_input_names": ["input_ids", "attention_mask"],  # all that a model here takes
+            "clean_up_tokenization_spaces": False,
+            **self.special,
+        }
         if self.chat_template:
             config["chat_template"] = self.chat_template
-        (path / "tokenizer_config.json").write_text(json.dumps(config, indent=2))
+        (path / CONFIG).write_text(json.dumps(config, indent=2))
 
 
 class ByteTokenizer:
@@ -236,7 +272,7 @@ def train_tokenizer(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
         )
     backend.decoder = decoders.Metaspace(prepend_scheme="always")
     backend.train_from_iterator(texts, trainer)
-    backend.post_processor = tokenizers.processors.TemplateProcessing(
+    backend.post_processor = processors.TemplateProcessing(
         single=f"$A {_EOS}", pair=f"$A {_EOS} $B {_EOS}", special_tokens=[(_EOS, backend.token_to_id(_EOS))]
     )
     return HFTokenizer(backend, {"pad_token": _PAD, "eos_token": _EOS, "unk_token": _UNK})
@@ -247,18 +283,30 @@ def survives(tokenizer: Tokenizer, text: str) -> bool:
     return "".join(tokenizer.decode(tokenizer.encode([text])[0]).split()) == "".join(text.split())
 
 
-def _from_transformers(name: str) -> tuple[tokenizers.Tokenizer, dict[str, str], Any]:
-    from transformers import AutoTokenizer  # two seconds to import, and only needed for ids and unusual directories
+def _from_transformers(name: str) -> tuple[tokenizers.Tokenizer, dict[str, str], str]:
+    # Two seconds to import, and only needed for ids and unusual directories.
+    from transformers import AutoTokenizer
+    from transformers.utils import cached_file
 
     repository, _, revision = (name, "", "") if epath.Path(name).is_dir() else name.partition("@")
+    quiet = {f"_raise_exceptions_for_{what}": False for what in ("gated_repo", "missing_entries", "connection_errors")}
     try:
-        loaded = AutoTokenizer.from_pretrained(repository, revision=revision or "main")
+        found = cached_file(repository, TOKENIZER, revision=revision or "main", **quiet)
+        if found:
+            check_backend(epath.Path(found))
+        with no_panic(f"the tokenizer of {name}"):
+            loaded = AutoTokenizer.from_pretrained(repository, revision=revision or "main")
+    except UnreadableTokenizer:
+        raise
     except (OSError, ValueError) as error:
         raise FileNotFoundError(
             f"tokenizer.path {name!r} is neither a directory here nor a tokenizer on the Hugging Face hub: {error}"
         ) from error
+    except Exception as error:  # transformers raises whatever a part of the wrong kind led to
+        raise UnreadableTokenizer(f"transformers cannot read the tokenizer of {name}: {error}") from error
     tokens = {k: getattr(loaded, k) for k in ("bos_token", "pad_token", "eos_token", "unk_token")}
-    return loaded.backend_tokenizer, {k: v for k, v in tokens.items() if v}, loaded.chat_template or ""
+    chat = default_template(loaded.chat_template or "", f"the chat template of {name}")
+    return loaded.backend_tokenizer, {k: v for k, v in tokens.items() if v}, chat
 
 
 def _settled(backend: tokenizers.Tokenizer) -> str:

@@ -1,1 +1,20 @@
-"""Weights and configs in Hugging Face's layout, read and written."""
+"""Models in Hugging Face's form, read and written without torch and without transformers' models.
+
+A directory holds config.json and model.safetensors, or shards of it with model.safetensors.index.json.
+
+    directory = find("google/flan-t5-base")  # hub.py: downloaded once; a local directory is itself
+    model = open_model(directory, dtype="bfloat16")  # read.py: the headers of the files, checked against config.json
+    params = model.params(shardings_of(model.config))  # each process reads what its devices need
+    save(another, model.config, params)  # write.py; export.py adds generation_config.json and a model card
+
+What a family calls its settings and its tensors stands in a module of its own (t5.py, decoder.py; families.py lists them).
+Reading and writing are the same walk over that table in two directions. Neither holds a model in host memory: a reader holds
+one device's shard of one parameter, a writer one tensor.
+"""
+
+from flanjax.huggingface.export import Card, SpecialIds, export
+from flanjax.huggingface.hub import CONFIG, find
+from flanjax.huggingface.read import PublishedModel, load, open_model
+from flanjax.huggingface.write import save
+
+__all__ = ["CONFIG", "Card", "PublishedModel", "SpecialIds", "export", "find", "load", "open_model", "save"]

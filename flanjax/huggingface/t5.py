@@ -1,19 +1,22 @@
 """T5, T5 v1.1, Flan-T5 and mT5 in Hugging Face's words: config.json and the names of the tensors.
 
-Which head a checkpoint has cannot be read off `tie_word_embeddings`: transformers 5 writes true for untied models too, and real
-v1.1 files say false. The presence of lm_head.weight decides, and `scale_decoder_outputs` where a config has it.
+Which head a checkpoint has cannot be read off `tie_word_embeddings`: transformers 5 writes true for untied models too. The
+presence of lm_head.weight decides, and `scale_decoder_outputs` where a config has it. But false, as the published v1.1 and mT5
+have it, is always meant: then the head must be there.
 """
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from flanjax.huggingface.settings import FLAG, LAYERS, NUMBER, SIZE, TEXT, check_kinds, naming
 from flanjax.huggingface.tensors import Shape, Tensor
 from flanjax.models.t5_config import T5Config
 
 # model_type -> architecture
 _MODELS = {"t5": "T5ForConditionalGeneration", "mt5": "MT5ForConditionalGeneration"}
 MODEL_TYPES = tuple(_MODELS)
+AUTO_CLASS = "AutoModelForSeq2SeqLM"
 _HEAD, _EMBEDDING = "lm_head.weight", "shared.weight"
 
 # feed_forward_proj -> (activation, gated). transformers' plain "gelu" is not the tanh approximation, so it is not here.
@@ -37,6 +40,17 @@ _FIELDS = {  # T5Config -> config.json
     "dropout": "dropout_rate",
     "epsilon": "layer_norm_epsilon",
 }
+_KINDS = {
+    **dict.fromkeys(_FIELDS.values(), SIZE),
+    "num_layers": LAYERS,
+    "num_decoder_layers": LAYERS,
+    "dropout_rate": NUMBER,
+    "layer_norm_epsilon": NUMBER,
+    "feed_forward_proj": TEXT,
+    "dense_act_fn": TEXT,
+    "tie_word_embeddings": FLAG,
+    "scale_decoder_outputs": FLAG,
+}
 _REQUIRED = ("vocab_size", "d_model", "d_ff", "num_layers", "num_heads", "d_kv")
 
 # Written by some versions of transformers: copies of shared.weight, and a table in cross-attention that no model uses.
@@ -47,24 +61,46 @@ _UNUSED = (
 )
 
 
-def config_of(source: Mapping[str, Any], shapes: Mapping[str, Shape], path: Path) -> T5Config:
-    """Our config of a parsed config.json and the tensors beside it; a head that copies the embedding is not among them."""
-    if missing := [key for key in _REQUIRED if key not in source]:
+def config_of(source: Mapping[str, Any], shapes: Mapping[str, Shape], path: Path, *, dropout: float | None = None) -> T5Config:
+    """The config of a checkpoint.
+
+    Args:
+      source: its config.json, as parsed.
+      shapes: of its tensors, by name. A head that is a copy of the embedding must not be among them.
+      path: of config.json, for messages.
+      dropout: in place of the checkpoint's own.
+
+    Raises:
+      ValueError: it is no T5, or one with parts that this model has not; with the key of config.json.
+    """
+    if missing := [key for key in _REQUIRED if source.get(key) is None]:
         raise ValueError(f"{path} has no {', '.join(missing)}; a T5 config needs {', '.join(_REQUIRED)}")
+    check_kinds(source, _KINDS, path)
     given = {ours: source[theirs] for ours, theirs in _FIELDS.items() if source.get(theirs) is not None}
-    projection = source.get("feed_forward_proj", "gated-gelu" if source["model_type"] == "mt5" else "relu")
-    if projection not in _ACTIVATIONS:
-        raise ValueError(f"{path}: feed_forward_proj is {projection!r}, expected one of {sorted(_ACTIVATIONS)}")
-    activation, gated = _ACTIVATIONS[projection]
-    if source.get("dense_act_fn", _FUNCTIONS[activation]) != _FUNCTIONS[activation]:
-        raise ValueError(f"{path}: dense_act_fn is {source['dense_act_fn']!r} but feed_forward_proj is {projection!r}")
     given.setdefault("num_decoder_layers", source["num_layers"])
-    scale = _scales_logits(source)
-    return T5Config(**given, activation=activation, gated=gated, tied_embedding=_HEAD not in shapes, scale_logits=scale)
+    if dropout is not None:
+        given["dropout"] = dropout
+    activation, gated = _activation(source, path)
+    with naming(path, _FIELDS):
+        return T5Config(
+            **given,
+            activation=activation,
+            gated=gated,
+            tied_embedding=_HEAD not in shapes,
+            scale_logits=_scales_logits(source),
+        )
+
+
+def says_untied(source: Mapping[str, Any]) -> bool:
+    """Whether config.json says that the head is not the embedding; a silent one means transformers 4's default."""
+    tied = source.get("tie_word_embeddings")
+    return tied is False or (tied is None and source["model_type"] == "mt5")
 
 
 def config_json(config: T5Config, model_type: str) -> dict[str, Any]:
-    """The config.json by which transformers 4 and 5 make the same model."""
+    """The config.json by which transformers 4 and 5 make the same model. Raises ValueError if they have no such mT5."""
+    if model_type == "mt5" and config.scale_logits:
+        raise ValueError("this model scales its logits, which no mT5 does; write it with model_type 't5'")
     names = {value: key for key, value in _ACTIVATIONS.items()}
     return {
         "architectures": [_MODELS[model_type]],
@@ -127,7 +163,19 @@ def _stack(stack: str, config: T5Config, layers: int, parts: tuple[str, ...]) ->
     yield Tensor((stack, "norm"), f"{stack}.final_layer_norm.weight", (model,))
 
 
+def _activation(source: Mapping[str, Any], path: Path) -> tuple[str, bool]:
+    """The activation, and whether the MLP is gated."""
+    projection = source.get("feed_forward_proj") or ("gated-gelu" if source["model_type"] == "mt5" else "relu")
+    if projection not in _ACTIVATIONS:
+        raise ValueError(f"{path}: feed_forward_proj is {projection!r}, expected one of {sorted(_ACTIVATIONS)}")
+    activation, gated = _ACTIVATIONS[projection]
+    if (source.get("dense_act_fn") or _FUNCTIONS[activation]) != _FUNCTIONS[activation]:
+        raise ValueError(f"{path}: dense_act_fn is {source['dense_act_fn']!r} but feed_forward_proj is {projection!r}")
+    return activation, gated
+
+
 def _scales_logits(source: Mapping[str, Any]) -> bool:
     """As transformers 5 decides; its mT5 never scales."""
     default = source["model_type"] == "t5" and source.get("tie_word_embeddings") is not False
-    return bool(source.get("scale_decoder_outputs", default))
+    given = source.get("scale_decoder_outputs")
+    return default if given is None else given

@@ -17,8 +17,4 @@ and a caller that has a mesh decides what they mean. Import the modules themselv
   relative.py            T5's relative position bias
   rope.py                rotary position embedding
   functional.py          a model as pure functions over a plain dict of arrays, which is what training sees
-  hf.py                  Hugging Face directories, read and written without torch
-  hf_tensor.py           their tensors, and the files in which these lie
-  hf_t5.py               T5 in Hugging Face's words: config.json and the names of tensors
-  hf_decoder.py          decoders in Hugging Face's words
 """

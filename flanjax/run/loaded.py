@@ -6,12 +6,12 @@ from typing import Any
 from etils import epath
 
 from flanjax import checkpoint, parts
+from flanjax import huggingface as hf
 from flanjax.config import ConfigError, RunConfig
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.layout import Layout, make_layout
 from flanjax.data.tokenizer import Tokenizer, load_tokenizer
 from flanjax.generate.scorer import Scorer
-from flanjax.huggingface import directory as hf
 from flanjax.models import functional
 from flanjax.models.params import Full, Tuning
 from flanjax.parallel import sharding

@@ -132,9 +132,11 @@ class Run:
             for make in (aot.compile_training, aot.compile_scoring)
         )
 
-    def export(self, output: epath.PathLike, *, step: int | None = None, dtype: str = "float32") -> None:
-        """Writes the model and its tokenizer as a directory that transformers loads."""
-        export(self.workdir, output, step=step, dtype=dtype, say=self.say)
+    def export(
+        self, output: epath.PathLike, *, step: int | None = None, dtype: str = "float32", licence: str | None = None
+    ) -> None:
+        """Writes the model, its tokenizer and a card as a directory that transformers loads."""
+        export(self.workdir, output, step=step, dtype=dtype, licence=licence, tuning=self.tuning, say=self.say)
 
 
 def open_run(

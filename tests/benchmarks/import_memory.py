@@ -50,7 +50,7 @@ def write(folder: Path, model: str) -> None:
     import jax
     import numpy as np
 
-    from flanjax.huggingface import directory as hf
+    from flanjax import huggingface as hf
     from flanjax.models import functional
 
     rng = np.random.default_rng(0)
@@ -70,7 +70,7 @@ def our_import(way: str, directory: Path) -> dict[str, float]:
     import jax
     import numpy as np
 
-    from flanjax.huggingface import directory as hf
+    from flanjax import huggingface as hf
     from flanjax.models import functional
     from flanjax.parallel import sharding
 

@@ -39,11 +39,11 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from flanjax import huggingface as hf
 from flanjax import parts
 from flanjax.config import ConfigError, RunConfig, load_config
 from flanjax.data.pipeline import BatchIterator, open_corpus, open_rows
 from flanjax.data.tokenizer import load_tokenizer
-from flanjax.huggingface import directory as hf
 from flanjax.models import functional
 from flanjax.names import nearest
 from flanjax.parallel import sharding
@@ -183,11 +183,11 @@ class Side:
         self.folder = folder
         self.num_tasks = max(int(arrays["task_ids"].max()) + 1, 1)
 
-    def open(self, dtype: str) -> hf.Model:
+    def open(self, dtype: str) -> hf.PublishedModel:
         fields = {"scan", "remat", "attention", "dropout"} & self.config.model.fields.keys()
         return hf.open_model(self.folder / "model", dtype=dtype, **{name: self.config.model.fields[name] for name in fields})
 
-    def params(self, published: hf.Model) -> Any:
+    def params(self, published: hf.PublishedModel) -> Any:
         return published.params(parts.param_shardings(published.config, self.mesh))
 
     def check(self) -> dict[str, Any]:

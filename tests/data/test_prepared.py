@@ -293,6 +293,15 @@ def my_features(*args):
     return make_features(*args)
 
 
+@pytest.mark.parametrize("change", [{"file": "/etc/hostname"}, {"file": "../stream"}, {"file": 7}, {"stream": "0"}], ids=str)
+def test_a_manifest_leads_nowhere_but_to_shards_beside_it(change, copied):
+    manifest = json.loads((copied / "manifest.json").read_text())
+    manifest["shards"][0] |= change
+    (copied / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match=r"manifest\.json: shards (has the file|is no list)"):
+        Prepared(copied)
+
+
 def changed(example):
     return lambda row: example(row)._replace(answer="no")
 

@@ -6,12 +6,12 @@ import jax
 import numpy as np
 import pytest
 
+from flanjax import huggingface as hf
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.tokenizer import TokenizerConfig, train_tokenizer
 from flanjax.evaluate.config import PRESETS, EvaluationConfig
 from flanjax.evaluate.predict import SCHEMA, ask, predict, scoring_layout
 from flanjax.generate.scorer import Generated, Scorer
-from flanjax.huggingface import directory as hf
 from flanjax.models import functional
 from flanjax.models.t5 import T5Config
 from flanjax.parallel.sharding import MeshConfig, make_mesh

@@ -9,11 +9,11 @@ import pytest
 import torch
 import transformers
 
+from flanjax import huggingface as hf
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.layout import make_layout
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.generate.scorer import Scorer
-from flanjax.huggingface import directory as hf
 from flanjax.models import functional
 from flanjax.models.decoder import DecoderConfig
 from flanjax.models.t5 import T5Config

@@ -161,7 +161,19 @@ def read_manifest(directory: epath.PathLike) -> dict[str, Any]:
         raise DataError(
             f"{path} has format {manifest.get('format')!r}, this version reads {FORMAT}; prepare the data again, elsewhere"
         )
+    _check_names(path, manifest)
     return manifest
+
+
+def _check_names(path: epath.Path, manifest: dict[str, Any]) -> None:
+    """Raises DataError if a shard's file is another than that of its windows, which lies beside the manifest."""
+    try:
+        names = [(shard["file"], Shard.of(shard).file) for shard in manifest["shards"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: shards is no list of records with file, stream, first and windows: {error!r}") from error
+    for got, expected in names:
+        if got != expected:
+            raise DataError(f"{path}: shards has the file {got!r}, expected {expected!r}, beside the manifest")
 
 
 def load_prepared_tokenizer(directory: epath.PathLike) -> Tokenizer:

@@ -292,8 +292,11 @@ def test_windows_of_layers_are_read_from_types_and_from_counts(change, expected)
         ({"hidden_act": "relu2"}, "hidden_act is 'relu2', expected one of"),
         ({"model_type": "gpt_neox", "attention_bias": False}, "attention_bias is False"),
         ({"model_type": "gemma", "use_bidirectional_attention": True}, "use_bidirectional_attention is True"),
-        ({"model_type": "qwen2", "use_sliding_window": True, "sliding_window": 64, "max_window_layers": 1}, "every so manyth"),
-        ({"num_attention_heads": 5}, "num_kv_heads is 2, expected a divisor of num_heads, 5"),
+        (
+            {"model_type": "qwen2", "use_sliding_window": True, "sliding_window": 64, "max_window_layers": 1},
+            "all but every n-th",
+        ),
+        ({"num_attention_heads": 5}, "num_key_value_heads is 2, expected a divisor of num_attention_heads, 5"),
     ],
 )
 def test_a_model_that_we_cannot_be_is_refused(change, message):

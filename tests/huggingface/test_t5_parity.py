@@ -19,8 +19,8 @@ from safetensors.numpy import load_file, save_file
 from transformers.models.t5.modeling_t5 import T5Attention
 
 from flanjax.huggingface import decoder as hf_decoder
-from flanjax.huggingface.directory import load, open_model, save
-from flanjax.huggingface.tensors import TensorFile
+from flanjax.huggingface import load, open_model, save
+from flanjax.huggingface.weight_files import WeightFile
 from flanjax.models.attention.relative_bias import relative_buckets
 from flanjax.models.functional import abstract, bind, logical_axes
 from flanjax.models.t5 import SIZES, T5Config
@@ -83,7 +83,7 @@ def saved(request, tmp_path_factory):
 
 
 class PartRead(NamedTuple):
-    file: TensorFile
+    file: WeightFile
     name: str
     size: int
 
@@ -91,14 +91,14 @@ class PartRead(NamedTuple):
 @pytest.fixture
 def reads(monkeypatch) -> list[PartRead]:
     """What is read of files, part by part."""
-    found, whole = [], TensorFile.read
+    found, whole = [], WeightFile.read
 
     def read(file, name, region, into):
         assert into.shape == tuple(part.stop - part.start for part in region)
         found.append(PartRead(file, name, into.size))
         whole(file, name, region, into)
 
-    monkeypatch.setattr(TensorFile, "read", read)
+    monkeypatch.setattr(WeightFile, "read", read)
     return found
 
 
@@ -232,7 +232,7 @@ def test_what_we_saved_is_read_front_to_back(saved, tmp_path, reads):
     model = open_model(tmp_path)
     reads.clear()
     model.params()
-    places = [(read.file.path.name, read.file.entries[read.name].offset) for read in reads]
+    places = [(read.file.path.name, read.file.entries[read.name].place) for read in reads]
     assert len({name for name, _ in places}) > 3
     assert places == sorted(places)
 
@@ -252,6 +252,24 @@ def test_scaling_is_decided_as_transformers_decides_it(flags, scaled, tmp_path):
     config, _ = load(tmp_path)
     assert config.scale_logits == scaled == transformers.T5Config.from_pretrained(tmp_path).scale_decoder_outputs
     assert not config.tied_embedding
+
+
+@pytest.mark.parametrize("flags", [{"tie_word_embeddings": True}, {"tie_word_embeddings": False}, {}], ids=str)
+def test_mt5_never_scales_what_its_head_reads(flags, tmp_path):
+    """transformers 5 writes tie_word_embeddings=true for it, which scales a T5."""
+    model = torch_model("mt5")
+    model.save_pretrained(tmp_path)
+    edit_config(tmp_path, drop=("tie_word_embeddings", "scale_decoder_outputs"), **flags)
+    config, params = load(tmp_path)
+    assert not config.scale_logits
+    assert not config.tied_embedding
+    assert_same_logits(our_logits(config, params), torch_logits(model))
+
+
+def test_a_model_that_scales_is_not_written_as_an_mt5(tmp_path):
+    config, params = load_tiny(torch_model("v1.0"), tmp_path / "t5")
+    with pytest.raises(ValueError, match="no mT5 does; write it with model_type 't5'"):
+        save(tmp_path / "mt5", config, params, model_type="mt5")
 
 
 def test_a_head_that_copies_the_embedding_is_tied(saved, tmp_path):
@@ -361,7 +379,7 @@ def test_a_half_downloaded_file_is_named(saved, tmp_path):
     save(tmp_path, *load(saved[1]))
     path = tmp_path / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-4])
-    with pytest.raises(ValueError, match=r"model\.safetensors has \d+ bytes, its header says \d+; is the download complete"):
+    with pytest.raises(ValueError, match=r"model\.safetensors is not a whole safetensors file: .*; is the download complete"):
         load(tmp_path)
     path.write_bytes(b"version https://git-lfs.github.com/spec/v1")
     with pytest.raises(ValueError, match=r"model\.safetensors is not a whole safetensors file"):
@@ -480,7 +498,7 @@ import sys
 import jax
 from flanjax.parallel import distributed, sharding
 from flanjax.models import functional
-from flanjax.huggingface import directory as hf
+from flanjax import huggingface as hf
 
 source, target, port, index = sys.argv[1:]
 distributed.start(coordinator=f"127.0.0.1:{port}", num_processes=2, process_id=int(index), timeout_seconds=60)
@@ -559,6 +577,11 @@ def torch_decoder(family: str):
 def test_published_sizes_have_their_published_number_of_parameters(name, millions):
     count = sum(value.size for value in jax.tree.leaves(abstract(SIZES[name])[1]))
     assert count / 1e6 == pytest.approx(millions, abs=0.06)
+
+
+def load_tiny(model, directory):
+    model.save_pretrained(directory)
+    return load(directory)
 
 
 def shardings(config, shape):
