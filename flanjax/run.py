@@ -82,7 +82,11 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
     if checkpoint.steps_of(workdir):
         parts.check_same_run(workdir, checkpoint.read_meta(workdir)[1], meta)
     shapes = program.state
-    restored = checkpoints.restore(shapes.params, {"step": shapes.step, "opt_state": shapes.opt_state})
+    restored = checkpoints.restore(
+        shapes.params,
+        {"step": shapes.step, "opt_state": shapes.opt_state},
+        lambda data: DataState.from_json(data).check(config.data.num_streams, len(corpus.entries)),
+    )
     if restored:
         state = TrainState(restored.rest["step"], restored.params, restored.rest["opt_state"])
         data_state = DataState.from_json(restored.data)

@@ -81,8 +81,11 @@ class Tally:
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "Tally":
         tally = cls(len(record["counts"]["examples"]))
-        tally.counts = {name: np.array(record["counts"][name], np.int64) for name in cls.FIELDS}
-        tally.styles = np.array(record["styles"], np.int64)
+        for name, counts in (*((n, record["counts"][n]) for n in cls.FIELDS), ("styles", record["styles"])):
+            held = tally.styles if name == "styles" else tally.counts[name]
+            if np.shape(counts) != held.shape or np.min(counts, initial=0) < 0:
+                raise ValueError(f"the counts of {name} are {str(counts)[:60]}, expected {len(held)} numbers of 0 and more")
+            held[:] = counts
         tally.rows = record["rows"]
         tally.reasons = {int(k): list(v) for k, v in record["reasons"].items()}
         return tally
