@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 from etils import epath
 
-from flanjax import checkpoint
+from flanjax import checkpoint, records
 from flanjax.config import ConfigError, RunConfig, check_layout, differences
 from flanjax.data.data_stats import Tally
 from flanjax.data.layout import row_shapes
@@ -211,6 +211,7 @@ def param_shardings(model: functional.Config, mesh: sharding.Mesh) -> Any:
 def meta_of(config: RunConfig, split: Split, corpus: Corpus, model: functional.Config) -> dict[str, Any]:
     """What a checkpoint says about the run it belongs to."""
     return {
+        records.FORMAT: records.META,
         "config": config.to_dict(),
         "split": split.record(),
         "tokenizer": corpus.tokenizer.fingerprint,
@@ -271,6 +272,7 @@ def mixture_record(split: Split, corpus: Corpus, tally: Tally, num_examples: int
     styles = {Style.from_id(i).name: int(n) / total for i, n in enumerate(tally.styles) if n}
     filled = corpus.layout.filled(*(sum(counts[name]) for name in ("input_tokens", "target_tokens", "examples")))
     return {
+        records.FORMAT: records.MIXTURE,
         "mixture": split.train.name,
         "plan_hash": corpus.plan.hash(),
         "tasks": tasks,

@@ -5,7 +5,8 @@ and its reader converts the older ones.
 """
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 FORMAT = "format"
@@ -51,3 +52,20 @@ def read_object(text: str, where: object) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"{where} holds a {type(found).__name__}, expected a JSON object")
     return found
+
+
+def read_lines(text: str, where: object) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The lines of a log of steps, each with its record.
+
+    A last line without its end is what a killed run was writing. Any other line that is no record of a step is left out with a
+    warning that names the file and the line.
+    """
+    for number, line in enumerate(text.split("\n")[:-1], 1):
+        try:
+            record = read_object(line, "the line")
+            if type(record.get("step")) is not int:
+                raise ValueError(f"it is of step {record.get('step')!r}")
+        except ValueError as error:
+            logging.getLogger("flanjax").warning("%s, line %d is damaged and left out: %s: %.60r", where, number, error, line)
+            continue
+        yield line, record

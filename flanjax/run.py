@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from etils import epath
 from jax.experimental import multihost_utils
 
-from flanjax import checkpoint, parts
+from flanjax import checkpoint, parts, records
 from flanjax.config import RunConfig
 from flanjax.data.pipeline import BatchIterator, DataState, Host, open_corpus, open_rows
 from flanjax.data.tokenizer import Tokenizer, load_tokenizer
@@ -102,7 +102,8 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
         state = program.init(weights.make())
         data_state, start = None, 0
     del restored
-    parts.write_record(workdir, parts.CONFIG, {**config.to_dict(), "built": vars(model), "versions": meta["versions"]})
+    record = {**config.to_dict(), "built": vars(model), "versions": meta["versions"]}
+    parts.write_record(workdir, parts.CONFIG, records.stamped(record, records.CONFIG))
     if not silent:
         (workdir / _SHARDING).write_text(_placements(model, program) + "\n")
 
