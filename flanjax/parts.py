@@ -1,5 +1,6 @@
 """The parts of a run, each built from the config: its split, tokenizer, model, weights and plan record."""
 
+import functools
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -9,7 +10,9 @@ from etils import epath
 
 from flanjax import checkpoint, records
 from flanjax.config import ConfigError, RunConfig, check_layout, differences
+from flanjax.data import kept_tokenizer
 from flanjax.data.data_stats import Tally
+from flanjax.data.identity import split_identity
 from flanjax.data.layout import row_shapes
 from flanjax.data.offline import prepared
 from flanjax.data.pipeline import Corpus, DataConfig, Host, open_corpus
@@ -24,6 +27,7 @@ from flanjax.tasks.clusters import Split, hold_out
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.registry import load_mixture
 from flanjax.tasks.styles import Style
+from flanjax.train.optimizer import bent_schedule
 from flanjax.version import __version__
 
 TOKENIZER, MIXTURE, CONFIG, EVALUATION = "tokenizer", "mixture.json", "config.json", "evaluation"
@@ -32,7 +36,8 @@ TOKENIZER, MIXTURE, CONFIG, EVALUATION = "tokenizer", "mixture.json", "config.js
 _FREE_KEYS = (
     "name", "checkpoint.", "evaluation.", "mesh.", "model.attention", "train.microbatches", "train.log_every",
     "train.validate_every", "train.validation_examples", "train.heldout_every", "train.heldout_items", "train.tensorboard",
-    "train.steps", "data.max_bad_share", "data.num_workers", "data.num_threads", "data.prefetch_windows", "data.prepared",
+    "train.steps", "train.optimizer.schedule_steps", "data.max_bad_share", "data.num_workers", "data.num_threads",
+    "data.prefetch_windows", "data.prepared",
 )  # fmt: skip
 
 
@@ -68,25 +73,35 @@ def tokenizer_of(config: RunConfig, workdir: epath.Path, mixture: Mixture, rows:
 
 
 def keep_tokenizer(config: RunConfig, directory: epath.Path, mixture: Mixture, rows: dict[str, Rows]) -> None:
-    """Leaves the config's tokenizer in the directory if none is there: trained, that of the prepared rows, or a copy."""
+    """Leaves the config's tokenizer in the directory: trained, that of the prepared rows, or a copy.
+
+    One that is there stays if it was made from the same, or if checkpoints or rows in the directory have its ids.
+    """
     if config.tokenizer.path == "train" and config.model.init != "scratch" and not _is_run(config.model.init):
         raise ConfigError(
             f"model.init={config.model.init} has learned the ids of its own tokenizer; set tokenizer.path to it, not to 'train'"
         )
-    kept = directory / TOKENIZER
-    if kept.exists():
-        return
+    in_use = bool(checkpoint.steps_of(directory)) or (directory / prepared.MANIFEST).exists()
     if config.tokenizer.path != "train":
-        tokenizer = load_tokenizer(config.tokenizer.path)
+        origin: dict[str, Any] = {"path": config.tokenizer.path}
     elif config.data.prepared:
-        tokenizer = prepared.load_prepared_tokenizer(config.data.prepared)
-        # Before anything is kept: the tokenizer of refused rows would stay with the run.
-        _check_prepared(config, prepared.Prepared(config.data.prepared), open_corpus(mixture, rows, tokenizer, config.data))
+        origin = {"prepared": prepared.read_manifest(config.data.prepared)["identity"]["tokenizer"]}
     else:
-        tokenizer = _train_tokenizer(config, mixture, rows)
-    unfinished = directory / f".{TOKENIZER}.tmp"
-    tokenizer.save(unfinished)
-    unfinished.rename(kept)
+        # A corpus needs a tokenizer to be opened; its plan does not.
+        corpus = open_corpus(mixture, rows, load_tokenizer("bytes"), config.data)
+        origin = kept_tokenizer.trained_origin(config.tokenizer, corpus.entries, rows, corpus.plan, config.data.seed)
+    kept_tokenizer.keep(directory / TOKENIZER, origin, functools.partial(_made_tokenizer, config, mixture, rows), in_use=in_use)
+
+
+def _made_tokenizer(config: RunConfig, mixture: Mixture, rows: dict[str, Rows]) -> Tokenizer:
+    if config.tokenizer.path != "train":
+        return load_tokenizer(config.tokenizer.path)
+    if not config.data.prepared:
+        return _train_tokenizer(config, mixture, rows)
+    tokenizer = prepared.load_prepared_tokenizer(config.data.prepared)
+    # Before anything is kept: the tokenizer of refused rows would stay with the run.
+    _check_prepared(config, prepared.Prepared(config.data.prepared), open_corpus(mixture, rows, tokenizer, config.data))
+    return tokenizer
 
 
 def prepared_of(config: RunConfig, corpus: Corpus, host: Host) -> prepared.Prepared | None:
@@ -216,6 +231,7 @@ def meta_of(config: RunConfig, split: Split, corpus: Corpus, model: functional.C
         "split": split.record(),
         "tokenizer": corpus.tokenizer.fingerprint,
         "plan": corpus.plan.hash(),
+        "tasks": split_identity(split.train.tasks(), dict(zip(corpus.names, corpus.rows, strict=True)), split.heldout),
         "model": vars(model).copy(),
         "versions": {"flanjax": __version__, "jax": jax.__version__},
     }
@@ -224,11 +240,13 @@ def meta_of(config: RunConfig, split: Split, corpus: Corpus, model: functional.C
 def check_same_run(workdir: epath.Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Raises ConfigError when a checkpoint's meta is of another run than the one asked for."""
     changed = [d for d in differences(old["config"], _as_json(new["config"])) if not d.startswith(_FREE_KEYS)]
-    if not changed and differences(_without_free(old["model"]), _without_free(_as_json(new["model"]))):
-        changed.append(f"model: {old['model']} -> {new['model']} (the weights at model.init changed)")
+    if not changed and (bent := bent_schedule(old["config"]["train"], new["config"]["train"])):
+        changed.append(bent)
     for part in ("tokenizer", "plan"):
         if not changed and old[part] != new[part]:
             changed.append(f"{part}: {old[part]} -> {new[part]} (the data or the mixture file changed)")
+    if not changed and differences(_without_free(old["model"]), _without_free(_as_json(new["model"]))):
+        changed.append(f"model: {old['model']} -> {new['model']} (the weights at model.init changed)")
     if changed:
         raise ConfigError(
             f"{workdir} holds a run of another config: {'; '.join(changed)}. "

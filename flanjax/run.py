@@ -15,6 +15,7 @@ from jax.experimental import multihost_utils
 
 from flanjax import checkpoint, parts, records
 from flanjax.config import RunConfig
+from flanjax.data import identity
 from flanjax.data.pipeline import BatchIterator, DataState, Host, open_corpus, open_rows
 from flanjax.data.tokenizer import Tokenizer, load_tokenizer
 from flanjax.data.validation import validation_batches
@@ -80,7 +81,10 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
     checkpoints = checkpoint.Checkpoints(workdir, config.checkpoint)
     meta = parts.meta_of(config, split, corpus, model)
     if checkpoint.steps_of(workdir):
-        parts.check_same_run(workdir, checkpoint.read_meta(workdir)[1], meta)
+        saved = checkpoint.read_meta(workdir)[1]
+        parts.check_same_run(workdir, saved, meta)
+        for line in identity.changes(saved.get("tasks", meta["tasks"]), meta["tasks"]):
+            say(f"warning: the mixture has changed since the checkpoint: {line}")
     shapes = program.state
     restored = checkpoints.restore(
         shapes.params,
@@ -224,6 +228,10 @@ def evaluate(
     if trained := [t.name for t in chosen if t.name in meta["split"]["train"]]:
         say(f"warning: {', '.join(trained)} was trained on: its scores are not held-out scores")
 
+    changed = identity.changed_since(meta.get("tasks"), [*split.train.tasks(), *split.heldout], chosen, meta["split"]["train"])
+    for line in changed or ():
+        say(f"warning: the mixture has changed since the training: {line}")
+
     tokenizer = _tokenizer_of(workdir, config, meta)
     layout = scoring_layout(config.data.features, evaluation, tokenizer)
     asked = ask(chosen, evaluation, layout)
@@ -250,7 +258,7 @@ def evaluate(
     place.mkdir(parents=True, exist_ok=True)
     with (place / "predictions.parquet").open("wb") as file:
         pq.write_table(predictions, file)
-    results = summarize(predictions)
+    results = {**summarize(predictions), "changed": changed}
     parts.write_record(place, "results.json", results)
     for line in results["verdicts"]:
         say(line)

@@ -7,7 +7,7 @@ weight's RMS it matches or beats Adafactor (nanoT5, arXiv:2309.02373: 1.953 agai
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from flanjax.train import adafactor
 
 NAMES = ("adafactor", "adamw_rms", "adamw")
 SCHEDULES = ("constant", "cosine", "linear", "rsqrt")
+DECAYING = ("cosine", "linear")  # towards a last step, on whose number every rate before it depends
 _MIN_SCALE = 1e-3  # of a weight's RMS: zero-initialised weights must be able to leave zero
 
 
@@ -34,6 +35,7 @@ class OptimizerConfig:
     learning_rate: float = 1e-3  # the peak
     schedule: str = "constant"
     warmup_steps: int = 0  # linear from 0 at step 0
+    schedule_steps: int | None = None  # cosine, linear: steps until the last learning rate; None is train.steps
     end_factor: float = 0.0  # cosine, linear: last learning rate as a fraction of the peak
     beta1: float | None = None  # None: no momentum for adafactor, 0.9 for AdamW
     beta2: float | None = None  # AdamW only; None is 0.999
@@ -51,6 +53,11 @@ class OptimizerConfig:
         for field in ("warmup_steps", "end_factor", "weight_decay", "clip_norm"):
             if getattr(self, field) < 0:
                 raise ValueError(f"{field} must be at least 0, got {getattr(self, field)}; 0 turns it off.")
+        if self.schedule_steps is not None and (self.schedule not in DECAYING or self.schedule_steps < 1):
+            raise ValueError(
+                f"schedule_steps is {self.schedule_steps} with schedule={self.schedule!r}, expected at least 1 step of one of "
+                f"{list(DECAYING)}; None takes train.steps."
+            )
         for field in ("beta1", "beta2"):
             beta = getattr(self, field)
             if beta is not None and not 0 <= beta < 1:
@@ -67,14 +74,16 @@ class OptimizerConfig:
 def schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
     """Returns step -> learning rate: linear from 0 over the warm-up, then by `config.schedule`.
 
-    cosine and linear reach end_factor * peak at total_steps and stay; rsqrt is peak * sqrt(warmup / step).
+    cosine and linear reach end_factor * peak at schedule_steps (total_steps where it is None) and stay; rsqrt is
+    peak * sqrt(warmup / step).
 
     >>> rate = schedule(OptimizerConfig(learning_rate=1.0, schedule="rsqrt", warmup_steps=100), 1000)
     >>> [round(float(rate(step)), 3) for step in (0, 50, 100, 400)]
     [0.0, 0.5, 1.0, 0.5]
     """
     peak, warmup = config.learning_rate, config.warmup_steps
-    if config.schedule in ("cosine", "linear") and total_steps <= warmup:
+    total_steps = config.schedule_steps or total_steps
+    if config.schedule in DECAYING and total_steps <= warmup:
         raise ValueError(
             f"The {config.schedule} schedule decays from warmup_steps to total_steps and needs warmup_steps < "
             f"total_steps, got {warmup} and {total_steps}. Train longer or warm up less."
@@ -91,6 +100,25 @@ def schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
     if not warmup:
         return after
     return optax.schedules.join_schedules([optax.schedules.linear_schedule(0.0, peak, warmup), after], [warmup])
+
+
+def bent_schedule(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """What is wrong where a run goes on with another length of a decaying schedule; "" where all rates stay as they were.
+
+    Args:
+      old, new: `train` of the two configs, as a checkpoint has it.
+    """
+    optimizer = new["optimizer"]
+    if optimizer["schedule"] not in DECAYING:
+        return ""
+    was, now = (train["optimizer"].get("schedule_steps") or train["steps"] for train in (old, new))
+    if was == now:
+        return ""
+    return (
+        f"the {optimizer['schedule']} schedule is {was} steps long and would be {now} (train.steps: {old['steps']} -> "
+        f"{new['steps']}), which changes the learning rate of every step. Set train.optimizer.schedule_steps={was} to keep it: "
+        "the rate stays at its end after that step"
+    )
 
 
 def make_optimizer(config: OptimizerConfig, axes: Any, total_steps: int) -> optax.GradientTransformation:
