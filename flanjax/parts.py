@@ -214,8 +214,21 @@ def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, mesh: sh
 
 
 def read_params(workdir: epath.Path, step: int, model: functional.Config, mesh: sharding.Mesh) -> Any:
+    return checkpoint.read_params(workdir, step, _params_on(mesh, model))
+
+
+def read_newest_params(
+    workdir: epath.Path, step: int, model: functional.Config, mesh: sharding.Mesh, *, fixed: bool
+) -> tuple[int, Any]:
+    """The step and its parameters; unless it is fixed, the newest step where a run at work removes this one meanwhile."""
+    if fixed:
+        return step, read_params(workdir, step, model, mesh)
+    return checkpoint.read_newest_params(workdir, step, _params_on(mesh, model))
+
+
+def _params_on(mesh: sharding.Mesh, model: functional.Config) -> Any:
     _, shapes = functional.abstract(model)
-    return checkpoint.read_params(workdir, step, sharding.abstract(shapes, param_shardings(model, mesh)))
+    return sharding.abstract(shapes, param_shardings(model, mesh))
 
 
 def param_shardings(model: functional.Config, mesh: sharding.Mesh) -> Any:

@@ -220,6 +220,7 @@ def evaluate(
     """
     workdir = epath.Path(workdir)
     say, silent = _say(say), not distributed.is_first()
+    fixed = step is not None
     step, meta = checkpoint.read_meta(workdir, step)
     config = RunConfig.from_config_dict(meta["config"])
     evaluation = _changed(config.evaluation, changes or {})
@@ -242,12 +243,15 @@ def evaluate(
     mesh = sharding.make_mesh(sharding.MeshConfig())  # the devices here may be others than those of the training
     model = functional.config_from(meta["model"])
     tables: list[pa.Table] = []
-    for label, params in _models(config, workdir, step, model, tokenizer, mesh, evaluation.untuned):
+    read_trained = functools.partial(parts.read_newest_params, workdir, step, model, mesh, fixed=fixed)
+    for label, read in _models(config, read_trained, tokenizer, mesh, evaluation.untuned):
+        at, params = read()
+        step = at if label == TRAINED else step
         bar = ProgressBar(f"evaluating {label}", len(asked.items), silent=silent)
-        scorer = Scorer(model, params(), mesh, layout, batch_size=evaluation.batch_size, progress=bar.advance)
-        tables.append(predict(asked, evaluation, layout, scorer, model=label, step=step if label == TRAINED else 0))
+        scorer = Scorer(model, params, mesh, layout, batch_size=evaluation.batch_size, progress=bar.advance)
+        tables.append(predict(asked, evaluation, layout, scorer, model=label, step=at))
         bar.close()
-        del scorer
+        del scorer, params
     predictions = pa.concat_tables(tables)
 
     # Tasks asked for by name stand beside the held-out ones, and do not replace them.
@@ -277,12 +281,12 @@ def export(
     Args:
       dtype: of the weights' files, "float32" or "bfloat16".
     """
-    workdir, say = epath.Path(workdir), _say(say)
+    workdir, say, fixed = epath.Path(workdir), _say(say), step is not None
     step, meta = checkpoint.read_meta(workdir, step)
     config = RunConfig.from_config_dict(meta["config"])
     model = functional.config_from(meta["model"])
     tokenizer = _tokenizer_of(workdir, config, meta)
-    params = parts.read_params(workdir, step, model, sharding.make_mesh(sharding.MeshConfig()))
+    step, params = parts.read_newest_params(workdir, step, model, sharding.make_mesh(sharding.MeshConfig()), fixed=fixed)
     model_type = "mt5" if (config.model.size or "").startswith("mt5") else None
     ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_id") for name in ("bos", "eos", "pad")}
     if isinstance(model, T5Config):
@@ -308,17 +312,15 @@ def _validate(
 
 def _models(
     config: RunConfig,
-    workdir: epath.Path,
-    step: int,
-    model: functional.Config,
+    read_trained: Callable[[], tuple[int, Any]],
     tokenizer: Tokenizer,
     mesh: sharding.Mesh,
     untuned: bool,
 ):
-    """(label, () -> parameters) of the models to ask."""
-    yield TRAINED, lambda: parts.read_params(workdir, step, model, mesh)
+    """(label, () -> (step, parameters)) of the models to ask."""
+    yield TRAINED, read_trained
     if untuned:
-        yield UNTUNED, lambda: parts.weights_of(config, tokenizer, mesh).make()
+        yield UNTUNED, lambda: (0, parts.weights_of(config, tokenizer, mesh).make())
 
 
 def _tokenizer_of(workdir: epath.Path, config: RunConfig, meta: dict[str, Any]) -> Tokenizer:

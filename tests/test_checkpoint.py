@@ -1,5 +1,6 @@
 """Checkpoints: whole and in part, on another mesh, damaged, kept and dropped, and on a disk that is full."""
 
+import contextlib
 import json
 import logging
 import os
@@ -192,6 +193,49 @@ def test_a_step_of_an_older_version_has_no_checksums_and_is_read_with_a_note(wor
         f"checkpoint {workdir / 'checkpoints' / '20'} has no checksums, as an older flanjax wrote it: "
         "damage to it would not be noticed"
     ]
+
+
+@pytest.fixture
+def removing(monkeypatch):
+    """Removes step folders as soon as something of them is read, as a run at work does."""
+
+    def of(workdir, item, *steps):
+        real = checkpoint._comparing
+
+        @contextlib.contextmanager
+        def comparing(folder, what=""):
+            if what == item and int(folder.name) in steps:
+                shutil.rmtree(folder)
+            with real(folder, what):
+                yield
+
+        monkeypatch.setattr(checkpoint, "_comparing", comparing)
+
+    return of
+
+
+def test_evaluation_reads_the_newest_step_where_the_run_removes_the_one_it_reads(workdir, removing, caplog):
+    mesh = make_mesh(MeshConfig(data=8, fsdp=1))
+    wanted = target(on(mesh, params(0)))
+    removing(workdir, "params", 10)
+    with caplog.at_level(logging.WARNING, "flanjax"):
+        step, read = checkpoint.read_newest_params(workdir, 10, wanted)
+    assert step == 20
+    jax.tree.map(np.testing.assert_array_equal, read, params(20))
+    assert f"step 10 of {workdir} was removed while it was read; there are now [20]; reading step 20 instead" in caplog.text
+
+
+def test_a_step_that_was_asked_for_and_is_removed_meanwhile_is_named(workdir, removing):
+    removing(workdir, "params", 10)
+    with pytest.raises(checkpoint.StepGoneError, match=r"step 10 of .* was removed while it was read; there are now \[20\]"):
+        checkpoint.read_params(workdir, 10, target(on(make_mesh(MeshConfig(data=8, fsdp=1)), params(0))))
+
+
+def test_meta_is_that_of_the_newest_step_while_others_come_and_go(workdir, removing, caplog):
+    removing(workdir, "meta", 20)
+    with caplog.at_level(logging.WARNING, "flanjax"):
+        assert checkpoint.read_meta(workdir) == (10, META)
+    assert not caplog.records  # a step that goes is no damage
 
 
 def test_every_file_is_compared_by_one_process_and_none_compares_much_more_than_another():

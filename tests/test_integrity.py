@@ -3,11 +3,15 @@
 import json
 import re
 import shutil
+import signal
+import time
 from pathlib import Path
 
 import pytest
+from processes import end_all, spawn
 from test_run import CONFIG, MIXTURE, finish, refused, start
 
+from flanjax import checkpoint
 from flanjax.cli import main
 from flanjax.data.tokenizer import load_tokenizer
 
@@ -24,6 +28,12 @@ def home(tmp_path_factory):
     status, said = train(folder, "run", "--config.train.steps=3", *COSINE, *every)
     assert status == 0, said
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_process_stays():
+    yield
+    end_all()
 
 
 @pytest.fixture
@@ -104,7 +114,9 @@ def test_a_tokenizer_with_checkpoints_is_kept_or_the_run_refused(here, copy, cap
     assert " -> bytes (the data" in refused_run(capsys, copy, *same)
 
 
-def test_evaluation_says_what_has_changed_in_the_mixture_file(home, copy, tmp_path, monkeypatch, capsys):
+def test_evaluation_beside_its_run_reads_the_newest_step_and_says_what_changed_in_the_mixture(
+    home, copy, tmp_path, monkeypatch, capsys
+):
     edited(
         home,
         tmp_path,
@@ -114,10 +126,58 @@ def test_evaluation_says_what_has_changed_in_the_mixture_file(home, copy, tmp_pa
         ('row["text"]}, row["text"])', 'row["text"]}, row["text"].upper())'),
         ("def colour(row):", "def colour(row):\n    # of the thing\n"),
     )
+    read = checkpoint.read_params
+    newest = copy / "checkpoints" / "3"
+    newest.rename(tmp_path / "3")
+
+    def goes_on(workdir, step, params):
+        """The run that writes to the workdir has a new step, and removes the one that is read."""
+        if step == 2:
+            (tmp_path / "3").rename(newest)
+            shutil.rmtree(copy / "checkpoints" / "2")
+        return read(workdir, step, params)
+
+    monkeypatch.setattr(checkpoint, "read_params", goes_on)
     assert main(["heldout", "--workdir", str(copy), "--no-untuned"]) == 0
     said = capsys.readouterr().out
     results = json.loads((copy / "evaluation" / "step_3" / "results.json").read_text())
+    assert results["models"] == {"trained": 3}
     assert results["changed"] == ["copy: code", "hidden: templates, rows"]
     assert [line for line in said.splitlines() if "has changed since" in line] == [
         f"warning: the mixture has changed since the training: {line}" for line in results["changed"]
     ]
+
+
+STOPPED = """
+import atexit, os, signal, sys, time
+from flanjax import cli, run
+
+class Garbage:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        sum(range(1000))
+
+def evaluate(*_, **__):
+    print("began", flush=True)
+    if how == "forgotten":
+        Garbage()
+    else:
+        atexit.register(os.abort)  # as libraries do that are taken apart while they work
+    time.sleep(20)
+
+run.evaluate, how = evaluate, sys.argv.pop()
+sys.argv = ["flanjax", "heldout", "--workdir", "nowhere"]
+cli.command()
+"""
+
+
+@pytest.mark.parametrize("how", ["forgotten", "crash"])
+def test_ctrl_c_in_evaluation_ends_it_with_130_even_if_it_is_forgotten_or_libraries_crash(home, how):
+    process = spawn(home, ["-c", STOPPED, how], {})
+    assert process.stdout.readline() == "began\n"
+    if how == "crash":
+        process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    status, said = finish(process)
+    assert (status, said) == (130, "flanjax: stopped\n")
+    assert time.monotonic() - began < 10
