@@ -114,6 +114,20 @@ def test_a_tokenizer_with_checkpoints_is_kept_or_the_run_refused(here, copy, cap
     assert " -> bytes (the data" in refused_run(capsys, copy, *same)
 
 
+def test_a_run_that_diverges_names_a_way_out_that_is_accepted(home, tmp_path):
+    diverging = ("--config.train.steps=3", "--config.train.validate_every=0", "--config.train.optimizer.learning_rate=1e38")
+    status, said = train(home, tmp_path / "run", *diverging)
+    assert status == 1
+    [line] = [line for line in said.splitlines() if line.startswith("flanjax: the loss is not a number at step ")]
+    assert "another --workdir" in line
+    flags = re.findall(r"--config\.train\.[a-z_.]+(?:=[0-9.]+)?", line)
+    assert flags == ["--config.train.optimizer.clip_norm=1.0", "--config.train.optimizer.learning_rate"]
+    again = (*diverging, flags[0], f"{flags[1]}=1e-3")
+    status, said = train(home, tmp_path / "another", *again)
+    assert status == 0, said
+    assert "trained 3 steps" in said
+
+
 def test_evaluation_beside_its_run_reads_the_newest_step_and_says_what_changed_in_the_mixture(
     home, copy, tmp_path, monkeypatch, capsys
 ):

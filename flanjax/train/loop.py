@@ -140,7 +140,8 @@ def _report(pending: Sequence[tuple[int, dict[str, jax.Array]]], report: Report)
     if not all(map(math.isfinite, means.values())):
         bad = next(s for (s, _), f in zip(pending, figures, strict=True) if not np.isfinite(f["loss"] + f["grad_norm"]))
         raise Diverged(
-            f"the loss is not a number at step {bad}: {means}. Lower train.optimizer.learning_rate, or clip with clip_norm"
+            f"the loss is not a number at step {bad}: {means}. A workdir keeps its optimizer, so train again in another "
+            "--workdir, with --config.train.optimizer.clip_norm=1.0 or with a lower --config.train.optimizer.learning_rate"
         )
     nll, weight = (np.sum([f[k] for f in figures], axis=0) for k in ("task_nll", "task_weight"))
     record = {
