@@ -175,7 +175,7 @@ def _export(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--dtype", choices=["float32", "bfloat16"], default="float32", help="of the weights' files (default: %(default)s)"
     )
-    export.add_argument("--licence", metavar="ID", help="of the model, for its card, such as apache-2.0 (default: unknown)")
+    command.add_argument("--licence", metavar="ID", help="of the model, for its card, such as apache-2.0 (default: unknown)")
     _processes(command)
 
 

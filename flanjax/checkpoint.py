@@ -1,14 +1,17 @@
 """Checkpoints by Orbax: parameters, the rest of the state, the position in the data, and what the run is, as separate items.
 
-A step that is incomplete or cannot be read is passed over with a warning that names it. A run that goes on from an older step
-keeps it under another name, so that it neither stands in the way of the step's next checkpoint nor counts as one to keep.
+A step that is incomplete, damaged or cannot be read is passed over with a warning that names it. A run that goes on from an
+older step keeps it under another name, so that it neither stands in the way of the step's next checkpoint nor counts as one to
+keep. Every step has the checksums of its files, written before it counts as complete and compared while it is read.
 """
 
 import contextlib
 import dataclasses
+import functools
 import logging
 import math
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -17,15 +20,24 @@ import orbax.checkpoint as ocp
 from etils import epath
 from jax.experimental import multihost_utils
 
-from flanjax import fields
+from flanjax import checksums, fields, records
 from flanjax.fields import Count, Whole
 
 PARAMS, REST, DATA, META = "params", "rest", "data", "meta"
 _DIRECTORY, _LOSS, _UNREADABLE = "checkpoints", "validation_loss", ".unreadable"
+_REWRITTEN_AT_THE_END = "_CHECKPOINT_METADATA"  # by Orbax, with the time at which the step was complete
+_META_KEYS = {"config": dict, "split": dict, "tokenizer": str, "plan": str, "model": dict}
+_JSON_FILE = "metadata"  # Orbax's name for it
+_NO_STEP = -1
+_REMOVED_WITHIN_SECONDS = 5  # a folder goes file by file
 
 
 class CheckpointError(RuntimeError):
     """A checkpoint cannot be read or written; the message names it and what to do."""
+
+
+class StepGoneError(CheckpointError):
+    """The step was removed while it was read, as a run does that goes on and keeps only its newest steps."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,6 +76,16 @@ class Checkpoints:
     def __init__(self, workdir: epath.PathLike, config: CheckpointConfig):
         self._directory = _directory(workdir)
         self._writing: int | None = None
+        self._asynchronous = config.asynchronous
+        self._params, rest = _SummedHandler(PARAMS), _SummedHandler(REST)
+        registry = ocp.handlers.DefaultCheckpointHandlerRegistry()
+        for item, handler in ((PARAMS, self._params), (REST, rest)):
+            registry.add(item, ocp.args.StandardSave, handler)
+            registry.add(item, ocp.args.StandardRestore, handler)
+        for item in (DATA, META):
+            as_json = ocp.JsonCheckpointHandler()
+            registry.add(item, ocp.args.JsonSave, as_json)
+            registry.add(item, ocp.args.JsonRestore, as_json)
         policies = ocp.checkpoint_managers
         best = policies.BestN(get_metric_fn=_goodness, n=config.keep_best, keep_checkpoints_without_metrics=False)
         self._manager = ocp.CheckpointManager(
@@ -71,10 +93,11 @@ class Checkpoints:
             options=ocp.CheckpointManagerOptions(
                 preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(config.keep), best]),
                 best_fn=_goodness,  # without it Orbax writes no metrics, and a later process knows no best
-                enable_async_checkpointing=config.asynchronous,
+                # Only this way of writing calls back before a step counts as complete; `save` waits for it where that is asked.
+                async_options=ocp.options.AsyncOptions(post_finalization_callback=self._sum),
                 cleanup_tmp_directories=True,
             ),
-            item_names=(PARAMS, REST, DATA, META),
+            handler_registry=registry,
         )
 
     def save(
@@ -98,6 +121,8 @@ class Checkpoints:
         self._writing = step
         with self._naming_failure():
             self._manager.save(step, args=items, metrics=metrics, force=True)
+        if not self._asynchronous:
+            self.wait()
 
     def wait(self) -> None:
         """Until everything is on disk."""
@@ -109,41 +134,60 @@ class Checkpoints:
     def close(self) -> None:
         self._manager.close()
 
-    def restore(self, params: Any, rest: Any) -> Restored | None:
-        """The newest checkpoint that can be read, or None where there is none at all.
+    def restore(self, params: Any, rest: Any, check_data: Callable[[dict[str, Any]], Any] = dict) -> Restored | None:
+        """The newest checkpoint that can be read and is as it was written, or None where there is none at all.
 
         Args:
           params, rest: trees of ShapeDtypeStruct with the shardings to restore to.
+          check_data: raises for a position in the data that is none.
 
         Raises:
           CheckpointError: there are checkpoints, and none of them can be read.
+          FormatError: a newer flanjax wrote the step.
         """
         steps = sorted(self._manager.all_steps(), reverse=True)
         passed: list[int] = []
         for step in steps:
-            args = ocp.args.Composite(
-                params=ocp.args.StandardRestore(params),
-                rest=ocp.args.StandardRestore(rest),
-                data=ocp.args.JsonRestore(),
-                meta=ocp.args.JsonRestore(),
-            )
-            failed: Exception | None = None
-            try:
-                found = self._manager.restore(step, args=args)
-            except Exception as error:
-                failed = error
+            restored, failed = self._restore_step(step, params, rest, check_data)
             if _anywhere(failed is not None):
                 _pass_over(self._directory / str(step), failed or CheckpointError("another process cannot read it"))
                 passed.append(step)
                 continue
             self._set_aside(passed)
-            return Restored(step, found[PARAMS], found[REST], found[DATA], found[META])
+            return restored
         if steps:
             raise CheckpointError(
                 f"none of the checkpoints {steps} in {self._directory} can be read (see the warnings above). "
                 "Use another workdir, or move that folder away to start afresh"
             )
         return None
+
+    def _restore_step(
+        self, step: int, params: Any, rest: Any, check_data: Callable[[dict[str, Any]], Any]
+    ) -> tuple[Restored | None, Exception | None]:
+        args = ocp.args.Composite(
+            params=ocp.args.StandardRestore(params),
+            rest=ocp.args.StandardRestore(rest),
+            data=ocp.args.JsonRestore(),
+            meta=ocp.args.JsonRestore(),
+        )
+        folder = self._directory / str(step)
+        try:
+            with _comparing(folder):
+                found = self._manager.restore(step, args=args)
+            _check_meta(found[META], folder)
+            with _naming(folder / DATA / _JSON_FILE):
+                check_data(found[DATA])
+        except records.FormatError:
+            raise
+        except Exception as error:
+            return None, error
+        return Restored(step, found[PARAMS], found[REST], found[DATA], found[META]), None
+
+    def _sum(self) -> None:
+        """Called once all items of a step are on disk, in the first process, before the step counts as complete."""
+        assert self._params.step_folder is not None
+        checksums.write(self._params.step_folder, without=[_REWRITTEN_AT_THE_END])
 
     def _set_aside(self, steps: Sequence[int]) -> None:
         """Renames steps that cannot be read; an older one of the same name goes."""
@@ -176,30 +220,165 @@ def steps_of(workdir: epath.PathLike) -> list[int]:
 
 
 def read_meta(workdir: epath.PathLike, step: int | None = None) -> tuple[int, dict[str, Any]]:
-    """The newest step (or the one asked for) whose meta can be read, and that meta."""
-    steps = steps_of(workdir)
+    """The newest step (or the one asked for) whose meta can be read, and that meta. All processes get the same.
+
+    Raises:
+      CheckpointError: there is none.
+      FormatError: a newer flanjax wrote it.
+    """
+    passed: list[int] = []
+    while True:
+        steps = steps_of(workdir)
+        candidate = _as_first(max((s for s in steps if s not in passed and step in (None, s)), default=_NO_STEP))
+        if candidate == _NO_STEP:
+            break
+        path = _directory(workdir) / str(candidate)
+        failed: Exception | None = None
+        try:
+            with _comparing(path, META), ocp.Checkpointer(ocp.JsonCheckpointHandler()) as checkpointer:
+                meta = checkpointer.restore(path / META)
+            _check_meta(meta, path)
+        except records.FormatError:
+            raise
+        except Exception as error:
+            failed = error
+        if not _anywhere(failed is not None):
+            return candidate, meta
+        passed.append(candidate)
+        if path.exists():  # else the run that writes here has removed it
+            _pass_over(path, failed or CheckpointError("another process cannot read it"))
     if step is not None and step not in steps:
         raise CheckpointError(f"{workdir} has no checkpoint of step {step}; it has {steps}")
-    for candidate in [step] if step is not None else sorted(steps, reverse=True):
-        path = _directory(workdir) / str(candidate)
-        try:
-            with ocp.Checkpointer(ocp.JsonCheckpointHandler()) as checkpointer:
-                return candidate, checkpointer.restore(path / META)
-        except Exception as error:
-            _pass_over(path, error)
     raise CheckpointError(
         f"{workdir} holds no readable checkpoint (steps found: {steps}); is it the workdir of a training run?"
     )
 
 
 def read_params(workdir: epath.PathLike, step: int, params: Any) -> Any:
-    """The parameters alone, onto the shardings of the given tree of ShapeDtypeStruct."""
-    path = _directory(workdir) / str(step) / PARAMS
+    """The parameters alone, onto the shardings of the given tree of ShapeDtypeStruct.
+
+    Raises:
+      CheckpointError: they cannot be read, or are not as they were written.
+      StepGoneError: they cannot be read because the run that writes here has removed the step.
+    """
+    folder = _directory(workdir) / str(step)
+    failed: Exception | None = None
     try:
-        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
-            return checkpointer.restore(path, args=ocp.args.StandardRestore(params))
+        with _comparing(folder, PARAMS), ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+            found = checkpointer.restore(folder / PARAMS, args=ocp.args.StandardRestore(params))
     except Exception as error:
-        raise CheckpointError(f"the parameters of {path} cannot be read: {error}") from error
+        failed = error
+    if not _anywhere(failed is not None):
+        return found
+    reason = _reason(failed) if failed else "another process cannot read them"
+    if _anywhere(_is_removed(folder)):
+        raise StepGoneError(
+            f"step {step} of {workdir} was removed while it was read; there are now {steps_of(workdir)}"
+        ) from failed
+    raise CheckpointError(f"the parameters of {folder / PARAMS} cannot be read: {reason}") from failed
+
+
+def read_newest_params(workdir: epath.PathLike, step: int, params: Any) -> tuple[int, Any]:
+    """Like `read_params`, of a run that may still go on: where it removes the step meanwhile, the newest one is read instead.
+
+    Returns:
+      the step that was read, and its parameters.
+    """
+    while True:
+        try:
+            return step, read_params(workdir, step, params)
+        except StepGoneError as error:
+            newest = _as_first(max(steps_of(workdir), default=_NO_STEP))
+            if newest == _NO_STEP:
+                raise
+            logging.getLogger("flanjax").warning("%s; reading step %s instead", error, newest)
+            step = newest
+
+
+class _SummedHandler(ocp.StandardCheckpointHandler):
+    """Writes a tree of arrays; a process whose files of it are on disk leaves their checksums beside them.
+
+    Attributes:
+      step_folder: that is written to, under the name it has until it is complete.
+    """
+
+    def __init__(self, item: str):
+        super().__init__()
+        self._item = item
+        self.step_folder: epath.Path | None = None
+
+    async def async_save(self, directory: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        written = await super().async_save(directory, *args, **kwargs)
+        directory = epath.Path(directory)
+        self.step_folder = directory.parent
+        return [ocp.future.ChainedFuture(written or [], functools.partial(self._sum, directory))]
+
+    def _sum(self, directory: epath.Path) -> None:
+        own = f"ocdbt.process_{jax.process_index()}"
+        sums = {f"{self._item}/{own}/{name}": found for name, found in checksums.sums_of(directory / own).items()}
+        checksums.write_part(directory.parent, f"{self._item}.{jax.process_index()}", sums)
+
+
+@contextlib.contextmanager
+def _comparing(folder: epath.Path, item: str = "") -> Iterator[None]:
+    """Compares this process's share of a step's files (or of an item's) with their checksums, once they have been read.
+
+    Raises:
+      DamagedError: a file is not as it was written, whatever reading made of it.
+    """
+    try:
+        yield
+    except Exception:
+        _compare(folder, item)
+        raise
+    _compare(folder, item)  # now that the files are in memory: side by side, the two would fetch them twice
+
+
+def _compare(folder: epath.Path, item: str) -> None:
+    sums = checksums.read(folder)
+    if sums is None:
+        if folder.exists() and item != META:  # said once, when the arrays are read
+            logging.getLogger("flanjax").warning(
+                "checkpoint %s has no checksums, as an older flanjax wrote it: damage to it would not be noticed", folder
+            )
+        return
+    asked = {name: found for name, found in sums.items() if name.startswith(f"{item}/" if item else "")}
+    checksums.check(folder, asked, checksums.share(asked, jax.process_index(), jax.process_count()))
+
+
+def _is_removed(folder: epath.Path) -> bool:
+    """Whether a step is gone, or goes, as those do that are older than the newest of a run at work."""
+    if max(_steps_in(folder.parent), default=_NO_STEP) <= int(folder.name):
+        return not folder.exists()
+    ends = time.monotonic() + _REMOVED_WITHIN_SECONDS
+    while folder.exists() and time.monotonic() < ends:
+        time.sleep(0.1)
+    return not folder.exists()
+
+
+def _check_meta(meta: Any, folder: epath.Path) -> None:
+    """Raises ValueError where a meta is none, whatever it is; FormatError where a newer flanjax wrote it."""
+    path = folder / META / _JSON_FILE
+    if not isinstance(meta, dict):
+        raise ValueError(f"{path} holds a {type(meta).__name__}, expected a JSON object")
+    records.check_format(meta, path, records.META)
+    for key, kind in _META_KEYS.items():
+        if not isinstance(meta.get(key), kind):
+            raise ValueError(f"{path} has {key}={str(meta.get(key))[:60]!r}, expected a {kind.__name__}")
+
+
+@contextlib.contextmanager
+def _naming(path: epath.Path) -> Iterator[None]:
+    """Puts a file's name before whatever an error says of its content."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"{path}: {type(error).__name__}: {error}") from error
+
+
+def _as_first(number: int) -> int:
+    """The number that the first process has; all must ask."""
+    return number if jax.process_count() == 1 else int(multihost_utils.broadcast_one_to_all(np.array(number)))
 
 
 def _anywhere(here: bool) -> bool:

@@ -3,18 +3,51 @@
 import argparse
 import contextlib
 import logging
+import os
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NoReturn
 
 from flanjax import arguments
 
 _PROGRESS_SECONDS = 10
 
 
+def command() -> NoReturn:
+    """`flanjax` as a process of its own. Ctrl-C ends it with status 130.
+
+    It ends at once: an orderly exit would take apart libraries whose threads are at work or whose import was broken off, and
+    some of them crash then.
+    """
+    sys.unraisablehook = _interrupt_again
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt as error:
+        distributed: Any = sys.modules.get("flanjax.parallel.distributed")
+        if hasattr(distributed, "leave"):
+            distributed.leave(128 + signal.SIGINT, "stopped", error)
+        else:  # stopped while it was still starting
+            _fail("stopped")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(128 + signal.SIGINT)
+
+
+def _interrupt_again(unraisable: Any) -> None:
+    """Repeats a Ctrl-C that came while garbage was collected, where Python prints an exception and forgets it."""
+    if not isinstance(unraisable.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+        return
+    again = threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGINT])
+    again.daemon = True
+    again.start()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command; the exit status is 0, 1 for an error of the user's, 128 + the signal for a stopped run."""
+    """Runs a command; the exit status is 0, 1 for an error of the user's, 128 + the signal for a run that stopped and saved."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     overrides, rest = arguments.split_overrides(list(sys.argv[1:] if argv is None else argv))
     parser = arguments.parser()
@@ -36,8 +69,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Interrupted as stopped:
         print(stopped, file=sys.stderr)
         return 128 + stopped.signal
-    except KeyboardInterrupt as error:
-        return distributed.leave(130, "stopped", error)
     except (ValueError, KeyError, OSError, RuntimeError, Diverged) as error:
         if args.traceback:
             raise
@@ -186,4 +217,4 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], None]] = {
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -1,5 +1,6 @@
 """The parts of a run, each built from the config: its split, tokenizer, model, weights and plan record."""
 
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -7,10 +8,12 @@ from typing import Any, NamedTuple
 import jax
 from etils import epath
 
-from flanjax import checkpoint
+from flanjax import checkpoint, records
 from flanjax import huggingface as hf
 from flanjax.config import ConfigError, RunConfig, differences, same_mixture
+from flanjax.data import kept_tokenizer
 from flanjax.data.data_stats import DataStats
+from flanjax.data.identity import split_identity
 from flanjax.data.layout import row_shapes
 from flanjax.data.offline import prepared
 from flanjax.data.pipeline import Corpus, DataConfig, Host, open_corpus
@@ -25,6 +28,7 @@ from flanjax.tasks.clusters import Split, hold_out
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.registry import load_mixture
 from flanjax.tasks.styles import Style
+from flanjax.train.optimizer import bent_schedule
 from flanjax.version import __version__
 
 TOKENIZER, MIXTURE, CONFIG, EVALUATION = "tokenizer", "mixture.json", "config.json", "evaluation"
@@ -33,7 +37,8 @@ TOKENIZER, MIXTURE, CONFIG, EVALUATION = "tokenizer", "mixture.json", "config.js
 _FREE_KEYS = (
     "name", "checkpoint.", "evaluation.", "mesh.", "model.attention", "train.microbatches", "train.log_every",
     "train.validate_every", "train.validation_examples", "train.heldout_every", "train.heldout_items", "train.tensorboard",
-    "train.steps", "data.max_bad_share", "data.num_workers", "data.num_threads", "data.prefetch_windows", "data.prepared",
+    "train.steps", "train.optimizer.schedule_steps", "data.max_bad_share", "data.num_workers", "data.num_threads",
+    "data.prefetch_windows", "data.prepared",
 )  # fmt: skip
 
 
@@ -97,21 +102,31 @@ def saved_tokenizer(workdir: epath.Path, config: RunConfig, meta: dict[str, Any]
 
 
 def keep_tokenizer(config: RunConfig, directory: epath.Path, mixture: Mixture, rows: dict[str, Rows]) -> None:
-    """Leaves the config's tokenizer in the directory if none is there: trained, that of the prepared rows, or a copy."""
-    kept = directory / TOKENIZER
-    if kept.exists():
-        return
+    """Leaves the config's tokenizer in the directory: trained, that of the prepared rows, or a copy.
+
+    One that is there stays if it was made from the same, or if checkpoints or rows in the directory have its ids.
+    """
+    in_use = bool(checkpoint.steps_of(directory)) or (directory / prepared.MANIFEST).exists()
     if config.tokenizer.path != "train":
-        tokenizer = load_tokenizer(config.tokenizer.path)
+        origin: dict[str, Any] = {"path": config.tokenizer.path}
     elif config.data.prepared:
-        tokenizer = prepared.load_prepared_tokenizer(config.data.prepared)
-        # Before anything is kept: the tokenizer of refused rows would stay with the run.
-        _check_prepared(config, prepared.Prepared(config.data.prepared), open_corpus(mixture, rows, tokenizer, config.data))
+        origin = {"prepared": prepared.read_manifest(config.data.prepared)["identity"]["tokenizer"]}
     else:
-        tokenizer = _train_tokenizer(config, mixture, rows)
-    unfinished = directory / f".{TOKENIZER}.tmp"
-    tokenizer.save(unfinished)
-    unfinished.rename(kept)
+        # A corpus needs a tokenizer to be opened; its plan does not.
+        corpus = open_corpus(mixture, rows, load_tokenizer("bytes"), config.data)
+        origin = kept_tokenizer.trained_origin(config.tokenizer, corpus.entries, rows, corpus.plan, config.data.seed)
+    kept_tokenizer.keep(directory / TOKENIZER, origin, functools.partial(_made_tokenizer, config, mixture, rows), in_use=in_use)
+
+
+def _made_tokenizer(config: RunConfig, mixture: Mixture, rows: dict[str, Rows]) -> Tokenizer:
+    if config.tokenizer.path != "train":
+        return load_tokenizer(config.tokenizer.path)
+    if not config.data.prepared:
+        return _train_tokenizer(config, mixture, rows)
+    tokenizer = prepared.load_prepared_tokenizer(config.data.prepared)
+    # Before anything is kept: the tokenizer of refused rows would stay with the run.
+    _check_prepared(config, prepared.Prepared(config.data.prepared), open_corpus(mixture, rows, tokenizer, config.data))
+    return tokenizer
 
 
 def prepared_of(config: RunConfig, corpus: Corpus, host: Host) -> prepared.Prepared | None:
@@ -222,18 +237,21 @@ def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, mesh: sh
     return Weights(model, lambda: read_params(place, step, model, mesh), place, tuple(config.model.overruled(model)))
 
 
-def read_params(
-    workdir: epath.Path,
+def read_newest_params(
+    workdir: epath.PathLike,
     step: int,
     model: functional.Config,
     mesh: sharding.Mesh,
+    *,
+    fixed: bool,
     tuning: Tuning = Full(),
     base: Callable[[], Any] | None = None,
     seed: int = 0,
-) -> Any:
-    """The parameters of a checkpoint, trained and frozen ones joined, on the mesh.
+) -> tuple[int, Any]:
+    """The step, and its parameters, trained and frozen ones joined, on the mesh.
 
     Args:
+      fixed: whether it must be this step; else the newest one is read where a run at work removes this one meanwhile.
       base: makes the parameters that training began with, of which the frozen ones are taken; not needed if none are frozen.
       seed: of the run.
     """
@@ -241,12 +259,21 @@ def read_params(
     key = jax.random.key(seed)
     shapes, axes = jax.eval_shape(tuning.split, tree, key), tuning.axes(functional.logical_axes(model))
     placed = sharding.shardings(shapes, axes, mesh)
-    trainable = checkpoint.read_params(workdir, step, sharding.abstract(shapes.trainable, placed.trainable))
+    onto = sharding.abstract(shapes.trainable, placed.trainable)
+    if fixed:
+        trainable = checkpoint.read_params(workdir, step, onto)
+    else:
+        step, trainable = checkpoint.read_newest_params(workdir, step, onto)
     frozen: Any = {}
     if jax.tree.leaves(shapes.frozen):
         assert base, "parameters are frozen, and nothing says where they come from"
         frozen = jax.jit(lambda tree: tuning.split(tree, key).frozen, out_shardings=placed.frozen)(base())
-    return tuning.join(Params(trainable, frozen))
+    return step, tuning.join(Params(trainable, frozen))
+
+
+def read_params(workdir: epath.PathLike, step: int, model: functional.Config, mesh: sharding.Mesh) -> Any:
+    """The parameters of a checkpoint of a run that trained all of them, on the mesh."""
+    return read_newest_params(workdir, step, model, mesh, fixed=True)[1]
 
 
 def param_shardings(model: functional.Config, mesh: sharding.Mesh) -> Any:
@@ -257,12 +284,14 @@ def param_shardings(model: functional.Config, mesh: sharding.Mesh) -> Any:
 def meta_of(config: RunConfig, split: Split, corpus: Corpus, model: functional.Config, tuning: Tuning) -> dict[str, Any]:
     """What a checkpoint says about the run it belongs to."""
     return {
+        records.FORMAT: records.META,
         "config": config.to_dict(),
         "split": split.record(),
         "tokenizer": corpus.tokenizer.fingerprint,
         "plan": corpus.plan.hash(),
         "model": functional.record_of(model),
         "tuning": type(tuning).__name__,
+        "tasks": split_identity(split.train.tasks(), dict(zip(corpus.names, corpus.rows, strict=True)), split.heldout),
         "versions": {"flanjax": __version__, "jax": jax.__version__},
     }
 
@@ -273,12 +302,14 @@ def check_same_run(workdir: epath.Path, old: Mapping[str, Any], new: Mapping[str
     if same_mixture(before["mixture"], now["mixture"]):  # the same file, addressed from another folder
         before["mixture"] = now["mixture"]
     changed = [d for d in differences(before, now) if not d.startswith(_FREE_KEYS)]
-    old_model = functional.record_of(functional.config_from(old["model"]))
-    if not changed and differences(_without_free(old_model), _without_free(_as_json(new["model"]))):
-        changed.append(f"model: {old['model']} -> {new['model']} (the weights at model.init changed)")
+    if not changed and (bent := bent_schedule(old["config"]["train"], new["config"]["train"])):
+        changed.append(bent)
     for part in ("tokenizer", "plan"):
         if not changed and old[part] != new[part]:
             changed.append(f"{part}: {old[part]} -> {new[part]} (the data or the mixture file changed)")
+    old_model = functional.record_of(functional.config_from(old["model"]))
+    if not changed and differences(_without_free(old_model), _without_free(_as_json(new["model"]))):
+        changed.append(f"model: {old['model']} -> {new['model']} (the weights at model.init changed)")
     if not changed and (was := old.get("tuning", Full.__name__)) != new["tuning"]:
         changed.append(f"tuning: {was} -> {new['tuning']}")
     if changed:
@@ -326,6 +357,7 @@ def mixture_record(split: Split, corpus: Corpus, stats: DataStats, num_examples:
     packed = (sum(counts[name]) for name in ("input_tokens", "target_tokens", "examples"))
     filled = corpus.layout.filled(corpus.layout.lengths[0], *packed)
     return {
+        records.FORMAT: records.MIXTURE,
         "mixture": split.train.name,
         "plan_hash": corpus.plan.hash(),
         "tasks": tasks,

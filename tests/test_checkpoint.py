@@ -1,7 +1,10 @@
 """Checkpoints: whole and in part, on another mesh, damaged, kept and dropped, and on a disk that is full."""
 
+import contextlib
+import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,13 +12,14 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from etils import epath
 from jax.sharding import NamedSharding, PartitionSpec
 
-from flanjax import checkpoint
+from flanjax import checkpoint, checksums, records
 from flanjax.checkpoint import CheckpointConfig, CheckpointError, Checkpoints
 from flanjax.parallel.sharding import MeshConfig, make_mesh
 
-META = {"config": {"name": "toy"}, "split": {"heldout": ["nli"]}}
+META = {"config": {"name": "toy"}, "split": {"heldout": ["nli"]}, "tokenizer": "ab", "plan": "cd", "model": {"d_model": 8}}
 
 
 def params(step):
@@ -48,11 +52,11 @@ def save(workdir, steps, losses=None, **config):
     writer.close()
 
 
-def restore(workdir, mesh=None, **config):
+def restore(workdir, mesh=None, check_data=dict, **config):
     mesh = mesh or make_mesh(MeshConfig(data=2, fsdp=2, tensor=2))
     reader = Checkpoints(workdir, CheckpointConfig(**config))
     try:
-        return reader.restore(target(on(mesh, params(0))), target(on(mesh, rest(0))))
+        return reader.restore(target(on(mesh, params(0))), target(on(mesh, rest(0))), check_data)
     finally:
         reader.close()
 
@@ -126,6 +130,173 @@ def test_a_corrupt_newest_step_is_passed_over_with_its_name(tmp_path, caplog, ho
         restored = restore(tmp_path)
     assert_is_step(restored, 10)
     assert any(f"passing over checkpoint {tmp_path / 'checkpoints' / '20'}" in r.getMessage() for r in caplog.records)
+
+
+@pytest.fixture(scope="module")
+def two_steps(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two")
+    save(folder, [10, 20])
+    return folder
+
+
+@pytest.fixture
+def workdir(two_steps, tmp_path):
+    """A copy of a workdir with the steps 10 and 20."""
+    return Path(shutil.copytree(two_steps, tmp_path / "run"))
+
+
+def flip(path, at=None):
+    """Turns one bit of a file; its middle one, when not said where."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 if at is None else at] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_bit_that_has_turned_in_any_file_of_a_step_is_found_and_the_step_passed_over(workdir, caplog):
+    newest = workdir / "checkpoints" / "20"
+    listed = json.loads((newest / "checksums.json").read_text())["files"]
+    there = {str(p.relative_to(newest)) for p in newest.rglob("*") if p.is_file()}
+    assert there - listed.keys() == {"checksums.json", "commit_success.txt", "_CHECKPOINT_METADATA"}
+    for name in ("data/metadata", "meta/metadata", *(n for n in listed if n.startswith(("params/ocdbt", "rest/ocdbt")))):
+        whole = (newest / name).read_bytes()
+        flip(newest / name)
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, "flanjax"):
+            assert_is_step(restore(workdir), 10)
+        said = [r.getMessage() for r in caplog.records]
+        assert any(
+            f"passing over checkpoint {newest}, which" in line and f"{newest / name} is damaged" in line for line in said
+        )
+        (workdir / "checkpoints" / "20.unreadable").rename(newest)
+        (newest / name).write_bytes(whole)
+    assert_is_step(restore(workdir), 20)
+
+
+def test_evaluation_refuses_parameters_and_meta_that_are_damaged(workdir):
+    newest = workdir / "checkpoints" / "20"
+    content = (newest / "meta" / "metadata").read_text()
+    (newest / "meta" / "metadata").write_text(content.replace("toy", "tox"))
+    assert checkpoint.read_meta(workdir) == (10, META)
+    with pytest.raises(CheckpointError, match="no readable checkpoint"):
+        checkpoint.read_meta(workdir, 20)
+    damaged = max((newest / "params" / "ocdbt.process_0" / "d").iterdir(), key=lambda p: p.stat().st_size)
+    flip(damaged)
+    with pytest.raises(CheckpointError, match=f"DamagedError: {damaged} is damaged"):
+        checkpoint.read_params(workdir, 20, target(on(make_mesh(MeshConfig(data=8, fsdp=1)), params(0))))
+
+
+def test_a_step_of_an_older_version_has_no_checksums_and_is_read_with_a_note(workdir, caplog):
+    (workdir / "checkpoints" / "20" / "checksums.json").unlink()
+    with caplog.at_level(logging.WARNING, "flanjax"):
+        assert_is_step(restore(workdir), 20)
+    assert [r.getMessage() for r in caplog.records] == [
+        f"checkpoint {workdir / 'checkpoints' / '20'} has no checksums, as an older flanjax wrote it: "
+        "damage to it would not be noticed"
+    ]
+
+
+@pytest.fixture
+def removing(monkeypatch):
+    """Removes step folders as soon as something of them is read, as a run at work does."""
+
+    def of(workdir, item, *steps):
+        real = checkpoint._comparing
+
+        @contextlib.contextmanager
+        def comparing(folder, what=""):
+            if what == item and int(folder.name) in steps:
+                shutil.rmtree(folder)
+            with real(folder, what):
+                yield
+
+        monkeypatch.setattr(checkpoint, "_comparing", comparing)
+
+    return of
+
+
+def test_evaluation_reads_the_newest_step_where_the_run_removes_the_one_it_reads(workdir, removing, caplog):
+    mesh = make_mesh(MeshConfig(data=8, fsdp=1))
+    wanted = target(on(mesh, params(0)))
+    removing(workdir, "params", 10)
+    with caplog.at_level(logging.WARNING, "flanjax"):
+        step, read = checkpoint.read_newest_params(workdir, 10, wanted)
+    assert step == 20
+    jax.tree.map(np.testing.assert_array_equal, read, params(20))
+    assert f"step 10 of {workdir} was removed while it was read; there are now [20]; reading step 20 instead" in caplog.text
+
+
+def test_a_step_that_was_asked_for_and_is_removed_meanwhile_is_named(workdir, removing):
+    removing(workdir, "params", 10)
+    with pytest.raises(checkpoint.StepGoneError, match=r"step 10 of .* was removed while it was read; there are now \[20\]"):
+        checkpoint.read_params(workdir, 10, target(on(make_mesh(MeshConfig(data=8, fsdp=1)), params(0))))
+
+
+def test_meta_is_that_of_the_newest_step_while_others_come_and_go(workdir, removing, caplog):
+    removing(workdir, "meta", 20)
+    with caplog.at_level(logging.WARNING, "flanjax"):
+        assert checkpoint.read_meta(workdir) == (10, META)
+    assert not caplog.records  # a step that goes is no damage
+
+
+def test_every_file_is_compared_by_one_process_and_none_compares_much_more_than_another():
+    sums = {f"file {i}": (size, "") for i, size in enumerate([900, 100, 100, 100, 100, 100, 100, 100, 100, 100])}
+    shares = [checksums.share(sums, i, 2) for i in range(2)]
+    assert sorted(shares[0] + shares[1]) == sorted(sums)
+    assert [sum(sums[name][0] for name in share) for share in shares] == [900, 900]
+
+
+def test_files_that_are_missing_short_or_other_are_told_apart(tmp_path):
+    for name in ("same", "gone", "short", "other"):
+        (tmp_path / name).write_text(name * 100)
+    folder = epath.Path(tmp_path)
+    checksums.write(folder, without=["same"])
+    sums = checksums.read(folder)
+    assert sums["short"] == (500, sums["short"][1])
+    assert sums.keys() == {"gone", "short", "other"}
+    checksums.check(folder, sums, sums)
+    (tmp_path / "gone").unlink()
+    os.truncate(tmp_path / "short", 20)
+    flip(tmp_path / "other")
+    with pytest.raises(checksums.DamagedError) as raised:
+        checksums.check(folder, sums, sums)
+    for said in ("gone cannot be read", "short has 20 bytes, 500 were written", "other is damaged: its checksum is"):
+        assert f"{tmp_path}/{said}" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("item", "change", "said"),
+    [
+        ("meta", lambda meta: [meta], "holds a list, expected a JSON object"),
+        ("meta", lambda meta: {**meta, "plan": 3}, "has plan='3', expected a str"),
+        ("meta", lambda meta: {"config": {}}, "has split='None', expected a dict"),
+        ("data", lambda data: {"at": -3}, "at is -3"),
+    ],
+)
+def test_json_of_another_shape_is_passed_over_with_the_file_named(workdir, caplog, item, change, said):
+    path = workdir / "checkpoints" / "20" / item / "metadata"
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    (workdir / "checkpoints" / "20" / "checksums.json").unlink()
+
+    def check_data(data):
+        if data["at"] < 0:
+            raise ValueError(f"at is {data['at']}")
+
+    if item == "meta":
+        assert checkpoint.read_meta(workdir)[0] == 10
+    with caplog.at_level(logging.WARNING, "flanjax"):
+        assert_is_step(restore(workdir, check_data=check_data), 10)
+    lines = [r.getMessage() for r in caplog.records]
+    assert any(f"passing over checkpoint {path.parents[1]}," in line and said in line and str(path) in line for line in lines)
+
+
+def test_a_step_of_a_newer_version_is_refused_and_not_passed_over(workdir):
+    path = workdir / "checkpoints" / "20" / "meta" / "metadata"
+    path.write_text(json.dumps({**META, "format": records.META + 1}))
+    (workdir / "checkpoints" / "20" / "checksums.json").unlink()
+    for read in (restore, checkpoint.read_meta):
+        with pytest.raises(records.FormatError, match=f"{path} has format 2, this version of flanjax reads up to 1"):
+            read(workdir)
+    assert checkpoint.steps_of(workdir) == [10, 20]
 
 
 def test_a_corrupt_step_is_written_again_when_it_is_reached_again(tmp_path):

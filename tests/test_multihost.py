@@ -112,6 +112,17 @@ def test_what_was_seen_is_counted_once_however_many_processes_see_it(runs):
         assert other == alone
 
 
+def test_checksums_are_of_the_files_of_every_process(runs):
+    for step in (runs["4 processes of 1 device, fsdp and tensor"] / "checkpoints").iterdir():
+        listed = json.loads((step / "checksums.json").read_text())["files"]
+        there = {str(p.relative_to(step)): p.stat().st_size for p in step.rglob("*") if p.is_file()}
+        assert {name: size for name, (size, _) in listed.items()}.items() <= there.items()
+        assert there.keys() - listed.keys() == {"checksums.json", "commit_success.txt", "_CHECKPOINT_METADATA"}
+        assert {name.split("/")[1] for name in listed if name.startswith("params/ocdbt.")} == {
+            f"ocdbt.process_{process}" for process in range(4)
+        }
+
+
 def test_a_run_writes_where_its_arrays_lie(runs):
     text = (runs["4 processes of 1 device, fsdp and tensor"] / "sharding.txt").read_text()
     assert "vocab embed" in text

@@ -252,7 +252,7 @@ def test_a_directory_of_another_config_is_left_alone(here, done):
 
 
 def start(home, output, *more):
-    code = "import sys; from flanjax import cli, prepare; prepare._WINDOWS_A_SHARD = 2; sys.exit(cli.main(sys.argv[1:]))"
+    code = "from flanjax import cli; from flanjax.prepare import job; job._WINDOWS_A_SHARD = 2; cli.command()"
     command = [sys.executable, "-c", code, "prepare", "--config", "config.py", "--output", output, *more]
     environment = {k: v for k, v in os.environ.items() if k != "TOY_PARENT"}
     return subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

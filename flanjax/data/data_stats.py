@@ -106,8 +106,11 @@ class DataStats:
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "DataStats":
         stats = cls(len(record["counts"]["examples"]))
-        stats.counts = {name: np.array(record["counts"][name], np.int64) for name in cls.FIELDS}
-        stats.styles = np.array(record["styles"], np.int64)
+        for name, counts in (*((n, record["counts"][n]) for n in cls.FIELDS), ("styles", record["styles"])):
+            held = stats.styles if name == "styles" else stats.counts[name]
+            if np.shape(counts) != held.shape or np.min(counts, initial=0) < 0:
+                raise ValueError(f"the counts of {name} are {str(counts)[:60]}, expected {len(held)} numbers of 0 and more")
+            held[:] = counts
         stats.rows = record["rows"]
         stats.reasons = {int(k): list(v) for k, v in record["reasons"].items()}
         return stats

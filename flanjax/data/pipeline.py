@@ -189,8 +189,26 @@ class DataState(NamedTuple):
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "DataState":
-        streams = {int(s): (int(at[0]), int(at[1])) for s, at in record["streams"].items()}
-        return cls(streams, DataStats.from_json(record["tally"]))
+        """The state of a record. Raises DataError saying what is wrong where it is none."""
+        try:
+            streams = {int(s): (at[0], at[1]) for s, at in record["streams"].items()}
+            stats = DataStats.from_json(record["tally"])
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            raise DataError(f"this is no position in the data: {type(error).__name__}: {error}") from error
+        for stream, position in streams.items():
+            if not all(type(n) is int and n >= 0 for n in (stream, *position)):
+                raise DataError(f"stream {stream} is at {list(position)}, expected the numbers of a window and of a row in it")
+        return cls(streams, stats)
+
+    def check(self, num_streams: int, num_tasks: int) -> None:
+        """Raises DataError where it is the position of other streams or tasks than those."""
+        if missing := sorted(set(range(num_streams)) - self.streams.keys()):
+            raise DataError(f"the position of {len(missing)} streams is missing, the first is stream {missing[0]}")
+        if more := sorted(self.streams.keys() - set(range(num_streams))):
+            raise DataError(f"there is a position of stream {more[0]}, but there are only {num_streams} streams")
+        counted = len(self.stats.counts["examples"])
+        if counted != num_tasks:
+            raise DataError(f"the counts are of {counted} tasks, expected {num_tasks}")
 
     @classmethod
     def merge(cls, records: Sequence[dict[str, Any]]) -> dict[str, Any]:

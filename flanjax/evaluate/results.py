@@ -17,6 +17,7 @@ from flanjax.evaluate import statistics as st
 from flanjax.evaluate.metrics import get_metric
 from flanjax.evaluate.score_matrix import Cells, Key, Scores
 from flanjax.evaluate.verdict import verdict_sentences
+from flanjax.records import FORMAT
 
 Row = dict[str, Any]
 SCHEMA_VERSION = 1
@@ -40,7 +41,7 @@ def summarize(predictions: pa.Table) -> Row:
     clusters, suites = _macro_rows(tasks, task_rows)
     trained, untuned = (_of_model(tasks, model) for model in ("trained", "untuned"))
     results = {
-        "schema_version": SCHEMA_VERSION,
+        FORMAT: SCHEMA_VERSION,
         "level": st.LEVEL,
         "models": _models(tasks),
         "tasks": task_rows,

@@ -2,8 +2,8 @@
 
 Each process runs the same command on its own devices and knows only its share of the arrays; jax's coordination service
 joins them. When one fails or is killed, the others print its message, or its name and host, and end within
-ENDS_WITHIN_SECONDS (lines.py). Of a machine that is lost they learn after LOST_SECONDS; a process that stands still is named
-then, and jax ends the others after HEARTBEAT_TIMEOUT_SECONDS.
+ENDS_WITHIN_SECONDS (peer_watch.py). Of a machine that is lost they learn after LOST_SECONDS; a process that stands still is
+named then, and the others end after STOPPED_SECONDS.
 """
 
 import atexit
@@ -21,7 +21,7 @@ from jax.experimental import multihost_utils
 
 from flanjax.parallel.peer_watch import GRACE_SECONDS, Lines, end_process
 
-HEARTBEAT_TIMEOUT_SECONDS = 60
+HEARTBEAT_TIMEOUT_SECONDS = 180  # of jax, which ends the others by a crash with a stack trace: later than we do in words
 ENDS_WITHIN_SECONDS = 10
 _FINISH_TOGETHER_SECONDS = 24 * 3600  # the first may write for long after the others are done; one that fails is known
 _LOST_STATUS = 1

@@ -4,7 +4,8 @@ Process 0 holds a TCP connection to every other process: first on the coordinato
 port over; the connections stay as long as the processes live. A process that fails sends its message on its line, and process 0
 passes it on to all. A process that is killed sends nothing, but the system closes its line; a machine that is lost no longer
 answers the system's probes. So every end is known, and named, whatever the others are waiting for meanwhile. A process that
-stands still is named too, but not ended here: it may be busy in a way that keeps this thread from running.
+stands still is named after LOST_SECONDS, for it may be busy in a way that keeps this thread from running; after STOPPED_SECONDS
+the others end without it, before jax ends them by a crash.
 
 Messages are lines of JSON: {"process", "count", "host"} on arrival, then "here", "refused", "alive", "notice", "ended", "done".
 """
@@ -22,6 +23,7 @@ from typing import Any
 
 GRACE_SECONDS = 2  # for a process that learns of another's end to end by itself, saying what it knows
 LOST_SECONDS = 45  # until a machine that no longer answers counts as lost, and a silent process is named
+STOPPED_SECONDS = 75  # until the others end without a process that stands still
 _PROBE_EVERY_SECONDS = 9
 _LONGEST_LINE = 2**20
 
@@ -184,6 +186,10 @@ class Lines:
             now = self._loop.time()
             if now - before > 2 * _PROBE_EVERY_SECONDS:
                 continue  # it was this process that stood still
+            for process in [p for p in self._lines if now - self._heard[p] > STOPPED_SECONDS]:
+                await self._learn(
+                    f"{self.name(process)} has not been heard of for {STOPPED_SECONDS} s: it is stopped, or its machine hangs"
+                )
             for process in [p for p in self._lines if now - self._heard[p] > LOST_SECONDS and p not in silent]:
                 silent.add(process)
                 notice = f"{self.name(process)} has not been heard of for {LOST_SECONDS} s"

@@ -1,6 +1,5 @@
 """What a run left in its folder, read for the report: config, metrics, mixture and evaluations. Missing pieces are empty."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from flanjax import records
 from flanjax.evaluate.results import SCHEMA_VERSION, summarize
 
 
@@ -43,7 +43,7 @@ def load_run(path: Path) -> Run:
     """The run in workdir `path`; an error names a folder that is missing or holds nothing of a run."""
     if not path.is_dir():
         raise FileNotFoundError(f"no workdir at {path}; expected the folder that `flanjax train` wrote to")
-    config, mixture = _json(path / "config.json"), _json(path / "mixture.json")
+    config, mixture = _json(path / "config.json", records.CONFIG), _json(path / "mixture.json", records.MIXTURE)
     lines = _jsonl(path / "metrics.jsonl")
     evaluations = _evaluations(path / "evaluation")
     if not (config or mixture or lines or evaluations):
@@ -70,12 +70,12 @@ def _evaluations(folder: Path) -> list[Evaluation]:
 
 
 def _evaluation(folder: Path) -> Evaluation | None:
-    predictions, results = folder / "predictions.parquet", _json(folder / "results.json")
+    predictions, results = folder / "predictions.parquet", _json(folder / "results.json", SCHEMA_VERSION)
     here = predictions if predictions.is_file() else None
-    if results.get("schema_version") != SCHEMA_VERSION:
+    if results.get(records.FORMAT) != SCHEMA_VERSION:
         if here is None and results:
             raise ValueError(
-                f"{folder / 'results.json'} has schema version {results.get('schema_version')!r}; expected {SCHEMA_VERSION}: "
+                f"{folder / 'results.json'} has format {results.get(records.FORMAT, 0)}; expected {SCHEMA_VERSION}: "
                 "put its predictions.parquet beside it and it is recomputed"
             )
         results = summarize(pq.read_table(here)) if here else {}
@@ -86,28 +86,18 @@ def _evaluation(folder: Path) -> Evaluation | None:
     return Evaluation(label=folder.name, step=step, results=results, predictions=here)
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _json(path: Path, newest: int) -> dict[str, Any]:
+    """The record in a file, up to its newest format; empty where there is no file."""
     if not path.is_file():
         return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON: {error}; write it again or remove it") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"{path} holds a {type(found).__name__}; expected a JSON object")
+    found = records.read_object(path.read_text(encoding="utf-8"), path)
+    records.check_format(found, path, newest)
     return found
 
 
 def _jsonl(path: Path) -> list[dict[str, Any]]:
-    """The lines of a log; a last line without its end is what a killed run was writing, and is left out."""
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    found = []
-    for number, line in enumerate(text.split("\n")[:-1], 1):
-        try:
-            found.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path} line {number} is not JSON: {line[:60]!r}; remove that line") from error
-    return found
+    text = path.read_bytes().decode(errors="replace") if path.is_file() else ""
+    return [record for _, record in records.read_lines(text, path)]
 
 
 def _last_of_each_step(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Evaluating a trained run: predictions, results and the report, read top-down."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +9,7 @@ from etils import epath
 
 from flanjax import checkpoint, parts
 from flanjax.config import RunConfig
-from flanjax.data.tokenizer import Tokenizer
+from flanjax.data import identity
 from flanjax.evaluate.config import EvaluationConfig
 from flanjax.evaluate.predict import ask, predict, scoring_layout
 from flanjax.evaluate.results import summarize
@@ -53,6 +53,7 @@ def evaluate(
     """
     workdir = epath.Path(workdir)
     say, silent = distributed.first_only(say), not distributed.is_first()
+    fixed = step is not None
     step, meta = checkpoint.read_meta(workdir, step)
     config = RunConfig.from_config_dict(meta["config"])
     evaluation = _changed(config.evaluation, changes or {})
@@ -60,6 +61,10 @@ def evaluate(
     chosen = _chosen(split, meta["split"], tasks)
     if trained := [t.name for t in chosen if t.name in meta["split"]["train"]]:
         say(f"warning: {', '.join(trained)} was trained on: its scores are not held-out scores")
+
+    changed = identity.changed_since(meta.get("tasks"), [*split.train.tasks(), *split.heldout], chosen, meta["split"]["train"])
+    for line in changed or ():
+        say(f"warning: the mixture has changed since the training: {line}")
 
     tokenizer = parts.saved_tokenizer(workdir, config, meta)
     layout = scoring_layout(config.data.features, evaluation, tokenizer)
@@ -71,12 +76,23 @@ def evaluate(
     mesh = sharding.make_mesh(sharding.MeshConfig())  # the devices here may be others than those of the training
     model = functional.config_from(meta["model"])
     tables: list[pa.Table] = []
-    for label, params in _models(config, workdir, step, model, tokenizer, mesh, tuning, evaluation.untuned):
+
+    def base() -> Any:
+        return parts.weights_of(config, tokenizer, mesh).make()
+
+    how: dict[str, Any] = {"fixed": fixed, "tuning": tuning, "base": base, "seed": config.train.seed}
+    trained_params = functools.partial(parts.read_newest_params, workdir, step, model, mesh, **how)
+    readers: dict[str, Callable[[], tuple[int, Any]]] = {TRAINED: trained_params}
+    if evaluation.untuned:
+        readers[UNTUNED] = lambda: (0, base())
+    for label, read in readers.items():
+        at, params = read()
+        step = at if label == TRAINED else step
         bar = ProgressBar(f"evaluating {label}", len(asked.items), silent=silent)
-        scorer = Scorer(model, params(), mesh, layout, batch_size=evaluation.batch_size, progress=bar.advance)
-        tables.append(predict(asked, evaluation, layout, scorer, model=label, step=step if label == TRAINED else 0))
+        scorer = Scorer(model, params, mesh, layout, batch_size=evaluation.batch_size, progress=bar.advance)
+        tables.append(predict(asked, evaluation, layout, scorer, model=label, step=at))
         bar.close()
-        del scorer
+        del scorer, params
     predictions = pa.concat_tables(tables)
 
     # Tasks asked for by name stand beside the held-out ones, and do not replace them.
@@ -87,32 +103,12 @@ def evaluate(
     place.mkdir(parents=True, exist_ok=True)
     with (place / "predictions.parquet").open("wb") as file:
         pq.write_table(predictions, file)
-    results = summarize(predictions)
+    results = {**summarize(predictions), "changed": changed}
     parts.write_record(place, "results.json", results)
     for line in results["verdicts"]:
         say(line)
     say(f"report: {write_report([workdir], report)}")
     return report
-
-
-def _models(
-    config: RunConfig,
-    workdir: epath.Path,
-    step: int,
-    model: functional.Config,
-    tokenizer: Tokenizer,
-    mesh: sharding.Mesh,
-    tuning: Tuning,
-    untuned: bool,
-) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """(label, () -> parameters) of the models to ask."""
-
-    def base() -> Any:
-        return parts.weights_of(config, tokenizer, mesh).make()
-
-    yield TRAINED, lambda: parts.read_params(workdir, step, model, mesh, tuning, base, config.train.seed)
-    if untuned:
-        yield UNTUNED, base
 
 
 def _chosen(split: Split, saved: dict[str, Any], names: Sequence[str]) -> list[Task]:

@@ -35,7 +35,7 @@ def export(
       licence: for the model card; None says that it is unknown.
       tuning: what the run was trained with; what it learned beside a kernel is merged into it.
     """
-    workdir, say = epath.Path(workdir), distributed.first_only(say)
+    workdir, say, fixed = epath.Path(workdir), distributed.first_only(say), step is not None
     step, meta = checkpoint.read_meta(workdir, step)
     config = RunConfig.from_config_dict(meta["config"])
     model = functional.config_from(meta["model"])
@@ -46,10 +46,11 @@ def export(
     def base() -> Any:
         return parts.weights_of(config, tokenizer, mesh).make()
 
-    params = plain(parts.read_params(workdir, step, model, mesh, tuning, base, config.train.seed))
+    how: dict[str, Any] = {"fixed": fixed, "tuning": tuning, "base": base, "seed": config.train.seed}
+    step, params = parts.read_newest_params(workdir, step, model, mesh, **how)
     model_type = "mt5" if (config.model.size or "").startswith("mt5") else None
     ids = hf.SpecialIds(tokenizer.bos_id, layout.stop_ids, tokenizer.pad_id)
-    hf.export(output, model, params, ids, _card(config, layout, step, licence), model_type=model_type, dtype=dtype)
+    hf.export(output, model, plain(params), ids, _card(config, layout, step, licence), model_type=model_type, dtype=dtype)
     distributed.first_then_others("export", lambda: export_tokenizer(tokenizer, output, layout))
     say(f"step {step} of {workdir} written to {output}")
 

@@ -116,6 +116,7 @@ def _of_run(
     mesh: sharding.Mesh,
     computed: dict[str, Any],
 ) -> LoadedModel:
+    fixed = step is not None
     step, meta = checkpoint.read_meta(workdir, step)
     if (trained := meta.get("tuning", Full.__name__)) != type(tuning).__name__:
         raise ConfigError(f"{workdir} was trained with tuning={trained}; give load_model the same one")
@@ -126,5 +127,6 @@ def _of_run(
     def base() -> Any:
         return parts.weights_of(config, tokenizer, mesh).make()
 
-    params = parts.read_params(workdir, step, model, mesh, tuning, base, seed=config.train.seed)
+    how: dict[str, Any] = {"fixed": fixed, "tuning": tuning, "base": base, "seed": config.train.seed}
+    _, params = parts.read_newest_params(workdir, step, model, mesh, **how)
     return LoadedModel(str(workdir), model, params, tokenizer, features or config.data.features, mesh)

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import jax
 from etils import epath
 
-from flanjax import checkpoint, parts
+from flanjax import checkpoint, parts, records
 from flanjax.config import RunConfig
+from flanjax.data import identity
 from flanjax.data.features import MakeFeatures, make_features
 from flanjax.data.pipeline import BatchIterator, Corpus, DataState, Host, open_corpus, open_rows
 from flanjax.data.validation import validation_batches
@@ -104,7 +105,7 @@ def train(
 
     meta = parts.meta_of(config, text.split, text.corpus, weights.model, tuning)
     checkpoints = checkpoint.Checkpoints(workdir, config.checkpoint)
-    start = find_start(config, workdir, program, weights, checkpoints, meta, say)
+    start = find_start(config, workdir, text.corpus, program, weights, checkpoints, meta, say)
     if start.step >= config.train.steps:
         checkpoints.close()
         say(f"{workdir} has trained its {start.step} steps already; a larger train.steps would go on from there")
@@ -183,6 +184,7 @@ def make_program(
 def find_start(
     config: RunConfig,
     workdir: epath.Path,
+    corpus: Corpus,
     program: Program,
     weights: parts.Weights,
     checkpoints: checkpoint.Checkpoints,
@@ -191,9 +193,16 @@ def find_start(
 ) -> Start:
     """The newest state that the workdir holds, or the first one."""
     if checkpoint.steps_of(workdir):
-        parts.check_same_run(workdir, checkpoint.read_meta(workdir)[1], meta)
-    shapes = program.state
-    restored = checkpoints.restore(shapes.params, {"step": shapes.step, "opt_state": shapes.opt_state})
+        saved = checkpoint.read_meta(workdir)[1]
+        parts.check_same_run(workdir, saved, meta)
+        for line in identity.changes(saved.get("tasks", meta["tasks"]), meta["tasks"]):
+            say(f"warning: the mixture has changed since the checkpoint: {line}")
+    shapes, num_tasks = program.state, len(corpus.entries)
+    restored = checkpoints.restore(
+        shapes.params,
+        {"step": shapes.step, "opt_state": shapes.opt_state},
+        lambda data: DataState.from_json(data).check(config.data.num_streams, num_tasks),
+    )
     if not restored:
         if weights.directory:
             say(f"weights of {weights.directory}")
@@ -212,7 +221,7 @@ def write_records(
 ) -> None:
     """config.json, and sharding.txt: where every parameter lies, and what the optimizer keeps of each."""
     record = {**config.to_dict(), "built": functional.record_of(model), "versions": meta["versions"]}
-    parts.write_record(workdir, parts.CONFIG, record)
+    parts.write_record(workdir, parts.CONFIG, records.stamped(record, records.CONFIG))
     if distributed.is_first():
         rows = sharding.placements(program.params.trainable, program.axes.trainable)
         rows += sharding.placements({"frozen": program.params.frozen}, {"frozen": program.axes.frozen})

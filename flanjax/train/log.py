@@ -9,6 +9,8 @@ from etils import epath
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from flanjax.records import read_lines
+
 METRICS = "metrics.jsonl"
 
 
@@ -79,10 +81,10 @@ class ProgressBar:
 def _drop_after(path: epath.Path, start: int) -> None:
     if not path.exists():
         return
-    lines = path.read_text().splitlines(keepends=True)
-    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= start]
-    if len(kept) < len(lines):
-        path.write_text("".join(kept))
+    text = path.read_bytes().decode(errors="replace")
+    kept = "".join(f"{line}\n" for line, record in read_lines(text, path) if record["step"] <= start)
+    if kept != text:
+        path.write_text(kept)
 
 
 def _numbers(record: Mapping[str, Any], prefix: str = ""):

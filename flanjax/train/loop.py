@@ -140,7 +140,8 @@ def _report(pending: Sequence[tuple[int, StepMetrics]], report: Report) -> None:
     if not all(map(math.isfinite, means.values())):
         bad = next(s for (s, _), m in zip(pending, metrics, strict=True) if not all(map(np.isfinite, m.values.values())))
         raise Diverged(
-            f"the loss is not a number at step {bad}: {means}. Lower train.optimizer.learning_rate, or clip with clip_norm"
+            f"the loss is not a number at step {bad}: {means}. A workdir keeps its optimizer, so train again in another "
+            "--workdir, with --config.train.optimizer.clip_norm=1.0 or with a lower --config.train.optimizer.learning_rate"
         )
     record: dict[str, Any] = {
         "step": step,

@@ -6,6 +6,7 @@ weight's RMS it matches or beats Adafactor (nanoT5, arXiv:2309.02373: 1.953 agai
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -14,9 +15,10 @@ import jax.numpy as jnp
 import optax
 
 from flanjax import fields
-from flanjax.fields import Fraction, NonNegative, Positive, Whole
+from flanjax.fields import Count, Fraction, NonNegative, Positive, Whole
 from flanjax.train import adafactor
 
+DECAYING = ("cosine", "linear")  # towards a last step, on whose number every rate before it depends
 Name = Literal["adafactor", "adamw_rms", "adamw"]
 NAMES: tuple[str, ...] = get_args(Name)
 _MIN_SCALE = 1e-3  # of a weight's RMS: zero-initialised weights must be able to leave zero
@@ -34,6 +36,7 @@ class OptimizerConfig:
       learning_rate: the peak.
       schedule: of the learning rate after the warm-up.
       warmup_steps: the learning rate rises linearly from 0 at step 0 to the peak.
+      schedule_steps: until the last learning rate of cosine and linear, counted from the first step; none is train.steps.
       end_factor: the last learning rate of cosine and linear, as a fraction of the peak.
       beta1: decay of the first moment; none is no momentum for adafactor and 0.9 for AdamW.
       beta2: decay of AdamW's second moment; none is 0.999.
@@ -47,6 +50,7 @@ class OptimizerConfig:
     learning_rate: Positive = 1e-3
     schedule: Literal["constant", "cosine", "linear", "rsqrt"] = "constant"
     warmup_steps: Whole = 0
+    schedule_steps: Count | None = None
     end_factor: NonNegative = 0.0
     beta1: Fraction | None = None
     beta2: Fraction | None = None
@@ -57,6 +61,8 @@ class OptimizerConfig:
 
     def __post_init__(self) -> None:
         fields.check(self)
+        decays = self.schedule_steps is None or self.schedule in DECAYING
+        fields.require(decays, self, "schedule_steps", f"none: only a schedule of {' or '.join(DECAYING)} has a last step")
         for name in ("beta2", "epsilon"):
             unset = self.name != "adafactor" or getattr(self, name) is None
             fields.require(unset, self, name, "none: it belongs to AdamW, and adafactor's decay and floors are those of T5X")
@@ -65,14 +71,16 @@ class OptimizerConfig:
 def schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
     """Returns step -> learning rate: linear from 0 over the warm-up, then by `config.schedule`.
 
-    cosine and linear reach end_factor * peak at total_steps and stay; rsqrt is peak * sqrt(warmup / step).
+    cosine and linear reach end_factor * peak at schedule_steps (total_steps where it is None) and stay; rsqrt is
+    peak * sqrt(warmup / step).
 
     >>> rate = schedule(OptimizerConfig(learning_rate=1.0, schedule="rsqrt", warmup_steps=100), 1000)
     >>> [round(float(rate(step)), 3) for step in (0, 50, 100, 400)]
     [0.0, 0.5, 1.0, 0.5]
     """
     peak, warmup = config.learning_rate, config.warmup_steps
-    if config.schedule in ("cosine", "linear") and total_steps <= warmup:
+    total_steps = config.schedule_steps or total_steps
+    if config.schedule in DECAYING and total_steps <= warmup:
         raise ValueError(
             f"The {config.schedule} schedule decays from warmup_steps to total_steps and needs warmup_steps < "
             f"total_steps, got {warmup} and {total_steps}. Train longer or warm up less."
@@ -89,6 +97,25 @@ def schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
     if not warmup:
         return after
     return optax.schedules.join_schedules([optax.schedules.linear_schedule(0.0, peak, warmup), after], [warmup])
+
+
+def bent_schedule(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """What is wrong where a run goes on with another length of a decaying schedule; "" where all rates stay as they were.
+
+    Args:
+      old, new: `train` of the two configs, as a checkpoint has it.
+    """
+    optimizer = new["optimizer"]
+    if optimizer["schedule"] not in DECAYING:
+        return ""
+    was, now = (train["optimizer"].get("schedule_steps") or train["steps"] for train in (old, new))
+    if was == now:
+        return ""
+    return (
+        f"the {optimizer['schedule']} schedule is {was} steps long and would be {now} (train.steps: {old['steps']} -> "
+        f"{new['steps']}), which changes the learning rate of every step. Set train.optimizer.schedule_steps={was} to keep it: "
+        "the rate stays at its end after that step"
+    )
 
 
 def make_optimizer(config: OptimizerConfig, axes: Any, total_steps: int) -> optax.GradientTransformation:

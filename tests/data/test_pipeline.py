@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flanjax.data.data_stats import DataError
+from flanjax.data.data_stats import DataError, Tally
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import make_features
 from flanjax.data.packing import pack_examples
@@ -139,6 +139,38 @@ def test_a_state_survives_json_and_is_small():
     again = DataState.from_json(json.loads(json.dumps(record)))
     assert again.streams == iterator.state().streams
     assert again.to_json() == record
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda r: r["streams"].pop("3"), "the position of 1 streams is missing, the first is stream 3"),
+        (lambda r: r["streams"].update({"4": [0, 0]}), "there is a position of stream 4, but there are only 4 streams"),
+        (
+            lambda r: r["streams"].update({"1": [-1, 0]}),
+            r"stream 1 is at \[-1, 0\], expected the numbers of a window and of a row",
+        ),
+        (lambda r: r["streams"].update({"1": [2.5, 0]}), r"stream 1 is at \[2.5, 0\]"),
+        (lambda r: r["streams"].update({"1": 7}), "no position in the data: TypeError"),
+        (lambda r: r["streams"].update({"one": [0, 0]}), "no position in the data: ValueError"),
+        (lambda r: r.update(streams=[1, 2]), "no position in the data: AttributeError"),
+        (lambda r: r.pop("streams"), "no position in the data: KeyError: 'streams'"),
+        (lambda r: r.pop("tally"), "no position in the data: KeyError: 'tally'"),
+        (lambda r: r["tally"]["counts"].update(bad=[1]), r"the counts of bad are \[1\], expected 2 numbers"),
+        (
+            lambda r: r["tally"]["counts"].update(bad=[1, -1]),
+            r"the counts of bad are \[1, -1\], expected 2 numbers of 0 and more",
+        ),
+        (lambda r: r["tally"].update(styles=[1]), "the counts of styles are"),
+        (lambda r: r.update(tally=DataState({}, Tally(3)).to_json()["tally"]), "the counts are of 3 tasks, expected 2"),
+    ],
+)
+def test_a_damaged_state_is_refused_with_what_is_wrong(damage, said):
+    record = json.loads(json.dumps(BatchIterator(CORPUS).state().to_json()))
+    DataState.from_json(record).check(4, 2)
+    damage(record)
+    with pytest.raises(DataError, match=said):
+        DataState.from_json(record).check(4, 2)
 
 
 def test_a_state_stays_what_it_was_while_the_iterator_goes_on():

@@ -115,11 +115,21 @@ def test_results_without_predictions_are_shown_but_not_compared(tmp_path):
 def test_an_old_schema_is_recomputed_from_predictions_or_refused(tmp_path):
     workdir = write_workdir(tmp_path / "run", "run", 0.3, tasks=NLI)
     folder = workdir / "evaluation" / "step_1200"
-    (folder / "results.json").write_text('{"schema_version": 0}')
-    assert load_run(workdir).headline.results["schema_version"] == 1
+    (folder / "results.json").write_text('{"schema_version": 1}')
+    assert load_run(workdir).headline.results["format"] == 1
     (folder / "predictions.parquet").unlink()
-    with pytest.raises(ValueError, match="schema version 0; expected 1"):
+    with pytest.raises(ValueError, match="has format 0; expected 1"):
         load_run(workdir)
+
+
+@pytest.mark.parametrize("name", ["config.json", "mixture.json", "evaluation/step_1200/results.json"])
+def test_a_record_of_a_newer_version_is_refused_by_its_format(tmp_path, name):
+    path = write_workdir(tmp_path / "run", "run", 0.3, tasks=NLI) / name
+    path.write_text('{"format": 1}')
+    load_run(tmp_path / "run")
+    path.write_text('{"format": 99}')
+    with pytest.raises(ValueError, match=f"{path} has format 99, this version of flanjax reads up to 1"):
+        load_run(tmp_path / "run")
 
 
 def test_an_unevaluated_run_says_how_to_evaluate_it(tmp_path):
@@ -173,15 +183,16 @@ def test_a_missing_and_an_empty_workdir_are_named(tmp_path):
         write_report([], tmp_path / "report.html")
 
 
-def test_a_broken_log_line_is_named_but_a_half_written_last_line_is_left_out(tmp_path):
+def test_a_damaged_log_line_is_named_and_left_out_and_so_is_a_half_written_last_line(tmp_path, caplog):
     workdir = write_workdir(tmp_path / "run", "run", None)
     log = workdir / "metrics.jsonl"
     steps = len(load_run(workdir).train)
     log.write_text(log.read_text() + '{"step": 99')
     assert len(load_run(workdir).train) == steps
-    log.write_text("{broken\n" + log.read_text())
-    with pytest.raises(ValueError, match="line 1 is not JSON"):
-        load_run(workdir)
+    log.write_bytes(b'{broken\n[3]\n{"step": null}\n{"step": 4, "lo\xff}\n' + log.read_bytes())
+    assert len(load_run(workdir).train) == steps
+    said = [r.getMessage() for r in caplog.records if f"{log}, line " in r.getMessage()]
+    assert [line.split(" is damaged and left out: ")[0] for line in said] == [f"{log}, line {n}" for n in (1, 2, 3, 4)]
 
 
 def test_health_sees_leaks_bad_losses_and_skipped_rows(tmp_path):

@@ -37,7 +37,7 @@ def test_the_order_of_rows_changes_nothing(table, results):
 
 def test_results_survive_json_without_nan(results):
     assert json.loads(json.dumps(results, allow_nan=False)) == results
-    assert results["schema_version"] == 1
+    assert results["format"] == 1
     assert results["models"] == {"trained": 1200, "untuned": 0}
 
 

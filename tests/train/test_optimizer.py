@@ -7,7 +7,16 @@ import optax
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from flanjax.train.optimizer import NAMES, OptimizerConfig, decay_mask, make_optimizer, schedule, state_axes
+from flanjax.train.optimizer import (
+    DECAYING,
+    NAMES,
+    OptimizerConfig,
+    bent_schedule,
+    decay_mask,
+    make_optimizer,
+    schedule,
+    state_axes,
+)
 
 AXES = {
     "layer": {"wi": ("layers", "embed", "mlp"), "q": ("layers", "embed", "heads", "kv"), "norm": ("layers", "embed")},
@@ -41,6 +50,27 @@ def test_every_schedule_warms_up_linearly_from_zero():
 def test_without_warm_up_every_schedule_starts_at_the_peak():
     for name in ("constant", "cosine", "linear", "rsqrt"):
         assert rates([0], schedule=name) == [2.0]
+
+
+def test_the_length_of_a_decaying_schedule_can_be_fixed_apart_from_the_run():
+    for name in ("cosine", "linear"):
+        assert rates([50, 100, 1000], schedule=name, schedule_steps=100, end_factor=0.1) == [1.1, 0.2, 0.2]
+    for wrong in ({"schedule": "constant", "schedule_steps": 100}, {"schedule": "cosine", "schedule_steps": 0}):
+        with pytest.raises(ValueError, match="expected at least 1 step of one of"):
+            OptimizerConfig(**wrong)
+
+
+@pytest.mark.parametrize("name", ["constant", "rsqrt", "cosine", "linear"])
+def test_a_schedule_is_bent_only_by_another_length_of_a_decay(name):
+    def train(steps, schedule_steps=None):
+        return {"steps": steps, "optimizer": {"schedule": name, "schedule_steps": schedule_steps}}
+
+    old = {"steps": 1000, "optimizer": {"schedule": name}}  # of a version without the key
+    for new in (train(1000), train(2000, 1000), train(500, 1000)):
+        assert bent_schedule(old, new) == ""
+    for bent, was in ((bent_schedule(old, train(2000)), 1000), (bent_schedule(train(9, 30), train(30, 20)), 30)):
+        assert bool(bent) == (name in DECAYING)
+        assert not bent or f"Set train.optimizer.schedule_steps={was} to keep it" in bent
 
 
 def test_schedules_at_the_middle_the_end_and_after():

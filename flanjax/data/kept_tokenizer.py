@@ -1,0 +1,68 @@
+"""The tokenizer that a run keeps in its folder, with a record of what it was made from."""
+
+import dataclasses
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from etils import epath
+
+from flanjax import records
+from flanjax.data.identity import task_identity
+from flanjax.data.plan import Plan
+from flanjax.data.tokenizer import Tokenizer, TokenizerConfig
+from flanjax.sources import Rows
+from flanjax.tasks.mixture import Entry
+
+ORIGIN = "origin.json"
+
+
+def trained_origin(
+    config: TokenizerConfig, entries: list[Entry], rows: Mapping[str, Rows], plan: Plan, seed: int
+) -> dict[str, Any]:
+    """What a tokenizer that is trained on a mixture depends on, as JSON.
+
+    Args:
+      seed: of the choices of templates, styles and exemplars.
+    """
+    tasks = {e.task.name: {**task_identity(e.task, rows[e.task.name]), "styles": repr(e.styles)} for e in entries}
+    return {"settings": dataclasses.asdict(config), "plan": plan.hash(), "seed": seed, "tasks": tasks}
+
+
+def keep(place: epath.Path, origin: Mapping[str, Any], make: Callable[[], Tokenizer], *, in_use: bool) -> None:
+    """Leaves a tokenizer of that origin at the place. One that is there stays if it has this origin, or is in use.
+
+    Args:
+      origin: what it is made from, as JSON.
+      make: -> the tokenizer.
+      in_use: there are checkpoints or rows with its ids; whether it is theirs is for their own records to say.
+    """
+    stamped = json.loads(json.dumps(records.stamped(origin, records.TOKENIZER)))
+    there = place.exists()
+    if there and (in_use or _origin_of(place) == stamped):
+        return
+    if there:
+        logging.getLogger("flanjax").warning(
+            "the tokenizer in %s, left by an earlier start, was made from other data or settings; it is made anew", place
+        )
+    unfinished = place.parent / f".{place.name}.tmp"
+    if unfinished.exists():
+        unfinished.rmtree()
+    make().save(unfinished)
+    (unfinished / ORIGIN).write_text(json.dumps(stamped, indent=1))
+    if there:
+        place.rmtree()
+    unfinished.rename(place)
+
+
+def _origin_of(place: epath.Path) -> dict[str, Any] | None:
+    path = place / ORIGIN
+    if not path.exists():
+        return None
+    try:
+        record = records.read_object(path.read_text(), path)
+    except ValueError:
+        return None
+    records.check_format(record, path, records.TOKENIZER)
+    return record
