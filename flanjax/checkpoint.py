@@ -17,8 +17,10 @@ import orbax.checkpoint as ocp
 from etils import epath
 from jax.experimental import multihost_utils
 
+from flanjax.workdir import open_workdir
+
 PARAMS, REST, DATA, META = "params", "rest", "data", "meta"
-_DIRECTORY, _LOSS, _UNREADABLE = "checkpoints", "validation_loss", ".unreadable"
+_LOSS, _UNREADABLE = "validation_loss", ".unreadable"
 
 
 class CheckpointError(RuntimeError):
@@ -206,13 +208,14 @@ def _anywhere(here: bool) -> bool:
 
 
 def _directory(workdir: epath.PathLike) -> epath.Path:
-    return epath.Path(workdir).absolute() / _DIRECTORY  # Orbax takes no relative path
+    return open_workdir(workdir).checkpoints  # absolute, as Orbax wants it
 
 
 def _steps_in(directory: epath.Path) -> list[int]:
     if not directory.exists():
         return []
-    return sorted(int(p.name) for p in directory.iterdir() if p.name.isdigit() and p.is_dir())
+    # In a bucket a step has its name while it is written, and a file of its own once it is complete.
+    return sorted(int(p.name) for p in directory.iterdir() if p.name.isdigit() and ocp.utils.is_checkpoint_finalized(p))
 
 
 def _goodness(metrics: dict[str, float]) -> float:

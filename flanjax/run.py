@@ -1,9 +1,11 @@
 """The main paths, read top-down: train, evaluate, heldout. Everything meets here and nowhere else."""
 
+import contextlib
+import dataclasses
 import functools
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -13,7 +15,8 @@ import pyarrow.parquet as pq
 from etils import epath
 from jax.experimental import multihost_utils
 
-from flanjax import checkpoint, parts
+from flanjax import checkpoint, parts, storage
+from flanjax.claim import Claim
 from flanjax.config import RunConfig
 from flanjax.data.pipeline import BatchIterator, DataState, Host, open_corpus, open_rows
 from flanjax.data.tokenizer import Tokenizer, load_tokenizer
@@ -37,16 +40,26 @@ from flanjax.train.meter import Meter, work_of
 from flanjax.train.microbatches import fit_program
 from flanjax.train.program import Program
 from flanjax.train.step import Sums, TrainState
+from flanjax.workdir import CONFIG, MIXTURE, SHARDING, TOKENIZER, Workdir, open_workdir
 
 UNTUNED, TRAINED = "untuned", "trained"
-_SHARDING = "sharding.txt"
 
 
 def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
-    """Trains until `config.train.steps`, going on from the newest checkpoint of the workdir if there is one."""
-    workdir = epath.Path(workdir)
+    """Trains until `config.train.steps`, going on from the newest checkpoint of the workdir if there is one.
+
+    Raises:
+      ClaimError: another run trains there.
+    """
+    say = _say(say)
+    with _claimed(open_workdir(workdir), say) as folder:
+        _train(config, folder, say)
+
+
+def _train(config: RunConfig, folder: Workdir, say: Callable[[str], None]) -> None:
+    workdir = folder.path
     began = time.perf_counter()
-    say, silent = _say(say), not distributed.is_first()
+    silent = not distributed.is_first()
 
     # What is trained on, as text.
     split = parts.split_of(config)
@@ -98,16 +111,15 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
         state = program.init(weights.make())
         data_state, start = None, 0
     del restored
-    parts.write_record(workdir, parts.CONFIG, {**config.to_dict(), "built": vars(model), "versions": meta["versions"]})
-    if not silent:
-        (workdir / _SHARDING).write_text(_placements(model, program) + "\n")
+    folder.write_record(CONFIG, {**config.to_dict(), "built": vars(model), "versions": meta["versions"]})
+    folder.write_text(SHARDING, _placements(model, program) + "\n")
 
     # Batches and the step.
     batches = BatchIterator(corpus, host, data_state, prepared)
     meter = Meter(len(hosts))
     say(f"{program.num_parameters / 1e6:.1f}M parameters on {sharding.describe(mesh)}; MFU against {meter.limit_named}")
     say(program.attention(batch_shapes))
-    writer = MetricsWriter(workdir, start=start, tensorboard=config.train.tensorboard, silent=silent)
+    writer = MetricsWriter(folder, start=start, tensorboard=config.train.tensorboard)
     clusters = [e.task.cluster for e in corpus.entries]
     bar = ProgressBar(config.name, config.train.steps, start, silent=silent)
     report = Report(writer, bar, meter, corpus.names, clusters)
@@ -119,6 +131,8 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
         writer.write({"step": step, "kind": "validation", **found})
 
     def save(step: int, state: TrainState) -> None:
+        folder.check()
+        writer.flush()
         position = _all_hosts(batches.state(), [processes[0] for processes in hosts])
         checkpoints.save(
             step,
@@ -130,7 +144,7 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
         )
         merged = DataState.from_json(position)
         visits = parts.num_visits(corpus, merged.streams)
-        parts.write_record(workdir, parts.MIXTURE, parts.mixture_record(split, corpus, merged.tally, visits))
+        folder.write_record(MIXTURE, parts.mixture_record(split, corpus, merged.tally, visits))
 
     def score_heldout(step: int, state: TrainState) -> None:
         scorer.use(state.params)
@@ -209,7 +223,8 @@ def evaluate(
       step: of the checkpoint; the newest when None.
       changes: replacements for fields of EvaluationConfig.
     """
-    workdir = epath.Path(workdir)
+    folder = open_workdir(workdir)
+    workdir = folder.path
     say, silent = _say(say), not distributed.is_first()
     step, meta = checkpoint.read_meta(workdir, step)
     config = RunConfig.from_config_dict(meta["config"])
@@ -238,7 +253,7 @@ def evaluate(
     predictions = pa.concat_tables(tables)
 
     # Tasks asked for by name stand beside the held-out ones, and do not replace them.
-    place = workdir / parts.EVALUATION / "_".join([*sorted(tasks), "step", str(step)])
+    place = folder.evaluations / "_".join([*sorted(tasks), "step", str(step)])
     report = place / "report.html"
     if silent:
         return report
@@ -246,7 +261,7 @@ def evaluate(
     with (place / "predictions.parquet").open("wb") as file:
         pq.write_table(predictions, file)
     results = summarize(predictions)
-    parts.write_record(place, "results.json", results)
+    storage.write_json(place / "results.json", results)
     for line in results["verdicts"]:
         say(line)
     say(f"report: {write_report([workdir], report)}")
@@ -264,7 +279,7 @@ def export(
     Args:
       dtype: of the weights' files, "float32" or "bfloat16".
     """
-    workdir, say = epath.Path(workdir), _say(say)
+    workdir, output, say = open_workdir(workdir).path, storage.place(output), _say(say)
     step, meta = checkpoint.read_meta(workdir, step)
     config = RunConfig.from_config_dict(meta["config"])
     model = functional.config_from(meta["model"])
@@ -277,6 +292,17 @@ def export(
     hf.save(output, model, params, model_type=model_type, settings=ids, dtype=dtype)
     distributed.first_then_others("export", lambda: tokenizer.save(output))
     say(f"step {step} of {workdir} written to {output}")
+
+
+@contextlib.contextmanager
+def _claimed(folder: Workdir, say: Callable[[str], None]) -> Iterator[Workdir]:
+    """The folder, this run's own for the while: the first of several processes claims it and writes there."""
+    claim = Claim(folder.path, say)
+    distributed.first_then_others("claim", claim.take)
+    try:
+        yield dataclasses.replace(folder, check=claim.check, writes=distributed.is_first())
+    finally:
+        claim.release()
 
 
 def _validate(
@@ -309,7 +335,7 @@ def _models(
 
 
 def _tokenizer_of(workdir: epath.Path, config: RunConfig, meta: dict[str, Any]) -> Tokenizer:
-    path = str(workdir / parts.TOKENIZER) if config.tokenizer.path == "train" else config.tokenizer.path
+    path = str(workdir / TOKENIZER) if config.tokenizer.path == "train" else config.tokenizer.path
     tokenizer = load_tokenizer(path)
     if tokenizer.fingerprint != meta["tokenizer"]:
         raise ValueError(

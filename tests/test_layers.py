@@ -12,7 +12,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # A module may import what stands on a line below its own. On one line all are siblings, and import each other nowhere.
 FLOORS = (
-    {"version", "tasks", "models", "parallel", "checkpoint"},
+    {"version", "storage"},
+    {"claim", "workdir"},
+    {"tasks", "models", "parallel", "checkpoint"},
     {"sources"},
     {"data", "huggingface"},
     {"generate"},

@@ -28,6 +28,7 @@ import huggingface_hub
 import jax
 import jax.numpy as jnp
 import numpy as np
+from etils import epath
 from huggingface_hub.errors import HFValidationError
 from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding, PartitionSpec, Sharding, SingleDeviceSharding
@@ -203,7 +204,7 @@ def save(
     pieces = _pieces(tensors, params)
     if jax.process_index() == 0:
         files = _layout(tensors, DTYPES[SAVED_DTYPES[dtype]].itemsize, max_shard_bytes)
-        _write(Path(directory), files, SAVED_DTYPES[dtype], pieces, written)
+        _write(epath.Path(directory), files, SAVED_DTYPES[dtype], pieces, written)
     for _ in pieces:
         pass  # the other processes take part in gathering
     if jax.process_count() > 1:
@@ -356,7 +357,11 @@ def _layer_to(sharding: NamedSharding | None) -> Callable[[jax.Array, int | None
 
 
 def _write(
-    directory: Path, files: dict[str, dict[str, Shape]], dtype: str, pieces: Iterator[np.ndarray], settings: dict[str, Any]
+    directory: epath.Path,
+    files: dict[str, dict[str, Shape]],
+    dtype: str,
+    pieces: Iterator[np.ndarray],
+    settings: dict[str, Any],
 ) -> None:
     """All files of a directory under temporary names, and then under their own."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -374,7 +379,7 @@ def _write(
 
 
 @contextlib.contextmanager
-def _renamed(directory: Path, names: list[str]) -> Iterator[dict[str, Path]]:
+def _renamed(directory: epath.Path, names: list[str]) -> Iterator[dict[str, epath.Path]]:
     """Temporary paths that take their names, config.json last, when the block has succeeded; other weights there go."""
     temporary = {name: directory / f"{name}.tmp" for name in names}
     try:
@@ -385,7 +390,7 @@ def _renamed(directory: Path, names: list[str]) -> Iterator[dict[str, Path]]:
             if path.name not in names:
                 path.unlink(missing_ok=True)
         for name, path in temporary.items():
-            os.replace(path, directory / name)
+            path.replace(directory / name)
     finally:
         for path in temporary.values():
             path.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ bytes with the header's length, the header in JSON, and the tensors as they are,
 library reads whole tensors and writes whole files; these read any part of a tensor and hold one tensor while writing.
 """
 
+import contextlib
 import json
 import math
 import mmap
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 
 import ml_dtypes
 import numpy as np
+from etils import epath
 
 Shape = tuple[int, ...]
 Region = tuple[slice, ...]  # a slice with start and stop for each dimension
@@ -121,7 +123,7 @@ class TensorFile:
                 into[start - rows.start : stop - rows.start] = block[:, *columns]
 
 
-def write_file(path: Path, shapes: Mapping[str, Shape], dtype: str, tensors: Iterator[np.ndarray]) -> None:
+def write_file(path: epath.Path, shapes: Mapping[str, Shape], dtype: str, tensors: Iterator[np.ndarray]) -> None:
     """Writes one safetensors file, taking tensors one at a time, in the order of `shapes`, and no more of them.
 
     Args:
@@ -145,7 +147,8 @@ def write_file(path: Path, shapes: Mapping[str, Shape], dtype: str, tensors: Ite
                 file.write(np.ascontiguousarray(tensor[start : start + step], file_dtype).view(np.uint8).data)
             del tensor
         file.flush()
-        os.fsync(file.fileno())
+        with contextlib.suppress(OSError):  # a file in a bucket has no descriptor
+            os.fsync(file.fileno())
 
 
 def _empty(shape: Sequence[int]) -> np.ndarray:
