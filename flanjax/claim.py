@@ -98,7 +98,7 @@ class Claim:
         STALE_SECONDS.
 
         Raises:
-          ClaimError: another run has the folder; it names the host and the process.
+          ClaimError: another run has the folder; it names the host and the process. Or the folder cannot be reached.
         """
         now = time.time()
         mine = Holder(
@@ -110,8 +110,12 @@ class Claim:
             token=uuid.uuid4().hex,
             renewed=now,
         )
-        while not self._write(mine, self._free()):
-            pass  # another run was faster: look again at what it left
+        try:
+            while not self._write(mine, self._free()):
+                pass  # another run was faster: look again at what it left
+        except (ValueError, OSError) as error:
+            reason = str(error).partition(" [")[0]
+            raise ClaimError(f"{self._folder} cannot be claimed, so nothing is trained there: {reason}") from error
         self._mine = mine
         threading.Thread(target=self._keep, name="claim", daemon=True).start()
 

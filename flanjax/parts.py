@@ -25,7 +25,7 @@ from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.registry import load_mixture
 from flanjax.tasks.styles import Style
 from flanjax.version import __version__
-from flanjax.workdir import TOKENIZER
+from flanjax.workdir import TOKENIZER, open_workdir
 
 # Keys that may change between a run and its continuation: they decide when things are written and where arrays live.
 _FREE_KEYS = (
@@ -182,7 +182,7 @@ def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh) -> 
 
 def _is_run(init: str) -> bool:
     """Whether it is the workdir of a run; that has a config.json, as a Hugging Face directory has."""
-    return (epath.Path(init) / hf.CONFIG).exists() and bool(checkpoint.steps_of(epath.Path(init)))
+    return (open_workdir(init).path / hf.CONFIG).exists() and bool(checkpoint.steps_of(init))
 
 
 def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, mesh: sharding.Mesh) -> Weights:

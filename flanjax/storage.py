@@ -32,20 +32,24 @@ def is_remote(path: epath.PathLike) -> bool:
     return "://" in str(path)
 
 
-def place(path: epath.PathLike) -> epath.Path:
-    """The path, absolute, ready to be read and written.
+def reach(path: epath.PathLike) -> None:
+    """Makes a place ready to be read and written.
 
     Raises:
       StorageError: it is in Google Cloud Storage, and gcsfs is not installed.
     """
-    if not is_remote(path):
-        return epath.Path(path).resolve()
-    if str(path).startswith("gs://"):
-        if importlib.util.find_spec("gcsfs") is None:
-            raise StorageError(f"{path} is in Google Cloud Storage, which takes gcsfs: pip install 'flanjax[gcs]'")
-        # It would remember listings for ever. Other processes, and Orbax past it, write here too.
-        fsspec.config.conf.setdefault("gcs", {})["use_listings_cache"] = False
-    return epath.Path(path)
+    if not str(path).startswith("gs://"):
+        return
+    if importlib.util.find_spec("gcsfs") is None:
+        raise StorageError(f"{path} is in Google Cloud Storage, which takes gcsfs: pip install 'flanjax[gcs]'")
+    # It would remember listings for ever. Other processes, and Orbax past it, write here too.
+    fsspec.config.conf.setdefault("gcs", {})["use_listings_cache"] = False
+
+
+def place(path: epath.PathLike) -> epath.Path:
+    """The path, absolute and ready. Raises StorageError as `reach` does."""
+    reach(path)
+    return epath.Path(path) if is_remote(path) else epath.Path(path).resolve()
 
 
 def replace_text(path: epath.Path, text: str) -> None:
@@ -95,8 +99,8 @@ class Parts:
       path: the name that the parts have theirs from, as "metrics/part.jsonl" for "metrics/part-00000.jsonl".
     """
 
-    def __init__(self, path: epath.PathLike, part_bytes: int = PART_BYTES):
-        self._path, self._limit = epath.Path(path), part_bytes
+    def __init__(self, path: epath.PathLike):
+        self._path = epath.Path(path)
         there = parts_of(self._path)
         self._number = int(there[-1].stem.rpartition("-")[2]) + 1 if there else 0
         self._content, self._uploaded = b"", 0
@@ -109,7 +113,7 @@ class Parts:
             return
         _part(self._path, self._number).write_bytes(self._content)
         self._uploaded = len(self._content)
-        if self._uploaded >= self._limit:
+        if self._uploaded >= PART_BYTES:
             self._number, self._content, self._uploaded = self._number + 1, b"", 0
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from flanjax.huggingface import directory as hf
 from flanjax.models import functional
 from flanjax.workdir import open_workdir
 
-STEPS, EVERY = 16, 4
+STEPS, EVERY = 24, 4
 PLACE = f"gs://{BUCKET}/runs/toy"
 SETTINGS = (
     f"--config.train.steps={STEPS}",
@@ -40,9 +40,9 @@ def killed(home):
     """What a run that was killed after its second checkpoint had left: steps, lines of metrics, the refusal of a second one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
-        first = start(home, PLACE, *SETTINGS, **bucket().environment())
+        first = started(home)
         try:
-            until(first, lambda: f"runs/toy/checkpoints/{EVERY}/commit_success.txt" in bucket().objects)
+            until(first, lambda: "runs/toy/claim.json" in bucket().objects)
             process, since = first.pid, held_since()
             with pytest.raises(Exception, match="belongs to another run") as refusal:
                 main(["--traceback", "train", "--config", "config.py", "--workdir", PLACE, *SETTINGS])
@@ -56,10 +56,13 @@ def killed(home):
 
 @pytest.fixture(scope="module")
 def continued(home, killed):
-    began = time.monotonic()
-    status, said = finish(start(home, PLACE, *SETTINGS, **bucket().environment()))
+    status, said = finish(started(home))
     assert status == 0, said
-    return said, time.monotonic() - began
+    return said
+
+
+def started(home):
+    return start(home, PLACE, *SETTINGS, JAX_DISABLE_MOST_OPTIMIZATIONS="1", **bucket().environment())
 
 
 def until(process, reached):
@@ -83,17 +86,16 @@ def test_a_second_trainer_in_a_bucket_is_refused_with_the_first_ones_process(kil
 
 def test_a_killed_run_has_left_every_line_up_to_its_newest_checkpoint(killed):
     steps, lines, _ = killed
-    assert steps[-1] >= 2 * EVERY
+    assert 2 * EVERY <= steps[-1] < STEPS
     trained = [line["step"] for line in lines if line.get("kind", "train") == "train"]
     assert trained[: steps[-1]] == list(range(1, steps[-1] + 1))
 
 
 def test_a_run_goes_on_in_a_bucket_without_losing_or_doubling_a_line(killed, continued):
-    said, _ = continued
-    assert f"going on from step {killed[0][-1]} of {PLACE}" in said
+    assert f"going on from step {killed[0][-1]} of {PLACE}" in continued
     lines = open_workdir(PLACE).read_metrics()
     assert [line["step"] for line in lines if line.get("kind", "train") == "train"] == list(range(1, STEPS + 1))
-    assert [line["step"] for line in lines if line.get("kind") == "validation"] == [8, STEPS]
+    assert [line["step"] for line in lines if line.get("kind") == "validation"] == [8, 16, STEPS]
     assert checkpoint.steps_of(PLACE)[-1] == STEPS
     names = set(bucket().objects)
     assert {f"runs/toy/{name}" for name in ("config.json", "mixture.json", "sharding.txt")} <= names
