@@ -17,10 +17,12 @@ import orbax.checkpoint as ocp
 from etils import epath
 from jax.experimental import multihost_utils
 
+from flanjax.storage import is_remote
 from flanjax.workdir import open_workdir
 
 PARAMS, REST, DATA, META = "params", "rest", "data", "meta"
 _LOSS, _UNREADABLE = "validation_loss", ".unreadable"
+_COMMITTED = "commit_success.txt"  # Orbax's name for it
 
 
 class CheckpointError(RuntimeError):
@@ -214,8 +216,12 @@ def _directory(workdir: epath.PathLike) -> epath.Path:
 def _steps_in(directory: epath.Path) -> list[int]:
     if not directory.exists():
         return []
-    # In a bucket a step has its name while it is written, and a file of its own once it is complete.
-    return sorted(int(p.name) for p in directory.iterdir() if p.name.isdigit() and ocp.utils.is_checkpoint_finalized(p))
+    return sorted(int(p.name) for p in directory.iterdir() if p.name.isdigit() and _is_complete(p))
+
+
+def _is_complete(folder: epath.Path) -> bool:
+    """Whether a step is. In a bucket it has its name while it is written, and one file more once it is complete."""
+    return (folder / _COMMITTED).exists() if is_remote(folder) else folder.is_dir()
 
 
 def _goodness(metrics: dict[str, float]) -> float:

@@ -136,7 +136,10 @@ class Claim:
         self._ended.set()
         with self._lock:
             if self._mine is not None and not self._lost:
-                self._store.write(NAME, None, if_equal=self._generation).result(timeout=_ANSWER_SECONDS)
+                try:
+                    self._store.write(NAME, None, if_equal=self._generation).result(timeout=_ANSWER_SECONDS)
+                except (ValueError, OSError) as error:
+                    self._say(f"{self._folder / NAME} could not be removed, and will lapse: {error}")
             self._mine = None
 
     def _free(self) -> bytes:
