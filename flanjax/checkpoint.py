@@ -22,9 +22,12 @@ from jax.experimental import multihost_utils
 
 from flanjax import checksums, fields, records
 from flanjax.fields import Count, Whole
+from flanjax.storage import is_remote
+from flanjax.workdir import open_workdir
 
 PARAMS, REST, DATA, META = "params", "rest", "data", "meta"
-_DIRECTORY, _LOSS, _UNREADABLE = "checkpoints", "validation_loss", ".unreadable"
+_LOSS, _UNREADABLE = "validation_loss", ".unreadable"
+_COMMITTED = "commit_success.txt"  # Orbax's name for it
 _REWRITTEN_AT_THE_END = "_CHECKPOINT_METADATA"  # by Orbax, with the time at which the step was complete
 _META_KEYS = {"config": dict, "split": dict, "tokenizer": str, "plan": str, "model": dict}
 _JSON_FILE = "metadata"  # Orbax's name for it
@@ -387,13 +390,18 @@ def _anywhere(here: bool) -> bool:
 
 
 def _directory(workdir: epath.PathLike) -> epath.Path:
-    return epath.Path(workdir).absolute() / _DIRECTORY  # Orbax takes no relative path
+    return open_workdir(workdir).checkpoints  # absolute, as Orbax wants it
 
 
 def _steps_in(directory: epath.Path) -> list[int]:
     if not directory.exists():
         return []
-    return sorted(int(p.name) for p in directory.iterdir() if p.name.isdigit() and p.is_dir())
+    return sorted(int(p.name) for p in directory.iterdir() if p.name.isdigit() and _is_complete(p))
+
+
+def _is_complete(folder: epath.Path) -> bool:
+    """Whether a step is. In a bucket it has its name while it is written, and one file more once it is complete."""
+    return (folder / _COMMITTED).exists() if is_remote(folder) else folder.is_dir()
 
 
 def _goodness(metrics: dict[str, float]) -> float:

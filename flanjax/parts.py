@@ -30,8 +30,7 @@ from flanjax.tasks.registry import load_mixture
 from flanjax.tasks.styles import Style
 from flanjax.train.optimizer import bent_schedule
 from flanjax.version import __version__
-
-TOKENIZER, MIXTURE, CONFIG, EVALUATION = "tokenizer", "mixture.json", "config.json", "evaluation"
+from flanjax.workdir import TOKENIZER, open_workdir
 
 # Keys that may change between a run and its continuation: they decide when things are written and where arrays live.
 _FREE_KEYS = (
@@ -222,7 +221,7 @@ def _directory_of(init: str) -> Any:
 
 def _is_run(init: str) -> bool:
     """Whether it is the workdir of a run; that has a config.json, as a Hugging Face directory has."""
-    return (epath.Path(init) / hf.CONFIG).exists() and bool(checkpoint.steps_of(epath.Path(init)))
+    return (open_workdir(init).path / hf.CONFIG).exists() and bool(checkpoint.steps_of(init))
 
 
 def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, mesh: sharding.Mesh) -> Weights:
@@ -321,15 +320,6 @@ def check_same_run(workdir: epath.Path, old: Mapping[str, Any], new: Mapping[str
 
 def _without_free(model: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in model.items() if f"model.{name}" not in _FREE_KEYS}
-
-
-def write_record(workdir: epath.Path, name: str, record: Any) -> None:
-    """A JSON file of the workdir, replaced as a whole."""
-    if not distributed.is_first():
-        return
-    temporary = workdir / f".{name}.tmp"
-    temporary.write_text(json.dumps(record, indent=1))
-    temporary.replace(workdir / name)
 
 
 def mixture_record(split: Split, corpus: Corpus, stats: DataStats, num_examples: int) -> dict[str, Any]:

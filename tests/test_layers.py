@@ -13,7 +13,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # A module may import what stands on a line below its own. On one line all are siblings, and import each other nowhere.
 FLOORS = (
     {"version", "names", "records"},
-    {"fields", "checksums"},
+    {"fields", "checksums", "storage"},
+    {"claim", "workdir"},
     {"tasks", "models", "parallel", "checkpoint"},
     {"sources"},
     {"data", "huggingface"},
@@ -95,7 +96,10 @@ def test_a_relative_import_is_refused():
         imported("from . import plan", set())
 
 
-@pytest.mark.parametrize(("library", "owner"), [("orbax", "checkpoint"), ("grain", "data")])
+@pytest.mark.parametrize(
+    ("library", "owner"),
+    [("orbax", "checkpoint"), ("grain", "data"), ("tensorstore", "claim"), ("fsspec", "storage")],
+)
 def test_one_part_of_the_house_alone_knows_a_library(library, owner):
     users = {unit_of(f) for f in FILES if any(n.split(".")[0] == library for n in imported(f.read_text(), set()))}
     assert users == {owner}

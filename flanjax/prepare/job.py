@@ -8,7 +8,7 @@ from typing import Any
 
 from etils import epath
 
-from flanjax import parts
+from flanjax import parts, storage
 from flanjax.config import ConfigError, RunConfig, differences
 from flanjax.data.data_stats import MAX_FRUITLESS, DataError, DataStats
 from flanjax.data.offline import prepared
@@ -46,6 +46,7 @@ def prepare(
         raise ConfigError(f"give --steps or --examples, not both: got {steps} and {examples}")
     beam_job.check_options(beam)
     config = parts.settled(dataclasses.replace(config, data=dataclasses.replace(config.data, prepared=None)))
+    storage.reach(output)
     output = epath.Path(output)
 
     # What is prepared, as text; then as ids.

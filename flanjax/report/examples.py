@@ -2,19 +2,19 @@
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
+from etils import epath
 
 from flanjax.evaluate.score_matrix import Cells, of_model, score_cells, split_cells
+from flanjax.storage import read_table
 
 WRONG_A_TASK, RIGHT_A_TASK, MOST = 3, 2, 40
 
 
-def pick_examples(predictions: Path, model: str = "trained", most: int = MOST) -> list[dict[str, Any]]:
+def pick_examples(predictions: epath.Path, model: str = "trained", most: int = MOST) -> list[dict[str, Any]]:
     """Up to `most` predictions of `model` with their options, likelihoods and scores, a few right and wrong ones a task."""
-    chosen = [_chosen(cells) for cells in split_cells(of_model(pq.read_table(predictions), model))]
+    chosen = [_chosen(cells) for cells in split_cells(of_model(read_table(predictions), model))]
     deepest = max((len(examples) for examples in chosen), default=0)
     in_turn = [examples[i] for i in range(deepest) for examples in chosen if i < len(examples)][:most]
     return sorted(in_turn, key=lambda e: (e["cluster"], e["task"], e["right"], e["template"], e["item"]))

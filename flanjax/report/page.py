@@ -4,15 +4,15 @@ Nothing is fetched by the page and nothing is computed that cannot be computed a
 it from predictions.parquet), the training log and the mixture. A part that was not run says so, with its command.
 """
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from importlib import metadata, resources
-from pathlib import Path
 from typing import Any
 
+from etils import epath
 from jinja2 import Environment, StrictUndefined
 
+from flanjax import storage
 from flanjax.evaluate.results import CUT_SHARE, LENGTH_STOPS, PARSE_RATE
 from flanjax.evaluate.verdict import count, setting_name
 from flanjax.report import plots, score_view, training_view
@@ -30,13 +30,13 @@ SKIPPED_SHARE = SHARE_ERROR = 0.01
 LIBRARIES = ("numpy", "scipy", "rouge-score", "sacrebleu")
 
 
-def write_report(workdirs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str]) -> Path:
+def write_report(workdirs: Sequence[epath.PathLike], output: epath.PathLike) -> epath.Path:
     """The path of the page about the runs in `workdirs`, written to `output`. The others are held against the first run."""
     if not workdirs:
         raise ValueError("got no workdir; expected at least one folder that `flanjax train` wrote to")
-    target = Path(output)
+    target = storage.place(output)
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(render(_named_apart([load_run(Path(w)) for w in workdirs])), encoding="utf-8")
+    storage.replace_text(target, render(_named_apart([load_run(w) for w in workdirs])))
     return target
 
 
@@ -195,7 +195,7 @@ def _examples(evaluation: Evaluation, most: int) -> list[dict[str, Any]]:
 def _named_apart(runs: Sequence[Run]) -> list[Run]:
     """The runs with names that differ: a name that occurs twice gets its folder's name added."""
     twice = {name for name, n in Counter(run.name for run in runs).items() if n > 1}
-    return [Run(**{**vars(r), "name": f"{r.name} ({r.path.resolve().name})"}) if r.name in twice else r for r in runs]
+    return [Run(**{**vars(r), "name": f"{r.name} ({r.path.name})"}) if r.name in twice else r for r in runs]
 
 
 def _mean(values: Sequence[float]) -> float:

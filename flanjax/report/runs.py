@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
+from etils import epath
 
-from flanjax import records
+from flanjax import records, storage
 from flanjax.evaluate.results import SCHEMA_VERSION, summarize
+from flanjax.workdir import CONFIG, MIXTURE, open_workdir
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,14 +18,14 @@ class Evaluation:
     label: str
     step: int | None
     results: dict[str, Any]
-    predictions: Path | None
+    predictions: epath.Path | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """One run's workdir. `evaluations` are in order of step, labelled ones first, so that the last is the headline."""
 
-    path: Path
+    path: epath.Path
     name: str
     config: dict[str, Any]
     train: list[dict[str, Any]]
@@ -39,21 +39,22 @@ class Run:
         return self.evaluations[-1] if self.evaluations else None
 
 
-def load_run(path: Path) -> Run:
+def load_run(path: epath.PathLike) -> Run:
     """The run in workdir `path`; an error names a folder that is missing or holds nothing of a run."""
-    if not path.is_dir():
+    workdir = open_workdir(path)
+    if not workdir.path.is_dir():
         raise FileNotFoundError(f"no workdir at {path}; expected the folder that `flanjax train` wrote to")
-    config, mixture = _json(path / "config.json", records.CONFIG), _json(path / "mixture.json", records.MIXTURE)
-    lines = _jsonl(path / "metrics.jsonl")
-    evaluations = _evaluations(path / "evaluation")
+    config, mixture = workdir.read_record(CONFIG, records.CONFIG), workdir.read_record(MIXTURE, records.MIXTURE)
+    lines = workdir.read_metrics()
+    evaluations = _evaluations(workdir.evaluations)
     if not (config or mixture or lines or evaluations):
         raise ValueError(
             f"workdir {path} holds nothing to report; expected config.json, metrics.jsonl, mixture.json or evaluation/: "
             "run `flanjax train` into it first"
         )
     return Run(
-        path=path,
-        name=str(config.get("name", path.resolve().name)),
+        path=workdir.path,
+        name=str(config.get("name", workdir.name)),
         config=config,
         train=_last_of_each_step(line for line in lines if line.get("kind", "train") == "train"),
         validation=_last_of_each_step(line for line in lines if line.get("kind") == "validation"),
@@ -63,41 +64,27 @@ def load_run(path: Path) -> Run:
     )
 
 
-def _evaluations(folder: Path) -> list[Evaluation]:
+def _evaluations(folder: epath.Path) -> list[Evaluation]:
     folders = [p for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
     found = [e for p in folders if (e := _evaluation(p)) is not None]
     return sorted(found, key=lambda e: (e.step is not None, e.step or 0, e.label))
 
 
-def _evaluation(folder: Path) -> Evaluation | None:
-    predictions, results = folder / "predictions.parquet", _json(folder / "results.json", SCHEMA_VERSION)
-    here = predictions if predictions.is_file() else None
+def _evaluation(folder: epath.Path) -> Evaluation | None:
+    predictions, results = folder / "predictions.parquet", storage.read_json(folder / "results.json", SCHEMA_VERSION)
+    here = predictions if predictions.exists() else None
     if results.get(records.FORMAT) != SCHEMA_VERSION:
         if here is None and results:
             raise ValueError(
                 f"{folder / 'results.json'} has format {results.get(records.FORMAT, 0)}; expected {SCHEMA_VERSION}: "
                 "put its predictions.parquet beside it and it is recomputed"
             )
-        results = summarize(pq.read_table(here)) if here else {}
+        results = summarize(storage.read_table(here)) if here else {}
     if not results:
         return None
     number = folder.name.removeprefix("step_")
     step = int(number) if folder.name.startswith("step_") and number.isdigit() else None
     return Evaluation(label=folder.name, step=step, results=results, predictions=here)
-
-
-def _json(path: Path, newest: int) -> dict[str, Any]:
-    """The record in a file, up to its newest format; empty where there is no file."""
-    if not path.is_file():
-        return {}
-    found = records.read_object(path.read_text(encoding="utf-8"), path)
-    records.check_format(found, path, newest)
-    return found
-
-
-def _jsonl(path: Path) -> list[dict[str, Any]]:
-    text = path.read_bytes().decode(errors="replace") if path.is_file() else ""
-    return [record for _, record in records.read_lines(text, path)]
 
 
 def _last_of_each_step(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

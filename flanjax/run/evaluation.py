@@ -1,5 +1,6 @@
 """Evaluating a trained run: predictions, results and the report, read top-down."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from etils import epath
 
-from flanjax import checkpoint, parts
+from flanjax import checkpoint, parts, storage
 from flanjax.config import RunConfig
 from flanjax.data import identity
 from flanjax.evaluate.config import EvaluationConfig
@@ -24,6 +25,7 @@ from flanjax.tasks.clusters import Split, check_disjoint
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.task import Task
 from flanjax.train.log import ProgressBar
+from flanjax.workdir import open_workdir
 
 UNTUNED = "untuned"
 
@@ -51,7 +53,8 @@ def evaluate(
       mixture: the one trained on, if it is at no address.
       tuning: the one trained with.
     """
-    workdir = epath.Path(workdir)
+    folder = open_workdir(workdir)
+    workdir = folder.path
     say, silent = distributed.first_only(say), not distributed.is_first()
     fixed = step is not None
     step, meta = checkpoint.read_meta(workdir, step)
@@ -96,7 +99,7 @@ def evaluate(
     predictions = pa.concat_tables(tables)
 
     # Tasks asked for by name stand beside the held-out ones, and do not replace them.
-    place = workdir / parts.EVALUATION / "_".join([*sorted(tasks), "step", str(step)])
+    place = folder.evaluations / "_".join([*sorted(tasks), "step", str(step)])
     report = place / "report.html"
     if silent:
         return report
@@ -104,7 +107,7 @@ def evaluate(
     with (place / "predictions.parquet").open("wb") as file:
         pq.write_table(predictions, file)
     results = {**summarize(predictions), "changed": changed}
-    parts.write_record(place, "results.json", results)
+    storage.write_json(place / "results.json", results)
     for line in results["verdicts"]:
         say(line)
     say(f"report: {write_report([workdir], report)}")

@@ -4,7 +4,7 @@ from typing import Any
 
 from etils import epath
 
-from flanjax import checkpoint, parts
+from flanjax import checkpoint, parts, storage
 from flanjax import huggingface as hf
 from flanjax.config import RunConfig
 from flanjax.data.layout import Layout, make_layout
@@ -13,6 +13,7 @@ from flanjax.models import functional
 from flanjax.models.params import Full, Tuning, plain
 from flanjax.parallel import distributed, sharding
 from flanjax.version import __version__
+from flanjax.workdir import open_workdir
 
 
 def export(
@@ -35,7 +36,8 @@ def export(
       licence: for the model card; None says that it is unknown.
       tuning: what the run was trained with; what it learned beside a kernel is merged into it.
     """
-    workdir, say, fixed = epath.Path(workdir), distributed.first_only(say), step is not None
+    workdir, output = open_workdir(workdir).path, storage.place(output)
+    say, fixed = distributed.first_only(say), step is not None
     step, meta = checkpoint.read_meta(workdir, step)
     config = RunConfig.from_config_dict(meta["config"])
     model = functional.config_from(meta["model"])

@@ -15,6 +15,7 @@ from flanjax.generate.scorer import Scorer
 from flanjax.models import functional
 from flanjax.models.params import Full, Tuning
 from flanjax.parallel import sharding
+from flanjax.workdir import open_workdir
 
 
 class LoadedModel:
@@ -94,7 +95,7 @@ def load_model(
       ConfigError: there is no such model.
     """
     mesh = sharding.make_mesh(sharding.MeshConfig())
-    place = epath.Path(source)
+    place = open_workdir(source).path
     if checkpoint.steps_of(place):
         return _of_run(place, step, features, tuning, mesh, computed)
     try:

@@ -1,26 +1,27 @@
 """The door from Python: a run as a value whose methods train, evaluate, compile and export."""
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ml_collections
 import pyarrow as pa
-import pyarrow.parquet as pq
 from etils import epath
 
+from flanjax import storage
 from flanjax.aot import compile as aot
 from flanjax.config import ConfigError, RunConfig, load_config
 from flanjax.data.features import MakeFeatures, make_features
 from flanjax.data.pipeline import BatchIterator, DataConfig, open_corpus, open_rows
 from flanjax.data.tokenizer import Tokenizer
+from flanjax.evaluate.results import SCHEMA_VERSION
 from flanjax.models.params import Full, Tuning
 from flanjax.run.evaluation import evaluate
 from flanjax.run.exporting import export
 from flanjax.run.training import train
 from flanjax.tasks.mixture import Mixture
 from flanjax.train.objective import Objective
+from flanjax.workdir import open_workdir
 
 
 class Trained:
@@ -32,7 +33,7 @@ class Trained:
     @property
     def metrics(self) -> list[dict[str, Any]]:
         """The records of metrics.jsonl, in the order of their steps."""
-        return [json.loads(line) for line in (self.workdir / "metrics.jsonl").read_text().splitlines()]
+        return open_workdir(self.workdir).read_metrics()
 
     def __repr__(self) -> str:
         last: dict[str, Any] = next((r for r in reversed(self.metrics) if "kind" not in r), {})
@@ -52,7 +53,7 @@ class Evaluated:
     @property
     def results(self) -> dict[str, Any]:
         """All that was computed of the predictions."""
-        return json.loads((self.folder / "results.json").read_text())
+        return storage.read_json(self.folder / "results.json", SCHEMA_VERSION)
 
     @property
     def scores(self) -> pa.Table:
@@ -62,8 +63,7 @@ class Evaluated:
     @property
     def predictions(self) -> pa.Table:
         """One row for each prediction."""
-        with (self.folder / "predictions.parquet").open("rb") as file:
-            return pq.read_table(file)
+        return storage.read_table(self.folder / "predictions.parquet")
 
     @property
     def report(self) -> epath.Path:

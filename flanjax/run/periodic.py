@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from etils import epath
 from jax.experimental import multihost_utils
 
 from flanjax import checkpoint, parts
@@ -24,6 +23,7 @@ from flanjax.train.loop import mean_by
 from flanjax.train.objective import Sums
 from flanjax.train.program import Program
 from flanjax.train.step import TrainState
+from flanjax.workdir import MIXTURE, Workdir
 
 TRAINED = "trained"
 
@@ -85,7 +85,8 @@ class Saving:
       validation_losses: step -> loss, as far as it was measured: by it the best checkpoints are kept.
     """
 
-    workdir: epath.Path
+    folder: Workdir
+    writer: MetricsWriter
     checkpoints: checkpoint.Checkpoints
     meta: dict[str, Any]
     split: Split
@@ -95,6 +96,8 @@ class Saving:
     validation_losses: dict[int, float] = dataclasses.field(default_factory=dict)
 
     def __call__(self, step: int, state: TrainState) -> None:
+        self.folder.check()
+        self.writer.flush()  # a killed run goes on from here, and does later steps again
         position = of_all_hosts(self.batches.state(), [processes[0] for processes in self.hosts])
         self.checkpoints.save(
             step,
@@ -107,7 +110,7 @@ class Saving:
         merged = DataState.from_json(position)
         visits = parts.num_visits(self.corpus, merged.streams)
         record = parts.mixture_record(self.split, self.corpus, merged.stats, visits)
-        parts.write_record(self.workdir, parts.MIXTURE, record)
+        self.folder.write_record(MIXTURE, record)
 
 
 def of_all_hosts(state: DataState, processes: Sequence[int]) -> dict[str, Any]:

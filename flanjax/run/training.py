@@ -1,14 +1,17 @@
 """Training a run, read top-down. Each stage makes one value, and later stages see no more than the values they are given."""
 
+import contextlib
+import dataclasses
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
 from etils import epath
 
 from flanjax import checkpoint, parts, records
+from flanjax.claim import Claim
 from flanjax.config import RunConfig
 from flanjax.data import identity
 from flanjax.data.features import MakeFeatures, make_features
@@ -32,9 +35,9 @@ from flanjax.train.microbatches import fit_program
 from flanjax.train.objective import Objective
 from flanjax.train.program import Program
 from flanjax.train.step import TrainState
+from flanjax.workdir import CONFIG, SHARDING, Workdir, open_workdir
 
 Say = Callable[[str], None]
-_SHARDING = "sharding.txt"
 
 
 class Text(NamedTuple):
@@ -92,8 +95,26 @@ def train(
 
     Returns:
       The number of steps that the run has trained.
+
+    Raises:
+      ClaimError: another run trains there.
     """
-    began, workdir, say = time.perf_counter(), epath.Path(workdir), distributed.first_only(say)
+    say = distributed.first_only(say)
+    with claimed(open_workdir(workdir), say) as folder:
+        return _train(config, folder, mixture, objective, tuning, features, numbers, say)
+
+
+def _train(
+    config: RunConfig,
+    folder: Workdir,
+    mixture: Mixture | None,
+    objective: Objective | None,
+    tuning: Tuning,
+    features: MakeFeatures,
+    numbers: Sequence[str],
+    say: Say,
+) -> int:
+    began, workdir = time.perf_counter(), folder.path
     config = parts.settled(config)
     text = open_text(config, workdir, mixture, features, numbers, say)
     devices = open_devices(config)
@@ -111,10 +132,10 @@ def train(
         say(f"{workdir} has trained its {start.step} steps already; a larger train.steps would go on from there")
         return start.step
 
-    write_records(config, workdir, weights.model, program, meta)
+    write_records(config, folder, weights.model, program, meta)
     batches = BatchIterator(text.corpus, devices.host, start.data, prepared)
-    report = open_report(config, workdir, text.corpus, devices, start.step)
-    saving = Saving(workdir, checkpoints, meta, text.split, text.corpus, batches, devices.hosts)
+    report = open_report(config, folder, text.corpus, devices, start.step)
+    saving = Saving(folder, report.writer, checkpoints, meta, text.split, text.corpus, batches, devices.hosts)
     actions = periodic_actions(config, text, devices, program, weights.model, start, report.writer, saving)
     say(f"{program.size} on {sharding.describe(devices.mesh)}; MFU against {report.meter.limit_named}")
     say(program.attention(parts.batch_shapes(config, devices.mesh, text.corpus.layout.numbers)))
@@ -125,6 +146,17 @@ def train(
     loop(config, devices, first, state, batches, step_fn, work, report, actions, saving, checkpoints)
     say(f"trained {config.train.steps} steps; checkpoints and metrics are in {workdir}")
     return config.train.steps
+
+
+@contextlib.contextmanager
+def claimed(folder: Workdir, say: Say) -> Iterator[Workdir]:
+    """The folder, this run's own for the while: the first of several processes claims it and writes there."""
+    claim = Claim(folder.path, say)
+    distributed.first_then_others("claim", claim.take)
+    try:
+        yield dataclasses.replace(folder, check=claim.check, writes=distributed.is_first())
+    finally:
+        claim.release()
 
 
 def open_text(
@@ -216,24 +248,20 @@ def find_start(
     return Start(restored.step, state, frozen, DataState.from_json(restored.data))
 
 
-def write_records(
-    config: RunConfig, workdir: epath.Path, model: functional.Config, program: Program, meta: dict[str, Any]
-) -> None:
+def write_records(config: RunConfig, folder: Workdir, model: functional.Config, program: Program, meta: dict[str, Any]) -> None:
     """config.json, and sharding.txt: where every parameter lies, and what the optimizer keeps of each."""
     record = {**config.to_dict(), "built": functional.record_of(model), "versions": meta["versions"]}
-    parts.write_record(workdir, parts.CONFIG, records.stamped(record, records.CONFIG))
-    if distributed.is_first():
-        rows = sharding.placements(program.params.trainable, program.axes.trainable)
-        rows += sharding.placements({"frozen": program.params.frozen}, {"frozen": program.axes.frozen})
-        rows += sharding.placements({"optimizer": program.state.opt_state})
-        (workdir / _SHARDING).write_text(sharding.table(rows) + "\n")
+    folder.write_record(CONFIG, records.stamped(record, records.CONFIG))
+    rows = sharding.placements(program.params.trainable, program.axes.trainable)
+    rows += sharding.placements({"frozen": program.params.frozen}, {"frozen": program.axes.frozen})
+    rows += sharding.placements({"optimizer": program.state.opt_state})
+    folder.write_text(SHARDING, sharding.table(rows) + "\n")
 
 
-def open_report(config: RunConfig, workdir: epath.Path, corpus: Corpus, devices: Devices, start: int) -> Report:
+def open_report(config: RunConfig, folder: Workdir, corpus: Corpus, devices: Devices, start: int) -> Report:
     """What is told of the steps, and where."""
-    silent = not distributed.is_first()
-    writer = MetricsWriter(workdir, start=start, tensorboard=config.train.tensorboard, silent=silent)
-    bar = ProgressBar(config.name, config.train.steps, start, silent=silent)
+    writer = MetricsWriter(folder, start=start, tensorboard=config.train.tensorboard)
+    bar = ProgressBar(config.name, config.train.steps, start, silent=not folder.writes)
     clusters = [e.task.cluster for e in corpus.entries]
     return Report(writer, bar, Meter(len(devices.hosts)), corpus.names, clusters)
 

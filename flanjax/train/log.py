@@ -1,6 +1,5 @@
-"""What a run says while it runs: metrics.jsonl, TensorBoard events, and a bar or lines on the terminal."""
+"""What a run says while it runs: lines of metrics, TensorBoard events, and a bar or lines on the terminal."""
 
-import json
 import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
@@ -9,42 +8,36 @@ from etils import epath
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from flanjax.records import read_lines
-
-METRICS = "metrics.jsonl"
+from flanjax import storage
+from flanjax.workdir import Workdir
 
 
 class MetricsWriter:
-    """Appends records to the workdir's metrics.jsonl, and their numbers to TensorBoard.
+    """Adds records to the run's metrics, and their numbers to TensorBoard.
 
     Args:
       start: the step that the run goes on from; records of later steps, left by a killed run, are dropped.
-      silent: write nothing, as one of several processes.
     """
 
-    def __init__(self, workdir: epath.PathLike, *, start: int, tensorboard: bool, silent: bool = False):
-        self._silent, self._events = silent, None
-        if silent:
-            return
-        directory = epath.Path(workdir)
-        directory.mkdir(parents=True, exist_ok=True)
-        self._path = directory / METRICS
-        _drop_after(self._path, start)
-        self._events = _event_writer(directory) if tensorboard else None
+    def __init__(self, workdir: Workdir, *, start: int, tensorboard: bool):
+        self._log = workdir.metrics_log(start)
+        self._events = _event_writer(workdir.events) if tensorboard and workdir.writes else None
 
     def write(self, record: Mapping[str, Any]) -> None:
-        if self._silent:
-            return
-        with self._path.open("a") as file:
-            file.write(json.dumps(record) + "\n")
+        self._log.write(record)
         if self._events:
             kind = record.get("kind", "train")
             for name, value in _numbers(record):
                 self._events.add_scalar(f"{kind}/{name}", value, record["step"])
 
+    def flush(self) -> None:
+        """Until all records of metrics are where a killed run would find them; to be called before a checkpoint."""
+        self._log.flush()
+
     def close(self) -> None:
         if self._events:
             self._events.close()
+        self._log.flush()
 
 
 class ProgressBar:
@@ -78,15 +71,6 @@ class ProgressBar:
         self._progress.stop()
 
 
-def _drop_after(path: epath.Path, start: int) -> None:
-    if not path.exists():
-        return
-    text = path.read_bytes().decode(errors="replace")
-    kept = "".join(f"{line}\n" for line, record in read_lines(text, path) if record["step"] <= start)
-    if kept != text:
-        path.write_text(kept)
-
-
 def _numbers(record: Mapping[str, Any], prefix: str = ""):
     for name, value in record.items():
         if isinstance(value, Mapping):
@@ -96,6 +80,19 @@ def _numbers(record: Mapping[str, Any], prefix: str = ""):
 
 
 def _event_writer(directory: epath.Path) -> Any:
-    from tensorboardX import SummaryWriter  # half a second to import, and not needed by runs that turn it off
+    from tensorboardX import SummaryWriter, record_writer  # half a second to import, not needed by runs that turn it off
 
-    return SummaryWriter(str(directory / "tensorboard"))
+    if storage.is_remote(directory):
+        # Its own writer for a bucket uploads all events of a run anew every two minutes.
+        record_writer.register_writer_factory(str(directory).partition(":")[0], _EventFiles())
+    return SummaryWriter(str(directory))
+
+
+class _EventFiles:
+    """How TensorBoard's events are written to a bucket: as files of bounded size, which TensorBoard reads one after another."""
+
+    def open(self, path: str) -> storage.Parts:
+        return storage.Parts(path)
+
+    def directory_check(self, path: str) -> None:
+        """A bucket needs no folders."""

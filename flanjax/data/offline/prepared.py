@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
+from flanjax import storage
 from flanjax.data.data_stats import DataError, DataStats
 from flanjax.data.offline.shards import (
     PARTS,
@@ -151,6 +152,7 @@ def write_manifest(directory: epath.PathLike, manifest: dict[str, Any]) -> None:
 
 def read_manifest(directory: epath.PathLike) -> dict[str, Any]:
     """The manifest of a finished directory. Raises DataError when there is none."""
+    storage.reach(directory)
     path = epath.Path(directory) / MANIFEST
     if not path.exists():
         unfinished = (path.parent / JOB).exists()
