@@ -18,6 +18,7 @@ from flanjax.config import RunConfig
 from flanjax.data.pipeline import BatchIterator, DataState, Host, open_corpus, open_rows
 from flanjax.data.tokenizer import Tokenizer, load_tokenizer
 from flanjax.data.validation import validation_batches
+from flanjax.evaluate import protocol
 from flanjax.evaluate.config import EvaluationConfig
 from flanjax.evaluate.metrics import METRICS
 from flanjax.evaluate.predict import ask, predict, scoring_layout
@@ -222,13 +223,13 @@ def evaluate(
     tokenizer = _tokenizer_of(workdir, config, meta)
     layout = scoring_layout(config.data.features, evaluation, tokenizer)
     asked = ask(chosen, evaluation, layout)
-    for name, reasons in asked.skipped.items():
-        if reasons:
-            say(f"warning: task {name}: {len(reasons)} evaluation rows left out; {reasons[0]}")
+    for name, lost in asked.left_out.items():
+        say(f"warning: task {name}: {lost['left_out']} of {lost['rows']} evaluation rows left out; {lost['reasons'][0]}")
 
     mesh = sharding.make_mesh(sharding.MeshConfig())  # the devices here may be others than those of the training
     model = functional.config_from(meta["model"])
     tables: list[pa.Table] = []
+    began = time.perf_counter()
     for label, params in _models(config, workdir, step, model, tokenizer, mesh, evaluation.untuned):
         bar = ProgressBar(f"evaluating {label}", len(asked.items), silent=silent)
         scorer = Scorer(model, params(), mesh, layout, batch_size=evaluation.batch_size, progress=bar.advance)
@@ -237,8 +238,10 @@ def evaluate(
         del scorer
     predictions = pa.concat_tables(tables)
 
-    # Tasks asked for by name stand beside the held-out ones, and do not replace them.
-    place = workdir / parts.EVALUATION / "_".join([*sorted(tasks), "step", str(step)])
+    # Another protocol has another folder: nothing is overwritten by it.
+    seeds = {"train": config.train.seed, "data": config.data.seed}
+    how = protocol.protocol(evaluation, tasks, asked.digest, seeds)
+    place = workdir / parts.EVALUATION / protocol.folder_name(how, step)
     report = place / "report.html"
     if silent:
         return report
@@ -247,9 +250,11 @@ def evaluate(
         pq.write_table(predictions, file)
     results = summarize(predictions)
     parts.write_record(place, "results.json", results)
+    made = protocol.record(how, step, seconds=time.perf_counter() - began, devices=sharding.describe(mesh))
+    parts.write_record(place, protocol.NAME, made)
     for line in results["verdicts"]:
         say(line)
-    say(f"report: {write_report([workdir], report)}")
+    say(f"report: {write_report([workdir], report, evaluation=place.name)}")
     return report
 
 
