@@ -1,5 +1,6 @@
 """The report's scores: cards, cluster and task rows, templates, and runs side by side, ready for the page."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -158,11 +159,16 @@ def _template_row(members: Sequence[tuple[int, Run, Row]], several: bool) -> Row
     return {
         **first,
         "setting": setting_name(first),
-        "names": [(t, words[t] or t) for t in order],
+        "names": [(t, _brief_words(words[t] or t), words[t] or t) for t in order],
         "height": height,
         "plot": plots.forest(lines, PERCENT, marks, band, height),
         "means": [(colour(i), row["metrics"][row["primary"]]["mean"], row["spread"]) for i, _, row in members],
     }
+
+
+def _brief_words(template: str) -> str:
+    """A template's own words, each field as an ellipsis."""
+    return " ".join(re.sub(r"\{\{.*?\}\}|\{%.*?%\}", " … ", template, flags=re.DOTALL).split())
 
 
 def run_rows(runs: Sequence[Run]) -> list[Row]:
