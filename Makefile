@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := runs/quickstart-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: quickstart test lint clean
+.PHONY: quickstart test study clean
 
 quickstart: .venv/core
 	$(BIN)/flanjax train --config configs/quickstart.py --workdir $(RUN)/all
@@ -20,6 +20,10 @@ test: .venv/test
 	$(BIN)/ruff format --check flanjax configs mixtures launch tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+# Longer proofs of what the tests show in seconds.
+study: .venv/test
+	$(BIN)/python -m pytest -s tests/study/study_*.py
 
 .venv/core: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -1,6 +1,7 @@
 """Words for error messages: the nearest candidate, and a value in a few characters."""
 
 import difflib
+import re
 import reprlib
 from collections.abc import Iterable
 from typing import Any
@@ -25,3 +26,31 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
 def shown(value: Any) -> str:
     """A value for an error message: its repr, shortened, however long or deeply nested the value is."""
     return _SHORT.repr(value)
+
+
+_NO_FILE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+LONGEST_NAME = 100
+
+
+def check_file_name(what: str, name: str) -> None:
+    """Raises ValueError for a name that cannot be a file's on every system: `what` says whose it is.
+
+    >>> check_file_name("cluster", "nli/rte")
+    Traceback (most recent call last):
+    ValueError: cluster name 'nli/rte' has '/' in it, expected a name that a file could have: letters, digits, '_', '-' or '.'
+    """
+    bad = _NO_FILE.search(name) if isinstance(name, str) else None
+    if not isinstance(name, str) or not name:
+        reason = "is no text"
+    elif bad:
+        reason = f"has {bad.group()!r} in it"
+    elif len(name) > LONGEST_NAME:
+        reason = f"has {len(name)} characters, more than {LONGEST_NAME}"
+    elif name[0] in ". -" or name[-1] in ". ":
+        reason = "begins or ends with a dot, a dash or a blank"
+    elif _RESERVED.fullmatch(name):
+        reason = "is a device's on Windows"
+    else:
+        return
+    raise ValueError(f"{what} name {name!r} {reason}, expected a name that a file could have: letters, digits, '_', '-' or '.'")

@@ -201,7 +201,7 @@ def test_two_processes_score_heldout_tasks_as_one_does(home, runs):
     for count, name in ((1, ALONE), (2, "2 processes of 2 devices")):
         results = finished(together(home, count, "heldout", "--workdir", runs[name].name, "--no-untuned"))
         assert [status for status, _ in results] == [0] * count, results
-        place = runs[name] / "evaluation" / f"step_{STEPS}"
+        (place,) = (runs[name] / "evaluation").glob(f"{STEPS}-*")
         tables.append(pq.read_table(place / "predictions.parquet").to_pylist())
         assert (place / "report.html").exists()
     one, two = ([p["option_log_likelihoods"] for p in table] for table in tables)

@@ -285,7 +285,7 @@ def mirror(folder):
 
 def test_heldout_writes_predictions_results_and_a_report_of_the_heldout_tasks(here, whole, capsys):
     assert main(["heldout", "--workdir", "whole"]) == 0
-    place = whole / "evaluation" / f"step_{STEPS}"
+    (place,) = (whole / "evaluation").glob(f"{STEPS}-*")
     predictions = pq.read_table(place / "predictions.parquet").to_pylist()
     assert {p["task"] for p in predictions} == {"hidden"}
     assert {(p["model"], p["step"]) for p in predictions} == {("trained", STEPS), ("untuned", 0)}
@@ -297,13 +297,18 @@ def test_heldout_writes_predictions_results_and_a_report_of_the_heldout_tasks(he
 
 
 def test_tasks_evaluated_by_name_stand_beside_the_heldout_ones_and_are_called_trained_on(here, whole, capsys):
+    before = {*(whole / "evaluation").iterdir()}
     assert main(["evaluate", "--workdir", "whole", "--tasks", "copy", "--no-untuned"]) == 0
-    place = whole / "evaluation" / f"copy_step_{STEPS}"
+    (place,) = {*(whole / "evaluation").iterdir()} - before
     predictions = pq.read_table(place / "predictions.parquet").to_pylist()
     assert {(p["task"], p["scorer"], p["model"]) for p in predictions} == {("copy", "generate", "trained")}
     said = capsys.readouterr().out
     assert "copy was trained on" in said
     assert "held-out cluster" not in said
+
+
+def newest(folder, pattern):
+    return max(folder.glob(pattern), key=lambda place: place.stat().st_mtime)
 
 
 def test_the_weights_evaluated_are_those_of_the_step_asked_for(here, whole, capsys):
@@ -312,7 +317,7 @@ def test_the_weights_evaluated_are_those_of_the_step_asked_for(here, whole, caps
     assert main(["heldout", "--workdir", "whole", "--step", str(older), "--no-untuned"]) == 0
     assert main(["heldout", "--workdir", "whole", "--no-untuned"]) == 0
     found = [
-        pq.read_table(whole / "evaluation" / f"step_{step}" / "predictions.parquet").to_pylist() for step in (older, STEPS)
+        pq.read_table(newest(whole / "evaluation", f"{step}-*") / "predictions.parquet").to_pylist() for step in (older, STEPS)
     ]
     assert [p["prompt"] for p in found[0]] == [p["prompt"] for p in found[1]]
     assert [p["option_log_likelihoods"] for p in found[0]] != [p["option_log_likelihoods"] for p in found[1]]

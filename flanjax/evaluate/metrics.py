@@ -143,10 +143,15 @@ def _rouge(kind: str) -> Callable[[str, str], float]:
 
 
 def _label_counts(predictions: Predictions, references: References) -> np.ndarray:
-    """Per item and gold label: (both, predicted, gold), flattened to [N, 3 * labels]. The first reference is the gold label."""
+    """Per item and gold label: (both, predicted, gold), flattened to [N, 3 * labels].
+
+    The first reference is the gold label. A prediction of another right answer counts as it, as accuracy counts it right.
+    """
     _check(predictions, references)
-    gold = np.array([normalize_label(refs[0]) for refs in references])
-    got = np.array([normalize_label(p) for p in predictions])
+    right = [[normalize_label(r) for r in refs] for refs in references]
+    said = [normalize_label(p) for p in predictions]
+    gold = np.array([refs[0] for refs in right])
+    got = np.array([refs[0] if p in refs else p for p, refs in zip(said, right, strict=True)])
     labels = np.unique(gold)
     is_gold, is_got = gold[:, None] == labels, got[:, None] == labels
     return np.stack([is_gold & is_got, is_got, is_gold], -1).reshape(len(gold), -1).astype(np.float64)

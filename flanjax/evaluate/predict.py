@@ -14,6 +14,7 @@ from flanjax.data.prompts import Prompt, build_prompts
 from flanjax.data.queries import Query, read_examples
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.evaluate.config import EvaluationConfig, Preset
+from flanjax.evaluate.results import with_left_out
 from flanjax.generate.scorer import Scorer
 from flanjax.sources import SourceError
 from flanjax.tasks.answers import extract
@@ -29,9 +30,11 @@ SCHEMA = pa.schema(
         ("cluster", pa.string()),
         ("task", pa.string()),
         ("template", pa.string()),
+        ("template_text", pa.string()),
         ("item", pa.int64()),
         ("group", pa.string()),
         ("shots", pa.int64()),
+        ("shots_shown", pa.int64()),
         ("chain_of_thought", pa.bool_()),
         ("scorer", pa.string()),
         ("preset", pa.string()),
@@ -64,11 +67,32 @@ class Item(NamedTuple):
     shots: int
 
 
-class Asked(NamedTuple):
-    """The questions of some tasks, ready for any model; and how many rows could not be asked, by task."""
+class Questions(NamedTuple):
+    """The questions of some tasks, ready for any model; and which rows could not be asked.
+
+    Attributes:
+      rows: task -> how many rows were tried.
+      skipped: task -> row number -> why it was left out: unreadable, bad, skipped by its task, or too long.
+    """
 
     items: list[Item]
-    skipped: dict[str, list[str]]
+    rows: dict[str, int]
+    skipped: dict[str, dict[int, str]]
+
+    @property
+    def left_out(self) -> dict[str, dict[str, Any]]:
+        """The counts that `results.with_left_out` keeps, of the tasks that lost rows."""
+        return {
+            task: {"rows": self.rows[task], "left_out": len(why), "reasons": [f"row {n}: {why[n]}" for n in sorted(why)[:3]]}
+            for task, why in self.skipped.items()
+            if why
+        }
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits that depend on every prompt, option and right answer, and not on their order."""
+        asked = (hash64(_key(i), i.prompt.text, *i.query.example.options, "", *i.query.example.references) for i in self.items)
+        return f"{hash64(*sorted(asked)):016x}"
 
 
 def scoring_layout(features: FeatureConfig, config: EvaluationConfig, tokenizer: Tokenizer) -> Layout:
@@ -76,25 +100,47 @@ def scoring_layout(features: FeatureConfig, config: EvaluationConfig, tokenizer:
     return make_layout(dataclasses.replace(features, input_eos=config.scoring.input_eos), tokenizer)
 
 
-def ask(tasks: Sequence[Task], config: EvaluationConfig, layout: Layout) -> Asked:
-    """Renders every task x template x shots. Nothing here depends on a model."""
-    budget = layout.budget._replace(targets=None)
-    items: list[Item] = []
-    skipped: dict[str, list[str]] = {}
+def ask(tasks: Sequence[Task], config: EvaluationConfig, layout: Layout) -> Questions:
+    """Renders every task x template x shots. Nothing here depends on a model.
+
+    A row that cannot be asked under one template is left out under all of them, so that templates are compared on the same
+    items.
+    """
+    asked = Questions([], {}, {})
     for task in tasks:
-        queries = list(_queries(task, config, skipped.setdefault(task.name, [])))
-        prompts = build_prompts([q for _, q in queries], layout.tokenizer, budget)
-        for (row, query), prompt in zip(queries, prompts, strict=True):
-            if isinstance(prompt, BadRow):
-                skipped[task.name].append(f"row {row}: {prompt}")
-            else:
-                items.append(Item(row, query, prompt, query.wording.num_shots))
-        if not any(i.query.task is task for i in items):
-            raise SourceError(f"task {task.name}: none of its evaluation rows can be asked: {skipped[task.name][:3]}")
-    return Asked(items, skipped)
+        why = asked.skipped.setdefault(task.name, {})
+        items = _items(task, config, layout, asked.rows, why)
+        if not items:
+            reasons = [f"row {n}: {why[n]}" for n in sorted(why)[:3]]
+            raise SourceError(f"task {task.name}: none of its evaluation rows can be asked: {reasons}")
+        asked.items.extend(items)
+    return asked
 
 
-def predict(asked: Asked, config: EvaluationConfig, layout: Layout, scorer: Scorer, *, model: str, step: int) -> pa.Table:
+def _items(task: Task, config: EvaluationConfig, layout: Layout, rows: dict[str, int], why: dict[int, str]) -> list[Item]:
+    queries = list(_queries(task, config, rows, why))
+    prompts = build_prompts([q for _, q in queries], layout.tokenizer, layout.budget._replace(targets=None))
+    holes = set()
+    for (row, query), prompt in zip(queries, prompts, strict=True):
+        if isinstance(prompt, BadRow):
+            why.setdefault(row, str(prompt))
+            holes.add((row, _setting(query)))
+    return [
+        Item(row, query, prompt, query.wording.num_shots)
+        for (row, query), prompt in zip(queries, prompts, strict=True)
+        if not isinstance(prompt, BadRow) and (row, _setting(query)) not in holes
+    ]
+
+
+def _setting(query: Query) -> tuple[int, bool]:
+    return query.wording.num_shots, query.wording.style.chain_of_thought
+
+
+def _key(item: Item) -> tuple[Any, ...]:
+    return (item.query.task.name, item.row, item.query.wording.template, *_setting(item.query))
+
+
+def predict(asked: Questions, config: EvaluationConfig, layout: Layout, scorer: Scorer, *, model: str, step: int) -> pa.Table:
     """The answers of a model to everything asked, one row each, in the order asked."""
     records: list[dict[str, Any]] = [{}] * len(asked.items)
     for is_rank in (True, False):
@@ -110,10 +156,10 @@ def predict(asked: Asked, config: EvaluationConfig, layout: Layout, scorer: Scor
         seconds = (time.perf_counter() - began) / len(chosen)
         for n, item, prompt, answer in zip(chosen, items, prompts, answers, strict=True):
             records[n] = {**_record(item, len(prompt), config), **answer, "model": model, "step": step, "seconds": seconds}
-    return pa.Table.from_pylist(records, schema=SCHEMA)
+    return with_left_out(pa.Table.from_pylist(records, schema=SCHEMA), asked.left_out)
 
 
-def _queries(task: Task, config: EvaluationConfig, skipped: list[str]) -> Iterator[tuple[int, Query]]:
+def _queries(task: Task, config: EvaluationConfig, tried: dict[str, int], why: dict[int, str]) -> Iterator[tuple[int, Query]]:
     if task.evaluation is None:
         raise SourceError(f"task {task.name} has no evaluation split; set Task(evaluation='validation'), or leave it out")
     rows = task.source.open(task.evaluation)
@@ -121,10 +167,11 @@ def _queries(task: Task, config: EvaluationConfig, skipped: list[str]) -> Iterat
     if max(config.shots) and pool is None:
         raise SourceError(f"task {task.name} has no training split to take exemplars from; evaluate it with shots=(0,)")
     count = min(config.items or len(rows), len(rows))
+    tried[task.name] = count
     numbers = np.linspace(0, len(rows), count, endpoint=False).astype(int).tolist()
     for number, example in read_examples(task, rows, numbers):
         if not isinstance(example, Example):
-            skipped.append(f"row {number}: {example}")
+            why[number] = str(example)
             continue
         draws = Draws(config.seed, "evaluation", task.name, number)
         for wording in _wordings(task, example, config):
@@ -150,9 +197,11 @@ def _record(item: Item, prompt_tokens: int, config: EvaluationConfig) -> dict[st
         "cluster": task.cluster,
         "task": task.name,
         "template": task.templates[wording.template].name,
+        "template_text": task.templates[wording.template].input,
         "item": item.row,
         "group": str(item.row),
         "shots": item.shots,
+        "shots_shown": item.prompt.num_shots,
         "chain_of_thought": wording.style.chain_of_thought,
         "preset": config.preset,
         "normalization": config.scoring.normalization,

@@ -2,8 +2,12 @@
 
 `summarize` is deterministic: the same predictions give the same dict, whatever the order of their rows. Scores run 0..100,
 shares 0..1; what cannot be known (the spread of one item, the chance of a generation) is null.
+
+Rows that could not be asked leave no prediction. The table's own metadata counts them (`with_left_out`), so that they travel in
+predictions.parquet.
 """
 
+import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -12,31 +16,32 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from flanjax.evaluate import score_matrix as cl
+from flanjax.evaluate import score_matrix as sm
 from flanjax.evaluate import statistics as st
 from flanjax.evaluate.metrics import get_metric
-from flanjax.evaluate.score_matrix import Cells, Key, Scores
+from flanjax.evaluate.score_matrix import Key, ScoreMatrix, Scores
 from flanjax.evaluate.verdict import verdict_sentences
 from flanjax.records import FORMAT
 
 Row = dict[str, Any]
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 CUT_SHARE = 0.01
 PARSE_RATE = 0.99
 LENGTH_STOPS = 0.05
+FEWEST_SHOTS = 0.5  # of the exemplars asked for
 
 
 class Task(NamedTuple):
-    """One rectangle with its scores, primary metric first, and the estimate of the primary."""
+    """One score matrix with its scores, primary metric first, and the estimate of the primary."""
 
-    cells: Cells
+    matrix: ScoreMatrix
     scores: dict[str, Scores]
     primary: st.Estimate
 
 
 def summarize(predictions: pa.Table) -> Row:
     """results.json of a predictions table: tasks, clusters and suites a model, trained minus untuned, alarms and verdicts."""
-    tasks = [_task(cells) for cells in cl.split_cells(predictions)]
+    tasks = [_task(matrix) for matrix in sm.split_matrices(predictions)]
     task_rows = [_task_row(task) for task in tasks]
     clusters, suites = _macro_rows(tasks, task_rows)
     trained, untuned = (_of_model(tasks, model) for model in ("trained", "untuned"))
@@ -48,26 +53,41 @@ def summarize(predictions: pa.Table) -> Row:
         "clusters": clusters,
         "suites": suites,
         "comparison": compare(trained, untuned) if trained and untuned else None,
+        "left_out": left_out(predictions),
         "alarms": [alarm for task in task_rows for alarm in _alarms(task)],
     }
     return {**results, "verdicts": verdict_sentences(results)}
 
 
+def with_left_out(predictions: pa.Table, counts: Row) -> pa.Table:
+    """The table with the counts of rows left out, task -> {"rows": tried, "left_out": number, "reasons": some of them}."""
+    return predictions.replace_schema_metadata({**(predictions.schema.metadata or {}), _LEFT_OUT: json.dumps(counts)})
+
+
+def left_out(predictions: pa.Table) -> Row:
+    """What `with_left_out` wrote; empty where the table has no counts."""
+    counts: Row = json.loads((predictions.schema.metadata or {}).get(_LEFT_OUT, b"{}"))
+    return counts
+
+
+_LEFT_OUT = b"flanjax.left_out"
+
+
 def compare_tables(first: pa.Table, second: pa.Table, model: str = "trained") -> Row:
     """`model` in the first predictions minus the same in the second, paired by item, as `comparison` in results.json."""
-    one, two = ([_task(cells) for cells in cl.split_cells(cl.of_model(t, model))] for t in (first, second))
+    one, two = ([_task(matrix) for matrix in sm.split_matrices(sm.of_model(t, model))] for t in (first, second))
     return compare(one, two)
 
 
 def compare(first: Sequence[Task], second: Sequence[Task]) -> Row:
     """`first` minus `second` a task, a cluster and a suite; what was evaluated on other items is listed, not compared."""
-    others = {task.cells.key._replace(model=""): task for task in second}
-    pairs = [(task, others.get(task.cells.key._replace(model=""))) for task in first]
-    problems = [{**_where(a.cells.key), "reason": reason} for a, b in pairs if (reason := _unpaired(a, b))]
-    rows = [(a.cells.key, _difference(a, b), a, b) for a, b in pairs if b is not None and not _unpaired(a, b)]
+    others = {task.matrix.key._replace(model=""): task for task in second}
+    pairs = [(task, others.get(task.matrix.key._replace(model=""))) for task in first]
+    problems = [{**_where(a.matrix.key), "reason": reason} for a, b in pairs if (reason := _unpaired(a, b))]
+    rows = [(a.matrix.key, _difference(a, b), a, b) for a, b in pairs if b is not None and not _unpaired(a, b)]
     adjusted = st.holm([d.p for _, d, _, _ in rows])
     tasks = [
-        {**_where(key), "metric": a.cells.metrics[0], **_difference_row(d), "p_holm": _p(p), **_sides(a, b)}
+        {**_where(key), "metric": a.matrix.metrics[0], **_difference_row(d), "p_holm": _p(p), **_sides(a, b)}
         for (key, d, a, b), p in zip(rows, adjusted, strict=True)
     ]
     clusters, suites = _macro([(key, d) for key, d, _, _ in rows], st.macro_difference)
@@ -79,74 +99,84 @@ def compare(first: Sequence[Task], second: Sequence[Task]) -> Row:
     }
 
 
-def _task(cells: Cells) -> Task:
-    scores = {name: cl.score_cells(cells, name) for name in cells.metrics}
-    return Task(cells, scores, cl.estimate(scores[cells.metrics[0]], cells.groups)[0])
+def _task(matrix: ScoreMatrix) -> Task:
+    scores = {name: sm.score_matrix(matrix, name) for name in matrix.metrics}
+    return Task(matrix, scores, sm.estimate(scores[matrix.metrics[0]], matrix.groups)[0])
 
 
 def _of_model(tasks: Sequence[Task], model: str) -> list[Task]:
-    return [task for task in tasks if task.cells.key.model == model]
+    return [task for task in tasks if task.matrix.key.model == model]
 
 
 def _models(tasks: Sequence[Task]) -> dict[str, int]:
     steps: dict[str, int] = {}
-    for cells in (task.cells for task in tasks):
-        if steps.setdefault(cells.key.model, cells.step) != cells.step:
+    for matrix in (task.matrix for task in tasks):
+        if steps.setdefault(matrix.key.model, matrix.step) != matrix.step:
             raise ValueError(
-                f"model {cells.key.model!r} has predictions of steps {steps[cells.key.model]} and {cells.step}; "
+                f"model {matrix.key.model!r} has predictions of steps {steps[matrix.key.model]} and {matrix.step}; "
                 "expected one step: keep each step's predictions in its own folder"
             )
     return dict(sorted(steps.items()))
 
 
 def _task_row(task: Task) -> Row:
-    cells, primary = task.cells, task.cells.metrics[0]
-    alone = cl.template_estimates(task.scores[primary], cells.groups)
-    label, share, constant = cl.constant_predictions(cells)
+    matrix, primary = task.matrix, task.matrix.metrics[0]
+    alone = sm.template_estimates(task.scores[primary], matrix.groups)
+    label, share, constant = sm.constant_predictions(matrix)
     return {
-        **_where(cells.key),
-        "model": cells.key.model,
-        "step": cells.step,
-        "scorer": cells.scorer,
-        "preset": cells.preset,
-        "normalization": cells.normalization,
+        **_where(matrix.key),
+        "model": matrix.key.model,
+        "step": matrix.step,
+        "scorer": matrix.scorer,
+        "preset": matrix.preset,
+        "normalization": matrix.normalization,
         "primary": primary,
-        "items": len(cells.items),
-        "groups": len(set(cells.groups)),
-        "templates": len(cells.templates),
-        "metrics": {name: _metric_row(task, name) for name in cells.metrics},
-        "template_scores": [{"template": t, **_interval(e)} for t, e in zip(cells.templates, alone, strict=True)],
+        "items": len(matrix.items),
+        "groups": len(set(matrix.groups)),
+        "templates": len(matrix.templates),
+        "metrics": {name: _metric_row(task, name) for name in matrix.metrics},
+        "template_scores": _template_scores(matrix, alone),
         "spread": {k: _number(v) for k, v in st.template_spread([e.mean for e in alone])._asdict().items()},
-        "chance": _number(cl.chance(cells)),
-        "majority": _number(cl.majority(cells)),
+        "chance": _number(sm.chance(matrix, primary)),
+        "majority": _number(sm.majority(matrix, primary)),
         "majority_prediction": {"text": label, "share": _number(share), "constant_templates": constant},
-        "cut_share": _number(float(cells.grid("cut").mean())),
-        "parse_rate": _number(float(cells.grid("parsed").mean())),
-        "stops": _stops(cells),
-        "mean_prompt_tokens": _number(float(cells.grid("prompt_tokens").mean())),
-        "seconds": _number(float(cells.grid("seconds").sum())),
+        "shots_shown": _number(float(matrix.grid("shots_shown").mean())),
+        "cut_share": _number(float(matrix.grid("cut").mean())),
+        "parse_rate": _number(float(matrix.grid("parsed").mean())),
+        "stops": _stops(matrix),
+        "mean_prompt_tokens": _number(float(matrix.grid("prompt_tokens").mean())),
+        "seconds": _number(float(matrix.grid("seconds").sum())),
     }
 
 
 def _metric_row(task: Task, name: str) -> Row:
-    narrow, wide = cl.estimate(task.scores[name], task.cells.groups)
+    narrow, wide = sm.estimate(task.scores[name], task.matrix.groups)
     signature = get_metric(name).signature
     row = {
         **_interval(narrow),
         "wide_low": _number(wide.low if wide else None),
         "wide_high": _number(wide.high if wide else None),
+        "chance": _number(sm.chance(task.matrix, name)),
+        "majority": _number(sm.majority(task.matrix, name)),
     }
-    return {**row, "signature": signature(task.cells.columns["references"])} if signature else row
+    return {**row, "signature": signature(task.matrix.columns["references"])} if signature else row
 
 
-def _stops(cells: Cells) -> dict[str, float] | None:
-    counts = Counter(stop for stop in cells.columns["stop"] if stop)
+def _template_scores(matrix: ScoreMatrix, alone: Sequence[st.Estimate]) -> list[Row]:
+    """Each template's name, its words (null in tables of format 1) and its score alone."""
+    words = matrix.columns["template_text"][: len(matrix.templates)]
+    rows = zip(matrix.templates, words, alone, strict=True)
+    return [{"template": name, "words": text, **_interval(e)} for name, text, e in rows]
+
+
+def _stops(matrix: ScoreMatrix) -> dict[str, float] | None:
+    counts = Counter(stop for stop in matrix.columns["stop"] if stop)
     total = sum(counts.values())
     return {name: round(counts[name] / total, 6) for name in ("eos", "length")} if total else None
 
 
 def _macro_rows(tasks: Sequence[Task], rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
-    clusters, suites = _macro([(task.cells.key, task.primary) for task in tasks], st.macro_mean)
+    clusters, suites = _macro([(task.matrix.key, task.primary) for task in tasks], st.macro_mean)
     cluster_rows = [_macro_row({**_cluster(key), "model": key.model}, e, rows, rows) for key, e, _ in clusters]
     suite_rows = [
         {**_macro_row({**_setting(key), "model": key.model}, e, rows, cluster_rows), "clusters": n} for key, e, n in suites
@@ -155,12 +185,12 @@ def _macro_rows(tasks: Sequence[Task], rows: Sequence[Row]) -> tuple[list[Row], 
 
 
 def _macro_row(where: Row, e: st.Estimate, tasks: Sequence[Row], parts: Sequence[Row]) -> Row:
-    """A cluster or suite: its estimate, totals over its tasks, and the mean references of the parts it averages."""
+    """A cluster or suite: its estimate, totals over its tasks, and the means of the parts it averages."""
     references = {name: _mean_or_none(_members(parts, where), name) for name in _REFERENCES}
     return {**where, **_interval(e), **_totals(_members(tasks, where)), **references}
 
 
-_REFERENCES = ("chance", "majority")
+_REFERENCES = ("chance", "majority", "shots_shown")
 
 
 def _macro(parts: Sequence[tuple[Key, Any]], mean: Callable[[Sequence[Any]], Any]) -> tuple[list[Any], list[Any]]:
@@ -192,7 +222,7 @@ def _mean_or_none(rows: Sequence[Row], name: str) -> float | None:
 def _unpaired(first: Task, second: Task | None) -> str:
     if second is None:
         return "evaluated for one of the two only"
-    a, b = first.cells, second.cells
+    a, b = first.matrix, second.matrix
     for name in ("items", "templates"):
         if getattr(a, name) != getattr(b, name):
             return f"other {name}: {len(getattr(a, name))} and {len(getattr(b, name))}"
@@ -202,8 +232,8 @@ def _unpaired(first: Task, second: Task | None) -> str:
 
 
 def _difference(first: Task, second: Task) -> st.Difference:
-    name = first.cells.metrics[0]
-    return cl.difference(first.scores[name], second.scores[name], first.cells.groups)
+    name = first.matrix.metrics[0]
+    return sm.difference(first.scores[name], second.scores[name], first.matrix.groups)
 
 
 def _difference_row(difference: st.Difference) -> Row:
@@ -214,7 +244,7 @@ def _difference_row(difference: st.Difference) -> Row:
 
 
 def _sides(first: Task, second: Task) -> Row:
-    hashes = zip(first.cells.columns["prompt_hash"], second.cells.columns["prompt_hash"], strict=True)
+    hashes = zip(first.matrix.columns["prompt_hash"], second.matrix.columns["prompt_hash"], strict=True)
     same = [a == b for a, b in hashes]
     means = {"first": _number(first.primary.mean), "second": _number(second.primary.mean)}
     return {**means, "same_prompt_share": _number(sum(same) / len(same))}
@@ -231,6 +261,11 @@ def _alarms(row: Row) -> list[Row]:
         ),
         ("cut_prompts", row["cut_share"] > CUT_SHARE, f"{row['cut_share']:.1%} of prompts were cut"),
         ("unparsed", row["parse_rate"] < PARSE_RATE, f"an answer was found in {row['parse_rate']:.1%} of outputs"),
+        (
+            "few_exemplars",
+            bool(row["shots"]) and row["shots_shown"] is not None and row["shots_shown"] < FEWEST_SHOTS * row["shots"],
+            f"{row['shots_shown'] or 0:.1f} of {row['shots']} exemplars were shown on average: the others did not fit",
+        ),
         ("length_stops", stops["length"] > LENGTH_STOPS, f"{stops['length']:.1%} of outputs hit the length limit"),
     ]
     return [{**_where_row(row), "model": row["model"], "kind": kind, "message": text} for kind, bad, text in checks if bad]

@@ -1,6 +1,6 @@
-"""Predictions as rectangles: for one model, task and setting, N items times K templates, each cell scored once.
+"""Predictions as score matrices: for one model, task and setting, N items times K templates, each cell scored once.
 
-Everything here comes from the predictions table alone. A rectangle with a hole or a doubled cell is an error, because a mean
+Everything here comes from the predictions table alone. A matrix with a hole or a doubled cell is an error, because a mean
 over templates would then weigh items unequally and a paired test would pair nothing.
 """
 
@@ -44,12 +44,14 @@ COLUMNS = [
     "cut",
     "seconds",
 ]
+# Tables of format 1 lack these; they are read as unknown.
+NEWER_COLUMNS = {"template_text": pa.string(), "shots_shown": pa.int64()}
 CONSTANT_SHARE = 0.95
 FEWEST_ITEMS_FOR_CONSTANT = 10
 
 
 class Key(NamedTuple):
-    """What one rectangle is about. Sorting keys puts a task's settings side by side."""
+    """What one score matrix is about. Sorting keys puts a task's settings side by side."""
 
     cluster: str
     task: str
@@ -58,8 +60,8 @@ class Key(NamedTuple):
     model: str
 
 
-class Cells(NamedTuple):
-    """One rectangle. `columns` hold N * K values, item by item, templates in order within an item."""
+class ScoreMatrix(NamedTuple):
+    """N items times K templates. `columns` hold N * K values, item by item, templates in order within an item."""
 
     key: Key
     step: int
@@ -73,20 +75,27 @@ class Cells(NamedTuple):
     columns: dict[str, list[Any]]
 
     def grid(self, column: str) -> np.ndarray:
-        """A column of numbers as [N, K]."""
+        """A column of numbers as [N, K]; unknown ones are NaN."""
         return np.array(self.columns[column], np.float64).reshape(len(self.items), len(self.templates))
+
+    def of_items(self, column: str) -> list[Any]:
+        """The N values of a column that is the same under every template."""
+        return self.columns[column][:: len(self.templates)]
 
 
 class Scores(NamedTuple):
-    """One metric of one rectangle: `items` [N, K] for a per-item metric, else `counts` [N, K, F] and their function."""
+    """One metric of one score matrix: `items` [N, K] for a per-item metric, else `counts` [N, K, F] and their function."""
 
     items: np.ndarray | None
     counts: np.ndarray | None = None
     corpus: CorpusCounts | None = None
 
 
-def split_cells(table: pa.Table) -> list[Cells]:
-    """The rectangles of a predictions table, in the order of their keys."""
+def split_matrices(table: pa.Table) -> list[ScoreMatrix]:
+    """The score matrices of a predictions table, in the order of their keys."""
+    for name, kind in NEWER_COLUMNS.items():
+        if name not in table.column_names:
+            table = table.append_column(name, pa.nulls(table.num_rows, kind))
     missing = [name for name in COLUMNS if name not in table.column_names]
     if missing:
         raise ValueError(
@@ -99,7 +108,7 @@ def split_cells(table: pa.Table) -> list[Cells]:
     where: dict[Key, list[int]] = {}
     for i, key in enumerate(rows):
         where.setdefault(key, []).append(i)
-    return [_cells(key, table.take(pa.array(where[key]))) for key in sorted(where)]
+    return [_matrix(key, table.take(pa.array(where[key]))) for key in sorted(where)]
 
 
 def of_model(table: pa.Table, model: str) -> pa.Table:
@@ -109,15 +118,17 @@ def of_model(table: pa.Table, model: str) -> pa.Table:
     return table.filter(pc.equal(table["model"], model))
 
 
-def _cells(key: Key, table: pa.Table) -> Cells:
+def _matrix(key: Key, table: pa.Table) -> ScoreMatrix:
     order = pc.sort_indices(table, [("item", "ascending"), ("template", "ascending")])
-    columns = {name: table[name].take(order).to_pylist() for name in COLUMNS}
+    columns = {name: table[name].take(order).to_pylist() for name in (*COLUMNS, *NEWER_COLUMNS)}
     items, templates = sorted(set(columns["item"])), sorted(set(columns["template"]))
     _check_rectangle(key, Counter(zip(columns["item"], columns["template"], strict=True)), items, templates)
     metrics = tuple(_one(key, "metrics", [tuple(m) for m in columns["metrics"]]))
     if not metrics:
         raise ValueError(f"{key.task} names no metric; expected at least one, the first of them primary")
-    return Cells(
+    for name in ("group", "options", "references"):
+        _check_one_an_item(key, name, columns[name], items, len(templates))
+    return ScoreMatrix(
         key,
         _one(key, "step", columns["step"]),
         _one(key, "scorer", columns["scorer"]),
@@ -143,6 +154,14 @@ def _check_rectangle(key: Key, seen: Counter[tuple[int, str]], items: Sequence[i
         )
 
 
+def _check_one_an_item(key: Key, name: str, values: Sequence[Any], items: Sequence[int], k: int) -> None:
+    for n, item in enumerate(items):
+        if any(value != values[n * k] for value in values[n * k : (n + 1) * k]):
+            raise ValueError(
+                f"{key}: item {item} has other {name} under another template; expected one question in other words"
+            )
+
+
 def _one(key: Key, name: str, values: Sequence[Any]) -> Any:
     different = sorted(set(values))
     if len(different) != 1:
@@ -150,18 +169,18 @@ def _one(key: Key, name: str, values: Sequence[Any]) -> Any:
     return different[0]
 
 
-def score_cells(cells: Cells, name: str) -> Scores:
+def score_matrix(matrix: ScoreMatrix, name: str) -> Scores:
     """Metric `name` of every cell."""
     metric = get_metric(name)
-    predictions, references = cells.columns["prediction"], cells.columns["references"]
-    shape = (len(cells.items), len(cells.templates))
+    predictions, references = matrix.columns["prediction"], matrix.columns["references"]
+    shape = (len(matrix.items), len(matrix.templates))
     try:
         if metric.per_item is not None:
             return Scores(metric.per_item(predictions, references).reshape(shape))
         assert metric.corpus_counts is not None
         counts = metric.corpus_counts.counts(predictions, references)
     except ValueError as error:
-        error.add_note(f"while scoring {name} of task {cells.key.task}, model {cells.key.model}")
+        error.add_note(f"while scoring {name} of task {matrix.key.task}, model {matrix.key.model}")
         raise
     return Scores(None, counts.reshape(*shape, -1), metric.corpus_counts)
 
@@ -186,7 +205,7 @@ def difference(first: Scores, second: Scores, groups: np.ndarray) -> st.Differen
     """`first` minus `second`, paired by item."""
     if first.items is not None and second.items is not None:
         return st.paired_difference(first.items, second.items, groups)
-    return st.bootstrap_difference(_bootstrap(first, groups), _bootstrap(second, groups))
+    return st.bootstrap_difference(_bootstrap(first, groups), _bootstrap(second, groups), len(set(groups)))
 
 
 def _bootstrap(scores: Scores, groups: np.ndarray) -> tuple[st.Estimate, np.ndarray]:
@@ -195,45 +214,68 @@ def _bootstrap(scores: Scores, groups: np.ndarray) -> tuple[st.Estimate, np.ndar
     return st.bootstrap(scores.counts, scores.corpus.from_counts, groups)
 
 
-def chance(cells: Cells) -> float | None:
-    """What uniform guessing among the options scores; None for generation."""
-    if cells.scorer != "rank":
+def chance(matrix: ScoreMatrix, metric: str) -> float | None:
+    """What uniform guessing among the options scores in `metric`; None for generation.
+
+    Each right answer counts as right. A corpus metric is that of the expected counts.
+    """
+    if matrix.scorer != "rank":
         return None
-    return 100 * float(np.mean([1 / len(options) for options in cells.columns["options"]]))
+    references, options = matrix.of_items("references"), matrix.of_items("options")
+    found, expected = get_metric(metric), np.zeros(1)
+    for place in range(max(map(len, options))):
+        guesses = [o[place] if place < len(o) else "" for o in options]
+        weights = np.array([(place < len(o)) / len(o) for o in options])
+        if found.per_item is not None:
+            expected = expected + weights @ found.per_item(guesses, references) / len(options)
+        else:
+            assert found.corpus_counts is not None
+            expected = expected + weights @ found.corpus_counts.counts(guesses, references)
+    return float(expected[0] if found.corpus_counts is None else found.corpus_counts.from_counts(expected))
 
 
-def majority(cells: Cells) -> float | None:
-    """What always giving a template's most frequent answer scores; None for generation.
+def majority(matrix: ScoreMatrix, metric: str) -> float | None:
+    """What always giving the answer that is right most often scores in `metric`; None for generation.
 
     Where the options differ from item to item (sentences, not labels) an answer is its place among the options.
     """
-    if cells.scorer != "rank":
+    if matrix.scorer != "rank":
         return None
-    answers = _answers(cells, [refs[0] for refs in cells.columns["references"]])
-    return 100 * float(np.mean([share for _, share in _most_frequent(cells, answers)]))
+    references = matrix.of_items("references")
+    is_right = get_metric("accuracy").per_item
+    assert is_right is not None
+    constant = max(_constant_answers(matrix), key=lambda answers: is_right(answers, references).sum())
+    return get_metric(metric).corpus(constant, references)
 
 
-def constant_predictions(cells: Cells) -> tuple[str, float, list[str]]:
+def _constant_answers(matrix: ScoreMatrix) -> list[list[str]]:
+    """What could be answered without reading: one text or place for all N items."""
+    options = matrix.of_items("options")
+    if _fixed(matrix):
+        return [[text] * len(options) for text in sorted(options[0])]
+    return [[o[place] if place < len(o) else "" for o in options] for place in range(max(map(len, options)))]
+
+
+def constant_predictions(matrix: ScoreMatrix) -> tuple[str, float, list[str]]:
     """The most frequent prediction, its share (mean over templates), and the templates where it exceeds 95 %."""
-    answers = _answers(cells, cells.columns["prediction"])
-    found = _most_frequent(cells, answers)
-    enough = len(cells.items) >= FEWEST_ITEMS_FOR_CONSTANT
-    constant = [t for t, (_, share) in zip(cells.templates, found, strict=True) if enough and share > CONSTANT_SHARE]
-    return max(found, key=lambda pair: pair[1])[0], float(np.mean([share for _, share in found])), constant
+    n, k = len(matrix.items), len(matrix.templates)
+    answers = _answers(matrix)
+    found = [max(Counter(sorted(answers[t::k])).items(), key=lambda pair: pair[1]) for t in range(k)]
+    shares = [count / n for _, count in found]
+    enough = n >= FEWEST_ITEMS_FOR_CONSTANT
+    constant = [t for t, share in zip(matrix.templates, shares, strict=True) if enough and share > CONSTANT_SHARE]
+    return max(found, key=lambda pair: pair[1])[0], float(np.mean(shares)), constant
 
 
-def _answers(cells: Cells, texts: Sequence[str]) -> list[str]:
-    options = cells.columns["options"]
-    k = len(cells.templates)
-    fixed = all(len({frozenset(o) for o in options[t::k]}) == 1 for t in range(k))
-    if cells.scorer != "rank" or fixed:
+def _fixed(matrix: ScoreMatrix) -> bool:
+    """Whether all items have the same options."""
+    return len({frozenset(o) for o in matrix.of_items("options")}) == 1
+
+
+def _answers(matrix: ScoreMatrix) -> list[str]:
+    """The N * K predictions, by their place among the options where these differ from item to item."""
+    options, texts = matrix.columns["options"], matrix.columns["prediction"]
+    if matrix.scorer != "rank" or _fixed(matrix):
         return list(texts)
     places = (o.index(text) + 1 if text in o else 0 for o, text in zip(options, texts, strict=True))
     return [f"option {place}" if place else "no option" for place in places]
-
-
-def _most_frequent(cells: Cells, answers: Sequence[str]) -> list[tuple[str, float]]:
-    n, k = len(cells.items), len(cells.templates)
-    counts = (Counter(answers[t::k]) for t in range(k))
-    best = (min(c.items(), key=lambda pair: (-pair[1], pair[0])) for c in counts)
-    return [(answer, count / n) for answer, count in best]

@@ -5,9 +5,11 @@ from independent. Estimand A, the default, is the mean over these K templates fo
 of items that share a passage), whose scores are averaged over templates first. Estimand B lets the templates be a sample as
 well; it is wider and is reported beside A. Scores live on 0..100 (`SCALE`).
 
-Clustered errors follow Miller 2024 (arXiv 2411.00640); the two-way variance is Cameron, Gelbach and Miller 2011.
+Clustered errors follow Miller 2024 (arXiv 2411.00640). The two-way interval adds the variances of items and of templates, as
+Cameron, Gelbach and Miller 2011 do, each with its own t quantile, as Banerjee 1960 does.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -49,6 +51,7 @@ class Spread(NamedTuple):
     upper_quartile: float
 
 
+@functools.cache
 def quantile(df: float, level: float = LEVEL) -> float:
     """The two-sided t quantile (normal for infinite df); NaN below one degree of freedom.
 
@@ -58,16 +61,14 @@ def quantile(df: float, level: float = LEVEL) -> float:
     return float(stats.t.ppf(0.5 + level / 2, df)) if df > 0 else float("nan")
 
 
-def wilson(share: float, n: int) -> tuple[float, float]:
-    """Wilson's interval of a share 0..1 seen in n trials.
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """Wilson's interval, shares 0..1, of `successes` in n trials.
 
-    >>> [round(x, 3) for x in wilson(1.0, 10)]
+    >>> [round(x, 3) for x in wilson(10, 10)]
     [0.722, 1.0]
     """
-    z = quantile(np.inf)
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    found = stats.binomtest(successes, n).proportion_ci(LEVEL, method="wilson")
+    return float(found.low), float(found.high)
 
 
 def item_interval(scores: np.ndarray, groups: np.ndarray | None = None) -> Estimate:
@@ -79,7 +80,7 @@ def item_interval(scores: np.ndarray, groups: np.ndarray | None = None) -> Estim
     items = scores.mean(1)
     codes = _codes(groups, len(items))
     if _wants_wilson(scores, codes):
-        low, high = wilson(float(items.mean()) / SCALE, len(items))
+        low, high = wilson(int((items == SCALE).sum()), len(items))
         return _from_bounds(float(items.mean()), SCALE * low, SCALE * high)
     return _clustered(items, codes, 0.0, SCALE)
 
@@ -87,30 +88,41 @@ def item_interval(scores: np.ndarray, groups: np.ndarray | None = None) -> Estim
 def two_way_interval(scores: np.ndarray, groups: np.ndarray | None = None) -> Estimate | None:
     """Estimand B: as `item_interval`, with the templates a sample too; None for a single template, which shows no spread.
 
-    The t quantile has K - 1 degrees of freedom where the templates vary more than the items.
+    The half width is sqrt(t_N^2 V_N + t_K^2 V_K): V_N and V_K are the variances of the mean as items and as templates show
+    them, each with the t quantile of its own degrees of freedom (N - 1 items or groups, K - 1 templates). Row and column means
+    of a balanced table are independent, and for a sum of independent variances this rule covers at least 95 % whatever their
+    true sizes (Banerjee 1960, Sankhya 22). No estimate decides which quantile is used, so two templates that happen to agree
+    do not narrow the interval as if the templates were known to agree. V_N + V_K counts what is left within a cell twice,
+    where Cameron, Gelbach and Miller subtract it once: that too errs on the wide side (Owen 2007, section 4).
+
+    The price: where templates hardly differ, two of them give about 98 to 100 % coverage and three about 97 to 99 %.
     """
     scores = _matrix(scores)
-    n, k = scores.shape
+    k = scores.shape[1]
     if k < 2:
         return None
     item, mean = item_interval(scores, groups), float(scores.mean())
-    template = float(((scores.mean(0) - mean) ** 2).sum() / (k * (k - 1)))
-    cell = float(((scores - mean) ** 2).sum() / (n * k * (n * k - 1)))
-    variance = max(item.se**2 + template - cell, item.se**2)
-    df = float(k - 1) if template > item.se**2 else item.df
-    half = max(quantile(df) * np.sqrt(variance), item.high - mean, mean - item.low)
-    return Estimate(mean, max(0.0, mean - half), min(SCALE, mean + half), float(np.sqrt(variance)), df)
+    template = float(scores.mean(0).var(ddof=1)) / k
+    below, above = (np.hypot(half, quantile(k - 1) * np.sqrt(template)) for half in (mean - item.low, item.high - mean))
+    df = _satterthwaite([item.se**2, template], [item.df, k - 1])
+    low, high = _clipped(mean - below, mean + above, 0.0, SCALE)
+    return Estimate(mean, low, high, float(np.sqrt(item.se**2 + template)), df)
 
 
-def macro_mean(parts: Sequence[Estimate]) -> Estimate:
-    """Unweighted mean of independent parts: SE = sqrt(sum of SE^2) / T, with Satterthwaite's degrees of freedom."""
+def macro_mean(parts: Sequence[Estimate], bottom: float = 0.0) -> Estimate:
+    """Unweighted mean of independent parts: SE = sqrt(sum of SE^2) / T, with Satterthwaite's degrees of freedom.
+
+    The interval ends at `bottom` and at 100, as every score does.
+    """
     if not parts:
         raise ValueError("got no parts; expected at least one task or cluster to average")
     mean = float(np.mean([p.mean for p in parts]))
     se = float(np.sqrt(sum(p.se**2 for p in parts))) / len(parts)
     df = _satterthwaite([p.se**2 for p in parts], [p.df for p in parts])
+    if len(parts) == 1:
+        return parts[0]
     half = quantile(df) * se
-    return parts[0] if len(parts) == 1 else Estimate(mean, mean - half, mean + half, se, df)
+    return Estimate(mean, *_clipped(mean - half, mean + half, bottom, SCALE), se, df)
 
 
 def paired_difference(first: np.ndarray, second: np.ndarray, groups: np.ndarray | None = None) -> Difference:
@@ -137,7 +149,7 @@ def paired_difference(first: np.ndarray, second: np.ndarray, groups: np.ndarray 
 
 def macro_difference(parts: Sequence[Difference]) -> Difference:
     """The macro mean of independent paired differences, tested by its t."""
-    estimate = macro_mean([part.estimate for part in parts])
+    estimate = macro_mean([part.estimate for part in parts], -SCALE)
     p = parts[0].p if len(parts) == 1 else t_test(estimate)
     return Difference(estimate, p, float("nan"), detectable(estimate.se))
 
@@ -196,7 +208,8 @@ def bootstrap(
     """A corpus metric of counts [N, K, F]: mean over templates with a percentile interval, and the draws [DRAWS] behind it.
 
     Items (or groups) are drawn with replacement, all templates of an item together. The same seed and groups give the same
-    draws, so that the draws of two models can be subtracted.
+    draws, so that the draws of two models can be subtracted. A score that no draw changes (0 or 100) gets the floor that
+    accuracy has: up to Wilson's share of unseen units may differ.
     """
     codes = _codes(groups, len(counts))
     units = np.zeros((codes.max() + 1, *counts.shape[1:]))
@@ -204,19 +217,35 @@ def bootstrap(
     weights = np.random.default_rng(seed).multinomial(len(units), np.full(len(units), 1 / len(units)), DRAWS)
     draws = score(np.tensordot(weights.astype(np.float64), units, 1)).mean(-1)  # [DRAWS]
     mean = float(score(units.sum(0)).mean())
-    low, high = (float(q) for q in np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
-    return Estimate(mean, min(low, mean), max(high, mean), float(draws.std()), float(len(units) - 1)), draws
+    return _percentiles(mean, draws, len(units), 0.0), draws
 
 
-def bootstrap_difference(first: tuple[Estimate, np.ndarray], second: tuple[Estimate, np.ndarray]) -> Difference:
-    """The paired bootstrap of two results of `bootstrap` with the same seed and groups."""
+def bootstrap_difference(first: tuple[Estimate, np.ndarray], second: tuple[Estimate, np.ndarray], units: int) -> Difference:
+    """The paired bootstrap of two results of `bootstrap` with the same seed and groups; `units` is the number of groups."""
     draws = first[1] - second[1]
-    low, high = (float(q) for q in np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
-    mean = first[0].mean - second[0].mean
     tail = min((draws <= 0).sum(), (draws >= 0).sum())
     p = min(1.0, 2 * (1 + tail) / (1 + len(draws)))
-    estimate = Estimate(mean, min(low, mean), max(high, mean), float(draws.std()), first[0].df)
+    estimate = _percentiles(first[0].mean - second[0].mean, draws, units, -SCALE)
     return Difference(estimate, float(p), float("nan"), detectable(estimate.se))
+
+
+def _percentiles(mean: float, draws: np.ndarray, units: int, bottom: float) -> Estimate:
+    """The interval of bootstrap draws; NaN for one unit, and a floor where all draws agree."""
+    if units < 2:
+        return _unknown(mean)
+    if np.ptp(draws) < 1e-9:
+        return _without_spread(mean, units, bottom, SCALE)
+    low, high = (float(q) for q in np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+    return Estimate(mean, min(low, mean), max(high, mean), float(draws.std()), float(units - 1))
+
+
+def _unknown(mean: float) -> Estimate:
+    return Estimate(mean, float("nan"), float("nan"), float("nan"), 0.0)
+
+
+def _clipped(low: float, high: float, bottom: float, top: float) -> tuple[float, float]:
+    """The interval's ends within the scale; NaN stays NaN."""
+    return float(np.clip(low, bottom, top)), float(np.clip(high, bottom, top))
 
 
 def _clustered(values: np.ndarray, codes: np.ndarray, bottom: float, top: float) -> Estimate:
@@ -224,17 +253,17 @@ def _clustered(values: np.ndarray, codes: np.ndarray, bottom: float, top: float)
     sums = np.bincount(codes, values - mean)
     units = len(sums)
     if units < 2:
-        return Estimate(mean, float("nan"), float("nan"), float("nan"), 0.0)
+        return _unknown(mean)
     if np.ptp(values) == 0:
         return _without_spread(mean, units, bottom, top)
     se = float(np.sqrt((sums**2).sum() * units / (units - 1))) / n
     half = quantile(units - 1) * se
-    return Estimate(mean, max(bottom, mean - half), min(top, mean + half), se, float(units - 1))
+    return Estimate(mean, *_clipped(mean - half, mean + half, bottom, top), se, float(units - 1))
 
 
 def _without_spread(mean: float, units: int, bottom: float, top: float) -> Estimate:
     """Where all units agree: up to `other` of unseen units may differ (Wilson), and then by as much as the scale allows."""
-    other = 1 - wilson(1.0, units)[0]
+    other = 1 - wilson(units, units)[0]
     return _from_bounds(mean, mean - other * (mean - bottom), mean + other * (top - mean))
 
 

@@ -18,6 +18,25 @@ def verdict_sentences(results: dict[str, Any], name: str = "The trained model") 
     return sentences
 
 
+def plain_sentence(results: dict[str, Any], name: str) -> str:
+    """The verdict on the first setting in one plain sentence, without numbers: they stand beside it."""
+    suite = next((s for s in results["suites"] if s["model"] == "trained"), results["suites"][0])
+    parts = []
+    compared = results["comparison"] and find(results["comparison"]["suites"], suite)
+    if compared and suite["model"] == "trained":
+        parts.append(f"{_against(judgement(compared))} its untuned weights")
+    if suite["majority"] is not None and suite["low"] is not None:
+        side = judgement({"low": suite["low"] - suite["majority"], "high": suite["high"] - suite["majority"]})
+        parts.append(f"{_against(side)} always giving the most frequent answer")
+    if not parts:
+        return f"{name} was evaluated; there is nothing to hold its score against."
+    return f"{name} scores {' and '.join(parts)}."
+
+
+def _against(side: str) -> str:
+    return {"better": "higher than", "worse": "lower than"}.get(side, "about as high, as far as these items tell, as")
+
+
 def score_sentence(results: dict[str, Any], suite: dict[str, Any], who: str) -> str:
     """What `who` scores in one setting, with the interval, the counts and the reference points."""
     clusters = [c["cluster"] for c in results["clusters"] if c["model"] == suite["model"] and same_setting(c, suite)]
@@ -32,19 +51,38 @@ def score_sentence(results: dict[str, Any], suite: dict[str, Any], who: str) -> 
 
 
 def difference_sentence(comparison: dict[str, Any], setting: dict[str, Any], lead: str) -> str:
-    """Whether the paired difference of one setting is real, on how many tasks, and what could have been seen."""
+    """Whether the trained weights differ from the untuned ones, on how many tasks, and what could have been seen."""
     suite = find(comparison["suites"], setting)
     assert suite is not None
-    tasks = [row for row in comparison["tasks"] if same_setting(row, setting)]
-    clusters = [row for row in comparison["clusters"] if same_setting(row, setting)]
-    better = sum(row["difference"] > 0 for row in tasks)
+    return f"{lead}: {judgement(suite)}, {_evidence(comparison, suite)}"
+
+
+def runs_sentence(comparison: dict[str, Any], setting: dict[str, Any], name: str, base: str, seeds_only: bool) -> str:
+    """How run `name` scores against run `base`. One run an arm says nothing of a config, and the sentence says so.
+
+    Args:
+      seeds_only: whether the two runs have one config but for their seeds.
+    """
+    suite = find(comparison["suites"], setting)
+    assert suite is not None
+    found = {"better": "scores higher than", "worse": "scores lower than"}.get(judgement(suite), "is not told apart from")
+    alike = " They differ only in seed." if seeds_only else ""
+    return (
+        f"The run {name} {found} the run {base} ({setting_name(suite)}): {_evidence(comparison, suite)}{alike} The interval is "
+        "of the items and not of training: another seed of either config could score otherwise."
+    )
+
+
+def _evidence(comparison: dict[str, Any], suite: dict[str, Any]) -> str:
+    tasks = [row for row in comparison["tasks"] if same_setting(row, suite)]
+    clusters = [row for row in comparison["clusters"] if same_setting(row, suite)]
+    higher, ahead = (sum(row["difference"] > 0 for row in rows) for rows in (clusters, tasks))
     significant = sum(row["p_holm"] is not None and row["p_holm"] < 0.05 for row in tasks)
     smallest = suite["detectable"]
     limit = "" if smallest is None else f" Smallest difference this could have detected: {smallest:.1f} points."
-    higher = sum(row["difference"] > 0 for row in clusters)
     return (
-        f"{lead}: {judgement(suite)}, {interval(suite, 'difference')}, points paired by item{p_text(suite['p'])}; "
-        f"higher on {higher} of {count(len(clusters), 'cluster')} and {better} of {count(len(tasks), 'task')}, "
+        f"{interval(suite, 'difference')}, points paired by item{p_text(suite['p'])}; "
+        f"higher on {higher} of {count(len(clusters), 'cluster')} and {ahead} of {count(len(tasks), 'task')}, "
         f"with a significant difference on {significant} (Holm).{limit}"
     )
 
@@ -77,12 +115,15 @@ def p_text(p: float | None) -> str:
 
 
 def setting_name(row: dict[str, Any]) -> str:
-    """'zero-shot', '4-shot, chain of thought', ...
+    """'zero-shot', '4-shot, chain of thought', ...; with the mean number of exemplars that fitted, where the row knows it.
 
-    >>> setting_name({"shots": 4, "chain_of_thought": True})
-    '4-shot, chain of thought'
+    >>> setting_name({"shots": 4, "chain_of_thought": True, "shots_shown": 1.25})
+    '4-shot (1.2 exemplars shown on average), chain of thought'
     """
     shots = "zero-shot" if row["shots"] == 0 else f"{row['shots']}-shot"
+    shown = row.get("shots_shown")
+    if row["shots"] and shown is not None:
+        shots += f" ({shown:.1f} exemplars shown on average)"
     return shots + (", chain of thought" if row["chain_of_thought"] else "")
 
 

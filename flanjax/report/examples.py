@@ -6,7 +6,7 @@ from typing import Any
 
 from etils import epath
 
-from flanjax.evaluate.score_matrix import Cells, of_model, score_cells, split_cells
+from flanjax.evaluate.score_matrix import ScoreMatrix, of_model, score_matrix, split_matrices
 from flanjax.storage import read_table
 
 WRONG_A_TASK, RIGHT_A_TASK, MOST = 3, 2, 40
@@ -14,50 +14,62 @@ WRONG_A_TASK, RIGHT_A_TASK, MOST = 3, 2, 40
 
 def pick_examples(predictions: epath.Path, model: str = "trained", most: int = MOST) -> list[dict[str, Any]]:
     """Up to `most` predictions of `model` with their options, likelihoods and scores, a few right and wrong ones a task."""
-    chosen = [_chosen(cells) for cells in split_cells(of_model(read_table(predictions), model))]
+    chosen = [_chosen(matrix) for matrix in split_matrices(of_model(read_table(predictions), model))]
     deepest = max((len(examples) for examples in chosen), default=0)
     in_turn = [examples[i] for i in range(deepest) for examples in chosen if i < len(examples)][:most]
     return sorted(in_turn, key=lambda e: (e["cluster"], e["task"], e["right"], e["template"], e["item"]))
 
 
-def _chosen(cells: Cells) -> list[dict[str, Any]]:
-    """Wrong and right examples of one rectangle, alternating."""
-    scores = _scores(cells)
-    order = sorted(range(len(scores)), key=lambda i: _draw(cells, i))
+def _chosen(matrix: ScoreMatrix) -> list[dict[str, Any]]:
+    """Wrong and right examples of one score matrix, alternating."""
+    scores = _scores(matrix)
+    order = sorted(range(len(scores)), key=lambda i: _draw(matrix, i))
     wrong = [i for i in order if scores[i] < 50][:WRONG_A_TASK]
     right = [i for i in order if scores[i] >= 50][:RIGHT_A_TASK]
     both = [i for pair in zip(wrong, right, strict=False) for i in pair]
     both += [i for i in wrong + right if i not in both]
-    return [_example(cells, i, scores[i]) for i in both]
+    return [_example(matrix, i, scores[i]) for i in both]
 
 
-def _scores(cells: Cells) -> list[float]:
+def _scores(matrix: ScoreMatrix) -> list[float]:
     """A score a prediction: the first metric that scores single items, else accuracy."""
-    found = (score_cells(cells, name).items for name in (*cells.metrics, "accuracy"))
+    found = (score_matrix(matrix, name).items for name in (*matrix.metrics, "accuracy"))
     items = next(scores for scores in found if scores is not None)
     return [float(x) for x in items.ravel()]
 
 
-def _draw(cells: Cells, row: int) -> str:
-    text = f"{cells.key.task}/{cells.columns['item'][row]}/{cells.columns['template'][row]}"
+def _draw(matrix: ScoreMatrix, row: int) -> str:
+    text = f"{matrix.key.task}/{matrix.columns['item'][row]}/{matrix.columns['template'][row]}"
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _example(cells: Cells, row: int, score: float) -> dict[str, Any]:
-    names = ("item", "template", "prompt", "prediction", "generated", "references", "parsed", "stop", "cut", "prompt_tokens")
+def _example(matrix: ScoreMatrix, row: int, score: float) -> dict[str, Any]:
+    names: tuple[str, ...] = (
+        "item",
+        "template",
+        "template_text",
+        "prompt",
+        "prediction",
+        "generated",
+        "references",
+        "parsed",
+        "stop",
+        "cut",
+    )
+    names += ("prompt_tokens", "shots_shown")
     return {
-        **cells.key._asdict(),
-        **{name: cells.columns[name][row] for name in names},
+        **matrix.key._asdict(),
+        **{name: matrix.columns[name][row] for name in names},
         "score": score,
         "right": score >= 50,
-        "options": _options(cells, row),
+        "options": _options(matrix, row),
     }
 
 
-def _options(cells: Cells, row: int) -> list[dict[str, Any]]:
-    likelihoods: Sequence[float] = cells.columns["option_log_likelihoods"][row]
-    tokens: Sequence[int] = cells.columns["option_tokens"][row]
-    prediction, references = cells.columns["prediction"][row], cells.columns["references"][row]
+def _options(matrix: ScoreMatrix, row: int) -> list[dict[str, Any]]:
+    likelihoods: Sequence[float] = matrix.columns["option_log_likelihoods"][row]
+    tokens: Sequence[int] = matrix.columns["option_tokens"][row]
+    prediction, references = matrix.columns["prediction"][row], matrix.columns["references"][row]
     return [
         {
             "text": text,
@@ -67,5 +79,5 @@ def _options(cells: Cells, row: int) -> list[dict[str, Any]]:
             "predicted": text == prediction,
             "gold": text in references,
         }
-        for text, value, count in zip(cells.columns["options"][row], likelihoods, tokens, strict=True)
+        for text, value, count in zip(matrix.columns["options"][row], likelihoods, tokens, strict=True)
     ]

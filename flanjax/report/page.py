@@ -13,7 +13,7 @@ from etils import epath
 from jinja2 import Environment, StrictUndefined
 
 from flanjax import storage
-from flanjax.evaluate.results import CUT_SHARE, LENGTH_STOPS, PARSE_RATE
+from flanjax.evaluate.results import CUT_SHARE, FEWEST_SHOTS, LENGTH_STOPS, PARSE_RATE
 from flanjax.evaluate.verdict import count, setting_name
 from flanjax.report import plots, score_view, training_view
 from flanjax.report.examples import MOST, pick_examples
@@ -30,13 +30,17 @@ SKIPPED_SHARE = SHARE_ERROR = 0.01
 LIBRARIES = ("numpy", "scipy", "rouge-score", "sacrebleu")
 
 
-def write_report(workdirs: Sequence[epath.PathLike], output: epath.PathLike) -> epath.Path:
-    """The path of the page about the runs in `workdirs`, written to `output`. The others are held against the first run."""
+def write_report(workdirs: Sequence[epath.PathLike], output: epath.PathLike, *, evaluation: str = "") -> epath.Path:
+    """The path of the page about the runs in `workdirs`, written to `output`. The others are held against the first run.
+
+    Args:
+      evaluation: the folder, under evaluation/, whose scores head the page; the newest held-out ones when empty.
+    """
     if not workdirs:
         raise ValueError("got no workdir; expected at least one folder that `flanjax train` wrote to")
     target = storage.place(output)
     target.parent.mkdir(parents=True, exist_ok=True)
-    storage.replace_text(target, render(_named_apart([load_run(w) for w in workdirs])))
+    storage.replace_text(target, render(_named_apart([load_run(w, evaluation) for w in workdirs])))
     return target
 
 
@@ -69,6 +73,7 @@ def page(runs: Sequence[Run]) -> dict[str, Any]:
         "speed_panels": training_view.speed_panels(runs),
         "mixtures": training_view.mixtures(runs),
         "protocol": protocol(runs),
+        "training_prompts": [{**p, "run": run.name} for run in runs for p in (run.mixture.get("prompts") or [])[:share]],
         "examples": [{**e, "run": run.name} for _, run, ev in evaluated(runs) for e in _examples(ev, share)],
     }
 
@@ -79,13 +84,17 @@ def health(run: Run) -> list[dict[str, Any]]:
 
 
 def _score_checks(evaluation: Evaluation | None) -> list[dict[str, Any]]:
-    names = ("Constant answers", "Cut prompts", "Answers found", "Stopped by length")
+    names = ("Constant answers", "Cut prompts", "Answers found", "Stopped by length", "Exemplars shown", "Rows left out")
     if evaluation is None:
         return [_check(name, None, "", "not evaluated") for name in names]
     rows = of_model(evaluation.results["tasks"], main_model(evaluation))
     constant = [r for r in rows if r["majority_prediction"]["constant_templates"]]
     cut, parsed = (_mean([r[name] for r in rows]) for name in ("cut_share", "parse_rate"))
     stops = [r["stops"]["length"] for r in rows if r["stops"]]
+    few = [r for r in rows if r["shots"] and r["shots_shown"] is not None]
+    bare = [r for r in few if r["shots_shown"] < FEWEST_SHOTS * r["shots"]]
+    lost = evaluation.results["left_out"]
+    tried = sum(task["rows"] for task in lost.values())
     return [
         _check(names[0], not constant, str(len(constant)), f"of {len(rows)} tasks: one answer above 95%", constant),
         _check(names[1], cut <= CUT_SHARE, _percent(cut), "of evaluated prompts"),
@@ -93,7 +102,24 @@ def _score_checks(evaluation: Evaluation | None) -> list[dict[str, Any]]:
         _check(
             names[3], _mean(stops) <= LENGTH_STOPS if stops else None, _percent(_mean(stops)) if stops else "", "of generations"
         ),
+        _check(names[4], not bare if few else None, _shown(few), "exemplars on average" if few else "zero-shot", bare),
+        _check(
+            names[5],
+            sum(task["left_out"] for task in lost.values()) <= SKIPPED_SHARE * tried,
+            f"{sum(task['left_out'] for task in lost.values()):,}",
+            "evaluation rows" + (": " + ", ".join(_lost(name, lost[name]) for name in sorted(lost)[:3]) if lost else ""),
+        ),
     ]
+
+
+def _shown(rows: Sequence[dict[str, Any]]) -> str:
+    """`1.2 of 4` for every number of shots."""
+    asked = sorted({r["shots"] for r in rows})
+    return ", ".join(f"{_mean([r['shots_shown'] for r in rows if r['shots'] == n]):.1f} of {n}" for n in asked)
+
+
+def _lost(task: str, counts: dict[str, Any]) -> str:
+    return f"{task} {counts['left_out']:,} of {counts['rows']:,} ({counts['reasons'][0]})"
 
 
 def _mixture_checks(run: Run) -> list[dict[str, Any]]:
@@ -147,6 +173,7 @@ def protocol(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
         ("Option normalisation", of_rows("normalization")),
         ("Scorers", of_rows("scorer")),
         ("Primary metrics", of_rows("primary")),
+        ("Evaluated", [r.headline.label if r.headline else "–" for r in runs]),
         ("Settings", ["; ".join(dict.fromkeys(setting_name(r) for r in found)) or "–" for found in rows]),
         ("Evaluated step", [str(r.headline.results["models"].get("trained", "–")) if r.headline else "–" for r in runs]),
         ("Training steps", [_planned(run) for run in runs]),
@@ -154,6 +181,12 @@ def protocol(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
         ("Plan", [str(run.mixture.get("plan_hash") or "–") for run in runs]),
         ("Held-out clusters", [", ".join(run.config.get("heldout") or []) or "–" for run in runs]),
         ("Model", [_flat(run.config.get("model") or {}) for run in runs]),
+        ("Seeds", [_seeds(run) for run in runs]),
+        ("Date", [_made(run, "date").replace("T", " ") for run in runs]),
+        ("Command", [_made(run, "command") for run in runs]),
+        ("Commit", [_made(run, "commit") for run in runs]),
+        ("Cost", [_cost(run) for run in runs]),
+        ("Versions of the evaluation", [_versions(run) for run in runs]),
         ("Versions of the run", [_flat(run.config.get("versions") or {}) for run in runs]),
         ("BLEU signature", [", ".join(_signatures(found)) or "–" for found in rows]),
     ]
@@ -168,6 +201,39 @@ def _presets(rows: Sequence[dict[str, Any]]) -> str:
 
 def _signatures(rows: Sequence[dict[str, Any]]) -> list[str]:
     return sorted({m["signature"] for row in rows for m in row["metrics"].values() if "signature" in m})
+
+
+def _made(run: Run, name: str) -> str:
+    """An entry of `made` in the headline's protocol.json."""
+    return str(run.headline.record.get("made", {}).get(name) or "–") if run.headline else "–"
+
+
+def _versions(run: Run) -> str:
+    return _flat(run.headline.record.get("made", {}).get("versions", {})) if run.headline else "–"
+
+
+def _seeds(run: Run) -> str:
+    """The seeds of training, and of the exemplars of the evaluation."""
+    record = run.headline.record.get("protocol", {}) if run.headline else {}
+    seeds = {name: (run.config.get(name) or {}).get("seed") for name in ("train", "data")} | record.get("training_seeds", {})
+    seeds["evaluation"] = record.get("evaluation", {}).get("seed")
+    return ", ".join(f"{name} {seed}" for name, seed in seeds.items() if seed is not None) or "–"
+
+
+def _cost(run: Run) -> str:
+    """The time that training and evaluation took, as far as it is on record."""
+    steps = [0, *(line["step"] for line in run.train)]
+    trained = sum((line.get("seconds") or 0.0) * (b - a) for line, a, b in zip(run.train, steps, steps[1:], strict=False))
+    made = run.headline.record.get("made", {}) if run.headline else {}
+    parts = [f"training {_duration(trained)} in logged steps"] if trained else []
+    parts += [f"evaluation {_duration(made['seconds'])} on {made['devices']}"] if "seconds" in made else []
+    return "; ".join(parts) or "–"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _planned(run: Run) -> str:

@@ -7,23 +7,40 @@ from typing import Any
 from etils import epath
 
 from flanjax import records, storage
+from flanjax.evaluate import protocol
+from flanjax.evaluate.protocol import HELD_OUT
 from flanjax.evaluate.results import SCHEMA_VERSION, summarize
 from flanjax.workdir import CONFIG, MIXTURE, open_workdir
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """One folder under evaluation/: `step` from a name like step_1200; None where the name is an ablation's label."""
+    """One folder under evaluation/.
 
+    Attributes:
+      label: "held-out", or the tasks that were named.
+      step: None where an older folder does not say.
+      family: the same for the same protocol at other steps.
+      date: ISO 8601; empty for an older folder.
+      record: protocol.json; empty for an older folder.
+    """
+
+    folder: str
     label: str
     step: int | None
+    family: str
+    date: str
+    record: dict[str, Any]
     results: dict[str, Any]
     predictions: epath.Path | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run's workdir. `evaluations` are in order of step, labelled ones first, so that the last is the headline."""
+    """One run's workdir. The last of its evaluations is the headline, unless `shown` names the folder of another.
+
+    `evaluations` are in order: named tasks first, then held-out ones by step and date.
+    """
 
     path: epath.Path
     name: str
@@ -33,14 +50,32 @@ class Run:
     heldout: list[dict[str, Any]]
     mixture: dict[str, Any]
     evaluations: list[Evaluation]
+    shown: str = ""
 
     @property
     def headline(self) -> Evaluation | None:
-        return self.evaluations[-1] if self.evaluations else None
+        named = [e for e in self.evaluations if e.folder == self.shown]
+        return next(reversed(named or self.evaluations), None)
+
+    @property
+    def over_steps(self) -> list[Evaluation]:
+        """The headline's protocol at every step that has it."""
+        return [e for e in self.evaluations if self.headline and e.family == self.headline.family and e.step is not None]
+
+    @property
+    def others(self) -> list[Evaluation]:
+        """The newest evaluation of every other protocol."""
+        newest = {e.family: e for e in self.evaluations}
+        return [e for e in newest.values() if self.headline and e.family != self.headline.family]
 
 
-def load_run(path: epath.PathLike) -> Run:
-    """The run in workdir `path`; an error names a folder that is missing or holds nothing of a run."""
+def load_run(path: epath.PathLike, shown: str = "") -> Run:
+    """The run in workdir `path`, headed by the evaluation in folder `shown`.
+
+    Raises:
+      FileNotFoundError: there is no such folder.
+      ValueError: it holds nothing of a run, or a file that cannot be read.
+    """
     workdir = open_workdir(path)
     if not workdir.path.is_dir():
         raise FileNotFoundError(f"no workdir at {path}; expected the folder that `flanjax train` wrote to")
@@ -61,13 +96,14 @@ def load_run(path: epath.PathLike) -> Run:
         heldout=_last_of_each_step(line for line in lines if line.get("kind") == "heldout"),
         mixture=mixture,
         evaluations=evaluations,
+        shown=shown,
     )
 
 
 def _evaluations(folder: epath.Path) -> list[Evaluation]:
     folders = [p for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
     found = [e for p in folders if (e := _evaluation(p)) is not None]
-    return sorted(found, key=lambda e: (e.step is not None, e.step or 0, e.label))
+    return sorted(found, key=lambda e: (e.label == HELD_OUT, e.step is not None, e.step or 0, e.date, e.label))
 
 
 def _evaluation(folder: epath.Path) -> Evaluation | None:
@@ -82,9 +118,8 @@ def _evaluation(folder: epath.Path) -> Evaluation | None:
         results = summarize(storage.read_table(here)) if here else {}
     if not results:
         return None
-    number = folder.name.removeprefix("step_")
-    step = int(number) if folder.name.startswith("step_") and number.isdigit() else None
-    return Evaluation(label=folder.name, step=step, results=results, predictions=here)
+    about = protocol.read(folder.name, storage.read_json(folder / protocol.NAME, protocol.FORMAT))
+    return Evaluation(folder=folder.name, **about._asdict(), results=results, predictions=here)
 
 
 def _last_of_each_step(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

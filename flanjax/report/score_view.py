@@ -1,12 +1,22 @@
 """The report's scores: cards, cluster and task rows, templates, and runs side by side, ready for the page."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from flanjax.evaluate.results import compare_tables
-from flanjax.evaluate.verdict import count, difference_sentence, find, interval, same_setting, setting_name, verdict_sentences
+from flanjax.evaluate.verdict import (
+    count,
+    find,
+    interval,
+    plain_sentence,
+    runs_sentence,
+    same_setting,
+    setting_name,
+    verdict_sentences,
+)
 from flanjax.report import plots
 from flanjax.report.plots import Dot, Mark, Scale
 from flanjax.report.runs import Evaluation, Run
@@ -49,27 +59,39 @@ def cards(runs: Sequence[Run]) -> list[Row]:
 
 
 def verdicts(runs: Sequence[Run]) -> list[Row]:
-    """Sentences for the top: every later run against the first, then every run alone, smaller where there are several."""
-    between = [{"text": text, "small": False} for text in _between_runs(runs)]
-    alone = [verdict_sentences(e.results, run.name) for _, run, e in evaluated(runs)]
-    if between:
-        return between + [{"text": " ".join(sentences), "small": True} for sentences in alone]
-    return [{"text": text, "small": False} for sentences in alone for text in sentences]
+    """Sentences for the top: each run in one plain sentence, then the numbers, smaller: runs against the first, runs alone."""
+    plain = [plain_sentence(e.results, run.name) for _, run, e in evaluated(runs)]
+    alone = [" ".join(verdict_sentences(e.results, run.name)) for _, run, e in evaluated(runs)]
+    return [
+        *({"text": text, "small": False} for text in plain),
+        *({"text": text, "small": True} for text in [*_between_runs(runs), *alone]),
+    ]
 
 
 def _between_runs(runs: Sequence[Run]) -> Iterator[str]:
     """Each later run with an evaluated trained model against the first such run."""
-    found = [(run.name, e.predictions) for _, run, e in evaluated(runs) if main_model(e) == "trained"]
-    for name, predictions in found[1:]:
-        base, base_predictions = found[0]
+    found = [(run, e.predictions) for _, run, e in evaluated(runs) if main_model(e) == "trained"]
+    for run, predictions in found[1:]:
+        first, base_predictions = found[0]
+        name, base, seeds_only = run.name, first.name, _same_but_seeds(first.config, run.config)
         lead = f"{name} against {base}"
         if predictions is None or base_predictions is None:
             yield f"{lead}: not compared, since predictions.parquet is missing beside results.json."
             continue
         comparison = compare_tables(pq.read_table(predictions), pq.read_table(base_predictions))
-        yield from (difference_sentence(comparison, suite, lead) for suite in comparison["suites"])
+        yield from (runs_sentence(comparison, suite, name, base, seeds_only) for suite in comparison["suites"])
         if left := comparison["not_compared"]:
             yield f"{lead}: {count(len(left), 'task')} not compared ({left[0]['task']}: {left[0]['reason']})."
+
+
+def _same_but_seeds(first: Row, second: Row) -> bool:
+    """Whether two configs are one but for names and seeds."""
+    return bool(first) and _without_seeds(first) == _without_seeds(second)
+
+
+def _without_seeds(config: Row) -> Row:
+    kept = ((k, v) for k, v in config.items() if k not in ("seed", "name"))
+    return {k: _without_seeds(v) if isinstance(v, dict) else v for k, v in kept}
 
 
 def cluster_rows(runs: Sequence[Run]) -> list[Row]:
@@ -81,7 +103,7 @@ def task_rows(runs: Sequence[Run]) -> list[Row]:
     """Rows of the task table, runs of one task together."""
     rows = _rows(runs, "tasks", ("cluster", "task"))
     for row in rows:
-        row["others"] = [(name, m["mean"]) for name, m in row["metrics"].items() if name != row["primary"]]
+        row["others"] = [(name, m["mean"], m["chance"]) for name, m in row["metrics"].items() if name != row["primary"]]
     return rows
 
 
@@ -125,6 +147,7 @@ def _template_row(members: Sequence[tuple[int, Run, Row]], several: bool) -> Row
     first = members[0][2]
     scores = {i: {t["template"]: t for t in row["template_scores"]} for i, _, row in members}
     names = {i: run.name for i, run, _ in members}
+    words = {name: t["words"] for by in scores.values() for name, t in by.items()}
     order = sorted(
         {t for by in scores.values() for t in by}, key=lambda t: (-scores[members[0][0]].get(t, {"mean": 0})["mean"], t)
     )
@@ -136,11 +159,16 @@ def _template_row(members: Sequence[tuple[int, Run, Row]], several: bool) -> Row
     return {
         **first,
         "setting": setting_name(first),
-        "names": order,
+        "names": [(t, _brief_words(words[t] or t), words[t] or t) for t in order],
         "height": height,
         "plot": plots.forest(lines, PERCENT, marks, band, height),
         "means": [(colour(i), row["metrics"][row["primary"]]["mean"], row["spread"]) for i, _, row in members],
     }
+
+
+def _brief_words(template: str) -> str:
+    """A template's own words, each field as an ellipsis."""
+    return " ".join(re.sub(r"\{\{.*?\}\}|\{%.*?%\}", " … ", template, flags=re.DOTALL).split())
 
 
 def run_rows(runs: Sequence[Run]) -> list[Row]:
@@ -155,8 +183,8 @@ def run_rows(runs: Sequence[Run]) -> list[Row]:
 
 
 def _shown(run: Run) -> list[Evaluation]:
-    """The headline, then the labelled evaluations."""
-    return [e for e in [run.headline] if e] + [e for e in run.evaluations if e.step is None and e is not run.headline]
+    """The headline, then the newest evaluation of every other protocol."""
+    return [e for e in [run.headline] if e] + run.others
 
 
 def _run_rows(index: int, run: Run, evaluation: Evaluation) -> Iterator[Row]:
@@ -166,12 +194,18 @@ def _run_rows(index: int, run: Run, evaluation: Evaluation) -> Iterator[Row]:
         clusters = [c for c in of_model(results["clusters"], suite["model"]) if same_setting(c, suite)]
         yield {
             **suite,
-            "run": run.name if evaluation is run.headline else f"{run.name}, {evaluation.label}",
+            "run": run.name if evaluation is run.headline else f"{run.name}, {_label(evaluation)}",
             "colour": shade,
             "setting": setting_name(suite),
             "line": plots.strip([dot_of(suite, shade, run.name)], PERCENT, marks),
             "parts": [(c, plots.strip([dot_of(c, shade, run.name)], PERCENT)) for c in clusters],
         }
+
+
+def _label(evaluation: Evaluation) -> str:
+    """What an evaluation beside the headline is of, in few words."""
+    label = evaluation.label if len(evaluation.label) <= 60 else f"{evaluation.label[:57]}..."
+    return label + (f", step {evaluation.step:,}" if evaluation.step is not None else "")
 
 
 def _trained_on(clusters: Sequence[str], everywhere: set[str]) -> str:

@@ -41,7 +41,7 @@ def heldout_lines(run: Run) -> list[Row]:
     """A run's held-out scores by step: what it logged while training, else its evaluations where there are several."""
     if run.heldout:
         return run.heldout
-    steps = [e for e in run.evaluations if e.step is not None]
+    steps = run.over_steps
     return [{"step": e.step, "cluster_score": _cluster_scores(e.results)} for e in steps] if len(steps) > 1 else []
 
 

@@ -1,6 +1,7 @@
 """Evaluating a trained run: predictions, results and the report, read top-down."""
 
 import functools
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from etils import epath
 from flanjax import checkpoint, parts, storage
 from flanjax.config import RunConfig
 from flanjax.data import identity
+from flanjax.evaluate import protocol
 from flanjax.evaluate.config import EvaluationConfig
 from flanjax.evaluate.predict import ask, predict, scoring_layout
 from flanjax.evaluate.results import summarize
@@ -72,13 +74,13 @@ def evaluate(
     tokenizer = parts.saved_tokenizer(workdir, config, meta)
     layout = scoring_layout(config.data.features, evaluation, tokenizer)
     asked = ask(chosen, evaluation, layout)
-    for name, reasons in asked.skipped.items():
-        if reasons:
-            say(f"warning: task {name}: {len(reasons)} evaluation rows left out; {reasons[0]}")
+    for name, lost in asked.left_out.items():
+        say(f"warning: task {name}: {lost['left_out']} of {lost['rows']} evaluation rows left out; {lost['reasons'][0]}")
 
     mesh = sharding.make_mesh(sharding.MeshConfig())  # the devices here may be others than those of the training
     model = functional.config_from(meta["model"])
     tables: list[pa.Table] = []
+    began = time.perf_counter()
 
     def base() -> Any:
         return parts.weights_of(config, tokenizer, mesh).make()
@@ -98,8 +100,10 @@ def evaluate(
         del scorer, params
     predictions = pa.concat_tables(tables)
 
-    # Tasks asked for by name stand beside the held-out ones, and do not replace them.
-    place = folder.evaluations / "_".join([*sorted(tasks), "step", str(step)])
+    # Another protocol has another folder: nothing is overwritten by it.
+    seeds = {"train": config.train.seed, "data": config.data.seed}
+    how_asked = protocol.protocol(evaluation, tasks, asked.digest, seeds)
+    place = folder.evaluations / protocol.folder_name(how_asked, step)
     report = place / "report.html"
     if silent:
         return report
@@ -108,9 +112,11 @@ def evaluate(
         pq.write_table(predictions, file)
     results = {**summarize(predictions), "changed": changed}
     storage.write_json(place / "results.json", results)
+    made = protocol.record(how_asked, step, seconds=time.perf_counter() - began, devices=sharding.describe(mesh))
+    storage.write_json(place / protocol.NAME, made)
     for line in results["verdicts"]:
         say(line)
-    say(f"report: {write_report([workdir], report)}")
+    say(f"report: {write_report([workdir], report, evaluation=place.name)}")
     return report
 
 

@@ -13,7 +13,7 @@ from flanjax import checkpoint, parts
 from flanjax.data.layout import Layout
 from flanjax.data.pipeline import BatchIterator, Corpus, DataState
 from flanjax.evaluate.config import EvaluationConfig
-from flanjax.evaluate.predict import Asked, predict
+from flanjax.evaluate.predict import Questions, predict
 from flanjax.evaluate.results import summarize
 from flanjax.generate.scorer import Scorer
 from flanjax.parallel import sharding
@@ -63,7 +63,7 @@ class HeldoutScores:
 
     program: Program
     frozen: Any
-    asked: Asked
+    asked: Questions
     config: EvaluationConfig
     layout: Layout
     scorer: Scorer

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from flanjax.names import nearest, shown
+from flanjax.names import check_file_name, nearest, shown
 from flanjax.tasks import user_code
 from flanjax.tasks.metric_names import METRIC_NAMES
 from flanjax.tasks.template import ANSWER, CHOICES, OPTIONS, RATIONALE, Template
@@ -120,6 +120,8 @@ class Task:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"task name {self.name!r}: expected lower-case letters, digits, '_', '-' or '.'")
+        check_file_name("task", self.name)
+        check_file_name(f"task {self.name}: cluster", self.cluster)
         for field in ("templates", "lineage", "metrics", "long_fields"):
             value = getattr(self, field)
             if isinstance(value, str):

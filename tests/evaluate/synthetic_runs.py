@@ -13,6 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from flanjax.evaluate import protocol
+from flanjax.evaluate.config import EvaluationConfig
+
 
 class SyntheticTask(NamedTuple):
     cluster: str
@@ -67,9 +70,11 @@ def _row(model: str, step: int, task: SyntheticTask, item: int, template: int, s
         "cluster": task.cluster,
         "task": task.name,
         "template": f"t{template}",
+        "template_text": WORDS.get(template, WORDS[4]),
         "item": item,
         "group": str(item),
         "shots": 0,
+        "shots_shown": 0,
         "chain_of_thought": False,
         "scorer": "rank" if options else "generate",
         "preset": "flan",
@@ -92,10 +97,17 @@ def _row(model: str, step: int, task: SyntheticTask, item: int, template: int, s
     }
 
 
+WORDS = {
+    0: "{{ premise }}\nDoes it follow?",
+    1: "{{ premise }}\nTrue or not?",
+    2: "{{ premise }}\nCan we infer it?",
+    3: "{{ premise }}\nWhat do you say?",
+    4: "{{ premise }}\nAnswer the question.",
+}
+
+
 def _prompt(task: SyntheticTask, item: int, template: int) -> str:
-    ask = {0: "Does it follow?", 1: "True or not?", 2: "Can we infer it?", 3: "What do you say?"}.get(
-        template, "Answer the question."
-    )
+    ask = WORDS.get(template, WORDS[4]).split("\n")[1]
     lines = [f"The river <b>rose</b> by {item + 3} metres in the spring & flooded the old mill, the town's records say.", ask]
     return "\n".join([*lines, *(["OPTIONS:", *(f"- {o}" for o in task.options)] if task.options else ["Answer:"])])
 
@@ -170,7 +182,8 @@ def write_workdir(
     path.mkdir(parents=True)
     config = {
         "name": name,
-        "train": {"steps": steps, "batch_size": 64},
+        "train": {"steps": steps, "batch_size": 64, "seed": seed},
+        "data": {"seed": seed},
         "mixture": "mixtures/flan.py:flan2021",
         "model": {"name": "t5_1_1_base", "parameters": 247_577_856},
         "heldout": sorted({t.cluster for t in TASKS}),
@@ -182,10 +195,20 @@ def write_workdir(
     )
     (path / "mixture.json").write_text(json.dumps(mixture(clusters)))
     if skill is not None:
-        folder = path / "evaluation" / f"step_{steps}"
-        folder.mkdir(parents=True)
-        pq.write_table(predictions(skill, steps, seed, **table), folder / "predictions.parquet")
+        write_evaluation(path, predictions(skill, steps, seed, **table), steps)
     return path
+
+
+def write_evaluation(workdir: Path, table: pa.Table, step: int, tasks=(), **settings) -> Path:
+    """The evaluation's folder, as `flanjax heldout` leaves it."""
+    how = protocol.protocol(EvaluationConfig(**settings), tasks, "0" * 16, {"train": 0, "data": 0})
+    folder = workdir / "evaluation" / protocol.folder_name(how, step)
+    folder.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, folder / "predictions.parquet")
+    made = protocol.record(how, step, seconds=312.4, devices="data 1 x fsdp 8 x tensor 1")
+    made["made"] |= {"date": "2026-11-28T10:00:00+00:00", "command": f"flanjax heldout --workdir {workdir.name}"}
+    (folder / "protocol.json").write_text(json.dumps(made))
+    return folder
 
 
 def main(folder: Path) -> None:

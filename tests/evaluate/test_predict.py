@@ -1,6 +1,7 @@
 """What is asked, how it is scored, and what becomes of the answers; and the "lm_eval" preset against lm-evaluation-harness."""
 
 import functools
+import json
 
 import jax
 import numpy as np
@@ -11,11 +12,12 @@ from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.tokenizer import TokenizerConfig, train_tokenizer
 from flanjax.evaluate.config import PRESETS, EvaluationConfig
 from flanjax.evaluate.predict import SCHEMA, ask, predict, scoring_layout
+from flanjax.evaluate.results import summarize
 from flanjax.generate.scorer import Generated, Scorer
 from flanjax.models import functional
 from flanjax.models.t5 import T5Config
 from flanjax.parallel.sharding import MeshConfig, make_mesh
-from flanjax.sources import SourceError, rows
+from flanjax.sources import SourceError, jsonl, rows
 from flanjax.tasks.render import CHAINS_OF_THOUGHT
 from flanjax.tasks.task import Example, SkipRow, Task
 from flanjax.tasks.template import Template
@@ -34,11 +36,9 @@ def read(row):
 
 
 def task(example=read, templates=("{{ text }} which colour ?", "say : {{ text }}"), **changes):
-    settings = {"train": "train", "evaluation": "test", **changes}
     source = rows("colour", train=made("seen", 30), test=made("asked", 20))
-    return Task(
-        name="colour", cluster="seeing", source=source, example=example, templates=[*map(Template, templates)], **settings
-    )
+    settings = {"source": source, "train": "train", "evaluation": "test", **changes}
+    return Task(name="colour", cluster="seeing", example=example, templates=[*map(Template, templates)], **settings)
 
 
 @functools.cache
@@ -152,10 +152,10 @@ def test_shots_without_training_rows_are_an_error_with_the_way_out():
         answers(EvaluationConfig(shots=(0, 2)), of=task(train=None))
 
 
-def test_shots_that_do_not_fit_are_left_out_and_counted_as_asked():
+def test_shots_that_do_not_fit_are_left_out_and_those_shown_are_counted():
     found, _ = answers(EvaluationConfig(items=3, shots=(5,)), length=48)
     for row in found:
-        assert row["prompt"].count("seen thing") < 5
+        assert row["prompt"].count("seen thing") == row["shots_shown"] < 5
         assert row["prompt_tokens"] <= 48
         assert row["shots"] == 5
 
@@ -174,9 +174,45 @@ def test_rows_left_out_are_counted_with_their_reasons():
     config = EvaluationConfig(items=0, templates=1)
     asked = ask([task(no_blue)], config, layout(config))
     assert [i.row for i in asked.items] == [n for n in range(20) if n % 4 in (1, 3)]
-    assert asked.skipped["colour"][0].startswith("row 0: missing field 'label'")
-    assert asked.skipped["colour"][1] == "row 2: blue"
-    assert len(asked.skipped["colour"]) == 10
+    assert asked.skipped["colour"][0].startswith("missing field 'label'")
+    assert asked.skipped["colour"][2] == "blue"
+    lost = asked.left_out["colour"]
+    assert (lost["rows"], lost["left_out"], lost["reasons"][1]) == (20, 10, "row 2: blue")
+    results = summarize(predict(asked, config, layout(config), Told(), model="trained", step=1))
+    assert results["left_out"] == asked.left_out
+
+
+def test_an_unreadable_row_is_counted_and_the_others_are_asked(tmp_path):
+    lines = [json.dumps(row) for row in made("asked", 6)]
+    (tmp_path / "rows.jsonl").write_text("\n".join([*lines[:2], '{"text": broken', *lines[2:]]))
+    config = EvaluationConfig(items=0, templates=1)
+    asked = ask(
+        [task(source=jsonl(evaluation=tmp_path / "rows.jsonl"), train=None, evaluation="evaluation")], config, layout(config)
+    )
+    assert [i.row for i in asked.items] == [0, 1, 3, 4, 5, 6]
+    assert "rows.jsonl:3: not JSON" in asked.skipped["colour"][2]
+
+
+def test_a_row_that_one_template_has_no_room_for_is_left_out_under_all():
+    wordy = "{{ text }} " + "which colour ? " * 12 + "{% if n > 3 %}" + "which colour ? " * 12 + "{% endif %}"
+
+    def numbered(row):
+        return read(row)._replace(fields={"text": row["text"], "n": int(row["text"].split()[2])})
+
+    config = EvaluationConfig(items=0)
+    asked = ask([task(numbered, templates=(wordy, "say : {{ text }}"))], config, layout(config))
+    assert {(i.row, i.query.wording.template) for i in asked.items} == {(n, t) for n in range(4) for t in (0, 1)}
+    assert asked.left_out["colour"]["left_out"] == 16
+    assert summarize(predict(asked, config, layout(config), Told(), model="trained", step=1))["tasks"][0]["items"] == 4
+
+
+def test_the_digest_of_the_questions_changes_with_any_word_and_not_with_their_order():
+    config = EvaluationConfig(items=4)
+    asked = ask([task()], config, layout(config))
+    again = asked._replace(items=asked.items[::-1])
+    assert asked.digest == again.digest
+    for other in (task(templates=("{{ text }} what colour ?", "say : {{ text }}")), task(lambda r: read({**r, "label": 0}))):
+        assert ask([other], config, layout(config)).digest != asked.digest
 
 
 def test_a_task_of_which_nothing_can_be_asked_is_an_error_with_reasons():

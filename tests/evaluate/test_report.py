@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
 import pytest
-from synthetic_runs import CLUSTERS, TASKS, predictions, write_workdir
+from synthetic_runs import CLUSTERS, TASKS, predictions, write_evaluation, write_workdir
 
 from flanjax.evaluate.results import summarize
 from flanjax.report import plots
@@ -38,6 +38,12 @@ class Balance(HTMLParser):
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag, f"{tag} closed out of turn at {self.getpos()}"
+
+
+def folder_of(workdir):
+    """The one evaluation's folder."""
+    (folder,) = (workdir / "evaluation").iterdir()
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +85,8 @@ def test_the_numbers_of_results_are_on_the_page(pages):
 
 
 def test_two_runs_are_compared_pairwise_and_side_by_side(pages):
-    assert "one cluster against flan base: worse" in pages["two"]
+    assert "The run one cluster scores lower than the run flan base (zero-shot): " in pages["two"]
+    assert "The interval is of the items and not of training" in pages["two"]
     assert '<section id="runs"' in pages["two"]
     assert '<section id="runs"' not in pages["one"]
     assert "1 training cluster: sentiment" in pages["two"]
@@ -87,7 +94,7 @@ def test_two_runs_are_compared_pairwise_and_side_by_side(pages):
 
 def test_prompts_are_escaped(tmp_path):
     workdir = write_workdir(tmp_path / "run", "<i>name</i>", 0.3, tasks=NLI)
-    file = workdir / "evaluation" / "step_1200" / "predictions.parquet"
+    file = folder_of(workdir) / "predictions.parquet"
     table = pq.read_table(file)
     evil = ["<script>alert('x')</script> & more"] * table.num_rows
     pq.write_table(table.set_column(table.column_names.index("prompt"), "prompt", pa.array(evil)), file)
@@ -104,7 +111,7 @@ def test_reports_are_deterministic(tmp_path):
 
 def test_results_without_predictions_are_shown_but_not_compared(tmp_path):
     runs = [write_workdir(tmp_path / n, n, s, tasks=NLI) for n, s in (("a", 0.4), ("b", 0.2))]
-    folder = runs[1] / "evaluation" / "step_1200"
+    folder = folder_of(runs[1])
     results = summarize(pq.read_table(folder / "predictions.parquet"))
     (folder / "results.json").write_text(json.dumps(results))
     (folder / "predictions.parquet").unlink()
@@ -114,11 +121,11 @@ def test_results_without_predictions_are_shown_but_not_compared(tmp_path):
 
 def test_an_old_schema_is_recomputed_from_predictions_or_refused(tmp_path):
     workdir = write_workdir(tmp_path / "run", "run", 0.3, tasks=NLI)
-    folder = workdir / "evaluation" / "step_1200"
-    (folder / "results.json").write_text('{"schema_version": 1}')
-    assert load_run(workdir).headline.results["format"] == 1
+    folder = folder_of(workdir)
+    (folder / "results.json").write_text('{"schema_version": 0}')
+    assert load_run(workdir).headline.results["format"] == 2
     (folder / "predictions.parquet").unlink()
-    with pytest.raises(ValueError, match="has format 0; expected 1"):
+    with pytest.raises(ValueError, match="has format 0; expected 2"):
         load_run(workdir)
 
 
@@ -151,7 +158,7 @@ def test_an_evaluation_alone_makes_a_report(tmp_path):
 
 def test_a_run_of_only_the_untuned_model_is_shown_and_not_compared(tmp_path):
     runs = [write_workdir(tmp_path / n, n, 0.3, tasks=NLI) for n in ("base", "tuned")]
-    file = runs[0] / "evaluation" / "step_1200" / "predictions.parquet"
+    file = folder_of(runs[0]) / "predictions.parquet"
     table = pq.read_table(file)
     pq.write_table(table.filter(pa.compute.equal(table["model"], "untuned")), file)
     page = write_report(runs, tmp_path / "report.html").read_text()
@@ -161,16 +168,93 @@ def test_a_run_of_only_the_untuned_model_is_shown_and_not_compared(tmp_path):
 
 def test_the_newest_step_is_the_headline_and_earlier_steps_draw_a_curve(tmp_path):
     workdir = write_workdir(tmp_path / "run", "run", 0.3, tasks=NLI)
-    early = workdir / "evaluation" / "step_900"
-    early.mkdir()
-    pq.write_table(predictions(0.1, 900, tasks=NLI), early / "predictions.parquet")
-    labelled = workdir / "evaluation" / "no_options"
-    labelled.mkdir()
-    pq.write_table(predictions(0.2, 1200, tasks=NLI), labelled / "predictions.parquet")
+    write_evaluation(workdir, predictions(0.1, 900, tasks=NLI), 900)
+    write_evaluation(workdir, predictions(0.2, 1200, tasks=NLI), 1200, shots=(2,))
+    named = write_evaluation(
+        workdir, predictions(0.2, 1300, tasks=NLI), 1300, tasks=[f"a_task_of_a_long_name_{n}" for n in range(60)]
+    )
+    assert len(named.name) < 20
     run = load_run(workdir)
-    assert [e.label for e in run.evaluations] == ["no_options", "step_900", "step_1200"]
+    assert [(e.step, e.label[:8]) for e in run.evaluations] == [
+        (1300, "a_task_o"),
+        (900, "held-out"),
+        (1200, "held-out"),
+        (1200, "held-out"),
+    ]
+    assert len({e.folder for e in run.evaluations}) == 4
+    assert len({e.family for e in run.evaluations}) == 3
+    shown = load_run(workdir, named.name)
+    assert shown.headline.step == 1300
+    assert [e.step for e in shown.over_steps] == [1300]
+    plain = next(e for e in run.evaluations if e.step == 900)
+    assert [e.step for e in load_run(workdir, plain.folder).over_steps] == [900, 1200]
+
+
+def test_folders_of_before_there_were_protocols_are_read(tmp_path):
+    workdir = write_workdir(tmp_path / "run", "run", 0.3, tasks=NLI)
+    folder = folder_of(workdir)
+    (folder / "protocol.json").unlink()
+    older = pq.read_table(folder / "predictions.parquet").drop_columns(["shots_shown", "template_text"])
+    for name in ("step_900", "step_1200", "rte_cb_step_1200", "no_options"):
+        (workdir / "evaluation" / name).mkdir()
+        pq.write_table(older, workdir / "evaluation" / name / "predictions.parquet")
+    (folder / "predictions.parquet").unlink()
+    run = load_run(workdir)
+    assert [(e.label, e.step) for e in run.evaluations] == [
+        ("no_options", None),
+        ("rte_cb", 1200),
+        ("held-out", 900),
+        ("held-out", 1200),
+    ]
     page = write_report([workdir], tmp_path / "report.html").read_text()
-    assert "run, no_options" in page
+    assert "run, rte_cb, step 1,200" in page
+    assert [e.step for e in run.over_steps] == [900, 1200]
+
+
+def test_a_protocol_of_another_format_is_refused(tmp_path):
+    workdir = write_workdir(tmp_path / "run", "run", 0.3, tasks=NLI)
+    for text, reason in (('{"format": 9}', "format 9, expected 1"), ('{"format": 1}', "lacks 'protocol'")):
+        (folder_of(workdir) / "protocol.json").write_text(text)
+        with pytest.raises(ValueError, match=f"protocol.json .*{reason}"):
+            load_run(workdir)
+
+
+def test_two_runs_that_differ_in_seed_are_compared_as_runs_and_none_is_called_better(tmp_path):
+    runs = [write_workdir(tmp_path / n, n, s, seed=i, untuned=False) for i, (n, s) in enumerate((("one", 0.1), ("two", 0.5)))]
+    page = write_report(runs, tmp_path / "report.html").read_text()
+    text = re.sub(r"<style>.*?</style>|<script>.*?</script>", "", page, flags=re.DOTALL)
+    assert "The run two scores higher than the run one (zero-shot): +" in text
+    assert "They differ only in seed. The interval is of the items and not of training" in text
+    assert "better" not in text
+    assert "worse" not in text
+    assert "train 1, data 1, evaluation 0" in text
+
+
+def test_the_protocol_says_when_how_and_at_what_cost(pages):
+    for text in (
+        "2026-11-28 10:00:00",
+        "flanjax heldout --workdir full",
+        "training 8 min in logged steps",
+        "evaluation 5 min on data 1",
+    ):
+        assert text in pages["one"]
+
+
+def test_templates_are_shown_by_their_words_and_wide_tables_can_be_reached_by_keys(pages):
+    assert "<span>… Does it follow?</span>" in pages["one"]
+    assert "<dd>{{ premise }}\nDoes it follow?</dd>" in pages["one"]
+    assert '<div class="scroll" tabindex="0">' in pages["one"]
+    assert '<div class="scroll">' not in pages["one"]
+
+
+def test_prompts_of_training_stand_beside_those_of_evaluation_where_they_are_recorded(tmp_path):
+    workdir = write_workdir(tmp_path / "run", "run", 0.3, tasks=NLI)
+    record = json.loads((workdir / "mixture.json").read_text())
+    record["prompts"] = [{"task": "sst2", "style": "zero-shot", "input": "Is this <good>?", "target": "yes, it is"}]
+    (workdir / "mixture.json").write_text(json.dumps(record))
+    page = write_report([workdir], tmp_path / "report.html").read_text()
+    assert "<pre>Is this &lt;good&gt;?</pre><pre>yes, it is</pre>" in page
+    assert page.index("Prompts of training") < page.index("Prompts of evaluation")
 
 
 def test_a_missing_and_an_empty_workdir_are_named(tmp_path):

@@ -37,7 +37,7 @@ def test_the_order_of_rows_changes_nothing(table, results):
 
 def test_results_survive_json_without_nan(results):
     assert json.loads(json.dumps(results, allow_nan=False)) == results
-    assert results["format"] == 1
+    assert results["format"] == 2
     assert results["models"] == {"trained": 1200, "untuned": 0}
 
 
@@ -49,12 +49,6 @@ def test_the_task_score_is_the_mean_over_cells_of_prediction_equal_to_reference(
     )
     assert (row["items"], row["templates"], row["primary"]) == (60, 5, "accuracy")
     assert np.mean([t["mean"] for t in row["template_scores"]]) == pytest.approx(row["metrics"]["accuracy"]["mean"], abs=1e-5)
-
-
-def test_wide_intervals_contain_narrow_ones(results):
-    for row in results["tasks"]:
-        scores = row["metrics"][row["primary"]]
-        assert scores["wide_low"] <= scores["low"] <= scores["mean"] <= scores["high"] <= scores["wide_high"]
 
 
 def test_corpus_metrics_have_intervals_too(results):
@@ -109,7 +103,6 @@ def test_the_comparison_with_the_untuned_model_is_paired_and_adjusted(results):
     comparison = results["comparison"]
     for row in comparison["tasks"]:
         assert row["difference"] == pytest.approx(row["first"] - row["second"], abs=1e-5)
-        assert row["p"] <= row["p_holm"]
         assert row["same_prompt_share"] == 1
     assert comparison["suites"][0]["low"] > 0
     assert comparison["not_compared"] == []

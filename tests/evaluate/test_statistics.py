@@ -68,12 +68,27 @@ def test_the_wide_interval_covers_a_new_draw_of_templates_and_the_narrow_one_doe
     assert 0.93 <= coverage(wide, truth) <= 0.975
 
 
-def test_the_wide_interval_is_never_narrower_and_needs_two_templates(simulated):
-    for scores in simulated[0][:50]:
-        a, b = st.item_interval(scores), st.two_way_interval(scores)
-        assert b.low <= a.low
-        assert b.high >= a.high
-    assert st.two_way_interval(simulated[0][0][:, :1]) is None
+@pytest.mark.parametrize("templates", [2, 3, 6])
+def test_the_wide_interval_covers_with_few_templates_whether_they_differ_or_not(templates):
+    """The longer table is tests/study/study_two_way_interval.py; 0.02 is three standard errors of 700 studies at 95 %."""
+    x, weights = np.polynomial.hermite_e.hermegauss(60)
+    for items in (50, 500):
+        for spread in (0.0, 0.2, 0.8):
+            rng = np.random.default_rng([templates, items, int(10 * spread)])
+            truth = 100 * (weights / weights.sum()) @ sigmoid(0.4 + np.hypot(1.5, spread) * x)
+            logits = 0.4 + rng.normal(0, 1.5, (700, items, 1)) + rng.normal(0, spread, (700, 1, templates))
+            found = [st.two_way_interval(100.0 * s) for s in rng.random(logits.shape) < sigmoid(logits)]
+            assert coverage(found, truth) >= 0.93, (items, spread)
+
+
+def test_the_wide_interval_adds_the_half_widths_of_items_and_of_templates_in_squares(simulated):
+    scores = simulated[0][0][:, :3]
+    by_item, by_template = (stats.ttest_1samp(scores.mean(axis), 0).confidence_interval(0.95) for axis in (1, 0))
+    half = np.hypot(*((i.high - i.low) / 2 for i in (by_item, by_template)))
+    got = st.two_way_interval(scores)
+    assert got.high - by_item.high > 1
+    np.testing.assert_allclose([got.low, got.high], [max(0, scores.mean() - half), min(100, scores.mean() + half)])
+    assert st.two_way_interval(scores[:, :1]) is None
 
 
 def test_one_template_of_graded_scores_is_the_t_interval_of_scipy():
@@ -196,10 +211,32 @@ def test_the_bootstrap_is_deterministic_and_pairs_two_models():
     a, b = (st.bootstrap(metric.counts(m, references)[:, None], metric.from_counts) for m in (good, bad))
     again = st.bootstrap(metric.counts(good, references)[:, None], metric.from_counts)
     assert a[0] == again[0]
-    difference = st.bootstrap_difference(a, b)
+    difference = st.bootstrap_difference(a, b, 80)
     assert difference.estimate.low > 0
     assert difference.p < 0.05
-    assert st.bootstrap_difference(a, a).p == 1
+    assert st.bootstrap_difference(a, a, 80).p == 1
+
+
+def test_a_perfect_corpus_metric_has_the_floor_that_accuracy_has():
+    metric, references = METRICS["macro_f1"].corpus_counts, [["yes"], ["no"]] * 30
+    right, wrong = ([["yes", "no"][n % 2 ^ flip] for n in range(60)] for flip in (0, 1))
+    perfect, zero = (st.bootstrap(metric.counts(said, references)[:, None], metric.from_counts) for said in (right, wrong))
+    accuracy = st.item_interval(np.full(60, 100.0))
+    assert (perfect[0].low, perfect[0].high) == pytest.approx((accuracy.low, 100))
+    assert 90 < accuracy.low < 99
+    assert (zero[0].low, zero[0].high) == pytest.approx((0, 100 - accuracy.low))
+    same = st.bootstrap_difference(perfect, perfect, 60).estimate
+    assert (same.low, same.high) == pytest.approx((accuracy.low - 100, 100 - accuracy.low))
+    assert np.isnan(st.bootstrap(metric.counts(["yes"], [["yes"]])[:, None], metric.from_counts)[0].low)
+
+
+def test_intervals_of_means_stay_within_the_scale():
+    wide = st.Estimate(98, 90, 100, 4.0, 5.0)
+    assert (st.macro_mean([wide, wide]).high, st.macro_mean([wide._replace(mean=2)] * 2).low) == (100, 0)
+    far = st.Difference(st.Estimate(-99, -100, -90, 4.0, 5.0), 0.01, 0.0, 1.0)
+    assert st.macro_difference([far, far]).estimate.low == -100
+    unknown = st.Estimate(50, np.nan, np.nan, np.nan, 0.0)
+    assert np.isnan(st.macro_mean([wide, unknown]).high)
 
 
 def test_bad_scores_are_refused():
