@@ -18,8 +18,10 @@ PROGRAM = """
 import os, sys, time
 import numpy as np
 from jax.experimental import multihost_utils
-from flanjax.parallel import distributed
+from flanjax.parallel import distributed, peer_watch
 
+if "LOST" in os.environ:
+    peer_watch.LOST_SECONDS, peer_watch._ALIVE_EVERY_SECONDS = int(os.environ["LOST"]), 0.5
 try:
     if "PROCESS" in os.environ:
         index, count = int(os.environ["PROCESS"]), int(os.environ["OF"])
@@ -106,6 +108,18 @@ def test_a_killed_process_is_named_by_all_others(home, killed):
         gone = f"flanjax: process {killed} of 3 on {HOST} is gone without a word"
         # jax ends a process at once when process 0, which serves its connections, is gone; it may be faster than we are.
         assert gone in said or (killed == 0 and "the leader (usually slice 0 task 0)" in said), said
+
+
+@pytest.mark.parametrize("stopped", [0, 2])
+def test_a_stopped_process_is_named_by_all_others_which_end_without_a_trace(home, stopped):
+    processes = alike(home, [{**each, "LOST": "3"} for each in numbered(range(3), 3)])
+    until_step(processes, 3)
+    processes[stopped].send_signal(signal.SIGSTOP)
+    for status, said in finished([p for p in processes if p is not processes[stopped]]):
+        assert status == 1
+        assert f"flanjax: process {stopped} of 3 on {HOST} has been silent for 3 s: it is stopped" in said, said
+        assert "stack trace" not in said
+        assert "Traceback" not in said
 
 
 def test_processes_that_do_not_come_are_named_with_the_hosts_that_did(home):
