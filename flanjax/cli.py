@@ -58,7 +58,7 @@ def _train(args: argparse.Namespace) -> None:
 
 
 def _start(args: argparse.Namespace) -> None:
-    from flanjax.parallel import distributed
+    from flanjax.parallel import compilation_cache, distributed
 
     distributed.start(
         coordinator=args.coordinator,
@@ -67,6 +67,7 @@ def _start(args: argparse.Namespace) -> None:
         detect=args.distributed == "auto",
         timeout_seconds=args.startup_timeout,
     )
+    compilation_cache.enable(args.workdir)
 
 
 def _evaluate(args: argparse.Namespace) -> None:
