@@ -1,7 +1,7 @@
 """Tests run on eight fake CPU devices, offline, and on the dataset mirror where one lies beside the checkout.
 
-What one test has compiled is loaded by the others, and by the processes that they start: jax's cache is a folder of the session,
-or the one that JAX_COMPILATION_CACHE_DIR names.
+What one test has compiled is loaded by the others, and by the processes that they start: jax's cache is a folder of the
+session, or the one that JAX_COMPILATION_CACHE_DIR names.
 """
 
 import os

@@ -2,7 +2,8 @@
 
 Each process runs the same command on its own devices and knows only its share of the arrays; jax's coordination service
 joins them. When one fails or is killed, the others print its message, or its name and host, and end within
-ENDS_WITHIN_SECONDS (peer_watch.py). Of a process that stands still, or a machine that is lost, they learn after LOST_SECONDS.
+ENDS_WITHIN_SECONDS (peer_watch.py). A process that stands still, or whose machine is lost, is named after LOST_SECONDS, and the
+others end after STOPPED_SECONDS.
 """
 
 import atexit
@@ -23,7 +24,7 @@ from jax.experimental import multihost_utils
 
 from flanjax.parallel.peer_watch import GRACE_SECONDS, PeerWatch, end_process
 
-HEARTBEAT_TIMEOUT_SECONDS = 100  # of jax, which then aborts every process; LOST_SECONDS come first
+HEARTBEAT_TIMEOUT_SECONDS = 180  # of jax, which ends the others by a crash with a stack trace: later than we do in words
 ENDS_WITHIN_SECONDS = 10
 _FINISH_TOGETHER_SECONDS = 24 * 3600  # the first may write for long after the others are done; one that fails is known
 _LOST_STATUS = 1

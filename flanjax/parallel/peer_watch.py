@@ -9,9 +9,10 @@ process 0, from before jax takes that port over until the end:
   timeout, and a timeout of few seconds would end healthy runs on a slow network.
 - A process that stands still, or a lost machine. A heartbeat that jax misses aborts every other process with a stack trace; its
   callback cannot be used from Python (jaxlib 0.10 dies of std::bad_cast). Here each process says every few seconds that it is
-  alive, and one that stays silent for LOST_SECONDS is named and ends the run, before jax would.
+  alive. One that is silent is named after LOST_SECONDS, for it may be busy in a way that keeps this thread from running; after
+  STOPPED_SECONDS the others end without it, before jax would.
 
-Over a connection go lines of JSON: {"process", "count", "host"} on arrival; then "hosts", "refused", "alive" and "done".
+Over a connection go lines of JSON: {"process", "count", "host"} on arrival; then "hosts", "refused", "alive", "notice", "done".
 """
 
 import asyncio
@@ -27,8 +28,9 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 GRACE_SECONDS = 2  # for a process that learns of another's end to end by itself, saying what it knows
-LOST_SECONDS = 45  # of silence, after which a process counts as lost
-_ALIVE_EVERY_SECONDS = 9
+LOST_SECONDS = 45  # of silence, after which a process is named
+STOPPED_SECONDS = 75  # of silence, after which the others end without it
+_PROBE_EVERY_SECONDS = 9
 _READ_STORE_EVERY_SECONDS = 0.5
 _LONGEST_LINE = 2**20
 _ENDED = "flanjax/ended"  # the directory of the store with the one message
@@ -185,6 +187,8 @@ class PeerWatch:
             self._heard[process] = self._loop.time()
             if "hosts" in message:
                 self._hosts = {int(p): host for p, host in message["hosts"].items()}
+            if "notice" in message:
+                print(f"flanjax: {message['notice']}", file=sys.stderr, flush=True)
             if "refused" in message:
                 self._refused = message["refused"]
             if "done" in message:
@@ -198,15 +202,25 @@ class PeerWatch:
             self._lose(process, "is gone without a word: killed, crashed, or its machine is lost")
 
     async def _watch(self) -> None:
+        """Names a process that has fallen silent, once, and gives it up when it stays so."""
+        named: set[int] = set()
         while True:
             before = self._loop.time()
-            await asyncio.sleep(_ALIVE_EVERY_SECONDS)
+            await asyncio.sleep(_PROBE_EVERY_SECONDS)
             await self._send({"alive": True})
             now = self._loop.time()
-            if now - before > 2 * _ALIVE_EVERY_SECONDS:
+            if now - before > 2 * _PROBE_EVERY_SECONDS:
                 continue  # it was this process that stood still
             for process in [p for p in self._connections if now - self._heard[p] > LOST_SECONDS]:
-                self._lose(process, f"has been silent for {LOST_SECONDS} s: it is stopped, or its machine is lost")
+                if process not in named:
+                    named.add(process)
+                    notice = f"{self.name(process)} has not been heard of for {LOST_SECONDS} s"
+                    print(f"flanjax: {notice}", file=sys.stderr, flush=True)
+                    if self._process == 0:
+                        await self._send({"notice": notice})
+                if now - self._heard[process] > STOPPED_SECONDS:
+                    how = f"has not been heard of for {STOPPED_SECONDS} s: it is stopped, or its machine hangs"
+                    self._lose(process, how)
 
     def _lose(self, process: int, how: str) -> None:
         """Process 0 tells all of a process that is lost; that process 0 is lost each sees by itself."""
