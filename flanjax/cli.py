@@ -54,7 +54,7 @@ def _train(args: argparse.Namespace) -> None:
     from flanjax.config import load_config
 
     _start(args)
-    run.train(load_config(args.config, args.overrides), args.workdir)
+    run.train(load_config(args.config, args.overrides), args.workdir, profile=args.profile)
 
 
 def _start(args: argparse.Namespace) -> None:
@@ -147,6 +147,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--config", required=True, help="a Python file with get_config()")
     train.add_argument("--workdir", required=True, help="where checkpoints and metrics go; the same one goes on with the run")
+    train.add_argument(
+        "--profile", metavar="STEPS", help="write a trace of these steps, such as 10:13, for XProf"
+    )
     train.set_defaults(run=_train)
 
     prepare = commands.add_parser(

@@ -26,15 +26,18 @@ from flanjax.generate.scorer import Scorer
 from flanjax.huggingface import directory as hf
 from flanjax.models import functional
 from flanjax.models.t5_config import T5Config
+from flanjax.out_of_memory import explained
 from flanjax.parallel import distributed, sharding
 from flanjax.report.page import write_report
 from flanjax.tasks.clusters import Split, check_disjoint
 from flanjax.tasks.names import nearest
 from flanjax.tasks.task import Task
-from flanjax.train.log import MetricsWriter, ProgressBar
+from flanjax.train.goodput import Goodput
+from flanjax.train.log import MetricsWriter, ProgressBar, read_records
 from flanjax.train.loop import Diverged, Interrupted, Periodic, Report, Stop, fit, mean_by
 from flanjax.train.meter import Meter, work_of
 from flanjax.train.microbatches import fit_program
+from flanjax.train.profiling import Profiler, parse_steps
 from flanjax.train.program import Program
 from flanjax.train.step import Sums, TrainState
 
@@ -42,9 +45,20 @@ UNTUNED, TRAINED = "untuned", "trained"
 _SHARDING = "sharding.txt"
 
 
-def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
-    """Trains until `config.train.steps`, going on from the newest checkpoint of the workdir if there is one."""
-    workdir = epath.Path(workdir)
+def train(config: RunConfig, workdir: epath.PathLike, say=print, *, profile: str | None = None) -> None:
+    """Trains until `config.train.steps`, going on from the newest checkpoint of the workdir if there is one.
+
+    Args:
+      profile: the steps of which a trace is written (train/profiling.py), such as "10:13".
+
+    Raises:
+      OutOfMemoryError: saying what would help.
+    """
+    with explained("training", config):
+        _train(config, epath.Path(workdir), say, profile)
+
+
+def _train(config: RunConfig, workdir: epath.Path, say: Callable[[str], None], profile: str | None) -> None:
     began = time.perf_counter()
     say, silent = _say(say), not distributed.is_first()
 
@@ -104,7 +118,7 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
 
     # Batches and the step.
     batches = BatchIterator(corpus, host, data_state, prepared)
-    meter = Meter(len(hosts))
+    meter = Meter(len(hosts), Goodput(read_records(workdir), start, began))
     say(f"{program.num_parameters / 1e6:.1f}M parameters on {sharding.describe(mesh)}; MFU against {meter.limit_named}")
     say(program.attention(batch_shapes))
     writer = MetricsWriter(workdir, start=start, tensorboard=config.train.tensorboard, silent=silent)
@@ -133,8 +147,9 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
         parts.write_record(workdir, parts.MIXTURE, parts.mixture_record(split, corpus, merged.tally, visits))
 
     def score_heldout(step: int, state: TrainState) -> None:
-        scorer.use(state.params)
-        found = summarize(predict(asked, quick, layout, scorer, model=TRAINED, step=step))
+        with explained("scoring", config):
+            scorer.use(state.params)
+            found = summarize(predict(asked, quick, layout, scorer, model=TRAINED, step=step))
         scores = {c["cluster"]: {k: c[k] for k in ("mean", "low", "high")} for c in found["clusters"]}
         writer.write({"step": step, "kind": "heldout", "cluster_score": scores})
 
@@ -160,12 +175,13 @@ def train(config: RunConfig, workdir: epath.PathLike, say=print) -> None:
     say(f"ready after {time.perf_counter() - began:.1f} s")
     several = jax.process_count() > 1
     alike = not several  # whether all processes come to the same end; else there is nobody to wait for
-    with Stop() as stop:
+    steps_to_trace = parse_steps(profile, start) if profile else None
+    with Stop() as stop, Profiler(steps_to_trace, workdir, start, silent=silent) as profiler:
         try:
             state = fit(
                 state,
                 batches,
-                program.step,
+                profiler.around(program.step),
                 lambda batch: sharding.to_global(batch, mesh),
                 start=start,
                 steps=config.train.steps,
@@ -231,8 +247,9 @@ def evaluate(
     tables: list[pa.Table] = []
     for label, params in _models(config, workdir, step, model, tokenizer, mesh, evaluation.untuned):
         bar = ProgressBar(f"evaluating {label}", len(asked.items), silent=silent)
-        scorer = Scorer(model, params(), mesh, layout, batch_size=evaluation.batch_size, progress=bar.advance)
-        tables.append(predict(asked, evaluation, layout, scorer, model=label, step=step if label == TRAINED else 0))
+        with explained("scoring", config, batch_size=evaluation.batch_size):
+            scorer = Scorer(model, params(), mesh, layout, batch_size=evaluation.batch_size, progress=bar.advance)
+            tables.append(predict(asked, evaluation, layout, scorer, model=label, step=step if label == TRAINED else 0))
         bar.close()
         del scorer
     predictions = pa.concat_tables(tables)

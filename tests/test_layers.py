@@ -18,7 +18,7 @@ FLOORS = (
     {"generate"},
     {"train", "evaluate"},
     {"config"},
-    {"parts"},
+    {"parts", "out_of_memory"},
     {"report"},
     {"run", "prepare", "show", "aot"},
     {"cli"},

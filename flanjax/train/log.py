@@ -12,6 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 METRICS = "metrics.jsonl"
 
 
+def read_records(workdir: epath.PathLike) -> list[dict[str, Any]]:
+    """The records of metrics.jsonl, without damaged lines; none where there is no such file."""
+    path = epath.Path(workdir) / METRICS
+    found = [_record(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [record for record in found if record is not None]
+
+
 class MetricsWriter:
     """Appends records to the workdir's metrics.jsonl, and their numbers to TensorBoard.
 
@@ -83,6 +90,14 @@ def _drop_after(path: epath.Path, start: int) -> None:
     kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= start]
     if len(kept) < len(lines):
         path.write_text("".join(kept))
+
+
+def _record(line: str) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) and isinstance(record.get("step"), int) else None
 
 
 def _numbers(record: Mapping[str, Any], prefix: str = ""):

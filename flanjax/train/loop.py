@@ -109,7 +109,10 @@ def fit(
     asked: Any = 0
     for step in range(start + 1, steps + 1):
         batch = next(batches)
+        began = time.perf_counter()
         state, figures = step_fn(state, put(batch))
+        if step == start + 1:
+            report.meter.compiled(time.perf_counter() - began)
         if pending and (step - 1) % log_every == 0:
             _report(pending, report)
             pending = []
@@ -138,9 +141,12 @@ def _report(pending: Sequence[tuple[int, dict[str, jax.Array]]], report: Report)
     figures = jax.device_get([f for _, f in pending])
     means = {k: float(np.mean([f[k] for f in figures])) for k in ("loss", "accuracy", "grad_norm")}
     if not all(map(math.isfinite, means.values())):
-        bad = next(s for (s, _), f in zip(pending, figures, strict=True) if not np.isfinite(f["loss"] + f["grad_norm"]))
+        bad, what = next((s, k) for (s, _), f in zip(pending, figures, strict=True) for k in means if not np.isfinite(f[k]))
+        what = {"grad_norm": "gradient"}.get(what, what)
         raise Diverged(
-            f"the loss is not a number at step {bad}: {means}. Lower train.optimizer.learning_rate, or clip with clip_norm"
+            f"the {what} is not a number at step {bad}, after step {bad - 1}, the last sound one: {means}. A workdir keeps its "
+            "optimizer, so train again in another --workdir, with --config.train.optimizer.clip_norm=1.0 or with a lower "
+            "--config.train.optimizer.learning_rate"
         )
     nll, weight = (np.sum([f[k] for f in figures], axis=0) for k in ("task_nll", "task_weight"))
     record = {
