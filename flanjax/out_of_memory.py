@@ -35,11 +35,12 @@ def explained(work: Work, config: RunConfig, **now: Any) -> Iterator[None]:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether a compiler, a device or numpy has run out of memory. jax raises some of its errors as ValueError."""
-    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+    # A CPU says INTERNAL: ... Out of memory allocating N bytes.
+    return isinstance(error, MemoryError) or any(words in str(error) for words in ("RESOURCE_EXHAUSTED", "Out of memory"))
 
 
 def _message(work: Work, config: RunConfig, now: Mapping[str, Any], error: BaseException) -> str:
-    reason = str(error).strip().partition("\n")[0][:200]
+    reason = str(error).strip().partition("\n")[0][:200].rstrip(".") or "no more memory"
     lengths = f"data.features.inputs_length={config.data.features.inputs_length}"
     if config.data.features.targets_length:
         lengths += f" and targets_length={config.data.features.targets_length}"
