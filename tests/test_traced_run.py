@@ -64,7 +64,8 @@ def test_training_that_needs_more_memory_than_there_is_says_what_would_help(home
     asked = ("--config.model.d_ff=40000000000", "--config.data.batch_size=16", "--config.train.microbatches=2")
     assert main(["train", "--config", "config.py", "--workdir", "huge", *SHORT, *asked]) == 1
     said = capsys.readouterr().err
-    assert "flanjax: out of memory in training: RESOURCE_EXHAUSTED" in said
+    assert "flanjax: out of memory in training: " in said
+    assert "Out of memory allocating " in said
     for help in ("train.microbatches, now 2", "model.remat=full (now none)", "inputs_length=48 and targets_length=16"):
         assert help in said
     assert "Traceback" not in said
