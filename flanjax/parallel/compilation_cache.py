@@ -4,6 +4,8 @@ jax's persistent cache does the work. Its key holds the program, the compiler's 
 folder serves all runs beside each other; it may be deleted at any time.
 """
 
+from typing import Any
+
 import jax
 from etils import epath
 from jax.experimental.compilation_cache import compilation_cache
@@ -17,10 +19,11 @@ def enable(workdir: epath.PathLike) -> str:
     JAX_COMPILATION_CACHE_DIR names another one, and JAX_ENABLE_COMPILATION_CACHE=false keeps none; then "" comes back. A folder
     that cannot be read or written costs a warning of jax's, never the run.
     """
-    if not jax.config.jax_enable_compilation_cache:
+    config: Any = jax.config  # its options are not in its type
+    if not config.jax_enable_compilation_cache:
         return ""
-    if jax.config.jax_compilation_cache_dir:
-        return jax.config.jax_compilation_cache_dir
+    if config.jax_compilation_cache_dir:
+        return config.jax_compilation_cache_dir
     path = epath.Path(workdir)
     folder = str((path if "://" in str(workdir) else path.resolve()).parent / FOLDER)
     compilation_cache.reset_cache()  # what was compiled before has told jax that there is no cache

@@ -13,7 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 
@@ -170,7 +170,8 @@ def _join(place: _Place, timeout_seconds: int) -> None:
     )
     alarm.cancel()
     if _peer_watch is not None:
-        _peer_watch.read_messages(jax_distributed.global_state.client)
+        client: Any = jax_distributed.global_state.client
+        _peer_watch.read_messages(client)
     # jax takes SIGTERM for its preemption service, which would swallow it outside of the training loop.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, handler)
