@@ -112,6 +112,9 @@ def _train(command: argparse.ArgumentParser) -> None:
         "--workdir", metavar="DIR", help="where checkpoints and metrics go; the same command goes on with the run"
     )
     command.add_argument(
+        "--profile", metavar="STEPS", help="write a trace of these steps for XProf, such as 10:13 (default: none)"
+    )
+    command.add_argument(
         "--help-config", action="store_true", help="list every key with its type, default and meaning, and the config's value"
     )
     _processes(command)

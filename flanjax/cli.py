@@ -99,11 +99,11 @@ def _train(args: argparse.Namespace) -> None:
 
     config = load_config(args.config, args.overrides)
     _start(args)
-    run.train(config, args.workdir)
+    run.train(config, args.workdir, profile=args.profile)
 
 
 def _start(args: argparse.Namespace) -> None:
-    from flanjax.parallel import distributed
+    from flanjax.parallel import compilation_cache, distributed
 
     distributed.start(
         coordinator=args.coordinator,
@@ -112,6 +112,7 @@ def _start(args: argparse.Namespace) -> None:
         detect=args.distributed == "auto",
         timeout_seconds=args.startup_timeout,
     )
+    compilation_cache.enable(args.workdir)
 
 
 def _evaluate(args: argparse.Namespace) -> None:

@@ -1,11 +1,14 @@
 # shellcheck shell=bash
 # Flags of a launcher, and the flanjax command that they ask for. Sourced by the launchers; bash 3.2 (macOS) suffices.
 #
-# Every launcher takes --config, --workdir, --heldout, --dry-run, --help and any --config.KEY=VALUE, beside its own.
+# Every launcher takes --config, --workdir, --heldout, --profile, --env, --dry-run, --help and any --config.KEY=VALUE, beside
+# its own.
 
 launcher=${launcher:-launch}
-config='' workdir='' heldout='' dry_run='' help=''
+config='' workdir='' heldout='' profile='' dry_run='' help=''
 overrides=()
+variables=() # KEY=VALUE, for the run's environment
+no_evaluation=4 # what a launched command ends with when training is done and its evaluation has failed
 
 fail() {
   printf '%s: %s\n' "$launcher" "$1" >&2
@@ -37,9 +40,33 @@ run() {
   fi
 }
 
+# add_variable KEY|KEY=VALUE: KEY alone takes the value that it has here, so that a secret stands on no command line.
+add_variable() {
+  local key=${1%%=*}
+  case $key in '' | [0-9]* | *[!A-Za-z0-9_]*) fail "--env takes KEY or KEY=VALUE, got the key '$key'" ;; esac
+  case $1 in
+    *=*) variables+=("$1") ;;
+    *)
+      [ "${!key+set}" ] || fail "--env $key: $key is not set here; set it, or give --env $key=VALUE"
+      variables+=("$key=${!key}")
+      ;;
+  esac
+}
+
+export_variables() {
+  local variable
+  [ ${#variables[@]} -eq 0 ] || for variable in "${variables[@]}"; do export "${variable?}"; done
+}
+
+# Names only, in a dry run: a value may be a secret.
+show_variables() {
+  local variable
+  [ ${#variables[@]} -eq 0 ] || for variable in "${variables[@]}"; do printf '# in the environment: %s\n' "${variable%%=*}"; done
+}
+
 # parse "NAMES OF FLAGS WITH A VALUE" "NAMES OF SWITCHES" ARGUMENT...: sets a variable for each, --num-slices 2 -> num_slices=2.
 parse() {
-  local values=" config workdir ${1//$'\n'/ } " switches=" heldout dry-run help $2 " flag given all=''
+  local values=" config workdir profile env ${1//$'\n'/ } " switches=" heldout dry-run help $2 " flag given all=''
   for flag in $values $switches; do all="$all --$flag"; done
   shift 2
   while [ $# -gt 0 ]; do
@@ -65,7 +92,7 @@ parse() {
             ;;
         esac
         case $given in '' | --*) fail "--$flag needs a value, got '$given'" ;; esac
-        printf -v "${flag//-/_}" %s "$given"
+        if [ "$flag" = env ]; then add_variable "$given"; else printf -v "${flag//-/_}" %s "$given"; fi
         shift
         continue
         ;;
@@ -109,6 +136,7 @@ check_shared_workdir() {
 train_command() {
   command=(flanjax train --config "$config" --workdir "$workdir")
   [ "$1" != auto ] || command+=(--distributed auto)
+  [ -z "$profile" ] || command+=(--profile "$profile")
   [ ${#overrides[@]} -eq 0 ] || command+=("${overrides[@]}")
 }
 
@@ -117,14 +145,15 @@ heldout_command() {
   [ "$1" != auto ] || command+=(--distributed auto)
 }
 
-# The same as one line of shell: training, and after it the evaluation if asked for.
+# The same as one line of shell: training, and after it the evaluation if asked for. An evaluation that fails has a status of
+# its own, by which nobody starts a finished training again; one ended by a signal keeps its status.
 command_line() {
   local line
   train_command "$@"
   line=$(quoted "${command[@]}")
   if [ "$heldout" ]; then
     heldout_command "$@"
-    line="$line && $(quoted "${command[@]}")"
+    line="$line && { $(quoted "${command[@]}") || exit \$((\$? > 128 ? \$? : $no_evaluation)); }"
   fi
   printf '%s' "$line"
 }

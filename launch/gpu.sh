@@ -17,6 +17,8 @@ Trains on the GPU of this machine: sets XLA's flags and the memory fraction, the
   --workdir DIRECTORY       where checkpoints and metrics go
   --config.KEY=VALUE        any key of the config
   --heldout                 then evaluate on the held-out clusters
+  --profile STEPS           write a trace of these steps, such as 10:13, for TensorBoard or XProf
+  --env KEY[=VALUE]         set KEY for the run; KEY alone takes the value that it has here
   --chip NAME               a100, h100 or h200; none sets no flags (default: asks nvidia-smi)
   --several                 the machine has several GPUs (default: asks nvidia-smi)
   --dry-run                 print the commands only
@@ -30,6 +32,7 @@ choose=(python "$here/xla_flags.py" "$chip")
 [ -z "$several" ] || choose+=(--several)
 
 if [ "$dry_run" ]; then
+  show_variables
   printf "eval \"\$(%s)\"\n" "$(quoted "${choose[@]}")"
   printf '%s\n' "$(command_line alone)"
   exit 0
@@ -37,6 +40,7 @@ fi
 command -v flanjax > /dev/null || fail "no flanjax in PATH; activate its environment, or: pip install -e '.[cuda]'"
 exports=$("${choose[@]}") || exit
 eval "$exports"
+export_variables
 train_command alone
 if [ -z "$heldout" ]; then
   exec "${command[@]}"

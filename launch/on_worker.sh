@@ -14,6 +14,7 @@ python_version=3.12
 
 install() {
   local version=$1 wheel=${2-}
+  [ ! -e "$HOME/flanjax.env" ] || chmod 600 "$HOME/flanjax.env"
   if [ "$(cat "$home/installed" 2> /dev/null)" = "$version" ]; then
     return
   fi
@@ -38,6 +39,8 @@ work() {
   trap : TERM
   cd "$home/source"
   export PATH="$home/venv/bin:$PATH"
+  # shellcheck source=/dev/null
+  [ ! -e "$HOME/flanjax.env" ] || . "$HOME/flanjax.env"
   if exports=$(python "$HOME/xla_flags.py" "$chip"); then
     eval "$exports"
     bash -c "trap : TERM; $command" || status=$?

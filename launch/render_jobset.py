@@ -6,6 +6,7 @@ It fills gke_jobset.yaml, where everything that does not depend on the run is wr
 import argparse
 import difflib
 import math
+import os
 import re
 import shlex
 import sys
@@ -23,21 +24,47 @@ ACCELERATORS = {
     "v6e": ("tpu-v6e-slice", 2),
 }
 _SPOT = "cloud.google.com/gke-spot"
+_RESERVATION = "cloud.google.com/reservation-name"
+_QUEUE = "kueue.x-k8s.io/queue-name"  # kueue.sigs.k8s.io/docs/tasks/run/jobsets
+# What a finished training with a failed evaluation ends with (command.sh too); gke_jobset.yaml does not restart it.
+NO_EVALUATION = 4
+_SECRET_NAME = re.compile(r"(TOKEN|SECRET|PASSWORD|KEY)$")
 _OVERRIDE = "--config."
 
 
 def flanjax_command(args: argparse.Namespace, overrides: list[str]) -> str:
     """Training by all processes, and after it the evaluation if asked for, as one line of shell."""
     together = ["--distributed", "auto"]
-    line = shlex.join(["flanjax", "train", "--config", args.config, "--workdir", args.workdir, *together, *overrides])
+    profile = ["--profile", args.profile] if args.profile else []
+    line = shlex.join(["flanjax", "train", "--config", args.config, "--workdir", args.workdir, *together, *profile, *overrides])
     if args.heldout:
-        line += " && " + shlex.join(["flanjax", "heldout", "--workdir", args.workdir, *together])
+        heldout = shlex.join(["flanjax", "heldout", "--workdir", args.workdir, *together])
+        line += f" && {{ {heldout} || exit $(($? > 128 ? $? : {NO_EVALUATION})); }}"
     return line
 
 
 def container_script(command: str, chip: str) -> str:
     """What the container's shell runs. The shell outlives a SIGTERM, to hand on the status of flanjax, which saves."""
     return f'trap : TERM; flags=$(python launch/xla_flags.py {chip}) && eval "$flags" && {command}'
+
+
+def topology_of(tpu_type: str) -> tuple[str, str]:
+    """Chip and topology of a slice's name, such as v5e-64: the most even grid of so many chips, as GKE offers it.
+
+    The number counts chips for v5e and v6e, and TensorCores, two a chip, for v4 and v5p.
+
+    Raises:
+      ValueError: it is no such name.
+    """
+    found = re.fullmatch(r"(v4|v5e|v5litepod|v5p|v6e)-([1-9]\d*)", tpu_type)
+    chip, number = ("v5e" if found[1] == "v5litepod" else found[1], int(found[2])) if found else ("", 0)
+    dimensions = ACCELERATORS[chip][1] if found else 0
+    chips = number if dimensions == 2 else number // 2
+    if not found or chips & (chips - 1) or (dimensions == 3 and (number % 2 or chips < 4)):
+        raise ValueError(f"--tpu-type is {tpu_type}, expected a chip and a power of two, such as v5e-64 or v5p-128")
+    doublings = chips.bit_length() - 1
+    sides = [2 ** ((doublings + i) // dimensions) for i in range(dimensions)]
+    return chip, "2x2x1" if chips == 4 and dimensions == 3 else "x".join(map(str, sides))
 
 
 def hosts_of(chip: str, topology: str, chips_per_host: int) -> int:
@@ -58,8 +85,16 @@ def hosts_of(chip: str, topology: str, chips_per_host: int) -> int:
 
 def fill(manifest: dict[str, Any], args: argparse.Namespace, overrides: list[str]) -> dict[str, Any]:
     """The manifest with everything that depends on the run."""
+    if args.tpu_type:
+        args.chip, args.topology = topology_of(args.tpu_type)
+    if not args.chip or not args.topology:
+        raise ValueError("give --tpu-type, such as v5e-64, or both --chip and --topology")
+    chips = math.prod(map(int, args.topology.split("x"))) if re.fullmatch(r"[\dx]*\d", args.topology) else 4
+    args.chips_per_host = args.chips_per_host or min(4, chips)
     hosts = hosts_of(args.chip, args.topology, args.chips_per_host)
     manifest["metadata"]["name"] = args.name
+    if args.queue:
+        manifest["metadata"]["labels"] = {_QUEUE: args.queue}
     manifest["spec"]["failurePolicy"]["maxRestarts"] = args.max_restarts
     (slices,) = manifest["spec"]["replicatedJobs"]
     slices["replicas"] = args.num_slices
@@ -71,14 +106,45 @@ def fill(manifest: dict[str, Any], args: argparse.Namespace, overrides: list[str
     selector = pod["nodeSelector"]
     selector["cloud.google.com/gke-tpu-accelerator"] = ACCELERATORS[args.chip][0]
     selector["cloud.google.com/gke-tpu-topology"] = args.topology
+    if args.reservation:
+        selector[_RESERVATION] = args.reservation
     if not args.spot:
         del selector[_SPOT], pod["tolerations"]
     (container,) = pod["containers"]
     container["image"] = args.image
+    container["env"] = [*(variable(given) for given in args.env), *(secret_variable(given) for given in args.secret)]
     container["args"][-1] = container_script(flanjax_command(args, overrides), args.chip)
     for amounts in container["resources"].values():
         amounts["google.com/tpu"] = args.chips_per_host
     return manifest
+
+
+def variable(given: str) -> dict[str, Any]:
+    """An entry of the container's environment from KEY=VALUE, or from KEY, which has a value here.
+
+    Raises:
+      ValueError: KEY has no value, or what looks like a secret would stand in the manifest.
+    """
+    key, equals, value = given.partition("=")
+    if not re.fullmatch(r"[A-Za-z_]\w*", key):
+        raise ValueError(f"--env takes KEY or KEY=VALUE, got the key {key!r}")
+    if _SECRET_NAME.search(key):
+        raise ValueError(f"--env {key} would write a secret into the manifest; use --secret {key}=NAME, of a Secret")
+    if not equals and key not in os.environ:
+        raise ValueError(f"--env {key}: {key} is not set here; set it, or give --env {key}=VALUE")
+    return {"name": key, "value": value if equals else os.environ[key]}
+
+
+def secret_variable(given: str) -> dict[str, Any]:
+    """An entry of the container's environment from KEY=NAME: the item KEY of the Secret NAME.
+
+    Raises:
+      ValueError: it has another form.
+    """
+    key, _, name = given.partition("=")
+    if not re.fullmatch(r"[A-Za-z_]\w*", key) or not re.fullmatch(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?", name):
+        raise ValueError(f"--secret takes KEY=NAME, the item KEY of the cluster's Secret NAME, got {key}=...")
+    return {"name": key, "valueFrom": {"secretKeyRef": {"name": name, "key": key}}}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -113,17 +179,23 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     actions = (
         add("--name", required=True, type=_name, help="of the JobSet"),
         add("--image", required=True, help="built by launch/Dockerfile and pushed where the cluster reaches it"),
-        add("--chip", required=True, choices=sorted(ACCELERATORS)),
-        add("--topology", required=True, help="of the node pool, such as 4x4 (v5e, v6e) or 2x2x4 (v4, v5p)"),
-        add("--chips-per-host", type=_positive, default=4, help="1 or 8 for some machine types (default 4)"),
+        add("--tpu-type", help="the slice by its name, such as v5e-64: chip and topology"),
+        add("--chip", choices=sorted(ACCELERATORS)),
+        add("--topology", help="of the node pool, such as 4x4 (v5e, v6e) or 2x2x4 (v4, v5p)"),
+        add("--chips-per-host", type=_positive, help="1 or 8 for some machine types (default 4)"),
         add("--num-slices", type=_positive, default=1, help="each is a node pool (default 1)"),
         add("--spot", action="store_true", help="the node pools are of spot VMs"),
+        add("--reservation", metavar="NAME", help="the node pools take their VMs from this reservation"),
+        add("--queue", metavar="NAME", help="Kueue's local queue that admits the JobSet"),
+        add("--env", action="append", default=[], metavar="KEY[=VALUE]", help="set KEY for the run; KEY alone: its value here"),
+        add("--secret", action="append", default=[], metavar="KEY=NAME", help="set KEY to the item KEY of the Secret NAME"),
         add("--max-restarts", type=_positive, default=20, help="after preemptions and failures (default 20)"),
         add("--grace-seconds", type=_positive, default=600, help="to save in after SIGTERM (default 600)"),
         add("--service-account", default="default", help="of Kubernetes, one that may write to the bucket"),
         add("--config", required=True, help="a Python file with get_config(), in the image"),
         add("--workdir", required=True, type=_bucket, help="gs://..., where checkpoints and metrics go"),
         add("--heldout", action="store_true", help="then evaluate on the held-out clusters"),
+        add("--profile", metavar="STEPS", help="write a trace of these steps, such as 10:13, for TensorBoard or XProf"),
         add("--dry-run", action="store_true", help="print the manifest, which is all this does in any case"),
     )
     parser.epilog = "--config.KEY=VALUE sets any key of the config"

@@ -25,15 +25,19 @@ Ctrl-C leaves the slice and the run as they are; the same command looks on again
   --workdir gs://...        where checkpoints and metrics go
   --config.KEY=VALUE        any key of the config
   --heldout                 then evaluate on the held-out clusters
+  --profile STEPS           write a trace of these steps, such as 10:13, for TensorBoard or XProf
+  --env KEY[=VALUE]         set KEY for the run; KEY alone takes the value that it has here (--env HF_TOKEN). It travels in a
+                            file that only you can read, and stands on no command line
 
   --name NAME               of the queued resource and of its nodes
   --zone ZONE
   --project PROJECT         (default: gcloud's)
-  --accelerator-type TYPE   v4-*, v5litepod-*, v5p-* or v6e-*
+  --accelerator-type TYPE   v4-*, v5e-* (which Cloud TPU calls v5litepod-*), v5p-* or v6e-*
   --runtime-version NAME    of the TPU VM's image (default: the chip's)
   --num-slices N            several slices, joined over the data centre's network (default 1)
   --spot                    cheaper, and may be taken away at any time
-  --reserved                from your reservation
+  --reserved                from any reservation of yours that fits
+  --reservation NAME        from this one; projects/OWNER/reservations/NAME for one that is shared with you
   --network, --subnetwork, --service-account NAME
 
   --ref REF                 of this git repository: what is installed and run (default HEAD)
@@ -56,9 +60,9 @@ case $action in
   *) fail "expected run, status, stop or delete, got '$action' (--help explains them)" ;;
 esac
 
-name='' zone='' project='' accelerator_type='' runtime_version='' num_slices=1 spot='' reserved=''
+name='' zone='' project='' accelerator_type='' runtime_version='' num_slices=1 spot='' reserved='' reservation=''
 network='' subnetwork='' service_account='' ref=HEAD wheel='' log='' max_restarts=100 poll_seconds=30 delete_when_done=''
-parse "name zone project accelerator-type runtime-version num-slices network subnetwork service-account ref wheel log
+parse "name zone project accelerator-type runtime-version num-slices reservation network subnetwork service-account ref wheel log
   max-restarts poll-seconds" "spot reserved delete-when-done" "$@"
 
 check_slice() {
@@ -75,15 +79,22 @@ check_slice() {
 # The chip that the flags are for, and the image that goes with it (cloud.google.com/tpu/docs/runtimes).
 choose_chip() {
   local image
+  case $accelerator_type in v5e-*) accelerator_type=v5litepod-${accelerator_type#v5e-} ;; esac
   case $accelerator_type in
     v4-*) chip=v4 image=tpu-ubuntu2204-base ;;
     v5litepod-*) chip=v5e image=v2-alpha-tpuv5-lite ;;
     v5p-*) chip=v5p image=v2-alpha-tpuv5 ;;
     v6e-*) chip=v6e image=v2-alpha-tpuv6e ;;
-    '') fail "--accelerator-type is missing; give a slice such as v5litepod-16, v5p-32 or v6e-64" ;;
-    *) fail "--accelerator-type is $accelerator_type, expected v4-*, v5litepod-*, v5p-* or v6e-*" ;;
+    '') fail "--accelerator-type is missing; give a slice such as v5e-16, v5p-32 or v6e-64" ;;
+    *) fail "--accelerator-type is $accelerator_type, expected v4-*, v5e-*, v5p-* or v6e-*" ;;
   esac
   runtime_version=${runtime_version:-$image}
+}
+
+check_capacity() {
+  case "${spot:+ --spot}${reserved:+ --reserved}${reservation:+ --reservation}" in
+    ' '*' '*) fail "--spot, --reserved and --reservation exclude each other; give one" ;;
+  esac
 }
 
 check_source() {
@@ -111,7 +122,10 @@ else
 fi
 
 create() {
-  local request=("${resource[@]}" create "$name" "${place[@]}" --accelerator-type "$accelerator_type"
+  local request=("${resource[@]}")
+  # The flag is one of gcloud's alpha commands (cloud.google.com/tpu/docs/consume-reservation).
+  [ -z "$reservation" ] || request=(gcloud alpha compute tpus queued-resources)
+  request+=(create "$name" "${place[@]}" --accelerator-type "$accelerator_type"
     --runtime-version "$runtime_version")
   if [ "$num_slices" = 1 ]; then
     request+=(--node-id "$name")
@@ -120,13 +134,14 @@ create() {
   fi
   [ -z "$spot" ] || request+=(--spot)
   [ -z "$reserved" ] || request+=(--reserved)
+  [ -z "$reservation" ] || request+=(--reservation "$reservation")
   [ -z "$network" ] || request+=(--network "$network")
   [ -z "$subnetwork" ] || request+=(--subnetwork "$subnetwork")
   [ -z "$service_account" ] || request+=(--service-account "$service_account")
   run "${request[@]}"
 }
 
-describe() { "${resource[@]}" describe "$name" "${place[@]}" "$@"; }
+describe=("${resource[@]}" describe "$name" "${place[@]}")
 
 delete() { run "${resource[@]}" delete "$name" "${place[@]}" --force --quiet; }
 
@@ -141,7 +156,7 @@ on_workers() {
 look() {
   local failures=0 told
   told=$(mktemp)
-  while ! state=$(describe --format='value(state.state)' 2> "$told"); do
+  while ! state=$("${describe[@]}" --format='value(state.state)' 2> "$told"); do
     if grep -q NOT_FOUND "$told"; then
       state=NONE
       break
@@ -176,7 +191,7 @@ get_slice() {
       SUSPENDED) delete || : ;;
       FAILED)
         [ "$was_active" ] || {
-          describe --format='yaml(state)' >&2 || :
+          "${describe[@]}" --format='yaml(state)' >&2 || :
           fail "the request for $name failed, as said above. Delete it: $(again delete)" 1
         }
         delete || :
@@ -229,13 +244,22 @@ again() { quoted "$launcher" "$1" --name "$name" "${place[@]}"; }
 stays() { say "the slice $name stays, and costs: $(again delete)"; }
 
 install_and_run() {
-  local files=("$source" "$here/on_worker.sh" "$here/xla_flags.py")
+  local files=("$source" "$environment" "$here/on_worker.sh" "$here/xla_flags.py")
   [ -z "$wheel" ] || files+=("$wheel")
   run git archive --format tar.gz --output "$source" "$ref" || return
   copy "${files[@]}" || return
   on_workers "$(quoted bash on_worker.sh install "$version" ${wheel:+"${wheel##*/}"})" || return
   breaks=0
   on_workers "$(quoted bash on_worker.sh run "$attempt" "$chip" "$(command_line auto)")"
+}
+
+# The run's environment, as lines of shell in a file that on_worker.sh reads.
+write_environment() {
+  local variable
+  (umask 077 && : > "$environment")
+  [ ${#variables[@]} -eq 0 ] || for variable in "${variables[@]}"; do
+    printf 'export %s=%s\n' "${variable%%=*}" "$(quoted "${variable#*=}")" >> "$environment"
+  done
 }
 
 keep_log() {
@@ -283,6 +307,10 @@ run_until_done() {
       breaks=$((breaks + 1))
       [ "$breaks" -lt 5 ] || fail "the workers of $name cannot be reached; try: ssh-add ~/.ssh/google_compute_engine" 1
       say "the connection to $name broke; trying again"
+    elif [ "$status" -eq "$no_evaluation" ]; then
+      say "training is finished, and its evaluation failed; the same command evaluates again"
+      stays
+      exit "$status"
     else
       say "the command ended with status $status, and the slice is still there: it is not run again"
       stays
@@ -308,7 +336,7 @@ interrupted() {
 check_slice
 case $action in
   status)
-    if [ "$dry_run" ]; then run describe; else describe; fi
+    if [ "$dry_run" ]; then run "${describe[@]}"; else "${describe[@]}"; fi
     exit
     ;;
   stop)
@@ -323,14 +351,16 @@ esac
 
 check_run
 choose_chip
+check_capacity
 check_shared_workdir "the disk of a TPU VM goes with the slice"
 check_source
 version=$(git rev-parse "$ref^{commit}")${wheel:+-$(cksum < "$wheel" | tr ' ' -)}
-uploader='' was_active='' seen='' state='' source=flanjax-source.tar.gz attempt=1 breaks=0
+uploader='' was_active='' seen='' state='' source=flanjax-source.tar.gz environment=flanjax.env attempt=1 breaks=0
 if [ "$dry_run" ]; then
+  show_variables
   create
   echo "# Until it says ACTIVE:"
-  run "${resource[@]}" describe "$name" "${place[@]}" --format='value(state.state)'
+  run "${describe[@]}" --format='value(state.state)'
   echo "# On all workers, in the end: $(command_line auto)"
   install_and_run
   echo "# If it is taken away, and then from the beginning:"
@@ -338,7 +368,8 @@ if [ "$dry_run" ]; then
   exit
 fi
 scratch=$(mktemp -d)
-source=$scratch/flanjax-source.tar.gz
+source=$scratch/flanjax-source.tar.gz environment=$scratch/flanjax.env
+write_environment
 trap finish_log EXIT
 trap interrupted INT TERM
 keep_log

@@ -1,12 +1,22 @@
-"""Tests run on eight fake CPU devices, offline, and on the dataset mirror where one lies beside the checkout."""
+"""Tests run on eight fake CPU devices, offline, and on the dataset mirror where one lies beside the checkout.
+
+What one test has compiled is loaded by the others, and by the processes that they start: jax's cache is a folder of the
+session, or the one that JAX_COMPILATION_CACHE_DIR names.
+"""
 
 import os
 import signal
+import tempfile
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    _COMPILED = tempfile.TemporaryDirectory(prefix="flanjax-compiled-", ignore_cleanup_errors=True)  # removed at the end
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = _COMPILED.name
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 MIRROR = Path(__file__).resolve().parents[2] / "shared" / "data" / "hub"
 if MIRROR.is_dir():
     os.environ.setdefault("FLANJAX_HUB_MIRROR", str(MIRROR))

@@ -61,9 +61,6 @@ def spawn(home, arguments, environment):
     environment = {
         **os.environ,
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # compiling is most of the time here, in every process anew
-        "JAX_COMPILATION_CACHE_DIR": str(home / "cache"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         **environment,
     }
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}

@@ -24,7 +24,8 @@ RUN = ("--config", "configs/flan_t5.py:xl", "--workdir", "gs://bucket/runs/xl", 
 TRAIN = "flanjax train --config configs/flan_t5.py:xl --workdir gs://bucket/runs/xl"
 HELDOUT = "flanjax heldout --workdir gs://bucket/runs/xl"
 OVERRIDE = shlex.quote("--config.heldout=('nli', 'qa')")
-TOGETHER = f"{TRAIN} --distributed auto {OVERRIDE} && {HELDOUT} --distributed auto"
+OR_4 = "|| exit $(($? > 128 ? $? : 4))"
+TOGETHER = f"{TRAIN} --distributed auto {OVERRIDE} && {{ {HELDOUT} --distributed auto {OR_4}; }}"
 SLICE = ("--name", "xl", "--zone", "us-east5-b", "--accelerator-type", "v6e-64")
 JOBSET = ("--name", "xl", "--image", "registry/flanjax:1", "--chip", "v6e", "--topology", "4x8", "--num-slices", "2")
 
@@ -74,16 +75,52 @@ def test_every_launcher_runs_the_same_command(checkout):
     assert container["args"][-1].endswith(f" && {TOGETHER}")
 
     steps = [line.split(" ", 2) for line in printed("slurm.sbatch", *RUN).splitlines() if line.startswith("srun ")]
-    assert " && ".join(words[-1] for words in steps) == TOGETHER
+    assert [words[-1] for words in steps] == [f"{TRAIN} --distributed auto {OVERRIDE}", f"{HELDOUT} --distributed auto"]
 
     alone = printed("gpu.sh", "--chip", "h100", *RUN).splitlines()
-    assert alone[1] == f"{TRAIN} {OVERRIDE} && {HELDOUT}"
+    assert alone[1] == f"{TRAIN} {OVERRIDE} && {{ {HELDOUT} {OR_4}; }}"
+
+
+def launchers(checkout):
+    yield from ((name, more, None) for name, more in (("slurm.sbatch", ()), ("gpu.sh", ()), ("render_jobset.py", JOBSET)))
+    yield "tpu_vm.sh", ("run", *SLICE), checkout
+
+
+def test_every_launcher_hands_on_the_steps_to_profile_and_the_environment(checkout):
+    for script, more, cwd in launchers(checkout):
+        said = printed(script, *more, *RUN, "--profile", "10:13", "--env", "MODE=a b", "--env", "HERE", cwd=cwd, HERE="12")
+        assert "--profile 10:13" in said, script
+        if script == "render_jobset.py":
+            (container,) = pod_of(yaml.safe_load(said))["containers"]
+            assert container["env"] == [{"name": "MODE", "value": "a b"}, {"name": "HERE", "value": "12"}]
+        else:
+            assert "# in the environment: MODE\n# in the environment: HERE\n" in said, script
+        for wrong, why in (("UNSET_HERE", "UNSET_HERE is not set here"), ("A-B=1", "got the key 'A-B'")):
+            ran = launch(script, *more, *RUN, "--env", wrong, "--dry-run", cwd=cwd)
+            assert (ran.returncode, why in ran.stderr) == (2, True), (script, ran.stderr)
+
+
+@pytest.mark.parametrize(("training", "evaluation", "status"), [(0, 0, 0), (0, 1, 4), (0, 143, 143), (0, 137, 137), (5, 0, 5)])
+def test_an_evaluation_that_fails_has_a_status_of_its_own_which_does_not_restart_a_finished_training(
+    tmp_path, training, evaluation, status
+):
+    (tmp_path / "flanjax").write_text(f"#!/bin/sh\n[ $1 = train ] && exit {training}\nexit {evaluation}\n")
+    (tmp_path / "flanjax").chmod(0o755)
+    ran = subprocess.run(["bash", "-c", TOGETHER], env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert ran.returncode == status
+    jobset = yaml.safe_load(printed("render_jobset.py", *JOBSET, *RUN))
+    job = jobset["spec"]["replicatedJobs"][0]["template"]["spec"]
+    (rule,) = job["podFailurePolicy"]["rules"]
+    assert (rule["action"], 4 in rule["onExitCodes"]["values"]) == ("FailJob", True)
+    assert not {1, 137, 143} & set(rule["onExitCodes"]["values"]), "a lost host starts the run again"
+    (ending,) = jobset["spec"]["failurePolicy"]["rules"]
+    assert (ending["action"], ending["onJobFailureReasons"]) == ("FailJobSet", ["PodFailurePolicy"])
 
 
 def test_a_launcher_leaves_the_evaluation_out_when_it_is_not_asked_for(checkout):
     train_only = RUN[:-1]
-    for script, more in (("tpu_vm.sh", ("run", *SLICE)), ("slurm.sbatch", ()), ("gpu.sh", ()), ("render_jobset.py", JOBSET)):
-        assert "flanjax heldout" not in printed(script, *more, *train_only, cwd=checkout if script == "tpu_vm.sh" else None)
+    for script, more, cwd in launchers(checkout):
+        assert "flanjax heldout" not in printed(script, *more, *train_only, cwd=cwd)
 
 
 @pytest.mark.parametrize("num_slices", [1, 2])
@@ -102,6 +139,51 @@ def test_a_dry_run_prints_what_a_slice_needs_in_order(checkout, num_slices):
         assert "--worker=all" in call
         # gcloud would go through more than 64 workers in groups, and the first group would wait for the others.
         assert ("--node=all" in call and "--batch-size=all" in call) == several
+
+
+def test_a_named_reservation_and_the_common_name_of_a_v5e_are_understood(checkout):
+    place = ("--name", "xl", "--zone", "z", "--accelerator-type", "v5e-64", "--reservation", "mine")
+    created = shlex.split(printed("tpu_vm.sh", "run", *place, *RUN, cwd=checkout).splitlines()[0])
+    assert created[:6] == ["gcloud", "alpha", "compute", "tpus", "queued-resources", "create"]
+    assert created[created.index("--reservation") + 1] == "mine"
+    assert created[created.index("--accelerator-type") + 1] == "v5litepod-64"
+    assert created[created.index("--runtime-version") + 1] == "v2-alpha-tpuv5-lite"
+    ran = launch("tpu_vm.sh", "run", *place, "--spot", *RUN, "--dry-run", cwd=checkout)
+    assert (ran.returncode, "--spot, --reserved and --reservation exclude each other" in ran.stderr) == (2, True)
+
+    asked = ("--name", "xl", "--image", "i", "--reservation", "mine", "--queue", "tpus", *RUN)
+    for name, chip, topology, hosts in (
+        ("v5e-64", "v5e", "8x8", 16),
+        ("v5litepod-32", "v5e", "4x8", 8),
+        ("v6e-1", "v6e", "1x1", 1),
+        ("v5p-8", "v5p", "2x2x1", 1),
+        ("v5p-128", "v5p", "4x4x4", 16),
+        ("v4-64", "v4", "2x4x4", 8),
+    ):
+        jobset = yaml.safe_load(printed("render_jobset.py", *asked, "--tpu-type", name))
+        assert wrong_fields(jobset) == []
+        assert jobset["metadata"]["labels"] == {"kueue.x-k8s.io/queue-name": "tpus"}
+        assert jobset["spec"]["replicatedJobs"][0]["template"]["spec"]["parallelism"] == hosts
+        pod = pod_of(jobset)
+        assert pod["nodeSelector"]["cloud.google.com/gke-tpu-topology"] == topology
+        assert pod["nodeSelector"]["cloud.google.com/gke-tpu-accelerator"].startswith(f"tpu-{chip.replace('5e', '5-lite')}-")
+        assert pod["nodeSelector"]["cloud.google.com/reservation-name"] == "mine"
+        assert f"xla_flags.py {chip})" in pod["containers"][0]["args"][-1]
+
+
+def test_status_in_a_dry_run_prints_its_command():
+    said = printed("tpu_vm.sh", "status", "--name", "xl", "--zone", "z")
+    assert said == "gcloud compute tpus queued-resources describe xl --zone z\n"
+
+
+def test_a_jobset_takes_a_secret_by_its_name_and_never_by_its_value():
+    secret = ("--secret", "HF_TOKEN=hub")
+    (container,) = pod_of(yaml.safe_load(printed("render_jobset.py", *JOBSET, *RUN, *secret)))["containers"]
+    assert container["env"] == [{"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": "hub", "key": "HF_TOKEN"}}}]
+    ran = launch("render_jobset.py", *JOBSET, *RUN, "--env", "HF_TOKEN", HF_TOKEN="hf_xyz")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "use --secret HF_TOKEN=NAME" in ran.stderr
+    assert "hf_xyz" not in ran.stderr
 
 
 @pytest.mark.parametrize("script", ["tpu_vm.sh", "gpu.sh", "slurm.sbatch", "on_worker.sh", "render_jobset.py", "xla_flags.py"])
@@ -166,6 +248,8 @@ case "$*" in
     cat state ;;
   *"queued-resources delete"*) rm -f state ;;
   *"tpu-vm describe"*) cat node 2> /dev/null || echo READY ;;
+  *" scp "*)
+    for file in "$@"; do case $file in */flanjax.env) cp -p "$file" . ;; esac; done ;;
   *"ssh"*"on_worker.sh run"*)
     read -r status state < runs
     sed -i 1d runs
@@ -187,9 +271,9 @@ def cloud(tmp_path):
     return folder
 
 
-def on_cloud(cloud, checkout, *runs, arguments=()):
+def on_cloud(cloud, checkout, *runs, arguments=(), **environment):
     (cloud / "runs").write_text("".join(f"{run}\n" for run in runs))
-    ran = launch("tpu_vm.sh", "run", *SLICE, *RUN, *arguments, cwd=checkout, path=cloud)
+    ran = launch("tpu_vm.sh", "run", *SLICE, *RUN, *arguments, cwd=checkout, path=cloud, **environment)
     calls = (cloud / "calls").read_text().splitlines()
     kinds = ("queued-resources create", "queued-resources delete", "on_worker.sh install", "on_worker.sh run")
     return ran, [kind.split()[-1] for call in calls for kind in kinds if kind in call], calls
@@ -204,6 +288,24 @@ def test_a_slice_taken_away_is_made_again_and_the_same_command_goes_on(cloud, ch
     assert "output of the command" in ran.stdout
     assert "taken away (SUSPENDED)" in ran.stderr
     assert "the slice xl stays, and costs: launch/tpu_vm.sh delete --name xl --zone us-east5-b" in ran.stderr
+
+
+def test_a_secret_travels_to_the_workers_in_a_file_and_stands_on_no_command_line(cloud, checkout, tmp_path):
+    log = tmp_path / "log"
+    more = ("--env", "HF_TOKEN", "--env", "MODE=it's on", "--log", str(log))
+    ran, _, calls = on_cloud(cloud, checkout, "0", arguments=more, HF_TOKEN="hf_xyz")
+    assert ran.returncode == 0, ran.stderr
+    assert "hf_xyz" not in "".join((*calls, ran.stdout, ran.stderr, log.read_text()))
+    file = cloud / "flanjax.env"
+    assert file.stat().st_mode & 0o777 == 0o600
+    read = subprocess.run(["bash", "-c", f'. {file}; echo "$HF_TOKEN $MODE"'], capture_output=True, text=True)
+    assert read.stdout == "hf_xyz it's on\n"
+
+
+def test_a_failed_evaluation_does_not_run_a_finished_training_again(cloud, checkout):
+    ran, steps, _ = on_cloud(cloud, checkout, "4 ACTIVE", "0")
+    assert (ran.returncode, steps) == (4, ["create", "install", "run"])
+    assert "training is finished, and its evaluation failed" in ran.stderr
 
 
 def test_a_node_preempted_under_an_active_resource_is_seen(cloud, checkout):
@@ -279,7 +381,7 @@ def worker(tmp_path):
     (tmp_path / "flanjax/source").mkdir()
     (programs / "python").symlink_to(sys.executable)
     (programs / "flanjax").write_text(
-        "#!/bin/bash\ntrap 'echo saved; exit 143' TERM\necho start >> ~/starts\necho training\n"
+        "#!/bin/bash\ntrap 'echo saved; exit 143' TERM\necho start$MODE >> ~/starts\necho training\n"
         "until [ -e ~/over ]; do read -rt 0.05 <> <(:); done\nexit 7\n"
     )
     (programs / "flanjax").chmod(0o755)
@@ -325,12 +427,13 @@ def test_a_worker_installs_a_version_once(worker):
 
 
 def test_a_worker_that_is_stopped_saves(worker):
+    (worker / "flanjax.env").write_text("export MODE=' with its environment'\n")
     started = on_worker(worker, "run", "1", "none", "flanjax train && flanjax heldout")
     wait_for(worker / "starts")
     assert on_worker(worker, "stop").wait(30) == 0
     assert started.communicate(timeout=30)[0] == "training\nsaved\n"
     assert started.returncode == 143
-    assert (worker / "starts").read_text() == "start\n"
+    assert (worker / "starts").read_text() == "start with its environment\n"
 
 
 def test_one_gpu_runs_with_its_flags_and_what_the_user_set(tmp_path):

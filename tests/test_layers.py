@@ -21,7 +21,7 @@ FLOORS = (
     {"generate", "describe"},
     {"train", "evaluate"},
     {"config"},
-    {"parts"},
+    {"parts", "out_of_memory"},
     {"report", "aot"},
     {"run", "prepare", "show", "arguments"},
     {"cli"},

@@ -114,9 +114,6 @@ def start(home, workdir, *more, config="config.py", **variables):
     environment = {
         **os.environ,
         "XLA_FLAGS": "--xla_force_host_platform_device_count=1",
-        "JAX_COMPILATION_CACHE_DIR": str(home / "cache"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         **variables,
     }
     command = [sys.executable, "-m", "flanjax.cli", "train", "--config", config, "--workdir", workdir, *more]

@@ -2,8 +2,8 @@
 
 Each process runs the same command on its own devices and knows only its share of the arrays; jax's coordination service
 joins them. When one fails or is killed, the others print its message, or its name and host, and end within
-ENDS_WITHIN_SECONDS (peer_watch.py). Of a machine that is lost they learn after LOST_SECONDS; a process that stands still is
-named then, and the others end after STOPPED_SECONDS.
+ENDS_WITHIN_SECONDS (peer_watch.py). A process that stands still, or whose machine is lost, is named after LOST_SECONDS, and the
+others end after STOPPED_SECONDS.
 """
 
 import atexit
@@ -13,13 +13,16 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
-from jax._src import clusters  # what jax.distributed.initialize itself detects with; it has no public name
+
+# What jax.distributed.initialize detects with, and the client that it makes: neither has a public name.
+from jax._src import clusters
+from jax._src import distributed as jax_distributed
 from jax.experimental import multihost_utils
 
-from flanjax.parallel.peer_watch import GRACE_SECONDS, Lines, end_process
+from flanjax.parallel.peer_watch import GRACE_SECONDS, PeerWatch, end_process
 
 HEARTBEAT_TIMEOUT_SECONDS = 180  # of jax, which ends the others by a crash with a stack trace: later than we do in words
 ENDS_WITHIN_SECONDS = 10
@@ -27,7 +30,7 @@ _FINISH_TOGETHER_SECONDS = 24 * 3600  # the first may write for long after the o
 _LOST_STATUS = 1
 _STATUS = re.compile(r"(UNKNOWN|UNAVAILABLE|INTERNAL|ABORTED|CANCELLED|DEADLINE_EXCEEDED): ")
 
-_lines: Lines | None = None
+_peer_watch: PeerWatch | None = None
 
 
 class _Place(NamedTuple):
@@ -105,12 +108,12 @@ def first_then_others(name: str, make: Callable[[], None]) -> None:
 
 def leave(status: int, message: str, error: BaseException) -> int:
     """Says why a command failed, and gives back its exit status. One of several processes tells the others and ends here."""
-    if _lines is None:
+    if _peer_watch is None:
         print(f"flanjax: {message}", file=sys.stderr)
         return status
-    if not (_broke_off(error) and _lines.someone_ended.wait(GRACE_SECONDS)):
-        print(f"flanjax: {_lines.name()}: {message}", file=sys.stderr, flush=True)
-    _lines.tell(f"{type(error).__name__}: {message}")
+    if not (_broke_off(error) and _peer_watch.someone_ended.wait(GRACE_SECONDS)):
+        print(f"flanjax: {_peer_watch.name()}: {message}", file=sys.stderr, flush=True)
+    _peer_watch.report(f"{type(error).__name__}: {message}")
     end_process(status)
     return status
 
@@ -147,13 +150,13 @@ def _detected(timeout_seconds: int) -> _Place:
 
 
 def _join(place: _Place, timeout_seconds: int) -> None:
-    global _lines
+    global _peer_watch
     if place.num_processes > 1:
-        lines = Lines(place.coordinator, place.process_id, place.num_processes)
-        lines.call_the_roll(timeout_seconds)
-        _lines = lines
+        watch = PeerWatch(place.coordinator, place.process_id, place.num_processes)
+        watch.call_the_roll(timeout_seconds)
+        _peer_watch = watch
         sys.excepthook = _tell_and_end
-        atexit.register(lines.done)
+        atexit.register(watch.finish)
     # jax ends a process that waited in vain by a crash with a stack trace, after twice the time: we end it before, in words.
     alarm = threading.Timer(timeout_seconds, _end_late, [place, timeout_seconds])
     alarm.daemon = True
@@ -171,6 +174,9 @@ def _join(place: _Place, timeout_seconds: int) -> None:
         shutdown_timeout_seconds=_FINISH_TOGETHER_SECONDS,
     )
     alarm.cancel()
+    if _peer_watch is not None:
+        client: Any = jax_distributed.global_state.client
+        _peer_watch.read_messages(client)
     # jax takes SIGTERM for its preemption service, which would swallow it outside of the training loop.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, handler)
@@ -178,16 +184,16 @@ def _join(place: _Place, timeout_seconds: int) -> None:
 
 def _end_late(place: _Place, timeout_seconds: int) -> None:
     message = f"all processes came, but jax did not join them at {place.coordinator} within {timeout_seconds} s"
-    if _lines is not None:
-        print(f"flanjax: {_lines.name()}: {message}", file=sys.stderr)
-        _lines.tell(message)
+    if _peer_watch is not None:
+        print(f"flanjax: {_peer_watch.name()}: {message}", file=sys.stderr)
+        _peer_watch.report(message)
     end_process(_LOST_STATUS)
 
 
 def _tell_and_end(kind, error, trace) -> None:
     traceback.print_exception(kind, error, trace)
-    if _lines is not None:
+    if _peer_watch is not None:
         if _broke_off(error):
-            _lines.someone_ended.wait(GRACE_SECONDS)
-        _lines.tell(f"{kind.__name__}: {error}")
+            _peer_watch.someone_ended.wait(GRACE_SECONDS)
+        _peer_watch.report(f"{kind.__name__}: {error}")
     end_process(_LOST_STATUS)

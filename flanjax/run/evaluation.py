@@ -20,6 +20,7 @@ from flanjax.generate.scorer import Scorer
 from flanjax.models import functional
 from flanjax.models.params import Full, Tuning
 from flanjax.names import nearest
+from flanjax.out_of_memory import explained
 from flanjax.parallel import distributed, sharding
 from flanjax.report.page import write_report
 from flanjax.run.periodic import TRAINED
@@ -94,8 +95,9 @@ def evaluate(
         at, params = read()
         step = at if label == TRAINED else step
         bar = ProgressBar(f"evaluating {label}", len(asked.items), silent=silent)
-        scorer = Scorer(model, params, mesh, layout, batch_size=evaluation.batch_size, progress=bar.advance)
-        tables.append(predict(asked, evaluation, layout, scorer, model=label, step=at))
+        with explained("scoring", config, batch_size=evaluation.batch_size):
+            scorer = Scorer(model, params, mesh, layout, batch_size=evaluation.batch_size, progress=bar.advance)
+            tables.append(predict(asked, evaluation, layout, scorer, model=label, step=at))
         bar.close()
         del scorer, params
     predictions = pa.concat_tables(tables)

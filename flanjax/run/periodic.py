@@ -10,12 +10,14 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from flanjax import checkpoint, parts
+from flanjax.config import RunConfig
 from flanjax.data.layout import Layout
 from flanjax.data.pipeline import BatchIterator, Corpus, DataState
 from flanjax.evaluate.config import EvaluationConfig
 from flanjax.evaluate.predict import Questions, predict
 from flanjax.evaluate.results import summarize
 from flanjax.generate.scorer import Scorer
+from flanjax.out_of_memory import explained
 from flanjax.parallel import sharding
 from flanjax.tasks.clusters import Split
 from flanjax.train.log import MetricsWriter
@@ -61,6 +63,7 @@ class Validation:
 class HeldoutScores:
     """Scores of some items of the held-out clusters, as a record of metrics.jsonl."""
 
+    run: RunConfig
     program: Program
     frozen: Any
     asked: Questions
@@ -70,8 +73,9 @@ class HeldoutScores:
     writer: MetricsWriter
 
     def __call__(self, step: int, state: TrainState) -> None:
-        self.scorer.use(self.program.join(state.params, self.frozen))
-        found = summarize(predict(self.asked, self.config, self.layout, self.scorer, model=TRAINED, step=step))
+        with explained("scoring", self.run):
+            self.scorer.use(self.program.join(state.params, self.frozen))
+            found = summarize(predict(self.asked, self.config, self.layout, self.scorer, model=TRAINED, step=step))
         scores = {c["cluster"]: {k: c[k] for k in ("mean", "low", "high")} for c in found["clusters"]}
         self.writer.write({"step": step, "kind": "heldout", "cluster_score": scores})
 

@@ -24,15 +24,18 @@ from flanjax.generate.scorer import Scorer
 from flanjax.models import functional
 from flanjax.models.params import Full, Tuning
 from flanjax.names import nearest
+from flanjax.out_of_memory import explained
 from flanjax.parallel import distributed, sharding
 from flanjax.run.periodic import HeldoutScores, Saving, Validation
 from flanjax.tasks.clusters import Split
 from flanjax.tasks.mixture import Mixture
+from flanjax.train.goodput import Goodput
 from flanjax.train.log import MetricsWriter, ProgressBar
 from flanjax.train.loop import Diverged, Interrupted, Periodic, Report, Stop, fit
 from flanjax.train.meter import Meter, work_of
 from flanjax.train.microbatches import fit_program
 from flanjax.train.objective import Objective
+from flanjax.train.profiling import Profiler, parse_steps
 from flanjax.train.program import Program
 from flanjax.train.step import TrainState
 from flanjax.workdir import CONFIG, SHARDING, Workdir, open_workdir
@@ -83,6 +86,7 @@ def train(
     tuning: Tuning = Full(),
     features: MakeFeatures = make_features,
     numbers: Sequence[str] = (),
+    profile: str | None = None,
     say: Say = print,
 ) -> int:
     """Trains until `config.train.steps`, going on from the newest checkpoint of the workdir if there is one.
@@ -92,16 +96,18 @@ def train(
       objective: to minimise instead of the config's cross entropy.
       tuning: which parameters are trained.
       features, numbers: as `open_corpus` takes them.
+      profile: the steps of which a trace is written (train/profiling.py), such as "10:13".
 
     Returns:
       The number of steps that the run has trained.
 
     Raises:
       ClaimError: another run trains there.
+      OutOfMemoryError: saying what would help.
     """
     say = distributed.first_only(say)
-    with claimed(open_workdir(workdir), say) as folder:
-        return _train(config, folder, mixture, objective, tuning, features, numbers, say)
+    with explained("training", config), claimed(open_workdir(workdir), say) as folder:
+        return _train(config, folder, mixture, objective, tuning, features, numbers, profile, say)
 
 
 def _train(
@@ -112,6 +118,7 @@ def _train(
     tuning: Tuning,
     features: MakeFeatures,
     numbers: Sequence[str],
+    profile: str | None,
     say: Say,
 ) -> int:
     began, workdir = time.perf_counter(), folder.path
@@ -134,7 +141,7 @@ def _train(
 
     write_records(config, folder, weights.model, program, meta)
     batches = BatchIterator(text.corpus, devices.host, start.data, prepared)
-    report = open_report(config, folder, text.corpus, devices, start.step)
+    report = open_report(config, folder, text.corpus, devices, start.step, began)
     saving = Saving(folder, report.writer, checkpoints, meta, text.split, text.corpus, batches, devices.hosts)
     actions = periodic_actions(config, text, devices, program, weights.model, start, report.writer, saving)
     say(f"{program.size} on {sharding.describe(devices.mesh)}; MFU against {report.meter.limit_named}")
@@ -143,7 +150,10 @@ def _train(
     step_fn, work = step_of(program, start.frozen), functools.partial(work_of, model=weights.model)
     first, state = start.step, start.state
     del start, weights  # the step takes over the memory of the state that it is given
-    loop(config, devices, first, state, batches, step_fn, work, report, actions, saving, checkpoints)
+    steps_to_trace = parse_steps(profile, first) if profile else None
+    with Profiler(steps_to_trace, workdir, first, silent=not folder.writes) as profiler:
+        traced = profiler.around(step_fn)
+        loop(config, devices, first, state, batches, traced, work, report, actions, saving, checkpoints)
     say(f"trained {config.train.steps} steps; checkpoints and metrics are in {workdir}")
     return config.train.steps
 
@@ -258,12 +268,14 @@ def write_records(config: RunConfig, folder: Workdir, model: functional.Config, 
     folder.write_text(SHARDING, sharding.table(rows) + "\n")
 
 
-def open_report(config: RunConfig, folder: Workdir, corpus: Corpus, devices: Devices, start: int) -> Report:
+def open_report(config: RunConfig, folder: Workdir, corpus: Corpus, devices: Devices, start: int, began: float) -> Report:
     """What is told of the steps, and where."""
+    earlier = folder.read_metrics()
     writer = MetricsWriter(folder, start=start, tensorboard=config.train.tensorboard)
     bar = ProgressBar(config.name, config.train.steps, start, silent=not folder.writes)
     clusters = [e.task.cluster for e in corpus.entries]
-    return Report(writer, bar, Meter(len(devices.hosts)), corpus.names, clusters)
+    meter = Meter(len(devices.hosts), Goodput(earlier, start, began))
+    return Report(writer, bar, meter, corpus.names, clusters)
 
 
 def periodic_actions(
@@ -295,7 +307,7 @@ def periodic_actions(
         scorer = Scorer(model, None, devices.mesh, layout, batch_size=size)
         asked = ask(text.split.heldout, quick, layout)
         actions.append(
-            Periodic(every.heldout_every, HeldoutScores(program, start.frozen, asked, quick, layout, scorer, writer))
+            Periodic(every.heldout_every, HeldoutScores(config, program, start.frozen, asked, quick, layout, scorer, writer))
         )
     return [*actions, Periodic(config.checkpoint.every_steps, saving, at_end=True)]
 

@@ -109,7 +109,10 @@ def fit(
     asked: Any = 0
     for step in range(start + 1, steps + 1):
         batch = next(batches)
+        began = time.perf_counter()
         state, metrics = step_fn(state, put(batch))
+        if step == start + 1:
+            report.meter.compiled(time.perf_counter() - began)
         if pending and (step - 1) % log_every == 0:
             _report(pending, report)
             pending = []
@@ -138,10 +141,13 @@ def _report(pending: Sequence[tuple[int, StepMetrics]], report: Report) -> None:
     metrics: list[StepMetrics] = jax.device_get([m for _, m in pending])
     means = {name: float(np.mean([m.values[name] for m in metrics])) for name in metrics[0].values if name != "learning_rate"}
     if not all(map(math.isfinite, means.values())):
-        bad = next(s for (s, _), m in zip(pending, metrics, strict=True) if not all(map(np.isfinite, m.values.values())))
+        steps = [(step, told.values) for (step, _), told in zip(pending, metrics, strict=True)]
+        bad, what = next((step, name) for step, values in steps for name in means if not np.isfinite(values[name]))
+        what = {"grad_norm": "gradient"}.get(what, what)
         raise Diverged(
-            f"the loss is not a number at step {bad}: {means}. A workdir keeps its optimizer, so train again in another "
-            "--workdir, with --config.train.optimizer.clip_norm=1.0 or with a lower --config.train.optimizer.learning_rate"
+            f"the {what} is not a number at step {bad}, after step {bad - 1}, the last sound one: {means}. A workdir keeps its "
+            "optimizer, so train again in another --workdir, with --config.train.optimizer.clip_norm=1.0 or with a lower "
+            "--config.train.optimizer.learning_rate"
         )
     record: dict[str, Any] = {
         "step": step,

@@ -10,6 +10,7 @@ import numpy as np
 from flanjax.models import functional
 from flanjax.models.flops import paired_lengths, segment_lengths
 from flanjax.parallel.hardware import measured_matmul_flops, peak_flops
+from flanjax.train.goodput import Goodput
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,15 +61,18 @@ class Meter:
 
     Args:
       hosts: each sees its share of the batch; rates are of all.
+      goodput: of the run until now.
     """
 
-    def __init__(self, hosts: int):
+    def __init__(self, hosts: int, goodput: Goodput | None = None):
         device = jax.devices()[0]
         peak = peak_flops(device)
         self.limit, self.limit_named = peak or measured_matmul_flops()
         # CPU "devices" share the cores that the limit was measured on.
         self._limit = self.limit * (1 if peak is None else jax.device_count())
         self._hosts = hosts
+        self._goodput = goodput or Goodput()
+        self._compiling = 0.0
         self._work = Work()
         self._began = time.perf_counter()
 
@@ -79,12 +83,18 @@ class Meter:
         """Takes time that went into something else, such as an evaluation, out of the reading."""
         self._began += seconds
 
+    def compiled(self, seconds: float) -> None:
+        """Time of the steps to come that went into compiling: in their rates, and not in goodput."""
+        self._compiling += seconds
+
     def read(self, steps: int) -> dict[str, float]:
         """Figures over the steps since the last reading, and starts the next."""
         now = time.perf_counter()
         seconds, work = max(now - self._began, 1e-9), self._work
-        self._began, self._work = now, Work()
+        self._goodput.add(max(seconds - self._compiling, 0.0))
+        self._began, self._work, self._compiling = now, Work(), 0.0
         return {
+            **self._goodput.read(),
             "seconds": seconds / max(steps, 1),
             "target_tokens_per_second": work.target_tokens * self._hosts / seconds,
             "input_tokens_per_second": work.input_tokens * self._hosts / seconds,

@@ -1,0 +1,62 @@
+"""What to do when a device's memory does not suffice: the one place that words it."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import jax
+
+from flanjax.config import RunConfig
+
+Work = Literal["training", "scoring"]
+
+
+class OutOfMemoryError(RuntimeError):
+    """Memory did not suffice, of a device or of this machine; the message says what would help."""
+
+
+@contextlib.contextmanager
+def explained(work: Work, config: RunConfig, **now: Any) -> Iterator[None]:
+    """Whatever runs out of memory inside, while compiling or running, says what would help.
+
+    Args:
+      now: what differs from the config, such as microbatches=4 where the config says "auto".
+
+    Raises:
+      OutOfMemoryError: in place of the device's own error, which is its cause.
+    """
+    try:
+        yield
+    except (jax.errors.JaxRuntimeError, MemoryError, ValueError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(_message(work, config, now, error)) from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a compiler, a device or numpy has run out of memory. jax raises some of its errors as ValueError."""
+    # A CPU says INTERNAL: ... Out of memory allocating N bytes.
+    return isinstance(error, MemoryError) or any(words in str(error) for words in ("RESOURCE_EXHAUSTED", "Out of memory"))
+
+
+def _message(work: Work, config: RunConfig, now: Mapping[str, Any], error: BaseException) -> str:
+    reason = str(error).strip().partition("\n")[0][:200].rstrip(".") or "no more memory"
+    lengths = f"data.features.inputs_length={config.data.features.inputs_length}"
+    if config.data.features.targets_length:
+        lengths += f" and targets_length={config.data.features.targets_length}"
+    fields = config.model.fields
+    microbatches = now.get("microbatches", config.train.microbatches)
+    helps = {
+        "training": (
+            f"more parts of a batch (train.microbatches, now {microbatches}, which changes no result)",
+            f"model.remat=full (now {fields.get('remat', 'none')})",
+            f"shorter rows (now {lengths})",
+            f"more devices, or mesh.tensor=2 (now {config.mesh.tensor})",
+        ),
+        "scoring": (
+            f"a smaller evaluation.batch_size (now {now.get('batch_size', config.evaluation.batch_size)})",
+            f"shorter rows (now {lengths})",
+            "more devices",
+        ),
+    }
+    return f"out of memory in {work}: {reason}. What helps, in this order: {'; '.join(helps[work])}"
