@@ -10,16 +10,19 @@ import numpy as np
 import pytest
 
 from flanjax.train.goodput import Goodput, latest
-from flanjax.train.log import MetricsWriter, ProgressBar, read_records
+from flanjax.train.log import MetricsWriter, ProgressBar
 from flanjax.train.loop import Diverged, Interrupted, Periodic, Report, Stop, fit, mean_by
 from flanjax.train.meter import Meter, Work
+from flanjax.train.objective import Mean
+from flanjax.train.step import StepMetrics
+from flanjax.workdir import open_workdir
 
 TASKS, CLUSTERS = ("a", "b", "c"), ("x", "x", "y")
 STEPS = 10
 
 
 @dataclasses.dataclass
-class Figures:
+class ToyStep:
     """What the toy step gives; a step may be told to give something else."""
 
     others: dict[int, dict[str, float]] = dataclasses.field(default_factory=dict)
@@ -28,9 +31,9 @@ class Figures:
     def __call__(self, state, batch):
         step = state + 1
         self.seen.append(int(batch["n"]))
-        sums = {"task_nll": np.array([0.5, 3.0, 0.0]) * step, "task_weight": np.array([0.25, 0.5, 0.0]) * step}
-        figures = {"loss": 100.0 - step, "accuracy": step / 100, "grad_norm": 1.0, "learning_rate": step * 1e-3, **sums}
-        return step, {**figures, **self.others.get(step, {})}
+        by_task = {"loss": Mean(np.array([0.5, 3.0, 0.0]) * step, np.array([0.25, 0.5, 0.0]) * step)}
+        values = {"loss": 100.0 - step, "accuracy": step / 100, "grad_norm": 1.0, "learning_rate": step * 1e-3}
+        return step, StepMetrics({**values, **self.others.get(step, {})}, by_task)
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +47,13 @@ def train(tmp_path, limit, monkeypatch):
     """Fits with the toy step; gives the state, and the records of metrics.jsonl come from `records`."""
     monkeypatch.setattr("flanjax.train.meter.measured_matmul_flops", lambda: (limit.limit, limit.limit_named))
 
-    def run(figures=None, *, start=0, steps=STEPS, log_every=3, periodic=(), stop=None, agree=int, save=None):
-        writer = MetricsWriter(tmp_path, start=start, tensorboard=False)
+    def run(toy_step=None, *, start=0, steps=STEPS, log_every=3, periodic=(), stop=None, agree=int, save=None):
+        writer = MetricsWriter(open_workdir(tmp_path), start=start, tensorboard=False)
         report = Report(writer, ProgressBar("toy", steps, start, silent=True), Meter(1), TASKS, CLUSTERS)
         more = {"log_every": log_every, "work_of": lambda batch: Work(examples=1), "report": report, "periodic": periodic}
         batches = ({"n": np.array(n)} for n in itertools.count(start + 1))
         more |= {"stop": stop or Stop(), "agree": agree, "save": save or (lambda step, state: None)}
-        return fit(start, batches, figures or Figures(), lambda b: b, start=start, steps=steps, **more)
+        return fit(start, batches, toy_step or ToyStep(), lambda b: b, start=start, steps=steps, **more)
 
     return run
 
@@ -60,7 +63,7 @@ def records(tmp_path):
 
 
 def test_records_fall_on_multiples_of_log_every_and_hold_the_means_since_the_last(train, tmp_path):
-    figures = Figures()
+    figures = ToyStep()
     assert train(figures) == STEPS
     assert figures.seen == list(range(1, STEPS + 1))
     found = records(tmp_path)
@@ -72,7 +75,7 @@ def test_records_fall_on_multiples_of_log_every_and_hold_the_means_since_the_las
 
 def test_a_continued_run_logs_at_the_same_steps(train, tmp_path):
     train(steps=7)
-    figures = Figures()
+    figures = ToyStep()
     train(figures, start=7)
     assert figures.seen == [8, 9, 10]
     found = records(tmp_path)
@@ -101,7 +104,7 @@ def test_a_loss_or_gradient_that_is_no_number_ends_the_run_before_it_is_saved(tr
     saved = []
     save = Periodic(5, lambda step, state: saved.append(step), at_end=True)
     with pytest.raises(Diverged) as raised:
-        train(Figures({8: figures, 9: {"loss": float("nan")}}), periodic=[save])
+        train(ToyStep({8: figures, 9: {"loss": float("nan")}}), periodic=[save])
     said = str(raised.value)
     assert f"the {what} is not a number at step 8, after step 7, the last sound one" in said
     assert "learning_rate" in said
@@ -163,5 +166,5 @@ def test_every_record_holds_goodput_and_a_damaged_line_does_not_stop_a_run(train
     assert found[0]["wall_seconds"] < found[1]["wall_seconds"]
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('[1]\n{"step": "x"}\n{"step": 7, "lo')
-    assert read_records(tmp_path) == found
-    assert read_records(tmp_path / "none") == []
+    assert open_workdir(tmp_path).read_metrics() == found
+    assert open_workdir(tmp_path / "none").read_metrics() == []
