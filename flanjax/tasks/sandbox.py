@@ -30,7 +30,7 @@ _LIST, _TEXT, _TURNS = "!list", "!text", "!turns"  # filters whose names no temp
 
 @jinja2.pass_context
 def _turns(context: object, items: Any, characters: int) -> Any:
-    """The items of a loop whose body holds so many characters of its own."""
+    """The items of a loop, paid for; `characters` is the length of the text in the loop's body."""
     if isinstance(items, Sized):
         budget.spend_steps(len(items))
         budget.spend_characters(len(items) * characters)
