@@ -61,7 +61,7 @@ def where(rows: Rows, index: int) -> str:
 
 
 def unknown(what: str, got: str, owner: str, candidates: Iterable[str]) -> SourceError:
-    """The error for a name that `owner` does not have. It lists at most 20 of the names that there are, and the nearest ones."""
+    """The error for a name that `owner` does not have, with at most 20 of the names that there are and the nearest ones."""
     names = sorted(candidates)
     listed = ", ".join(names[:20]) + (f", … ({len(names)} in all)" if len(names) > 20 else "")
     near = nearest(got, names)
