@@ -1,4 +1,4 @@
-"""What a source is: rows by index, under a name. And what can go wrong with one."""
+"""Sources: named corpora whose rows are read by index; and the errors of reading them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Row = Mapping[str, Any]
 
 
 class SourceError(ValueError):
-    """A source, configuration, split or file that is not there, is empty, or is not what it should be."""
+    """A source, configuration, split or file that is missing, empty or malformed."""
 
 
 class RowError(ValueError):
@@ -46,7 +46,7 @@ class Source(Protocol):
         ...
 
     def range(self, split: str) -> tuple[Range, ...]:
-        """The expression as ranges of whole splits, so that a caller can see two expressions overlap."""
+        """The expression as ranges of whole splits, by which a caller can tell whether two expressions overlap."""
         ...
 
     def num_rows(self, split: str) -> int:
@@ -61,7 +61,7 @@ def where(rows: Rows, index: int) -> str:
 
 
 def unknown(what: str, got: str, owner: str, candidates: Iterable[str]) -> SourceError:
-    """An error to raise for a name that `owner` does not have: what it has (at most 20), and the nearest names."""
+    """The error for a name that `owner` does not have, with at most 20 of the names that there are and the nearest ones."""
     names = sorted(candidates)
     listed = ", ".join(names[:20]) + (f", … ({len(names)} in all)" if len(names) > 20 else "")
     near = nearest(got, names)

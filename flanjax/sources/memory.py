@@ -1,4 +1,4 @@
-"""Rows that are Python objects already: a list of dicts, or a function that makes one."""
+"""Rows from Python: a list of dicts, or a function that returns one."""
 
 from __future__ import annotations
 

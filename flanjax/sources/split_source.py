@@ -1,7 +1,7 @@
 """A Source made of a Store.
 
-What differs between kinds of sources is only a Store: how one whole split is read, and how it is counted. SplitSource
-adds the rest: split expressions, one shared copy of each split, pickling.
+Kinds of sources differ only in their Store, which reads and counts whole splits. SplitSource adds the rest: split
+expressions, one shared copy of each split, and pickling.
 
     class Squares:                                         # a Store
         name = "squares"
@@ -140,5 +140,5 @@ class SplitRows:
     def _check_bounds(self, wanted: np.ndarray) -> None:
         outside = wanted[(wanted < 0) | (wanted >= len(self))]
         if len(outside):
-            # Negative indices are refused too: the plan never makes one, so that one is a sign of a bug.
+            # Negative indices are refused too: the plan makes none, so one would be a bug.
             raise IndexError(f"{self._source.name} {self._split!r} has rows 0 to {len(self) - 1}, got index {outside[0]}")

@@ -20,8 +20,8 @@ _PART = re.compile(rf"\s*(?P<name>[^\s\[\]+]+)(?:\[\s*(?P<start>{_BOUND})?\s*:\s
 def resolve(expression: str, length_of: Callable[[str], int], owner: str) -> tuple[Range, ...]:
     """The ranges of an expression, in order; `length_of(name)` is the length of a whole split.
 
-    Raises SourceError for a malformed expression, an empty part, or parts that share rows: a row must have one
-    index, or an exemplar could be its own query.
+    Raises SourceError for a malformed expression, an empty part, or parts that share rows: if a row had two indices, an
+    exemplar could be the query's own row.
 
     >>> resolve("train[80%:]+test[:2]", {"train": 10, "test": 5}.__getitem__, "toy")
     (Range(split='train', start=8, stop=10), Range(split='test', start=0, stop=2))

@@ -62,7 +62,7 @@ class JsonlRows:
         except ValueError as e:  # malformed JSON, or not UTF-8
             raise RowError(f"{self._place(file, start)}: not JSON: {e}") from e
         except RecursionError as e:
-            raise RowError(f"{self._place(file, start)}: nested too deeply") from e
+            raise RowError(f"{self._place(file, start)}: RecursionError: nested too deeply") from e
         if not isinstance(row, dict):
             raise RowError(f"{self._place(file, start)}: expected a JSON object a line, got {type(row).__name__}")
         return row
@@ -152,8 +152,7 @@ def _read_table(path: epath.Path, dialect: dict[str, Any]) -> tuple[list[str], l
     csv.field_size_limit(sys.maxsize)
     # epath opens text without `newline`, which csv needs: line breaks inside of quotes must reach it untouched.
     # Bytes that are not UTF-8 become lone surrogates, by which their row is known.
-    decoding: dict[str, Any] = {"encoding": "utf-8-sig", "errors": "surrogateescape", "newline": ""}
-    with path.open("rb") as data, io.TextIOWrapper(data, **decoding) as file:
+    with path.open("rb") as data, io.TextIOWrapper(data, "utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file, **dialect)
         try:
             header = _header(next(reader, []), path)

@@ -13,10 +13,11 @@ _LABEL = re.compile(r"^\(?([a-z]|\d{1,2})[).:]?$", re.IGNORECASE)
 
 
 def extract(text: str, options: Sequence[str] = (), *, reasoned: bool = False) -> tuple[str, bool]:
-    """The answer in a generated text, and whether it was found where it should be.
+    """The answer in a generated text, and whether the text has the form that it should have.
 
-    A reasoned text must have a bridge ("the answer is ..."): without one the whole text is returned and marked unparsed.
-    With options, the answer is the option that it names, by its text or by its label; otherwise it is unparsed.
+    A reasoned text should end with a bridge and the answer ("the answer is 4"); without a bridge the whole text is the answer,
+    and the flag is False.
+    With options, the answer is the option that the text names, by its words or its label; if it names none, the flag is False.
 
     >>> extract("Half of 8 is 4. So the answer is 4.", reasoned=True)
     ('4', True)

@@ -1,4 +1,4 @@
-"""Holding clusters out of training: the cluster, what its exclusion list names, and everything of shared lineage."""
+"""Holding clusters out: training loses their tasks, what their exclusions name, and every task that shares data with them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ class Split(NamedTuple):
     Attributes:
       train: the mixture less everything removed.
       heldout: the tasks of the held-out clusters.
-      removed: task name -> why it left training.
+      removed: task name -> why training does not have it.
       clusters: the names of the held-out clusters.
     """
 
@@ -28,7 +28,7 @@ class Split(NamedTuple):
     clusters: tuple[str, ...]
 
     def record(self) -> dict[str, Any]:
-        """What is saved with a checkpoint, so that evaluation cannot be told another split."""
+        """The split as JSON. It is saved with every checkpoint, and evaluation reads it from there."""
         return {
             "clusters": list(self.clusters),
             "train": [t.name for t in self.train.tasks()],
@@ -38,11 +38,11 @@ class Split(NamedTuple):
 
 
 def hold_out(mixture: Mixture, clusters: Sequence[str], leave_out: Sequence[str] = ()) -> Split:
-    """The mixture split so that nothing of the named clusters is left in training.
+    """The mixture, split so that training holds nothing of the named clusters.
 
     Args:
       clusters: evaluated, never trained on.
-      leave_out: clusters or tasks that are neither (for ablations).
+      leave_out: clusters or tasks that are neither trained on nor evaluated (for ablations).
     """
     known = mixture.clusters()
     for name in clusters:

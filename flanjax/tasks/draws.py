@@ -7,7 +7,7 @@ _MASK = (1 << 64) - 1
 
 
 def hash64(*key: object) -> int:
-    """64 bits that depend on every part of the key and on nothing else (not on PYTHONHASHSEED)."""
+    """A 64-bit hash of the parts of the key, the same in every process (unlike hash(), which depends on PYTHONHASHSEED)."""
     text = "\x1f".join(map(str, key)).encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
 
@@ -22,7 +22,7 @@ def _mix(x: int) -> int:
 class Draws:
     """Named draws from one key: `Draws(seed, task, row, epoch).integer("template", 10)`.
 
-    Each draw has a name of its own, so a new kind of draw leaves all the others as they were.
+    Each draw has its own name, so that adding a draw changes no other.
     """
 
     __slots__ = ("_key",)

@@ -39,10 +39,10 @@ FORMATS = (
 
 
 def candidate_rows(draws: Draws, num_rows: int, query_row: int | None, wanted: int) -> Iterator[int]:
-    """Distinct row numbers of the exemplar pool, never the query's own, at most twice as many as wanted.
+    """Distinct row numbers of the exemplar pool, at most twice as many as wanted. The query's own row is never one.
 
     Args:
-      query_row: the query's number when it comes from the same rows, else None.
+      query_row: the number of the query's row if it is one of the pool, else None.
     """
     seen = {query_row}
     for i in range(4 * wanted):

@@ -1,4 +1,4 @@
-"""Mixtures: tasks and other mixtures in proportions. A mixture is data; nothing is registered or read to make one."""
+"""Mixtures: tasks and other mixtures in proportions. A mixture is data: making one registers nothing and reads no rows."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,8 +25,9 @@ def temperature(t: float, cap: int | None = None) -> Rate:
 
 
 def t0(limit: int = 500_000) -> Rate:
-    """T0's rule: every template of a task counts as a dataset, and a task above the limit shares the limit among them
-    (Sanh et al. 2022, section 5). It favours tasks just under the limit with many templates by as much as their number."""
+    """T0's rule (Sanh et al. 2022, section 5): each template of a task counts as a dataset with all of its rows, but a task of
+    more rows than the limit counts as `limit` examples in all. A task just under the limit outweighs a larger one by its number
+    of templates."""
     return lambda rows, templates: float(rows * templates if rows <= limit else limit // templates * templates)
 
 
@@ -118,7 +119,7 @@ class Mixture:
         return merged
 
     def without(self, names: frozenset[str] | set[str]) -> "Mixture":
-        """The mixture less the named tasks; parts left empty go too. The other parts keep their weights."""
+        """The mixture without the named tasks and without parts that have no other. The rest keep their weights."""
         kept: list[Task | Mixture | Part] = []
         for part in self.parts:
             of = _of(part)

@@ -27,7 +27,7 @@ CHAINS_OF_THOUGHT = (
 
 
 class Wording(NamedTuple):
-    """Every choice made for one query. Its exemplars share it, so that they show the same kind of question."""
+    """Every choice made for one query: template, style and words. Its exemplars have the same wording."""
 
     template: int
     style: Style
