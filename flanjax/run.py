@@ -279,7 +279,8 @@ def export(
     Args:
       dtype: of the weights' files, "float32" or "bfloat16".
     """
-    workdir, output, say = open_workdir(workdir).path, storage.place(output), _say(say)
+    workdir, say = open_workdir(workdir).path, _say(say)
+    storage.reach(output)
     step, meta = checkpoint.read_meta(workdir, step)
     config = RunConfig.from_config_dict(meta["config"])
     model = functional.config_from(meta["model"])
