@@ -390,7 +390,7 @@ def _anywhere(here: bool) -> bool:
 
 
 def _directory(workdir: epath.PathLike) -> epath.Path:
-    return open_workdir(workdir).checkpoints  # absolute, as Orbax wants it
+    return open_workdir(workdir).checkpoints
 
 
 def _steps_in(directory: epath.Path) -> list[int]:

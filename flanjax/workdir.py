@@ -27,7 +27,7 @@ class Workdir:
     """The folder of a run.
 
     Attributes:
-      path: absolute; make it by `open_workdir`.
+      path: as it was given; make it by `open_workdir`.
       check: called before anything is written; raises if the folder is another run's by now.
       writes: False in those of several processes that leave writing to the first.
     """
@@ -41,11 +41,11 @@ class Workdir:
 
     @property
     def name(self) -> str:
-        return self.path.name
+        return storage.place(self.path).name
 
     @property
     def checkpoints(self) -> epath.Path:
-        return self.path / "checkpoints"
+        return storage.place(self.path) / "checkpoints"  # absolute, as Orbax wants it
 
     @property
     def tokenizer(self) -> epath.Path:
@@ -133,4 +133,5 @@ class MetricsLog:
 
 def open_workdir(path: epath.PathLike) -> Workdir:
     """The folder at a path, which need not be there yet. Raises StorageError if its kind of storage cannot be reached."""
-    return Workdir(storage.place(path))
+    storage.reach(path)
+    return Workdir(epath.Path(path))

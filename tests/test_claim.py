@@ -43,7 +43,8 @@ def holder(**changes):
 
 
 def leave(folder, left):
-    (folder / NAME).write_text(json.dumps(dataclasses.asdict(left)))
+    text = json.dumps(dataclasses.asdict(left))
+    claim._store(place(folder)).write(NAME, text.encode()).result()  # as a run writes it, never in the middle of a renewal
 
 
 def held_by(folder):

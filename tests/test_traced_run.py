@@ -9,8 +9,8 @@ from flanjax.cli import main
 from flanjax.config import load_config
 from flanjax.out_of_memory import OutOfMemoryError, explained
 from flanjax.train.goodput import latest
-from flanjax.workdir import open_workdir
 from flanjax.train.profiling import Profiler, Steps, parse_steps
+from flanjax.workdir import open_workdir
 
 SHORT = ("--config.train.steps=6", "--config.train.validate_every=0", "--config.checkpoint.every_steps=3")
 
@@ -30,7 +30,9 @@ def test_a_trace_of_the_steps_asked_for_lies_in_the_workdir_and_training_is_the_
     steps = {int(n) for n in range(1, 7) if _annotated(trace, n)}
     assert steps == {3, 4}
     assert not (home / "plain/profile").exists()
-    plain, traced = ([(r["step"], r["loss"], r["grad_norm"]) for r in open_workdir(home / w).read_metrics()] for w in ("plain", "traced"))
+    plain, traced = (
+        [(r["step"], r["loss"], r["grad_norm"]) for r in open_workdir(home / w).read_metrics()] for w in ("plain", "traced")
+    )
     assert len(plain) == 6
     assert plain == traced
 

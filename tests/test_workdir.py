@@ -16,9 +16,10 @@ def folder(request, tmp_path):
     return open_workdir(f"gs://{BUCKET}/{uuid.uuid4().hex}" if request.param == "bucket" else tmp_path / "run")
 
 
-def test_a_relative_workdir_is_made_absolute_and_a_bucket_stays_one(monkeypatch, tmp_path):
+def test_checkpoints_of_a_relative_workdir_are_at_an_absolute_path_and_those_of_a_bucket_in_it(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert str(open_workdir("runs/../toy").path) == str(tmp_path / "toy")
+    assert str(open_workdir("runs/../toy").checkpoints) == str(tmp_path / "toy" / "checkpoints")
+    assert str(open_workdir("toy").path) == "toy"
     assert str(open_workdir("gs://bucket/toy").checkpoints) == "gs://bucket/toy/checkpoints"
 
 

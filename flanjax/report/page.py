@@ -38,7 +38,8 @@ def write_report(workdirs: Sequence[epath.PathLike], output: epath.PathLike, *, 
     """
     if not workdirs:
         raise ValueError("got no workdir; expected at least one folder that `flanjax train` wrote to")
-    target = storage.place(output)
+    storage.reach(output)
+    target = epath.Path(output)
     target.parent.mkdir(parents=True, exist_ok=True)
     storage.replace_text(target, render(_named_apart([load_run(w, evaluation) for w in workdirs])))
     return target
@@ -261,7 +262,7 @@ def _examples(evaluation: Evaluation, most: int) -> list[dict[str, Any]]:
 def _named_apart(runs: Sequence[Run]) -> list[Run]:
     """The runs with names that differ: a name that occurs twice gets its folder's name added."""
     twice = {name for name, n in Counter(run.name for run in runs).items() if n > 1}
-    return [Run(**{**vars(r), "name": f"{r.name} ({r.path.name})"}) if r.name in twice else r for r in runs]
+    return [Run(**{**vars(r), "name": f"{r.name} ({storage.place(r.path).name})"}) if r.name in twice else r for r in runs]
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -36,7 +36,8 @@ def export(
       licence: for the model card; None says that it is unknown.
       tuning: what the run was trained with; what it learned beside a kernel is merged into it.
     """
-    workdir, output = open_workdir(workdir).path, storage.place(output)
+    workdir = open_workdir(workdir).path
+    storage.reach(output)
     say, fixed = distributed.first_only(say), step is not None
     step, meta = checkpoint.read_meta(workdir, step)
     config = RunConfig.from_config_dict(meta["config"])
