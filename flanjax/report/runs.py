@@ -55,7 +55,7 @@ class Run:
     @property
     def headline(self) -> Evaluation | None:
         named = [e for e in self.evaluations if e.folder == self.shown]
-        return (named or self.evaluations or [None])[-1]
+        return next(reversed(named or self.evaluations), None)
 
     @property
     def over_steps(self) -> list[Evaluation]:
