@@ -43,23 +43,26 @@ def _draw(matrix: ScoreMatrix, row: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+_SHOWN = (
+    "item",
+    "template",
+    "template_text",
+    "prompt",
+    "prediction",
+    "generated",
+    "references",
+    "parsed",
+    "stop",
+    "cut",
+    "prompt_tokens",
+    "shots_shown",
+)
+
+
 def _example(matrix: ScoreMatrix, row: int, score: float) -> dict[str, Any]:
-    names: tuple[str, ...] = (
-        "item",
-        "template",
-        "template_text",
-        "prompt",
-        "prediction",
-        "generated",
-        "references",
-        "parsed",
-        "stop",
-        "cut",
-    )
-    names += ("prompt_tokens", "shots_shown")
     return {
         **matrix.key._asdict(),
-        **{name: matrix.columns[name][row] for name in names},
+        **{name: matrix.columns[name][row] for name in _SHOWN},
         "score": score,
         "right": score >= 50,
         "options": _options(matrix, row),

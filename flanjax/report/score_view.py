@@ -73,7 +73,7 @@ def _between_runs(runs: Sequence[Run]) -> Iterator[str]:
     found = [(run, e.predictions) for _, run, e in evaluated(runs) if main_model(e) == "trained"]
     for run, predictions in found[1:]:
         first, base_predictions = found[0]
-        name, base, seeds_only = run.name, first.name, _same_but_seeds(first.config, run.config)
+        name, base, seeds_only = run.name, first.name, _same_but_seeds(first, run)
         lead = f"{name} against {base}"
         if predictions is None or base_predictions is None:
             yield f"{lead}: not compared, since predictions.parquet is missing beside results.json."
@@ -84,9 +84,14 @@ def _between_runs(runs: Sequence[Run]) -> Iterator[str]:
             yield f"{lead}: {count(len(left), 'task')} not compared ({left[0]['task']}: {left[0]['reason']})."
 
 
-def _same_but_seeds(first: Row, second: Row) -> bool:
-    """Whether two configs are one but for names and seeds."""
-    return bool(first) and _without_seeds(first) == _without_seeds(second)
+def _same_but_seeds(first: Run, second: Run) -> bool:
+    """Whether two runs have one config and one set of training tasks, but other seeds."""
+    a, b = ({**run.config, "name": ""} for run in (first, second))
+    return a != b and _without_seeds(a) == _without_seeds(b) and _tasks(first) == _tasks(second)
+
+
+def _tasks(run: Run) -> set[str]:
+    return {task["task"] for task in run.mixture.get("tasks", [])}
 
 
 def _without_seeds(config: Row) -> Row:

@@ -195,13 +195,13 @@ def write_workdir(
     )
     (path / "mixture.json").write_text(json.dumps(mixture(clusters)))
     if skill is not None:
-        write_evaluation(path, predictions(skill, steps, seed, **table), steps)
+        write_evaluation(path, predictions(skill, steps, seed, **table), steps, training_seed=seed)
     return path
 
 
-def write_evaluation(workdir: Path, table: pa.Table, step: int, tasks=(), **settings) -> Path:
+def write_evaluation(workdir: Path, table: pa.Table, step: int, tasks=(), training_seed: int = 0, **settings) -> Path:
     """The evaluation's folder, as `flanjax heldout` leaves it."""
-    how = protocol.protocol(EvaluationConfig(**settings), tasks, "0" * 16, {"train": 0, "data": 0})
+    how = protocol.protocol(EvaluationConfig(**settings), tasks, "0" * 16, {"train": training_seed, "data": training_seed})
     folder = workdir / "evaluation" / protocol.folder_name(how, step)
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, folder / "predictions.parquet")

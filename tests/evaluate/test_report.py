@@ -87,6 +87,7 @@ def test_the_numbers_of_results_are_on_the_page(pages):
 def test_two_runs_are_compared_pairwise_and_side_by_side(pages):
     assert "The run one cluster scores lower than the run flan base (zero-shot): " in pages["two"]
     assert "The interval is of the items and not of training" in pages["two"]
+    assert "differ only in seed" not in pages["two"]
     assert '<section id="runs"' in pages["two"]
     assert '<section id="runs"' not in pages["one"]
     assert "1 training cluster: sentiment" in pages["two"]
