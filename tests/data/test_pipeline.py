@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flanjax.data.data_stats import DataError
+from flanjax.data.data_stats import DataError, DataStats
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import make_features
 from flanjax.data.packing import pack_examples
@@ -231,6 +231,15 @@ def test_a_task_with_too_many_bad_rows_stops_the_run_with_task_row_and_reason():
     with pytest.raises(DataError, match=r"task quarter: \d+ of \d+ rows are bad .*allowed 10\.0%.*row \d+: answer 'maybe'"):
         take(BatchIterator(corpus_of(mixture, max_bad_share=0.1)), 100)
     assert len(take(BatchIterator(corpus_of(mixture, max_bad_share=0.5)), 60)) == 60
+
+
+def test_a_task_may_have_exactly_as_many_bad_rows_as_are_allowed():
+    stats = DataStats(1)
+    stats.counts["examples"][0], stats.counts["bad"][0] = 75, 25
+    stats.check(["a"], 0.25)
+    stats.reasons[0] = ["row 3: why"]
+    with pytest.raises(DataError, match="task a: 25 of 100 rows are bad"):
+        stats.check(["a"], 0.2499)
 
 
 def test_a_wrong_column_in_one_task_is_named_at_once():
