@@ -311,10 +311,7 @@ def test_what_goes_wrong_in_a_worker_is_one_line(here, tmp_path, capsys, what, s
         (["--", "--direct_num_wrkers=4"], "no option '--direct_num_wrkers=4'; did you mean 'direct_num_workers'"),
         (["--", "--direct_num_workers=four"], "invalid int value: 'four'"),
         (["--config.mixture=toy.py:wrong"], "task wrong: 16 of 16 rows are bad"),
-        (
-            ["--config.mixture=toy.py:long"],
-            "2,048 examples one after another give nothing to train on. task long: 2,048 too long",
-        ),
+        (["--config.mixture=toy.py:long"], "2,048 examples one after another give nothing to train on. task long: 2,048 too"),
         (["--config.data.sead=3"], "unknown config key data.sead; did you mean 'seed'"),
     ],
 )

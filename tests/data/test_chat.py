@@ -9,8 +9,9 @@ import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from flanjax.data.chat import Chat
+from flanjax.data.data_stats import DataStats
 from flanjax.data.feature_config import FeatureConfig
-from flanjax.data.features import make_features
+from flanjax.data.features import Features, make_features
 from flanjax.data.layout import make_layout
 from flanjax.data.plan import Visits
 from flanjax.data.tokenizer import HFTokenizer
@@ -170,6 +171,10 @@ def test_a_conversation_counts_by_its_trained_tokens_or_as_one_example():
     assert by_tokens.weight == 1.0
     assert 0 < by_examples.num_trained < len(by_examples.targets)
     assert by_examples.weight * by_examples.num_trained == pytest.approx(1.0)
+    stats = DataStats(1)
+    stats.add(Features([(by_tokens,)], [], *np.zeros((2, 1), np.int64)))
+    assert stats.counts["target_tokens"].tolist() == [by_tokens.num_trained]
+    assert stats.counts["input_tokens"].tolist() == [by_tokens.num_tokens - by_tokens.num_trained]
 
 
 @pytest.mark.parametrize(("inputs", "targets", "binds"), [(400, 40, 1), (16, 100, 0)], ids=["few targets", "short rows"])

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flanjax.data.data_stats import DataError, Tally
+from flanjax.data.data_stats import DataError, DataStats
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import make_features
 from flanjax.data.packing import pack_examples
@@ -162,7 +162,7 @@ def test_a_state_survives_json_and_is_small():
             r"the counts of bad are \[1, -1\], expected 2 numbers of 0 and more",
         ),
         (lambda r: r["tally"].update(styles=[1]), "the counts of styles are"),
-        (lambda r: r.update(tally=DataState({}, Tally(3)).to_json()["tally"]), "the counts are of 3 tasks, expected 2"),
+        (lambda r: r.update(tally=DataState({}, DataStats(3)).to_json()["tally"]), "the counts are of 3 tasks, expected 2"),
     ],
 )
 def test_a_damaged_state_is_refused_with_what_is_wrong(damage, said):
@@ -194,7 +194,9 @@ def test_counts_do_not_depend_on_hosts_or_interruptions(count, steps):
     second = hosts(count, through_json(first))
     for host in second:
         take(host, 30 - steps)
-    assert through_json(second).stats.to_json()["counts"] == whole.state().stats.to_json()["counts"]
+    parts, all_of_it = through_json(second).stats.to_json(), whole.state().stats.to_json()
+    assert sum(all_of_it["styles"]) == sum(all_of_it["counts"]["examples"]) > 0
+    assert [parts[name] for name in ("counts", "styles", "rows")] == [all_of_it[name] for name in ("counts", "styles", "rows")]
 
 
 @pytest.mark.parametrize("changes", [{"num_threads": 4}, {"prefetch_windows": 7}, {"num_threads": 3, "prefetch_windows": 1}])
@@ -223,26 +225,36 @@ def test_a_window_is_a_function_of_its_number_and_holds_the_plans_examples():
 
 def test_rows_of_a_window_come_in_another_order_than_they_were_packed_in():
     corpus = corpus_of(window=400)
-    visits = corpus.plan.visits(np.arange(400) * 4)
-    groups = make_features(corpus.entries, corpus.rows, visits, corpus.layout, 0).groups
-    sizes = np.array([corpus.layout.sizes(example) for (example,) in groups])
     lengths = corpus.layout.lengths[0]
-    packed = [corpus.layout.row([groups[i][0] for i in row], lengths) for row in pack_examples(sizes, lengths)]
-    shown = make_window(corpus, 0, 0).rows
 
-    def keys(rows):
-        return [tuple(row[name].tobytes() for name in row) for row in rows]
+    def packed(stream, number):
+        visits = corpus.plan.visits(np.arange(400 * number, 400 * number + 400) * 4 + stream)
+        groups = make_features(corpus.entries, corpus.rows, visits, corpus.layout, 0).groups
+        sizes = np.array([corpus.layout.sizes(example) for (example,) in groups])
+        return [corpus.layout.row([groups[i][0] for i in row], lengths) for row in pack_examples(sizes, lengths)]
 
-    def order_by_largest(rows):
+    def order(stream, number):
+        """For each row of a window its place among the rows as packed; the same rows, each once."""
+        keys = [
+            [tuple(row[n].tobytes() for n in row) for row in rows] for rows in (packed(stream, number), window(stream, number))
+        ]
+        assert sorted(keys[0]) == sorted(keys[1])
+        return [keys[0].index(key) for key in keys[1]]
+
+    def window(stream, number):
+        return make_window(corpus, stream, number).rows
+
+    def trend(rows):
         """Rank correlation of a row's place with its largest example: a packer opens rows with the largest left."""
         largest = [max(np.bincount(r["inputs_segment_ids"])[1:]) for r in rows]
         return np.corrcoef(np.argsort(np.argsort(largest, kind="stable")), np.arange(len(rows)))[0, 1]
 
-    assert len(shown) > 40
-    assert sorted(keys(shown)) == sorted(keys(packed))
-    assert order_by_largest(packed) < -0.9
-    assert abs(order_by_largest(shown)) < 0.3
-    assert keys(make_window(corpus, 1, 0).rows) != keys(shown)
+    assert trend(packed(0, 0)) < -0.9
+    assert abs(trend(window(0, 0))) < 0.3
+    orders = {place: order(*place) for place in ((0, 0), (1, 0), (0, 1))}
+    least = min(map(len, orders.values()))
+    assert least > 40
+    assert len({tuple(i for i in order if i < least) for order in orders.values()}) == 3  # each window has an order of its own
 
 
 def test_a_task_with_too_many_bad_rows_stops_the_run_with_task_row_and_reason():
@@ -251,6 +263,15 @@ def test_a_task_with_too_many_bad_rows_stops_the_run_with_task_row_and_reason():
     with pytest.raises(DataError, match=r"task quarter: \d+ of \d+ rows are bad .*allowed 10\.0%.*row \d+: answer 'maybe'"):
         take(BatchIterator(corpus_of(mixture, max_bad_share=0.1)), 100)
     assert len(take(BatchIterator(corpus_of(mixture, max_bad_share=0.5)), 60)) == 60
+
+
+def test_a_task_may_have_exactly_as_many_bad_rows_as_are_allowed():
+    stats = DataStats(1)
+    stats.counts["examples"][0], stats.counts["bad"][0] = 75, 25
+    stats.check(["a"], 0.25)
+    stats.reasons[0] = ["row 3: why"]
+    with pytest.raises(DataError, match="task a: 25 of 100 rows are bad"):
+        stats.check(["a"], 0.2499)
 
 
 def test_a_wrong_column_in_one_task_is_named_at_once():
