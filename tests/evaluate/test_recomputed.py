@@ -331,3 +331,17 @@ def test_rows_left_out_are_counted_in_results_and_on_the_page(results, workdir, 
     check = next(c for c in health(load_run(workdir)) if c["name"] == "Rows left out")
     assert (check["state"], check["value"]) == ("alarm", "2")
     assert "rare 2 of 50 (row 9: missing field &#39;label&#39;)" in page
+
+
+def test_items_repeated_within_their_groups_change_no_interval_of_macro_f1(table):
+    rows = [{**r, "group": str(r["item"])} for r in table.to_pylist() if r["task"] == "rare"]
+    twice = rows + [{**r, "item": r["item"] + 1000} for r in rows]
+    once, doubled = (summarize(pa.Table.from_pylist(some)) for some in (rows, twice))
+    for name in ("mean", "low", "high", "standard_error"):
+        assert (
+            of(doubled["tasks"], "rare")["metrics"]["macro_f1"][name] == of(once["tasks"], "rare")["metrics"]["macro_f1"][name]
+        )
+    assert (
+        of(doubled["comparison"]["tasks"], "rare")["standard_error"]
+        == of(once["comparison"]["tasks"], "rare")["standard_error"]
+    )
