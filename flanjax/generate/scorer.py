@@ -16,8 +16,20 @@ from flanjax.data.layout import Layout
 from flanjax.generate.greedy import greedy
 from flanjax.models import functional
 from flanjax.models.attention.backend import make_attend
+from flanjax.models.attention.choice import unproven
+from flanjax.models.attention.proof import prove
 from flanjax.models.context import Context
-from flanjax.parallel.sharding import Mesh, batch_sharding, constrain, num_batch_shards, place, platform, replicated, shard
+from flanjax.parallel.sharding import (
+    Mesh,
+    batch_sharding,
+    constrain,
+    is_here,
+    num_batch_shards,
+    place,
+    platform,
+    replicated,
+    shard,
+)
 
 _SMALLEST = 8
 
@@ -47,7 +59,8 @@ def make_functions(config: functional.Config, mesh: Mesh) -> Functions:
     """The functions of a model on a mesh."""
     # A kernel that training asked for by name may not be had here.
     backend = "xla" if config.attention == "xla" else "auto"
-    attend = make_attend(backend, platform=platform(mesh), shard=shard(mesh))
+    proof = prove if is_here(mesh) else unproven
+    attend = make_attend(backend, platform=platform(mesh), shard=shard(mesh), prove=proof)
     context = Context(constrain=constrain(mesh), attend=attend)
 
     def read(params: Any, prompts: functional.Arrays) -> Any:

@@ -199,6 +199,11 @@ def platform(mesh: Mesh) -> str:
     return "hopper" if hopper else device.platform
 
 
+def is_here(mesh: Mesh) -> bool:
+    """Whether its devices can compute; those of a described slice cannot."""
+    return mesh.devices.flat[0] in jax.devices()
+
+
 def shard(mesh: Mesh) -> Callable[..., Callable[..., jax.Array]]:
     """The hook by which models run a kernel that XLA cannot split: shard(kernel, in_axes, out_axes)(*arrays).
 

@@ -11,7 +11,8 @@ from jax.sharding import Mesh
 
 from flanjax.models import functional
 from flanjax.models.attention.backend import make_attend
-from flanjax.models.attention.choice import Choice, Need, summary
+from flanjax.models.attention.choice import Choice, Need, summary, unproven
+from flanjax.models.attention.proof import prove
 from flanjax.models.context import Context
 from flanjax.models.params import Full, Params, Tuning
 from flanjax.parallel import sharding
@@ -82,7 +83,8 @@ class Program:
         shapes = jax.eval_shape(tuning.split, tree, key)
         self.params: Params = sharding.abstract(shapes, sharding.shardings(shapes, self.axes, mesh))
         platform, shard = sharding.platform(mesh), sharding.shard(mesh)
-        self._attend = functools.partial(make_attend, model.attention, platform=platform, shard=shard)
+        proof = prove if sharding.is_here(mesh) else unproven
+        self._attend = functools.partial(make_attend, model.attention, platform=platform, shard=shard, prove=proof)
         hooks = Hooks(Context(constrain=sharding.constrain(mesh), attend=self._attend()), sharding.by_rows(mesh))
         self._spec = StepSpec(
             model=model,

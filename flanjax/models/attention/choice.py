@@ -1,18 +1,19 @@
-"""Which implementation of attention serves where, and why: decided from what is known before anything is computed.
+"""Which implementation of attention serves where, and why: decided from what is known before the model computes anything.
 
-  xla       plain XLA, everywhere: the reference, attention.py
-  splash    JAX's Pallas kernel for TPUs, attention_splash.py
-  relative  a Pallas kernel for TPUs that makes T5's relative bias itself, attention_relative.py
-  hopper    a Mosaic kernel for Hopper GPUs, attention_hopper.py; of the optional package tokamax
+  xla       plain XLA, everywhere: the reference, reference.py
+  splash    JAX's Pallas kernel for TPUs, splash.py
+  relative  a Pallas kernel for TPUs that makes T5's relative bias itself, relative_kernel.py
+  hopper    a Mosaic kernel for Hopper GPUs, hopper.py; of the optional package tokamax
 
-"auto" takes the first of the platform's kernels that can serve and is likely to pay, else xla. A backend asked for by its
+"auto" takes the first of the platform's kernels that can serve, is likely to pay, and proves itself on the device at hand
+(proof.py); else xla. A backend asked for by its
 name serves or raises; it is never replaced, except that a single query (a decoding step) is always read by xla: there is
 nothing to fuse.
 """
 
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeAlias
 
 import jax.numpy as jnp
 
@@ -59,12 +60,22 @@ class Choice(NamedTuple):
         return f"{self.name} ({self.reason})"
 
 
-def choose(backend: str, need: Need, *, platform: str, tokamax: bool = False) -> Choice:
+Prove: TypeAlias = Callable[[str, Need], str]
+
+
+def unproven(kernel: str, need: Need) -> str:
+    """Takes a kernel at its word, as where the devices are only described."""
+    del kernel, need
+    return ""
+
+
+def choose(backend: str, need: Need, *, platform: str, tokamax: bool = False, prove: Prove = unproven) -> Choice:
     """What serves `need` where `backend` is asked for.
 
     Args:
       platform: of the devices: "cpu", "tpu", "hopper" or "gpu" (another one).
       tokamax: whether that package is installed.
+      prove: (kernel, need) -> what is wrong with the kernel on the device at hand; "" where nothing is.
 
     Raises:
       ValueError: the backend asked for by name cannot serve; the reasons are given.
@@ -85,11 +96,15 @@ def choose(backend: str, need: Need, *, platform: str, tokamax: bool = False) ->
             raise ValueError(f"attention is {backend!r}, which cannot serve {need}: {'; '.join(cannot)}. 'auto' takes what can")
         return Choice(backend, "asked for")
     unwise = [f"no kernel for {platform}"] if platform not in _KERNELS else []
+    flaws: list[str] = []
     for kernel in _KERNELS.get(platform, ()):
-        reasons = list(_obstacles(kernel, need, platform, tokamax)) or list(_doubts(kernel, need))
-        if not reasons:
-            return Choice(kernel, _how(kernel, need))
-        unwise.append(reasons[0])
+        if reasons := list(_obstacles(kernel, need, platform, tokamax)) or list(_doubts(kernel, need)):
+            unwise.append(reasons[0])
+        elif flaw := prove(kernel, need):
+            flaws.append(f"{kernel} {flaw}")
+        else:
+            return Choice(kernel, "; ".join([_how(kernel, need), *flaws]))
+    unwise += flaws
     return Choice("xla", "; ".join(dict.fromkeys(unwise)))
 
 

@@ -15,7 +15,9 @@ import jax.numpy as jnp
 from absl import flags
 
 from flanjax.models.attention.choice import padded
+from flanjax.models.attention.relative_bias import RelativeBias
 
+BIAS_AXES = ("heads", "length", "length")
 _BEYOND = jnp.iinfo(jnp.int32).max
 
 
@@ -49,7 +51,7 @@ def read(
     except ImportError as error:
         raise ImportError("attention on Hopper needs tokamax: pip install 'flanjax[hopper]'") from error
     if not flags.FLAGS.is_parsed():
-        flags.FLAGS.mark_as_parsed()  # tokamax would read this program's command line as its own
+        flags.FLAGS(["flanjax"])  # tokamax would read this program's command line as its own
 
     length, num_keys = query.shape[1], key.shape[1]
     start, end = key_ranges(query_segments, key_segments, causal=causal, window=window)
@@ -70,6 +72,11 @@ def read(
         mask=Mask(k_start=start[:, None], k_end=end[:, None]),
     )
     return jnp.where(has_key[:, :, None, None], attended[:, :length], 0).astype(query.dtype)
+
+
+def bias_array(bias: jax.Array | RelativeBias, num_queries: int, num_keys: int) -> jax.Array:
+    """The bias as `read` takes it: float32 [N, T, S]."""
+    return bias.rows(0, num_queries, num_keys) if isinstance(bias, RelativeBias) else bias
 
 
 def key_ranges(

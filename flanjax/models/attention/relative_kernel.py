@@ -19,7 +19,9 @@ from jax.experimental.pallas import tpu as pltpu
 
 from flanjax.models.attention.choice import padded, relative_block
 from flanjax.models.attention.reference import MASKED
+from flanjax.models.attention.relative_bias import RelativeBias
 
+BIAS_AXES = ("heads", "distances")
 _SUBLANES = 8  # rows of a tile of float32
 _VMEM_BYTES = 64 * 2**20  # what a kernel may take of it; it takes some times the scores of a block
 
@@ -40,10 +42,14 @@ def read(
     distances: jax.Array | None = None,  # float32 [N, T + S - 1], as in RelativeBias
     *,
     causal: bool = False,
+    window: int | None = None,
     scale: float = 1.0,
+    soft_cap: float | None = None,
     interpret: bool = False,
 ) -> jax.Array:
     """What `attend` gives: [B, T, N, H]. On arrays of one device; any lengths, multiples of 128 without copies."""
+    assert window is None, "choice.py gives this kernel no window"
+    assert soft_cap is None, "choice.py gives this kernel no soft cap"
     length, num_keys, heads = query.shape[1], key.shape[1], query.shape[2]
     rows, columns = padded(length) - length, padded(num_keys) - num_keys
     if distances is None:
@@ -63,6 +69,13 @@ def read(
         jnp.pad(key_segments, ((0, 0), (0, columns)), constant_values=-2)[:, None],
     )
     return attended.swapaxes(1, 2)[:, :length]
+
+
+def bias_array(bias: jax.Array | RelativeBias, num_queries: int, num_keys: int) -> jax.Array:
+    """The bias as `read` takes it: float32 [N, T + S - 1]."""
+    del num_queries, num_keys
+    assert isinstance(bias, RelativeBias), "choice.py gives this kernel no other bias"
+    return bias.values
 
 
 def _moved(distances: jax.Array) -> jax.Array:

@@ -5,6 +5,8 @@ https://github.com/jax-ml/jax/tree/main/jax/experimental/pallas/ops/tpu/splash_a
 Axes: B batch, T queries, S keys, N query heads, K key and value heads, H head size.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax.experimental.pallas.ops.tpu.splash_attention import splash_attention_kernel, splash_attention_mask
@@ -12,6 +14,7 @@ from jax.experimental.pallas.ops.tpu.splash_attention import splash_attention_ke
 from flanjax.models.attention.choice import padded, splash_block, splash_largest
 from flanjax.models.attention.reference import visible
 
+BIAS_AXES: tuple[str, ...] = ()
 _MOST_KEYS_FUSED = 4096  # the fused backward pass writes one gradient of the queries for each block of keys
 
 
@@ -21,6 +24,7 @@ def read(
     value: jax.Array,  # [B, S, K, H]
     query_segments: jax.Array,  # int32 [B, T]
     key_segments: jax.Array,  # int32 [B, S]
+    bias: None = None,
     *,
     causal: bool = False,
     window: int | None = None,
@@ -32,6 +36,7 @@ def read(
 
     The kernel knows no scale, and it reads keys of other segments where a query has none of its own.
     """
+    assert bias is None, "choice.py gives this kernel no bias"
     length, num_heads = query.shape[1:3]
     num_queries, num_keys = padded(length), padded(key.shape[1])
     has_key = jnp.any(visible(query_segments, key_segments, causal=causal, window=window), axis=-1)
@@ -50,6 +55,11 @@ def read(
     keys, values = (_by_head(_pad(x, num_keys)) for x in (key, value))
     attended = _by_head(jax.vmap(kernel)(queries, keys, values, segments))[:, :length]
     return jnp.where(has_key[:, :, None, None], attended, 0)
+
+
+def bias_array(bias: Any, num_queries: int, num_keys: int) -> Any:
+    """The bias as `read` takes it: it takes none."""
+    raise NotImplementedError(f"splash takes no bias, got {bias} of {num_queries} queries on {num_keys} keys")
 
 
 def _mask(num_queries: int, num_keys: int, causal: bool, window: int | None) -> splash_attention_mask.Mask:
