@@ -1,0 +1,28 @@
+"""The parts of a run, each made from its config: what it trains on, its tokenizer, its weights, and what is recorded of it."""
+
+from flanjax.parts.data import batch_shapes, check_identity, prepared_of, split_of
+from flanjax.parts.meta import check_same_run, meta_of
+from flanjax.parts.mixture_record import mixture_record, num_visits
+from flanjax.parts.tokenizer import keep_tokenizer, saved_tokenizer, template_warnings, tokenizer_of
+from flanjax.parts.weights import Weights, param_shardings, read_newest_params, read_params, settled, weights_of
+
+__all__ = [
+    "Weights",
+    "batch_shapes",
+    "check_identity",
+    "check_same_run",
+    "keep_tokenizer",
+    "meta_of",
+    "mixture_record",
+    "num_visits",
+    "param_shardings",
+    "prepared_of",
+    "read_newest_params",
+    "read_params",
+    "saved_tokenizer",
+    "settled",
+    "split_of",
+    "template_warnings",
+    "tokenizer_of",
+    "weights_of",
+]

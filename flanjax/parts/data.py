@@ -1,0 +1,90 @@
+"""What a run trains on: its split mixture, the rows prepared for it, the shapes of its batches."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+from etils import epath
+
+from flanjax.config import ConfigError, RunConfig, differences
+from flanjax.data.layout import row_shapes
+from flanjax.data.offline import prepared
+from flanjax.data.pipeline import Corpus, Host
+from flanjax.parallel import sharding
+from flanjax.tasks.clusters import Split, hold_out
+from flanjax.tasks.mixture import Mixture
+from flanjax.tasks.registry import load_mixture
+from flanjax.workdir import TOKENIZER
+
+
+def split_of(config: RunConfig, mixture: Mixture | None = None) -> Split:
+    """The given mixture, or the one at the config's address, split by the clusters held out and left out."""
+    return hold_out(mixture or load_mixture(config.mixture), config.heldout, config.leave_out)
+
+
+def prepared_of(config: RunConfig, corpus: Corpus, host: Host) -> prepared.Prepared | None:
+    """The rows that the config names instead of making them. Raises ConfigError if they are others or too few."""
+    if not config.data.prepared:
+        return None
+    found = prepared.Prepared(config.data.prepared)
+    check_prepared(config, found, corpus)
+    streams = host.streams(config.data.num_streams)
+    found.check_sizes(streams)
+    found.check_made_alike(corpus, streams[0])
+    return found
+
+
+def check_prepared(config: RunConfig, found: prepared.Prepared, corpus: Corpus) -> None:
+    directory, manifest = config.data.prepared, found.manifest
+    assert directory
+    if config.tokenizer.path == "train" and manifest["tokenizer"]["path"] == "train":
+        asked = as_json(vars(config.tokenizer))
+        if changed := differences(manifest["tokenizer"], asked, "tokenizer."):
+            raise ConfigError(f"{directory} was prepared for another tokenizer: {'; '.join(changed)}{_ELSEWHERE}")
+    check_identity(directory, manifest, prepared.identity_of(corpus))
+    if (steps := found.num_steps(config.data)) < config.train.steps:
+        raise ConfigError(
+            f"{directory} has rows for {steps:,} steps, train.steps is {config.train.steps:,}. Prepare more: "
+            f"flanjax prepare --config CONFIG --output {directory} --steps {config.train.steps}"
+        )
+
+
+def check_identity(directory: epath.PathLike, manifest: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+    """Raises ConfigError naming each thing in which prepared rows differ from those that are asked for."""
+    old, new = dict(manifest["identity"]), as_json(identity)
+    old_tasks, new_tasks = old.pop("tasks"), new.pop("tasks")
+    changed = [d for d in differences(old, new) if not d.startswith("tokenizer")]
+    if old["tokenizer"] != new["tokenizer"]:
+        changed.append(
+            f"tokenizer: {old['tokenizer']} -> {new['tokenizer']} (for a run that has its own, prepare with "
+            f"--config.tokenizer.path=WORKDIR/{TOKENIZER})"
+        )
+    for said, names in (
+        ("tasks only there", sorted(old_tasks.keys() - new_tasks)),
+        ("tasks only here", sorted(new_tasks.keys() - old_tasks)),
+        (
+            "tasks whose templates, styles, code or rows changed",
+            [n for n in old_tasks if new_tasks.get(n, old_tasks[n]) != old_tasks[n]],
+        ),
+    ):
+        if names:
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            changed.append(f"{said}: {', '.join(names[:5])}{more}")
+    if changed:
+        raise ConfigError(f"{directory} was prepared for other data: {'; '.join(changed)}{_ELSEWHERE}")
+
+
+_ELSEWHERE = ". Set these back, prepare into another directory, or leave data.prepared out and make the rows while training"
+
+
+def batch_shapes(config: RunConfig, mesh: sharding.Mesh, numbers: Sequence[str] = ()) -> dict[str, jax.ShapeDtypeStruct]:
+    """The arrays of a global batch, as training puts them on the mesh."""
+    placed, rows = sharding.batch_sharding(mesh), config.data.batch_size
+    shapes = row_shapes(config.data.features, config.data.features.lengths[0], numbers)
+    return {n: jax.ShapeDtypeStruct((rows, *shape), dtype, sharding=placed) for n, (shape, dtype) in shapes.items()}
+
+
+def as_json(value: Any) -> Any:
+    """A record as it is once it was written and read again: tuples are lists."""
+    return json.loads(json.dumps(value))

@@ -1,0 +1,140 @@
+"""The weights of a run: those that training begins with, and those of its checkpoints."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+from etils import epath
+
+from flanjax import checkpoint
+from flanjax import huggingface as hf
+from flanjax.config import ConfigError, RunConfig
+from flanjax.data.tokenizer import Tokenizer
+from flanjax.models import functional
+from flanjax.models.params import Full, Params, Tuning
+from flanjax.parallel import sharding
+from flanjax.workdir import TOKENIZER, open_workdir
+
+
+class Weights(NamedTuple):
+    """A model and where its first parameters come from.
+
+    Attributes:
+      model: its shape.
+      make: () -> parameters on the mesh.
+      directory: that they are read from; None if they are drawn.
+      notes: what the config says of the shape that the weights contradict.
+    """
+
+    model: functional.Config
+    make: Callable[[], Any]
+    directory: epath.PathLike | None = None
+    notes: tuple[str, ...] = ()
+
+
+def settled(config: RunConfig) -> RunConfig:
+    """The config with the layout that its model needs. Weights that are not here yet are fetched, to tell their kind.
+
+    Raises:
+      ConfigError: there are no such weights, or the config gives them a tokenizer whose ids they have not learned.
+    """
+    init = config.model.init
+    if config.tokenizer.path == "train" and init != "scratch" and not is_run(init):
+        raise ConfigError(
+            f"model.init={init} has learned the ids of its own tokenizer; set tokenizer.path to it, not to 'train'"
+        )
+    if config.data.features.layout != "auto":
+        return config
+    if is_run(init):
+        return config.for_model(type(functional.config_from(checkpoint.read_meta(epath.Path(init))[1]["model"])))
+    return config.for_model(type(hf.open_model(_directory_of(init)).config))
+
+
+def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh) -> Weights:
+    """The weights that training begins with: drawn from the seed, Hugging Face's, or of another run."""
+    init = config.model.init
+    if init == "scratch":
+        model = config.model.build(tokenizer.vocab_size)
+        placed = param_shardings(model, mesh)
+        key = jax.random.key(config.train.seed)
+        return Weights(model, jax.jit(lambda: functional.init(model, key), out_shardings=placed))
+    if is_run(init):
+        return _of_run(config, epath.Path(init), tokenizer, mesh)
+    directory = _directory_of(init)
+    published = hf.open_model(directory, **config.model.computed)
+    model = published.config
+    config.for_model(type(model))
+    if model.vocab_size < tokenizer.vocab_size:
+        raise ConfigError(
+            f"model.init={init} has {model.vocab_size} embeddings, but the tokenizer has {tokenizer.vocab_size} ids"
+        )
+    notes = tuple(config.model.overruled(model))
+    return Weights(model, lambda: published.params(param_shardings(model, mesh)), directory, notes)
+
+
+def _directory_of(init: str) -> Any:
+    try:
+        return hf.find(init)
+    except FileNotFoundError as error:
+        raise ConfigError(f"model.init: {error}. 'scratch' starts from nothing") from error
+
+
+def is_run(init: str) -> bool:
+    """Whether it is the workdir of a run; that has a config.json, as a Hugging Face directory has."""
+    return (open_workdir(init).path / hf.CONFIG).exists() and bool(checkpoint.steps_of(init))
+
+
+def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, mesh: sharding.Mesh) -> Weights:
+    step, meta = checkpoint.read_meta(place)
+    if tokenizer.fingerprint != meta["tokenizer"]:
+        raise ConfigError(
+            f"model.init={place} was trained with another tokenizer than tokenizer.path={config.tokenizer.path!r} gives; "
+            f"set tokenizer.path={place / TOKENIZER}"
+        )
+    model = functional.config_from({**meta["model"], **config.model.computed})
+    config.for_model(type(model))
+    return Weights(model, lambda: read_params(place, step, model, mesh), place, tuple(config.model.overruled(model)))
+
+
+def read_newest_params(
+    workdir: epath.PathLike,
+    step: int,
+    model: functional.Config,
+    mesh: sharding.Mesh,
+    *,
+    fixed: bool,
+    tuning: Tuning = Full(),
+    base: Callable[[], Any] | None = None,
+    seed: int = 0,
+) -> tuple[int, Any]:
+    """The step, and its parameters, trained and frozen ones joined, on the mesh.
+
+    Args:
+      fixed: whether it must be this step; else the newest one is read where a run at work removes this one meanwhile.
+      base: makes the parameters that training began with, of which the frozen ones are taken; not needed if none are frozen.
+      seed: of the run.
+    """
+    _, tree = functional.abstract(model)
+    key = jax.random.key(seed)
+    shapes, axes = jax.eval_shape(tuning.split, tree, key), tuning.axes(functional.logical_axes(model))
+    placed = sharding.shardings(shapes, axes, mesh)
+    onto = sharding.abstract(shapes.trainable, placed.trainable)
+    if fixed:
+        trainable = checkpoint.read_params(workdir, step, onto)
+    else:
+        step, trainable = checkpoint.read_newest_params(workdir, step, onto)
+    frozen: Any = {}
+    if jax.tree.leaves(shapes.frozen):
+        assert base, "parameters are frozen, and nothing says where they come from"
+        frozen = jax.jit(lambda tree: tuning.split(tree, key).frozen, out_shardings=placed.frozen)(base())
+    return step, tuning.join(Params(trainable, frozen))
+
+
+def read_params(workdir: epath.PathLike, step: int, model: functional.Config, mesh: sharding.Mesh) -> Any:
+    """The parameters of a checkpoint of a run that trained all of them, on the mesh."""
+    return read_newest_params(workdir, step, model, mesh, fixed=True)[1]
+
+
+def param_shardings(model: functional.Config, mesh: sharding.Mesh) -> Any:
+    _, shapes = functional.abstract(model)
+    return sharding.shardings(shapes, functional.logical_axes(model), mesh)
