@@ -27,7 +27,8 @@ _EXAMPLES = {
     "compile": """
   flanjax compile --config configs/flan_t5.py:xl --topology v5e:8x8 --config.data.batch_size=128""",
     "evaluate": """
-  flanjax evaluate --workdir runs/mine --tasks topic copying --shots 0 2""",
+  flanjax evaluate --workdir runs/mine --tasks topic copying --shots 0 2
+  flanjax evaluate --model google/flan-t5-base --mixture mixtures/flan_mini.py:flan_mini --tasks nli --limit 200""",
     "heldout": """
   flanjax heldout --workdir runs/mine --items 100""",
     "report": """
@@ -60,10 +61,16 @@ def parser() -> argparse.ArgumentParser:
         )
     )
     _compile(_command(commands, "compile", "compile a config's training and scoring for a TPU slice that is not here", _KEYS))
-    evaluate = _command(commands, "evaluate", "evaluate a run on any tasks or clusters of its mixture")
+    evaluate = _command(commands, "evaluate", "evaluate a run on any tasks of its mixture, or any model on any mixture's tasks")
     evaluate.add_argument(
-        "--tasks", nargs="+", required=True, metavar="TASK_OR_CLUSTER", help="names of tasks or clusters of the run's mixture"
+        "--tasks",
+        nargs="+",
+        metavar="TASK_OR_CLUSTER",
+        help="names of tasks or clusters (default: all that have an evaluation split; a run needs names)",
     )
+    evaluate.add_argument("--model", metavar="WORKDIR|HF", help="any model instead: a run, a Hugging Face directory or id")
+    evaluate.add_argument("--mixture", metavar="FILE:NAME", help="whose tasks --model is evaluated on")
+    evaluate.add_argument("--output", metavar="DIR", help="where evaluations of --model go (default: evaluations/NAME)")
     _evaluate(evaluate)
     _evaluate(_command(commands, "heldout", "evaluate a run on the clusters held out of its training, and write the report"))
     _report(_command(commands, "report", "one HTML page of one run, or of several side by side"))
@@ -141,10 +148,12 @@ def _compile(command: argparse.ArgumentParser) -> None:
 
 def _evaluate(command: argparse.ArgumentParser) -> None:
     config = "(default: the config's evaluation.{0})"
-    command.add_argument("--workdir", required=True, metavar="DIR", help="of the run")
+    command.add_argument("--workdir", metavar="DIR", help="of the run")
     command.add_argument("--step", type=_takes(Whole), help="of the checkpoint (default: the newest)")
     for name, meaning in (("items", "rows of each task; 0 for all"), ("templates", "templates of each task; 0 for all")):
-        command.add_argument(f"--{name}", type=_field(EvaluationConfig, name), help=f"{meaning} {config.format(name)}")
+        also = ["--limit"] if name == "items" else []  # as lm-evaluation-harness calls it
+        what: dict[str, Any] = {"type": _field(EvaluationConfig, name), "help": f"{meaning} {config.format(name)}"}
+        command.add_argument(f"--{name}", *also, dest=name, **what)
     command.add_argument("--shots", type=_shots, nargs="+", help=f"numbers of exemplars, such as 0 2 {config.format('shots')}")
     command.add_argument(
         "--preset",

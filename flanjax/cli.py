@@ -112,10 +112,19 @@ def _start(args: argparse.Namespace) -> None:
         detect=args.distributed == "auto",
         timeout_seconds=args.startup_timeout,
     )
-    compilation_cache.enable(args.workdir)
+    if args.workdir:
+        compilation_cache.enable(args.workdir)
 
 
 def _evaluate(args: argparse.Namespace) -> None:
+    if (getattr(args, "model", None) is None) is not (getattr(args, "mixture", None) is None):
+        raise ValueError("--model and --mixture go together: any model on any mixture's tasks; or --workdir alone, for a run")
+    if (args.workdir is None) is (getattr(args, "model", None) is None):
+        raise ValueError(
+            "flanjax evaluate needs --workdir DIR and --tasks, for a run, or --model WORKDIR|HF --mixture FILE:NAME"
+        )
+    if args.workdir and args.command == "evaluate" and not args.tasks:
+        raise ValueError("flanjax evaluate --workdir needs --tasks; `flanjax heldout` evaluates the held-out ones")
     from flanjax import run
 
     _start(args)
@@ -128,7 +137,12 @@ def _evaluate(args: argparse.Namespace) -> None:
         "untuned": False if args.no_untuned else None,
     }
     changes = {k: v for k, v in given.items() if v is not None}
-    run.evaluate(args.workdir, tasks=getattr(args, "tasks", None) or (), step=args.step, changes=changes)
+    tasks = getattr(args, "tasks", None) or ()
+    if (model := getattr(args, "model", None)) is not None:
+        changes.pop("untuned", None)  # of the model's own weights alone
+        run.evaluate_model(model, args.mixture, tasks=tasks, output=args.output, changes=changes)
+        return
+    run.evaluate(args.workdir, tasks=tasks, step=args.step, changes=changes)
 
 
 def _prepare(args: argparse.Namespace) -> None:

@@ -3,10 +3,10 @@
 opened.py and loaded.py are the door from Python.
 """
 
-from flanjax.run.evaluation import evaluate
+from flanjax.run.evaluation import evaluate, evaluate_model
 from flanjax.run.exporting import export
 from flanjax.run.loaded import LoadedModel, load_model
 from flanjax.run.opened import Run, iterate, open_run
 from flanjax.run.training import train
 
-__all__ = ["LoadedModel", "Run", "evaluate", "export", "iterate", "load_model", "open_run", "train"]
+__all__ = ["LoadedModel", "Run", "evaluate", "evaluate_model", "export", "iterate", "load_model", "open_run", "train"]

@@ -1,8 +1,9 @@
 """Evaluating a trained run: predictions, results and the report, read top-down."""
 
+import contextlib
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -12,9 +13,10 @@ from etils import epath
 from flanjax import checkpoint, parts, storage
 from flanjax.config import RunConfig
 from flanjax.data import identity
+from flanjax.data.layout import Layout
 from flanjax.evaluate import protocol
 from flanjax.evaluate.config import EvaluationConfig
-from flanjax.evaluate.predict import ask, predict, scoring_layout
+from flanjax.evaluate.predict import Questions, ask, predict, scoring_layout
 from flanjax.evaluate.results import summarize
 from flanjax.generate.scorer import Scorer
 from flanjax.models import functional
@@ -23,12 +25,14 @@ from flanjax.names import nearest
 from flanjax.out_of_memory import explained
 from flanjax.parallel import distributed, sharding
 from flanjax.report.page import write_report
+from flanjax.run.loaded import load_model
 from flanjax.run.periodic import TRAINED
 from flanjax.tasks.clusters import Split, check_disjoint
 from flanjax.tasks.mixture import Mixture
+from flanjax.tasks.registry import load_mixture
 from flanjax.tasks.task import Task
 from flanjax.train.log import ProgressBar
-from flanjax.workdir import open_workdir
+from flanjax.workdir import Workdir, open_workdir
 
 UNTUNED = "untuned"
 
@@ -41,7 +45,7 @@ def evaluate(
     changes: dict[str, Any] | None = None,
     mixture: Mixture | None = None,
     tuning: Tuning = Full(),
-    say=print,
+    say: Callable[[str], None] = print,
 ) -> epath.Path:
     """Evaluates a trained run on tasks of its mixture and writes predictions, results and the report.
 
@@ -58,7 +62,7 @@ def evaluate(
     """
     folder = open_workdir(workdir)
     workdir = folder.path
-    say, silent = distributed.first_only(say), not distributed.is_first()
+    say = distributed.first_only(say)
     fixed = step is not None
     step, meta = checkpoint.read_meta(workdir, step)
     config = RunConfig.from_config_dict(meta["config"])
@@ -74,51 +78,103 @@ def evaluate(
 
     tokenizer = parts.saved_tokenizer(workdir, config, meta)
     layout = scoring_layout(config.data.features, evaluation, tokenizer)
-    asked = ask(chosen, evaluation, layout)
-    for name, lost in asked.left_out.items():
-        say(f"warning: task {name}: {lost['left_out']} of {lost['rows']} evaluation rows left out; {lost['reasons'][0]}")
-
+    asked = _asked(chosen, evaluation, layout, say)
     mesh = sharding.make_mesh(sharding.MeshConfig())  # the devices here may be others than those of the training
     model = functional.config_from(meta["model"])
-    tables: list[pa.Table] = []
     began = time.perf_counter()
 
     def base() -> Any:
         return parts.weights_of(config, tokenizer, mesh).make()
 
     how: dict[str, Any] = {"fixed": fixed, "tuning": tuning, "base": base, "seed": config.train.seed}
-    trained_params = functools.partial(parts.read_newest_params, workdir, step, model, mesh, **how)
-    readers: dict[str, Callable[[], tuple[int, Any]]] = {TRAINED: trained_params}
+    read_trained = functools.partial(parts.read_newest_params, workdir, step, model, mesh, **how)
+    readers: dict[str, Callable[[], tuple[int, Any]]] = {TRAINED: read_trained}
     if evaluation.untuned:
         readers[UNTUNED] = lambda: (0, base())
+    tables: list[pa.Table] = []
     for label, read in readers.items():
         at, params = read()
         step = at if label == TRAINED else step
-        bar = ProgressBar(f"evaluating {label}", len(asked.items), silent=silent)
-        with explained("scoring", config, batch_size=evaluation.batch_size):
-            scorer = Scorer(model, params, mesh, layout, batch_size=evaluation.batch_size, progress=bar.advance)
+        with _progress(f"evaluating {label}", asked) as advance, explained("scoring", config, batch_size=evaluation.batch_size):
+            scorer = Scorer(model, params, mesh, layout, batch_size=evaluation.batch_size, progress=advance)
             tables.append(predict(asked, evaluation, layout, scorer, model=label, step=at))
-        bar.close()
         del scorer, params
-    predictions = pa.concat_tables(tables)
 
-    # Another protocol has another folder: nothing is overwritten by it.
-    seeds = {"train": config.train.seed, "data": config.data.seed}
-    how_asked = protocol.protocol(evaluation, tasks, asked.digest, seeds)
-    place = folder.evaluations / protocol.folder_name(how_asked, step)
+    asked_how = protocol.protocol(evaluation, tasks, asked.digest, {"train": config.train.seed, "data": config.data.seed})
+    made = protocol.record(asked_how, step, seconds=time.perf_counter() - began, devices=sharding.describe(mesh))
+    return _write(folder, pa.concat_tables(tables), made, changed, say)
+
+
+def evaluate_model(
+    source: epath.PathLike,
+    mixture: Mixture | str,
+    *,
+    tasks: Sequence[str] = (),
+    output: epath.PathLike | None = None,
+    changes: dict[str, Any] | None = None,
+    say: Callable[[str], None] = print,
+) -> epath.Path:
+    """Evaluates any model on tasks of any mixture and writes predictions, results and the report.
+
+    Args:
+      source: a run's workdir, a directory in Hugging Face's layout, or an id of the hub, as `load_model` takes it.
+      mixture: an object, or the address of one.
+      tasks: names of tasks or clusters; all tasks that have an evaluation split when empty.
+      output: a folder for this model's evaluations; "evaluations/NAME" when None.
+      changes: replacements for fields of EvaluationConfig.
+    """
+    say, evaluation = distributed.first_only(say), EvaluationConfig(**(changes or {}))
+    mixture = load_mixture(mixture) if isinstance(mixture, str) else mixture
+    known = {task.name: task for task in mixture.tasks()}
+    chosen = _named(known, tasks) if tasks else [task for task in known.values() if task.evaluation]
+    model = load_model(source)
+    if trained := sorted(model.trained_on & {task.name for task in chosen}):
+        say(f"warning: the model was trained on {', '.join(trained)}: these scores are not held-out scores")
+    layout = scoring_layout(model.features, evaluation, model.tokenizer)
+    asked, began = _asked(chosen, evaluation, layout, say), time.perf_counter()
+    with _progress(f"evaluating {model.name}", asked) as advance:
+        scorer = model.scorer(layout, batch_size=evaluation.batch_size, progress=advance)
+        predictions = predict(asked, evaluation, layout, scorer, model=TRAINED, step=model.step)
+    asked_how = protocol.protocol(evaluation, tasks, asked.digest, {})
+    devices = sharding.describe(sharding.make_mesh(sharding.MeshConfig()))
+    made = protocol.record(asked_how, model.step, seconds=time.perf_counter() - began, devices=devices)
+    folder = open_workdir(output if output is not None else epath.Path("evaluations") / epath.Path(str(source)).name)
+    return _write(folder, predictions, made, None, say)
+
+
+def _asked(chosen: Sequence[Task], evaluation: EvaluationConfig, layout: Layout, say: Callable[[str], None]) -> Questions:
+    asked = ask(chosen, evaluation, layout)
+    for name, lost in asked.left_out.items():
+        say(f"warning: task {name}: {lost['left_out']} of {lost['rows']} evaluation rows left out; {lost['reasons'][0]}")
+    return asked
+
+
+@contextlib.contextmanager
+def _progress(title: str, asked: Questions) -> Iterator[Callable[[int], None]]:
+    bar = ProgressBar(title, len(asked.items), silent=not distributed.is_first())
+    try:
+        yield bar.advance
+    finally:
+        bar.close()
+
+
+def _write(
+    folder: Workdir, predictions: pa.Table, made: dict[str, Any], changed: Any, say: Callable[[str], None]
+) -> epath.Path:
+    """The report of an evaluation, in a folder of its protocol's: another protocol overwrites nothing."""
+    place = folder.evaluations / protocol.folder_name(made["protocol"], made["step"])
     report = place / "report.html"
-    if silent:
+    if not distributed.is_first():
         return report
     place.mkdir(parents=True, exist_ok=True)
     with (place / "predictions.parquet").open("wb") as file:
         pq.write_table(predictions, file)
     results = {**summarize(predictions), "changed": changed}
     storage.write_json(place / "results.json", results)
-    made = protocol.record(how_asked, step, seconds=time.perf_counter() - began, devices=sharding.describe(mesh))
     storage.write_json(place / protocol.NAME, made)
     for line in results["verdicts"]:
         say(line)
-    say(f"report: {write_report([workdir], report, evaluation=place.name)}")
+    say(f"report: {write_report([folder.path], report, evaluation=place.name)}")
     return report
 
 
@@ -134,6 +190,11 @@ def _chosen(split: Split, saved: dict[str, Any], names: Sequence[str]) -> list[T
         heldout = [by_name[n] for n in saved["heldout"]]
         check_disjoint([by_name[n] for n in saved["train"] if n in by_name], heldout)
         return heldout
+    return _named(by_name, names)
+
+
+def _named(by_name: Mapping[str, Task], names: Sequence[str]) -> list[Task]:
+    """The tasks of these names or clusters."""
     found = [t for t in by_name.values() if {t.name, t.cluster} & set(names)]
     for name in names:
         if not any(name in (t.name, t.cluster) for t in found):

@@ -27,6 +27,8 @@ class LoadedModel:
       params: a nested dict of arrays, as flanjax.models.functional takes them.
       tokenizer: text to ids and back.
       features: how a prompt and its answer are put together, as in training.
+      step: of its checkpoint; 0 of a published model.
+      trained_on: names of the tasks that a run trained on.
     """
 
     def __init__(
@@ -37,9 +39,13 @@ class LoadedModel:
         tokenizer: Tokenizer,
         features: FeatureConfig,
         mesh: sharding.Mesh,
+        *,
+        step: int = 0,
+        trained_on: frozenset[str] = frozenset(),
     ):
         self.name, self.config, self.params = name, config, params
         self.tokenizer, self.features = tokenizer, features
+        self.step, self.trained_on = step, trained_on
         self._mesh, self._scorers = mesh, dict[int, Scorer]()
         self._layout = make_layout(features, tokenizer)
 
@@ -129,5 +135,7 @@ def _of_run(
         return parts.weights_of(config, tokenizer, mesh).make()
 
     how: dict[str, Any] = {"fixed": fixed, "tuning": tuning, "base": base, "seed": config.train.seed}
-    _, params = parts.read_newest_params(workdir, step, model, mesh, **how)
-    return LoadedModel(str(workdir), model, params, tokenizer, features or config.data.features, mesh)
+    step, params = parts.read_newest_params(workdir, step, model, mesh, **how)
+    trained_on = frozenset(meta["split"]["train"])
+    features = features or config.data.features
+    return LoadedModel(str(workdir), model, params, tokenizer, features, mesh, step=step, trained_on=trained_on)
