@@ -2,7 +2,7 @@
 
 from flanjax.parts.data import batch_shapes, check_identity, prepared_of, split_of
 from flanjax.parts.meta import check_same_run, meta_of
-from flanjax.parts.mixture_record import mixture_record, num_visits
+from flanjax.parts.mixture_record import mixture_record, num_visits, training_prompts
 from flanjax.parts.tokenizer import keep_tokenizer, saved_tokenizer, template_warnings, tokenizer_of
 from flanjax.parts.weights import Weights, param_shardings, read_newest_params, read_params, settled, weights_of
 
@@ -24,5 +24,6 @@ __all__ = [
     "split_of",
     "template_warnings",
     "tokenizer_of",
+    "training_prompts",
     "weights_of",
 ]

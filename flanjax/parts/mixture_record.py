@@ -1,18 +1,26 @@
 """mixture.json: what was asked of every task and what it gave."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from flanjax import records
 from flanjax.data.data_stats import DataStats
 from flanjax.data.pipeline import Corpus, DataConfig
 from flanjax.data.plan import realised_shares
+from flanjax.data.prompts import Prompt, build_prompts
+from flanjax.data.queries import Query, read_queries
 from flanjax.tasks.clusters import Split
 from flanjax.tasks.styles import Style
 
+_LOOKED_AT = 64  # examples of the plan, for prompts to show
 
-def mixture_record(split: Split, corpus: Corpus, stats: DataStats, num_examples: int) -> dict[str, Any]:
-    """mixture.json: what was asked of every task and what it gave."""
+
+def mixture_record(
+    split: Split, corpus: Corpus, stats: DataStats, num_examples: int, prompts: Sequence[Mapping[str, str]] = ()
+) -> dict[str, Any]:
+    """mixture.json: what was asked of every task and what it gave, and some of the prompts."""
     clusters = {e.task.name: e.task.cluster for e in corpus.entries}
     counts = {name: values.tolist() for name, values in stats.counts.items()}
     tasks = []
@@ -43,8 +51,31 @@ def mixture_record(split: Split, corpus: Corpus, stats: DataStats, num_examples:
         "removed": split.removed,
         "heldout": [t.name for t in split.heldout],
         "styles": styles,
+        "prompts": list(prompts),
         "packing": {name: tokens / max(stats.rows * room, 1) for name, (tokens, room) in filled.items()},
     }
+
+
+def training_prompts(corpus: Corpus, most: int = 6) -> list[dict[str, str]]:
+    """The first example of each of the first tasks of the plan, as the model reads and writes it: for the report."""
+    found: dict[int, Query] = {}
+    visits = corpus.plan.visits(np.arange(_LOOKED_AT))
+    for task, _, query in read_queries(corpus.entries, corpus.rows, visits, corpus.config.seed):
+        if isinstance(query, Query) and not query.example.messages:
+            found.setdefault(task, query)
+        if len(found) == most:
+            break
+    prompts = build_prompts(list(found.values()), corpus.tokenizer, corpus.layout.budget)
+    return [
+        {
+            "task": query.task.name,
+            "style": query.wording.style._replace(few_shot=prompt.num_shots > 0).name,
+            "input": prompt.text,
+            "target": prompt.rendered.target,
+        }
+        for query, prompt in zip(found.values(), prompts, strict=True)
+        if isinstance(prompt, Prompt)
+    ]
 
 
 def num_visits(corpus: Corpus, streams: Mapping[int, tuple[int, int]]) -> int:

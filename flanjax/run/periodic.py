@@ -86,6 +86,7 @@ class Saving:
 
     Attributes:
       hosts: the processes that make each share of a batch.
+      prompts: some of the training, for the report.
       validation_losses: step -> loss, as far as it was measured: by it the best checkpoints are kept.
     """
 
@@ -97,6 +98,7 @@ class Saving:
     corpus: Corpus
     batches: BatchIterator
     hosts: Sequence[Sequence[int]]
+    prompts: Sequence[dict[str, str]]
     validation_losses: dict[int, float] = dataclasses.field(default_factory=dict)
 
     def __call__(self, step: int, state: TrainState) -> None:
@@ -113,7 +115,7 @@ class Saving:
         )
         merged = DataState.from_json(position)
         visits = parts.num_visits(self.corpus, merged.streams)
-        record = parts.mixture_record(self.split, self.corpus, merged.stats, visits)
+        record = parts.mixture_record(self.split, self.corpus, merged.stats, visits, self.prompts)
         self.folder.write_record(MIXTURE, record)
 
 
