@@ -19,6 +19,7 @@ from flanjax.report import plots, score_view, training_view
 from flanjax.report.examples import MOST, pick_examples
 from flanjax.report.runs import Evaluation, Run, load_run
 from flanjax.report.score_view import evaluated, main_model, of_model
+from flanjax.train.goodput import latest
 
 PRESETS = {
     "flan": "end-of-sequence on input and on target",
@@ -187,6 +188,7 @@ def protocol(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
         ("Command", [_made(run, "command") for run in runs]),
         ("Commit", [_made(run, "commit") for run in runs]),
         ("Cost", [_cost(run) for run in runs]),
+        ("Time in training steps", [_percent(latest(run.train)) for run in runs]),
         ("Versions of the evaluation", [_versions(run) for run in runs]),
         ("Versions of the run", [_flat(run.config.get("versions") or {}) for run in runs]),
         ("BLEU signature", [", ".join(_signatures(found)) or "–" for found in rows]),
