@@ -18,7 +18,6 @@ from flanjax import huggingface as hf
 from flanjax.cli import main
 from flanjax.config import RunConfig, load_config
 from flanjax.models import functional
-from flanjax.models.t5 import T5Config
 
 STEPS, EVERY = 40, 6
 MIXTURE = """
@@ -304,6 +303,31 @@ def test_tasks_evaluated_by_name_stand_beside_the_heldout_ones_and_are_called_tr
     assert "held-out cluster" not in said
 
 
+def test_any_model_is_evaluated_on_any_mixtures_tasks(here, whole, tmp_path, capsys):
+    """A run and its export give the same answers, and are told apart from what they were trained on."""
+    assert main(["export", "--workdir", "whole", "--output", str(tmp_path / "hf")]) == 0
+    found = []
+    for model, tasks in (("whole", ["hidden", "copy"]), (str(tmp_path / "hf"), ["hidden"])):
+        asked = ["--mixture", "toy.py:toy", "--tasks", *tasks, "--limit", "3", "--output", str(tmp_path / "out" / model[-5:])]
+        capsys.readouterr()
+        assert main(["evaluate", "--model", model, *asked]) == 0
+        assert ("was trained on copy" in capsys.readouterr().out) is (model == "whole")
+        (place,) = (tmp_path / "out" / model[-5:] / "evaluation").iterdir()
+        rows = pq.read_table(place / "predictions.parquet").to_pylist()
+        found.append([row for row in rows if row["task"] == "hidden"])
+        assert (place / "report.html").exists()
+    assert [row["prompt"] for row in found[0]] == [row["prompt"] for row in found[1]]
+    likelihoods = [np.concatenate([row["option_log_likelihoods"] for row in rows]) for rows in found]
+    np.testing.assert_allclose(*likelihoods, atol=1e-4)
+    for command, said in (
+        (["--model", "whole"], "--model and --mixture go together"),
+        (["--workdir", "whole"], "needs --tasks"),
+        (["--tasks", "copy"], "needed: --workdir DIR"),
+        (["--model", "nowhere", "--mixture", "toy.py:toy"], "nowhere is no run that has a checkpoint"),
+    ):
+        assert said in refused(capsys, "evaluate", *command)
+
+
 def newest(folder, pattern):
     return max(folder.glob(pattern), key=lambda place: place.stat().st_mtime)
 
@@ -374,7 +398,7 @@ def on_the_hub(cache, name, revision):
 def export(workdir, directory):
     """The newest weights of a run as a Hugging Face directory."""
     step, meta = checkpoint.read_meta(workdir)
-    model = T5Config(**meta["model"])
+    model = functional.config_from(meta["model"])
     on_one = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     _, shapes = functional.abstract(model)
     target = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=on_one), shapes)
