@@ -97,8 +97,8 @@ def _train(args: argparse.Namespace) -> None:
         raise ValueError("flanjax train needs --config and --workdir; --help-config explains the keys of a config")
     from flanjax import run
 
+    _start(args)  # before the config, whose mistakes all processes then hear of
     config = load_config(args.config, args.overrides)
-    _start(args)
     run.train(config, args.workdir, profile=args.profile)
 
 

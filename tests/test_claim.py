@@ -147,7 +147,7 @@ def test_a_run_that_stood_still_while_its_folder_was_taken_over_writes_nothing_m
         with pytest.raises(ClaimError, match="taken over by another run"):
             write()
     first.release()
-    assert here.read_record("config.json") == {"run": 1}
+    assert here.read_record("config.json", 1) == {"run": 1}
     assert here.read_metrics() == [{"step": 1}]
     assert held_by(folder).process == 7
 
@@ -155,6 +155,7 @@ def test_a_run_that_stood_still_while_its_folder_was_taken_over_writes_nothing_m
 def test_a_folder_that_cannot_be_claimed_is_named_with_the_reason(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.py").write_text(CONFIG)
+    (tmp_path / "toy.py").write_text(MIXTURE)
     (tmp_path / "file").write_text("no folder")
     for where in (f"{tmp_path}/file", "gs://no-such-bucket/run"):
         bucket()

@@ -12,8 +12,8 @@ from gcs_stand_in import BUCKET, bucket
 from test_run import CONFIG, MIXTURE, finish, refused, start
 
 from flanjax import checkpoint, storage
+from flanjax import huggingface as hf
 from flanjax.cli import main
-from flanjax.huggingface import directory as hf
 from flanjax.models import functional
 from flanjax.workdir import open_workdir
 

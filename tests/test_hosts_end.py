@@ -156,8 +156,8 @@ def test_a_process_that_does_not_belong_is_refused_and_the_others_wait_on(home):
 def test_a_mistake_in_one_process_of_a_run_is_said_by_both(home):
     results = finished(train(home, "mistaken", 2, {1: "--config.mixture=toi.py:toy"}))
     assert [status for status, _ in results] == [1, 1], results
-    assert f"flanjax: process 1 of 2 on {HOST}: no mixture file" in results[1][1]
-    assert f"flanjax: process 1 of 2 on {HOST}: FileNotFoundError: no mixture file" in results[0][1]
+    assert f"flanjax: process 1 of 2 on {HOST}: mixture is 'toi.py:toy', but there is no file" in results[1][1]
+    assert f"flanjax: process 1 of 2 on {HOST}: ConfigError: mixture is 'toi.py:toy', but there is no file" in results[0][1]
 
 
 def test_a_row_that_only_one_process_cannot_read_ends_both_with_its_message(home):

@@ -15,9 +15,9 @@ from processes import SETTINGS, STEPS, end_all, finished, furnished, together, t
 from test_run import figures, steps_on_record
 
 from flanjax import checkpoint, run
-from flanjax import huggingface as hf
 from flanjax.cli import main
 from flanjax.config import load_config
+from flanjax.huggingface.weight_files import WEIGHTS
 from flanjax.parallel import distributed
 
 ALONE = "1 device"
@@ -215,5 +215,5 @@ def test_two_processes_export_what_one_exports(home, runs):
     assert [status for status, _ in results] == [0, 0], results
     assert main(["export", "--workdir", str(workdir), "--output", str(home / "by_one")]) == 0
     one, two = ({p.name: p.read_bytes() for p in (home / name).iterdir()} for name in ("by_one", "by_two"))
-    assert hf.WEIGHTS in one
+    assert WEIGHTS in one
     assert one == two

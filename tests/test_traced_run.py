@@ -4,7 +4,6 @@ import jax
 import pytest
 from processes import furnished
 
-from flanjax import run
 from flanjax.cli import main
 from flanjax.config import load_config
 from flanjax.out_of_memory import OutOfMemoryError, explained
@@ -68,7 +67,7 @@ def test_a_run_records_its_goodput(home):
 
 def test_training_that_needs_more_memory_than_there_is_says_what_would_help(home, monkeypatch, capsys):
     monkeypatch.chdir(home)
-    asked = ("--config.model.d_ff=40000000000", "--config.data.batch_size=16", "--config.train.microbatches=2")
+    asked = ("--config.model.d_ff=2000000000", "--config.data.batch_size=16", "--config.train.microbatches=2")
     assert main(["train", "--config", "config.py", "--workdir", "huge", *SHORT, *asked]) == 1
     said = capsys.readouterr().err
     assert "flanjax: out of memory in training: " in said
@@ -83,7 +82,7 @@ def test_scoring_that_needs_more_memory_than_there_is_says_what_would_help(home,
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 7 bytes.\nmore")
 
     monkeypatch.chdir(home)
-    monkeypatch.setattr(run, "predict", exhausted)
+    monkeypatch.setattr("flanjax.run.evaluation.predict", exhausted)
     assert main(["heldout", "--workdir", "plain", "--no-untuned"]) == 1
     said = capsys.readouterr().err
     assert "out of memory in scoring: RESOURCE_EXHAUSTED: Out of memory while trying to allocate 7 bytes. What helps" in said

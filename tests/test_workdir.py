@@ -75,7 +75,7 @@ def test_events_in_a_bucket_are_files_that_tensorboard_reads_one_after_another(m
             writer._events.flush()
         writer.close()
     files = sorted(folder.events.iterdir(), key=str)
-    assert len(files) > 2
+    assert len(files) >= 2
     assert [step for path in files for step in steps_of_events(path.read_bytes())] == list(range(1, 9))
 
 
@@ -91,10 +91,10 @@ def steps_of_events(data):
         data = data[16 + length :]
 
 
-@pytest.mark.parametrize(("text", "said"), [("{", "is not JSON"), ("[1]", "holds a list; expected a JSON object")])
+@pytest.mark.parametrize(("text", "said"), [("{", "is not JSON"), ("[1]", "holds a list, expected a JSON object")])
 def test_a_record_that_is_none_is_named(folder, text, said):
-    assert folder.read_record("config.json") == {}
+    assert folder.read_record("config.json", 1) == {}
     folder.path.mkdir(exist_ok=True)
     folder.write_text("config.json", text)
     with pytest.raises(ValueError, match=f"config.json {said}"):
-        folder.read_record("config.json")
+        folder.read_record("config.json", 1)

@@ -158,7 +158,7 @@ def test_reserved_positions_are_taken_from_the_room_for_text(layout):
     full = example(tight.inputs([7] * tight.budget.inputs), tight.targets([8] * tight.budget.targets))
     assert fits(tight, [full])
     assert row_of(tight, [full])["targets"].tolist() == full.targets.tolist()
-    with pytest.raises(ValueError, match=r"features.reserved is 9, expected 0 to 8: .*inputs_length=16"):
+    with pytest.raises(ValueError, match=r"reserved is 9, expected at most 8: .*inputs_length=16"):
         dataclasses.replace(config, reserved=9)
 
 

@@ -74,8 +74,8 @@ def test_training_counts_every_row_that_gives_no_example_with_its_reason(task):
 def test_evaluation_counts_the_same_rows_and_asks_the_others(task):
     asked = ask([task], EvaluationConfig(), LAYOUT)
     assert [item.row for item in asked.items] == [0, 1, 2]
-    assert [int(reason.split(":")[0].removeprefix("row ")) for reason in asked.skipped["mixed"]] == [3, 6, 7, 8, 4, 5]
-    assert "rows.jsonl:4: not JSON" in asked.skipped["mixed"][0]
+    assert sorted(asked.skipped["mixed"]) == [3, 4, 5, 6, 7, 8]
+    assert "rows.jsonl:4: not JSON" in asked.skipped["mixed"][3]
 
 
 def test_a_tokenizer_is_trained_on_the_good_rows_alone(task):

@@ -174,7 +174,7 @@ def test_rows_left_out_are_counted_with_their_reasons():
     config = EvaluationConfig(items=0, templates=1)
     asked = ask([task(no_blue)], config, layout(config))
     assert [i.row for i in asked.items] == [n for n in range(20) if n % 4 in (1, 3)]
-    assert asked.skipped["colour"][0].startswith("missing field 'label'")
+    assert asked.skipped["colour"][0].startswith("KeyError: 'label'")
     assert asked.skipped["colour"][2] == "blue"
     lost = asked.left_out["colour"]
     assert (lost["rows"], lost["left_out"], lost["reasons"][1]) == (20, 10, "row 2: blue")

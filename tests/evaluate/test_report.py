@@ -130,13 +130,15 @@ def test_an_old_schema_is_recomputed_from_predictions_or_refused(tmp_path):
         load_run(workdir)
 
 
-@pytest.mark.parametrize("name", ["config.json", "mixture.json", "evaluation/step_1200/results.json"])
-def test_a_record_of_a_newer_version_is_refused_by_its_format(tmp_path, name):
-    path = write_workdir(tmp_path / "run", "run", 0.3, tasks=NLI) / name
-    path.write_text('{"format": 1}')
+@pytest.mark.parametrize(("name", "newest"), [("config.json", 1), ("mixture.json", 1), ("results.json", 2)])
+def test_a_record_of_a_newer_version_is_refused_by_its_format(tmp_path, name, newest):
+    workdir = write_workdir(tmp_path / "run", "run", 0.3, tasks=NLI)
+    path = (folder_of(workdir) if name == "results.json" else workdir) / name
+    if name != "results.json":
+        path.write_text(f'{{"format": {newest}}}')
     load_run(tmp_path / "run")
     path.write_text('{"format": 99}')
-    with pytest.raises(ValueError, match=f"{path} has format 99, this version of flanjax reads up to 1"):
+    with pytest.raises(ValueError, match=f"{path} has format 99, this version of flanjax reads up to {newest}"):
         load_run(tmp_path / "run")
 
 
@@ -214,7 +216,10 @@ def test_folders_of_before_there_were_protocols_are_read(tmp_path):
 
 def test_a_protocol_of_another_format_is_refused(tmp_path):
     workdir = write_workdir(tmp_path / "run", "run", 0.3, tasks=NLI)
-    for text, reason in (('{"format": 9}', "format 9, expected 1"), ('{"format": 1}', "lacks 'protocol'")):
+    for text, reason in (
+        ('{"format": 9}', "has format 9, this version of flanjax reads up to 1"),
+        ('{"format": 1}', "lacks 'protocol'"),
+    ):
         (folder_of(workdir) / "protocol.json").write_text(text)
         with pytest.raises(ValueError, match=f"protocol.json .*{reason}"):
             load_run(workdir)
