@@ -60,7 +60,7 @@ def test_help_config_explains_every_key_beside_the_values_of_a_config(capsys):
 def test_options_take_what_the_keys_of_a_config_take(capsys):
     for given, said in (
         (["--step", "-1"], "argument --step: is -1, expected an integer of at least 0"),
-        (["--items", "-1"], "argument --items: is -1, expected an integer of at least 0"),
+        (["--items", "-1"], "argument --items/--limit: is -1, expected an integer of at least 0"),
         (["--shots", "0", "1000000000"], "argument --shots: is (1000000000,), expected a list, each an integer from 0 to 256"),
         (["--preset", "flann"], "argument --preset: is 'flann', expected 'flan', 't0' or 'lm_eval'; did you mean 'flan'?"),
     ):

@@ -125,7 +125,7 @@ def test_what_may_not_shrink_and_does_not_fit_is_too_long_and_says_so():
 
 
 def test_a_field_that_is_not_in_the_wording_does_not_save_a_prompt():
-    asked = query(3, task=dataclasses.replace(TASK, templates=[Template("{{ question * 50 }}"), *TASK.templates]))
+    asked = query(3, task=dataclasses.replace(TASK, templates=[Template("{{ question * 50 }}", name="fifty"), *TASK.templates]))
     assert isinstance(build(asked, 100), TooLong)
 
 
@@ -245,7 +245,7 @@ def test_a_row_that_cannot_be_read_is_no_exemplar(tmp_path):
 
 
 def test_a_bad_query_is_a_reason_beside_the_others_prompts():
-    broken = dataclasses.replace(TASK, templates=[Template("{{ nothing }}"), *TASK.templates])
+    broken = dataclasses.replace(TASK, templates=[Template("{{ nothing }}", name="nothing"), *TASK.templates])
     results = build_prompts([query(1), query(1, task=broken), query(2)], BYTES, Budget(500, 50))
     assert [type(r) for r in results] == [Prompt, BadRow, Prompt]
     assert results[2] == build(query(2), 500, 50)
