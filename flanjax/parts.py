@@ -32,6 +32,8 @@ from flanjax.train.optimizer import bent_schedule
 from flanjax.version import __version__
 from flanjax.workdir import TOKENIZER, open_workdir
 
+MADE_IN_PYTHON = "made in Python:"  # stands before the name of a mixture that has no address
+
 # Keys that may change between a run and its continuation: they decide when things are written and where arrays live.
 _FREE_KEYS = (
     "name", "checkpoint.", "evaluation.", "mesh.", "model.attention", "train.microbatches", "train.log_every",
@@ -77,6 +79,12 @@ def settled(config: RunConfig) -> RunConfig:
 
 def split_of(config: RunConfig, mixture: Mixture | None = None) -> Split:
     """The given mixture, or the one at the config's address, split by the clusters held out and left out."""
+    if mixture is None and config.mixture.startswith(MADE_IN_PYTHON):
+        name = config.mixture.removeprefix(MADE_IN_PYTHON)
+        raise ConfigError(
+            f"the mixture {name!r} of this run was made in Python, so it cannot be read from a file: give it to "
+            "flanjax.open_run(config, mixture, workdir=...) and call heldout(), evaluate() or train() there"
+        )
     return hold_out(mixture or load_mixture(config.mixture), config.heldout, config.leave_out)
 
 
