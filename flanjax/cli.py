@@ -1,4 +1,4 @@
-"""The command line: it parses, calls run.py and its neighbours, and words errors. `flanjax --help` lists the commands."""
+"""The command line: it parses, calls flanjax/run/ and its neighbours, and words errors. `flanjax --help` lists the commands."""
 
 import argparse
 import contextlib

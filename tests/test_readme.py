@@ -28,9 +28,18 @@ def test_the_commands_of_the_readme_run(tmp_path):
     assert "<html" in (tmp_path / "report.html").read_text()
 
 
-def test_the_file_tree_of_the_readme_names_what_is_there():
+def test_the_file_tree_of_the_readme_names_all_that_is_there_and_nothing_else():
     tree = (ROOT / "README.md").read_text().partition("## Files")[2]
-    named = re.findall(r"^ +([a-z_]+(?:\.py|/))", tree, re.MULTILINE)
-    assert len(named) > 10
-    for name in named:
-        assert (ROOT / name).exists() or (ROOT / "flanjax" / name).exists(), name
+    named = re.findall(r"^ {4}( {2})?([a-z_]+(?:\.py|/))", tree, re.MULTILINE)
+    package = {p.name + "/" * p.is_dir() for p in (ROOT / "flanjax").iterdir() if not p.name.startswith(("_", "."))}
+    assert {name for inner, name in named if inner} == package - {"py.typed"}
+    assert all((ROOT / name).is_dir() for inner, name in named if not inner)
+
+
+def test_links_between_the_pages_lead_to_files():
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        text = page.read_text()
+        paths = re.findall(r"\]\(([^):#]+)\)", text)
+        assert all((page.parent / path).exists() for path in paths), page
+        in_code = re.findall(r"`?((?:flanjax|tests|launch|mixtures|configs)/[\w/]+\.(?:py|sh|sbatch|yaml))", text)
+        assert all((ROOT / path).exists() for path in in_code), (page, in_code)

@@ -66,7 +66,7 @@ class Full:
 
 @dataclasses.dataclass(frozen=True)
 class Selected:
-    """The parameters whose paths `trained` picks are trained; the others stay as they are.
+    """The parameters whose paths `trained` picks are trained; the others stay as they are. It must pick one at least.
 
     >>> pair = Selected(lambda path: path[-1] == "bias").split({"layer": {"bias": 1, "kernel": 2}}, key=None)
     >>> pair
@@ -79,7 +79,12 @@ class Selected:
 
     def split(self, tree: Tree, key: jax.Array | None) -> Params:
         del key
-        return Params(*split_by_path(tree, self.trained))
+        params = Params(*split_by_path(tree, self.trained))
+        if not params.trainable:
+            raise ValueError(
+                f"the tuning Selected picks none of the parameters to train; their paths begin with {sorted(tree)}"
+            )
+        return params
 
     def axes(self, axes: Tree) -> Params:
         return Params(*split_by_path(axes, self.trained))

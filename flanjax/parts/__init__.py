@@ -1,12 +1,13 @@
 """The parts of a run, each made from its config: what it trains on, its tokenizer, its weights, and what is recorded of it."""
 
-from flanjax.parts.data import batch_shapes, check_identity, prepared_of, split_of
+from flanjax.parts.data import MADE_IN_PYTHON, batch_shapes, check_identity, prepared_of, split_of
 from flanjax.parts.meta import check_same_run, meta_of
 from flanjax.parts.mixture_record import mixture_record, num_visits, training_prompts
 from flanjax.parts.tokenizer import keep_tokenizer, saved_tokenizer, template_warnings, tokenizer_of
 from flanjax.parts.weights import Weights, param_shardings, read_newest_params, read_params, settled, weights_of
 
 __all__ = [
+    "MADE_IN_PYTHON",
     "Weights",
     "batch_shapes",
     "check_identity",

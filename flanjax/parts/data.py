@@ -17,9 +17,17 @@ from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.registry import load_mixture
 from flanjax.workdir import TOKENIZER
 
+MADE_IN_PYTHON = "made in Python:"  # stands before the name of a mixture that has no address
+
 
 def split_of(config: RunConfig, mixture: Mixture | None = None) -> Split:
     """The given mixture, or the one at the config's address, split by the clusters held out and left out."""
+    if mixture is None and config.mixture.startswith(MADE_IN_PYTHON):
+        name = config.mixture.removeprefix(MADE_IN_PYTHON)
+        raise ConfigError(
+            f"the mixture {name!r} of this run was made in Python, so it cannot be read from a file: give it to "
+            "flanjax.open_run(config, mixture, workdir=...) and call heldout(), evaluate() or train() there"
+        )
     return hold_out(mixture or load_mixture(config.mixture), config.heldout, config.leave_out)
 
 

@@ -49,6 +49,9 @@ class LoadedModel:
         self._mesh, self._scorers = mesh, dict[int, Scorer]()
         self._layout = make_layout(features, tokenizer)
 
+    def __repr__(self) -> str:
+        return f"LoadedModel({self.name!r}, {self.config.kind}, {self.features.layout} rows)"
+
     def scorer(self, layout: Layout, *, batch_size: int, progress: Callable[[int], None] = lambda n: None) -> Scorer:
         """Log-likelihoods and greedy texts of ids, for prompts laid out by `layout`."""
         return Scorer(self.config, self.params, self._mesh, layout, batch_size=batch_size, progress=progress)

@@ -8,7 +8,7 @@ import ml_collections
 import pyarrow as pa
 from etils import epath
 
-from flanjax import storage
+from flanjax import parts, storage
 from flanjax.aot import compile as aot
 from flanjax.config import ConfigError, RunConfig, load_config
 from flanjax.data.features import MakeFeatures, make_features
@@ -169,7 +169,7 @@ def open_run(
     if mixture is not None:
         if not isinstance(mixture, Mixture):
             raise ConfigError(f"mixture is {mixture!r}, expected a Mixture; flanjax.load(address) gives one of a file")
-        plain.setdefault("mixture", f"made in Python:{mixture.name}")
+        plain["mixture"] = f"{parts.MADE_IN_PYTHON}{mixture.name}"  # the config's address is of another mixture
     found = RunConfig.from_config_dict(_replaced(plain, changes))
     place = epath.Path(workdir) if workdir is not None else epath.Path("runs") / found.name
     return Run(found, place, mixture, objective, tuning, features, tuple(numbers), say)
