@@ -304,7 +304,7 @@ def _collectives(talking: list[Run], devices: int) -> tuple[dict[str, Collective
     """Returns the collectives by kind, and the bytes in main memory of those that run as steps of fusions.
 
     A TPU runs a collective in steps, each inside a fusion that computes something else. The steps share channel and chain, but
-    so may different collectives (all of a shard_map have channel 1). So the starts are counted; if no step is marked as one, the
+    so may different collectives (all of a shard_map have channel 1). So starts are counted; if no step is marked as one, the
     step that runs least often is counted.
     """
     groups: dict[tuple[object, ...], list[Run]] = defaultdict(list)
