@@ -106,7 +106,7 @@ class PeerWatch:
         return f"process {process} of {self._count}" + (f" on {host}" if host else "")
 
     def report(self, message: str) -> None:
-        """Tells the others that this process ends, and why; returns once they can know. Process 0 has the store, so it ends last."""
+        """Tells the others that this process ends, and why; returns once they can know. Process 0 (the store) ends last."""
         writing = threading.Thread(target=self._write_message, args=[f"{self.name()}: {message}"], daemon=True)
         writing.start()
         writing.join(3 * GRACE_SECONDS)  # process 0 may not answer
