@@ -40,7 +40,7 @@ from flanjax.tasks.registry import load_mixture
 
 # Their job servers take options that Beam itself does not know.
 _OPEN_ENDED = ("flink", "spark", "portable", "prism")
-_CHILD = "import sys; from flanjax.data import beam_job; beam_job.main(sys.argv[1])"
+_CHILD = "import sys; from flanjax.prepare import beam_job; beam_job.main(sys.argv[1])"
 _JOB, _ERROR = "job.pickle", "error.txt"
 _POLL_SECONDS = 0.2
 
