@@ -107,7 +107,7 @@ class Scorer:
     def log_likelihoods(
         self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]
     ) -> list[list[float]]:
-        """Returns the summed log-likelihood of every option after its prompt, in nats. A prompt may have any number of options."""
+        """Returns each option's summed log-likelihood after its prompt, in nats. A prompt may have any number of options."""
         found: list[list[float]] = [[] for _ in prompts]
         for batch in self._batches(prompts):
             read, _ = self._placed([prompts[i] for i in batch])
