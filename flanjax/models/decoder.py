@@ -94,7 +94,7 @@ class Decoder(nnx.Module):
         return context.constrain(self._finish(x, context), RESIDUAL), {}
 
     def logits(self, hidden: jax.Array, context: Context = Context()) -> jax.Array:
-        """Returns the logits [..., T, V] of hidden states [..., T, D]: summed, capped and kept in float32 for any input type."""
+        """Returns the logits [..., T, V] of hidden states [..., T, D]: summed, capped and kept in float32."""
         return context.constrain(self.head_logits(self.config, hidden, self.head_kernel()), LOGITS)
 
     def head_kernel(self) -> jax.Array:

@@ -149,8 +149,7 @@ def run_job(job: Job, shards: Sequence[Shard], options: Sequence[str], progress:
             child.wait()
         progress()
         if child.returncode:
-            reason = _reason(Path(folder), child.returncode)
-            raise DataError(f"{reason}. Finished shards are kept: run the same command to go on")
+            raise DataError(f"{_reason(Path(folder), child.returncode)}. Finished shards are kept: run the command again")
 
 
 def main(folder: str) -> None:
