@@ -1,4 +1,4 @@
-"""The door from nested dicts and config files to RunConfig: what comes through, and what is said of what does not."""
+"""Building RunConfig from nested dicts and config files: what is accepted, and the errors for what is not."""
 
 import dataclasses
 import pathlib

@@ -1,4 +1,4 @@
-"""How processes come together and end together: who is missing is named, and what ends one of them is said by all."""
+"""Processes start and end together: missing ones are named, and all print what ended one of them."""
 
 import os
 import signal

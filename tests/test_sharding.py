@@ -1,4 +1,4 @@
-"""The mesh, the rules from logical axes to it, and the way of a host's batch onto it."""
+"""The mesh, the rules from logical axes to mesh axes, and moving a host's batch onto the mesh."""
 
 import dataclasses
 
