@@ -1,4 +1,4 @@
-"""Prompts within a budget: what is cut, what is never cut, which exemplars fit. A token is a byte here, so budgets are exact."""
+"""Prompts within a budget: what is cut and what never, which exemplars fit. A token is a byte here, so budgets are exact."""
 
 import dataclasses
 import json
