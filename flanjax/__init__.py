@@ -1,7 +1,7 @@
 """flanjax: instruction tuning in JAX.
 
-This module is what a mixture file needs: tasks, templates, mixtures, sources. The door to runs and models stands here too, and
-is opened when it is first used, because it brings jax: `open_run`, `load_model`, `iterate` (docs/python.md).
+This module has what a mixture file needs: tasks, templates, mixtures, sources. It also has `open_run`, `load_model` and
+`iterate` for runs and models (docs/python.md). These are imported when they are first used, because they import jax.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""What the command line takes: commands with their options, defaults and an example each. `flanjax.cli` runs them."""
+"""The commands of the command line, with their options, defaults and examples. `flanjax.cli` runs them."""
 
 import argparse
 from collections.abc import Callable
@@ -42,7 +42,7 @@ _EXAMPLES = {
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of `flanjax`; `command` is the name of the command, None where there is none."""
+    """Returns the parser of `flanjax`. In its result, `command` is the command's name, or None if there is none."""
     whole = argparse.ArgumentParser(
         prog="flanjax",
         description="Instruction tuning in JAX on FLAN-style mixtures.",
@@ -90,19 +90,19 @@ def _command(commands: Any, name: str, what: str, more: str = "") -> argparse.Ar
 
 
 class _Help(argparse.HelpFormatter):
-    """Wraps descriptions and leaves the lines of examples as they are."""
+    """Wraps descriptions, and keeps the lines of examples."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return text if text.startswith("example") else super()._fill_text(text, width, indent)
 
 
 def _field(cls: type, name: str) -> Callable[[str], Any]:
-    """The `type` of an option that sets a field of a config: it takes what the field takes."""
+    """Returns the `type` of an option that sets a field of a config: it accepts what the field accepts."""
     return _takes(fields.hints(cls)[name])
 
 
 def _takes(hint: Any) -> Callable[[str], Any]:
-    """The `type` of an option that takes what a field of this type takes."""
+    """Returns the `type` of an option that accepts what a field of this type accepts."""
 
     def read(text: str) -> Any:
         try:
@@ -246,9 +246,9 @@ def _processes(command: argparse.ArgumentParser) -> None:
 
 
 def split_overrides(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """The overrides among the arguments, as "key=value" or "key", and the other arguments.
+    """Returns the overrides among the arguments, as "key=value" or "key", and the other arguments.
 
-    A key without "=" takes the next argument as its value, unless that is an option: then it is a switch.
+    A key without "=" takes the next argument as its value. If that is an option, the key is a switch.
 
     >>> split_overrides(["train", "--config.heldout", "nli", "--config.data.features.chat", "--workdir", "w"])
     (['heldout=nli', 'data.features.chat'], ['train', '--workdir', 'w'])
@@ -268,5 +268,5 @@ def split_overrides(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _is_value(argument: str) -> bool:
-    """Whether an argument is no option; "-1" is none."""
+    """Whether an argument is a value rather than an option; "-1" is a value."""
     return not argument.startswith("-") or argument[1:2].isdigit() or argument[1:2] == "."

@@ -1,8 +1,8 @@
-"""Checkpoints by Orbax: parameters, the rest of the state, the position in the data, and what the run is, as separate items.
+"""Checkpoints with Orbax: parameters, the rest of the state, the position in the data, and the run's record, as separate items.
 
-A step that is incomplete, damaged or cannot be read is passed over with a warning that names it. A run that goes on from an
-older step keeps it under another name, so that it neither stands in the way of the step's next checkpoint nor counts as one to
-keep. Every step has the checksums of its files, written before it counts as complete and compared while it is read.
+A step that is incomplete, damaged or unreadable is passed over with a warning that names it. When a run continues from an older
+step, the unreadable one is renamed, so that it neither blocks the step's next checkpoint nor counts as one to keep. Every step
+has the checksums of its files, which are written before the step counts as complete and compared when it is read.
 """
 
 import contextlib
@@ -28,19 +28,19 @@ from flanjax.workdir import open_workdir
 PARAMS, REST, DATA, META = "params", "rest", "data", "meta"
 _LOSS, _UNREADABLE = "validation_loss", ".unreadable"
 _COMMITTED = "commit_success.txt"  # Orbax's name for it
-_REWRITTEN_AT_THE_END = "_CHECKPOINT_METADATA"  # by Orbax, with the time at which the step was complete
+_REWRITTEN_AT_THE_END = "_CHECKPOINT_METADATA"  # Orbax rewrites it with the time when the step is complete
 _META_KEYS = {"config": dict, "split": dict, "tokenizer": str, "plan": str, "model": dict}
 _JSON_FILE = "metadata"  # Orbax's name for it
 _NO_STEP = -1
-_REMOVED_WITHIN_SECONDS = 5  # a folder goes file by file
+_REMOVED_WITHIN_SECONDS = 5  # a folder is removed file by file
 
 
 class CheckpointError(RuntimeError):
-    """A checkpoint cannot be read or written; the message names it and what to do."""
+    """A checkpoint cannot be read or written; the message names it and says what to do."""
 
 
 class StepGoneError(CheckpointError):
-    """The step was removed while it was read, as a run does that goes on and keeps only its newest steps."""
+    """The step was removed while it was read. A running trainer does that, since it keeps only its newest steps."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,8 +50,8 @@ class CheckpointConfig:
     Args:
       every_steps: steps between checkpoints; the last step always has one.
       keep: how many of the newest checkpoints are kept.
-      keep_best: how many of the lowest validation losses are kept besides.
-      asynchronous: write while training goes on.
+      keep_best: how many checkpoints with the lowest validation losses are kept in addition.
+      asynchronous: write checkpoints while training goes on.
     """
 
     every_steps: Count = 500
@@ -95,8 +95,8 @@ class Checkpoints:
             self._directory,
             options=ocp.CheckpointManagerOptions(
                 preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(config.keep), best]),
-                best_fn=_goodness,  # without it Orbax writes no metrics, and a later process knows no best
-                # Only this way of writing calls back before a step counts as complete; `save` waits for it where that is asked.
+                best_fn=_goodness,  # without it Orbax writes no metrics, and a later process cannot find the best
+                # Only asynchronous writing calls back before a step counts as complete. For synchronous saves, `save` waits.
                 async_options=ocp.options.AsyncOptions(post_finalization_callback=self._sum),
                 cleanup_tmp_directories=True,
             ),
@@ -106,10 +106,10 @@ class Checkpoints:
     def save(
         self, step: int, *, params: Any, rest: Any, data: dict[str, Any], meta: dict[str, Any], validation_loss: float | None
     ) -> None:
-        """Starts writing a step, unless it is there. A failure of an earlier write is raised here or by `wait`.
+        """Starts writing a step, unless it exists. A failure of an earlier write is raised here or by `wait`.
 
         Args:
-          validation_loss: of these parameters; None where it was not measured.
+          validation_loss: the loss of these parameters; None if it was not measured.
         """
         self.wait()
         if step in self._manager.all_steps():
@@ -128,7 +128,7 @@ class Checkpoints:
             self.wait()
 
     def wait(self) -> None:
-        """Until everything is on disk."""
+        """Waits until everything is on disk."""
         with self._naming_failure():
             self._manager.wait_until_finished()
             self._manager.check_for_errors()
@@ -138,14 +138,14 @@ class Checkpoints:
         self._manager.close()
 
     def restore(self, params: Any, rest: Any, check_data: Callable[[dict[str, Any]], Any] = dict) -> Restored | None:
-        """The newest checkpoint that can be read and is as it was written, or None where there is none at all.
+        """Returns the newest checkpoint that is readable and undamaged; None if the workdir has no checkpoint.
 
         Args:
           params, rest: trees of ShapeDtypeStruct with the shardings to restore to.
-          check_data: raises for a position in the data that is none.
+          check_data: raises an error for an invalid position in the data.
 
         Raises:
-          CheckpointError: there are checkpoints, and none of them can be read.
+          CheckpointError: there are checkpoints, but none of them can be read.
           FormatError: a newer flanjax wrote the step.
         """
         steps = sorted(self._manager.all_steps(), reverse=True)
@@ -188,19 +188,19 @@ class Checkpoints:
         return Restored(step, found[PARAMS], found[REST], found[DATA], found[META]), None
 
     def _sum(self) -> None:
-        """Called once all items of a step are on disk, in the first process, before the step counts as complete."""
+        """Writes the step's checksums. Called in process 0 when all items are on disk, before the step counts as complete."""
         assert self._params.step_folder is not None
         checksums.write(self._params.step_folder, without=[_REWRITTEN_AT_THE_END])
 
     def _set_aside(self, steps: Sequence[int]) -> None:
-        """Renames steps that cannot be read; an older one of the same name goes."""
+        """Renames steps that cannot be read, and removes what had the new name before."""
         for step in steps if jax.process_index() == 0 else ():
             aside = self._directory / f"{step}{_UNREADABLE}"
             if aside.exists():
                 aside.rmtree()
             (self._directory / str(step)).rename(aside)
         if steps:
-            _anywhere(False)  # none reloads before the first has renamed
+            _anywhere(False)  # no process reloads before process 0 has renamed
             self._manager.reload()
 
     @contextlib.contextmanager
@@ -218,15 +218,15 @@ class Checkpoints:
 
 
 def steps_of(workdir: epath.PathLike) -> list[int]:
-    """The steps that have a checkpoint, ascending."""
+    """Returns the steps that have a checkpoint, ascending."""
     return _steps_in(_directory(workdir))
 
 
 def read_meta(workdir: epath.PathLike, step: int | None = None) -> tuple[int, dict[str, Any]]:
-    """The newest step (or the one asked for) whose meta can be read, and that meta. All processes get the same.
+    """Returns the newest step (or the given one) whose meta can be read, and that meta. All processes get the same.
 
     Raises:
-      CheckpointError: there is none.
+      CheckpointError: there is no such step.
       FormatError: a newer flanjax wrote it.
     """
     passed: list[int] = []
@@ -248,7 +248,7 @@ def read_meta(workdir: epath.PathLike, step: int | None = None) -> tuple[int, di
         if not _anywhere(failed is not None):
             return candidate, meta
         passed.append(candidate)
-        if path.exists():  # else the run that writes here has removed it
+        if path.exists():  # otherwise the run that writes here has removed it
             _pass_over(path, failed or CheckpointError("another process cannot read it"))
     if step is not None and step not in steps:
         raise CheckpointError(f"{workdir} has no checkpoint of step {step}; it has {steps}")
@@ -258,10 +258,10 @@ def read_meta(workdir: epath.PathLike, step: int | None = None) -> tuple[int, di
 
 
 def read_params(workdir: epath.PathLike, step: int, params: Any) -> Any:
-    """The parameters alone, onto the shardings of the given tree of ShapeDtypeStruct.
+    """Returns only the parameters, with the shardings of the given tree of ShapeDtypeStruct.
 
     Raises:
-      CheckpointError: they cannot be read, or are not as they were written.
+      CheckpointError: they cannot be read, or are damaged.
       StepGoneError: they cannot be read because the run that writes here has removed the step.
     """
     folder = _directory(workdir) / str(step)
@@ -282,10 +282,9 @@ def read_params(workdir: epath.PathLike, step: int, params: Any) -> Any:
 
 
 def read_newest_params(workdir: epath.PathLike, step: int, params: Any) -> tuple[int, Any]:
-    """Like `read_params`, of a run that may still go on: where it removes the step meanwhile, the newest one is read instead.
+    """Returns the step that was read and its parameters, of a run that may still be training.
 
-    Returns:
-      the step that was read, and its parameters.
+    It works like `read_params`, but if the run removes the step in the meantime, the newest step is read instead.
     """
     while True:
         try:
@@ -299,10 +298,10 @@ def read_newest_params(workdir: epath.PathLike, step: int, params: Any) -> tuple
 
 
 class _SummedHandler(ocp.StandardCheckpointHandler):
-    """Writes a tree of arrays; a process whose files of it are on disk leaves their checksums beside them.
+    """Writes a tree of arrays. When a process's files are on disk, it writes their checksums beside them.
 
     Attributes:
-      step_folder: that is written to, under the name it has until it is complete.
+      step_folder: the folder that is written, under its temporary name.
     """
 
     def __init__(self, item: str):
@@ -324,25 +323,25 @@ class _SummedHandler(ocp.StandardCheckpointHandler):
 
 @contextlib.contextmanager
 def _comparing(folder: epath.Path, item: str = "") -> Iterator[None]:
-    """Compares this process's share of a step's files (or of an item's) with their checksums, once they have been read.
+    """Compares this process's share of a step's (or an item's) files with their checksums, after the `with` block read them.
 
     Raises:
-      DamagedError: a file is not as it was written, whatever reading made of it.
+      DamagedError: a file differs from what was written. It takes precedence over an error in the block.
     """
     try:
         yield
     except Exception:
         _compare(folder, item)
         raise
-    _compare(folder, item)  # now that the files are in memory: side by side, the two would fetch them twice
+    _compare(folder, item)  # afterwards, when the files are cached in memory: in parallel both would fetch them
 
 
 def _compare(folder: epath.Path, item: str) -> None:
     sums = checksums.read(folder)
     if sums is None:
-        if folder.exists() and item != META:  # said once, when the arrays are read
+        if folder.exists() and item != META:  # warn once, when the arrays are read
             logging.getLogger("flanjax").warning(
-                "checkpoint %s has no checksums, as an older flanjax wrote it: damage to it would not be noticed", folder
+                "checkpoint %s has no checksums because an older flanjax wrote it: damage to it would not be noticed", folder
             )
         return
     asked = {name: found for name, found in sums.items() if name.startswith(f"{item}/" if item else "")}
@@ -350,7 +349,7 @@ def _compare(folder: epath.Path, item: str) -> None:
 
 
 def _is_removed(folder: epath.Path) -> bool:
-    """Whether a step is gone, or goes, as those do that are older than the newest of a run at work."""
+    """Whether a step has been removed, or is being removed because a running trainer has a newer one."""
     if max(_steps_in(folder.parent), default=_NO_STEP) <= int(folder.name):
         return not folder.exists()
     ends = time.monotonic() + _REMOVED_WITHIN_SECONDS
@@ -360,7 +359,7 @@ def _is_removed(folder: epath.Path) -> bool:
 
 
 def _check_meta(meta: Any, folder: epath.Path) -> None:
-    """Raises ValueError where a meta is none, whatever it is; FormatError where a newer flanjax wrote it."""
+    """Raises ValueError if a meta is not valid, and FormatError if a newer flanjax wrote it."""
     path = folder / META / _JSON_FILE
     if not isinstance(meta, dict):
         raise ValueError(f"{path} holds a {type(meta).__name__}, expected a JSON object")
@@ -372,7 +371,7 @@ def _check_meta(meta: Any, folder: epath.Path) -> None:
 
 @contextlib.contextmanager
 def _naming(path: epath.Path) -> Iterator[None]:
-    """Puts a file's name before whatever an error says of its content."""
+    """Adds a file's name to errors about its content."""
     try:
         yield
     except Exception as error:
@@ -380,12 +379,12 @@ def _naming(path: epath.Path) -> Iterator[None]:
 
 
 def _as_first(number: int) -> int:
-    """The number that the first process has; all must ask."""
+    """Returns the number that process 0 has. All processes must call it."""
     return number if jax.process_count() == 1 else int(multihost_utils.broadcast_one_to_all(np.array(number)))
 
 
 def _anywhere(here: bool) -> bool:
-    """Whether it is so in any process; all must ask."""
+    """Whether `here` is true in any process. All processes must call it."""
     return here if jax.process_count() == 1 else bool(multihost_utils.process_allgather(np.array(here)).any())
 
 
@@ -400,7 +399,8 @@ def _steps_in(directory: epath.Path) -> list[int]:
 
 
 def _is_complete(folder: epath.Path) -> bool:
-    """Whether a step is. In a bucket it has its name while it is written, and one file more once it is complete."""
+    """Whether a step is complete. In a bucket a step has its final name already while it is written, and gets one more file
+    when it is complete."""
     return (folder / _COMMITTED).exists() if is_remote(folder) else folder.is_dir()
 
 
@@ -413,6 +413,6 @@ def _pass_over(path: epath.Path, error: Exception) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """One line that says what happened."""
+    """Returns one line that says what happened."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:300] if lines else ''}"

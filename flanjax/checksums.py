@@ -1,8 +1,8 @@
-"""Checksums of a folder's files: made when it is written, compared when it is read, by each of several processes for its share.
+"""Checksums of a folder's files, made when it is written and compared when it is read; each process handles its share.
 
-A disk or a network that turns a bit leaves a checkpoint that restores without an error, and a run that goes on from other
-weights. `checksums.json` names every file of the folder with its size and its XXH3 sum, which is computed faster than any
-disk reads (20 GB/s here). It protects from accidents, not from an adversary.
+If a disk or a network flips a bit, a checkpoint may still restore without an error, and the run continues from wrong weights.
+`checksums.json` lists every file of the folder with its size and its XXH3 sum, which is computed faster than any disk reads
+(20 GB/s here). It protects against accidents, not against an adversary.
 """
 
 import json
@@ -23,23 +23,23 @@ Sums = dict[str, tuple[int, str]]  # a file's name, relative to the folder -> it
 
 
 class DamagedError(ValueError):
-    """Files are not what was written; the message names them."""
+    """Files differ from what was written; the message names them."""
 
 
 def sums_of(folder: epath.Path, known: Collection[str] = ()) -> Sums:
-    """The sums of all files under the folder whose names are not known yet."""
+    """Returns the sums of all files under the folder, except those whose names are in `known`."""
     names = [name for name in _files(folder) if name not in known]
     with ThreadPoolExecutor(_THREADS) as pool:
         return dict(zip(names, pool.map(lambda name: _sum(folder / name), names), strict=True))
 
 
 def write_part(folder: epath.Path, name: str, sums: Sums) -> None:
-    """Leaves the sums of some files in the folder, for `write` to find. The name tells the parts of a folder apart."""
+    """Writes the sums of some files into the folder, where `write` finds them. Each part of a folder has its own name."""
     (folder / f"{_PART}{name}.json").write_text(json.dumps(sums))
 
 
 def write(folder: epath.Path, without: Collection[str] = ()) -> None:
-    """Writes the folder's checksums.json: what the parts say, and the sums of all files that are in no part.
+    """Writes the folder's checksums.json: the sums of all parts, and of all files that are in no part.
 
     Args:
       without: files that will still change.
@@ -53,7 +53,7 @@ def write(folder: epath.Path, without: Collection[str] = ()) -> None:
 
 
 def read(folder: epath.Path) -> Sums | None:
-    """What checksums.json says; None where there is none, as in folders from before there were checksums.
+    """Returns the sums in checksums.json; None if there is none, as in folders of older versions.
 
     Raises:
       DamagedError: the file cannot be read.
@@ -73,7 +73,7 @@ def read(folder: epath.Path) -> Sums | None:
 
 
 def check(folder: epath.Path, expected: Mapping[str, tuple[int, str]], names: Iterable[str]) -> None:
-    """Raises DamagedError naming those of the files that are missing, of another size, or other than they were written."""
+    """Raises DamagedError if files are missing or differ in size or checksum; it names them."""
     with ThreadPoolExecutor(_THREADS) as pool:
         found = list(pool.map(lambda name: _fault(folder / name, *expected[name]), names))
     if faults := [fault for fault in found if fault]:
@@ -82,7 +82,7 @@ def check(folder: epath.Path, expected: Mapping[str, tuple[int, str]], names: It
 
 
 def share(sums: Mapping[str, tuple[int, str]], index: int, count: int) -> list[str]:
-    """The files that process `index` of `count` compares: every file is one process's, and all have about as many bytes.
+    """Returns the files that process `index` of `count` compares. Each file has one process; all get about as many bytes.
 
     >>> share({"a": (5, ""), "b": (3, ""), "c": (3, "")}, 1, 2)
     ['b', 'c']

@@ -1,8 +1,8 @@
-"""A run claims the folder that it writes to, by a small file that it makes there, and renews while it lives.
+"""A run claims the folder that it writes to with a small file, which it renews as long as it runs.
 
-Every write of the file names the state that it replaces, and fails where the file is no longer in that state: TensorStore's
-conditional writes, which are a lock on a file system and `ifGenerationMatch` in Google Cloud Storage. So one of two runs that
-reach for a folder gets it. A claim that has not been renewed for STALE_SECONDS has lapsed, and may be taken over.
+Every write of the file names the state that it replaces, and fails if the file is no longer in that state. These are
+TensorStore's conditional writes: a lock on a file system, and `ifGenerationMatch` in Google Cloud Storage. So only one of two
+runs that claim a folder gets it. A claim that was not renewed for STALE_SECONDS has lapsed and may be taken over.
 """
 
 import contextlib
@@ -25,22 +25,22 @@ from flanjax.storage import is_remote, place
 NAME = "claim.json"
 RENEW_SECONDS = 15.0
 STALE_SECONDS = 60.0
-WATCH_SECONDS = 20.0  # that a claim is watched at least before it counts as lapsed: the clocks of two hosts may differ
+WATCH_SECONDS = 20.0  # a claim is watched for at least this long before it counts as lapsed, as clocks may differ
 _ANSWER_SECONDS = 30.0
-_UNMET = b""  # the generation that TensorStore gives back when the condition of a write does not hold
+_UNMET = b""  # the generation that TensorStore returns if the condition of a write does not hold
 
 
 class ClaimError(RuntimeError):
-    """A folder belongs to another run; the message says whose and what to do."""
+    """A folder belongs to another run; the message names the run and says what to do."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Holder:
-    """Who has a claim, as its file says.
+    """The process that holds a claim, read from its file.
 
     Attributes:
-      machine: the start of the machine and the space of its process ids, within which `process` and `born` name one process;
-        "" where it cannot be known.
+      machine: boot id and process namespace of the machine, within which `process` and `born` identify one process; "" if
+        unknown.
       born: when the process began, in the machine's ticks.
       since, renewed: seconds since the epoch, by the holder's clock.
       token: of this one claim.
@@ -65,22 +65,22 @@ class Holder:
         return self.is_here() and _born(self.process) == self.born
 
     def is_dead(self) -> bool:
-        """Whether it is known to have ended: it ran here, and does not any more."""
+        """Whether the process is known to have ended: it ran on this machine and no longer does."""
         return self.is_here() and _born(self.process) != self.born
 
 
 class _Found(NamedTuple):
-    """The claim's file; no holder where there is none, or where it says nothing readable."""
+    """The contents of the claim's file. There is no holder if the file does not exist or cannot be read."""
 
     holder: Holder | None
     generation: bytes
 
 
 class Claim:
-    """One run's claim on a folder. Before `take` and after `release` it holds nothing, and `check` lets everything pass.
+    """One run's claim on a folder. Before `take` and after `release` nothing is claimed, and `check` never raises.
 
     Args:
-      say: called with what `take` waits for.
+      say: called with a message when `take` waits.
     """
 
     def __init__(self, folder: epath.PathLike, say: Callable[[str], None] = print):
@@ -94,11 +94,11 @@ class Claim:
     def take(self) -> None:
         """Claims the folder, and renews the claim from then on.
 
-        A claim whose process has ended here is taken over at once. Another one is watched until it has not been renewed for
-        STALE_SECONDS.
+        If another claim's process is known to have ended on this machine, the claim is taken over at once. Otherwise the claim
+        is watched until it has not been renewed for STALE_SECONDS.
 
         Raises:
-          ClaimError: another run has the folder; it names the host and the process. Or the folder cannot be reached.
+          ClaimError: another run has the folder (the message names host and process), or the folder cannot be reached.
         """
         now = time.time()
         mine = Holder(
@@ -112,27 +112,27 @@ class Claim:
         )
         try:
             while not self._write(mine, self._free()):
-                pass  # another run was faster: look again at what it left
+                pass  # another run was faster: read its claim
         except (ValueError, OSError) as error:
             reason = str(error).partition(" [")[0]
-            raise ClaimError(f"{self._folder} cannot be claimed, so nothing is trained there: {reason}") from error
+            raise ClaimError(f"{self._folder} cannot be claimed, so the run does not start: {reason}") from error
         self._mine = mine
         threading.Thread(target=self._keep, name="claim", daemon=True).start()
 
     def check(self) -> None:
-        """To be called before anything is written: raises ClaimError if the folder belongs to another run by now."""
+        """Raises ClaimError if the folder belongs to another run by now. Call it before anything is written."""
         silent = time.time() - self._mine.renewed if self._mine is not None else 0
-        if silent > STALE_SECONDS / 2:  # this process has stood still, or the storage: the folder may be another run's
+        if silent > STALE_SECONDS / 2:  # this process or the storage was blocked; another run may have the folder
             try:
                 self._renew()
             except Exception as error:
                 if silent > STALE_SECONDS:
-                    raise ClaimError(f"the claim on {self._folder} has lapsed, as it could not be renewed: {error}") from error
+                    raise ClaimError(f"the claim on {self._folder} has lapsed: it could not be renewed: {error}") from error
         if self._lost:
             raise ClaimError(self._lost)
 
     def release(self) -> None:
-        """Gives the folder back, unless it is another run's by now."""
+        """Gives the folder back, unless another run has taken it over."""
         self._ended.set()
         with self._lock:
             if self._mine is not None and not self._lost:
@@ -143,7 +143,7 @@ class Claim:
             self._mine = None
 
     def _free(self) -> bytes:
-        """The generation of a claim that may be replaced, once there is one."""
+        """Waits until the claim may be replaced, and returns its generation."""
         first = self._read()
         if first.holder is None or first.holder.is_dead():
             return first.generation
@@ -175,7 +175,7 @@ class Claim:
 
     def _keep(self) -> None:
         while not self._ended.wait(RENEW_SECONDS) and not self._lost:
-            with contextlib.suppress(Exception):  # the storage may come back; `check` asks it again, and says what it says
+            with contextlib.suppress(Exception):  # the storage may recover; `check` tries again and reports the error
                 self._renew()
 
     def _renew(self) -> None:
@@ -194,7 +194,7 @@ class Claim:
             )
 
     def _write(self, holder: Holder, replaced: bytes) -> bool:
-        """Whether the file was in the state that is to be replaced, and is this holder's now."""
+        """Writes the file if it is in the state to be replaced, and returns whether it belongs to this holder now."""
         text = json.dumps(dataclasses.asdict(holder), indent=1)
         stamp = self._store.write(NAME, text.encode(), if_equal=replaced).result(timeout=_ANSWER_SECONDS)
         if stamp.generation != _UNMET:
@@ -203,7 +203,7 @@ class Claim:
         found = self._read()
         if found.holder is None or found.holder.token != holder.token:
             return False
-        self._generation = found.generation  # it was written, only the answer was lost
+        self._generation = found.generation  # the write succeeded, but its response was lost
         return True
 
     def _read(self) -> _Found:
@@ -227,7 +227,7 @@ def _machine() -> str:
 
 
 def _born(process: int) -> int:
-    """When a process of this machine began, in ticks (proc(5), field 22); -1 if it has ended, or if that cannot be known."""
+    """Returns when a process of this machine began, in ticks (proc(5), field 22); -1 if it has ended or if that is unknown."""
     try:
         state, *fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -1,4 +1,4 @@
-"""The command line: it parses, calls flanjax/run/ and its neighbours, and words errors. `flanjax --help` lists the commands."""
+"""The command line: parses arguments, calls flanjax.run and other packages, and prints errors. See `flanjax --help`."""
 
 import argparse
 import contextlib
@@ -17,10 +17,10 @@ _PROGRESS_SECONDS = 10
 
 
 def command() -> NoReturn:
-    """`flanjax` as a process of its own. Ctrl-C ends it with status 130.
+    """Runs `flanjax` as a process and exits. Ctrl-C ends it with status 130.
 
-    It ends at once: an orderly exit would take apart libraries whose threads are at work or whose import was broken off, and
-    some of them crash then.
+    The process ends at once. An orderly exit would shut down libraries whose threads are still running or whose import was
+    interrupted, and some of them would crash.
     """
     sys.unraisablehook = _interrupt_again
     try:
@@ -29,7 +29,7 @@ def command() -> NoReturn:
         distributed: Any = sys.modules.get("flanjax.parallel.distributed")
         if hasattr(distributed, "leave"):
             distributed.leave(128 + signal.SIGINT, "stopped", error)
-        else:  # stopped while it was still starting
+        else:  # interrupted while it was still starting
             _fail("stopped")
         sys.stdout.flush()
         sys.stderr.flush()
@@ -37,7 +37,7 @@ def command() -> NoReturn:
 
 
 def _interrupt_again(unraisable: Any) -> None:
-    """Repeats a Ctrl-C that came while garbage was collected, where Python prints an exception and forgets it."""
+    """Repeats a Ctrl-C that came during garbage collection, where Python only prints the exception and ignores it."""
     if not isinstance(unraisable.exc_value, KeyboardInterrupt):
         sys.__unraisablehook__(unraisable)
         return
@@ -47,7 +47,7 @@ def _interrupt_again(unraisable: Any) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command; the exit status is 0, 1 for an error of the user's, 128 + the signal for a run that stopped and saved."""
+    """Runs a command and returns its exit status: 0, 1 for a user's error, 128 + the signal for a run that was stopped."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     overrides, rest = arguments.split_overrides(list(sys.argv[1:] if argv is None else argv))
     parser = arguments.parser()
@@ -59,10 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         taking = ", ".join(arguments.OVERRIDDEN)
         return _fail(f"{arguments.OVERRIDE}{overrides[0]}: only the commands {taking} take config overrides")
     args.overrides = overrides
-    # Orbax logs what it raises, once for each of its threads.
+    # Orbax logs the errors that it raises, once for each of its threads.
     logging.getLogger("absl").setLevel(logging.ERROR if args.traceback else logging.CRITICAL)
     from flanjax.parallel import distributed
-    from flanjax.train.loop import Diverged, Interrupted  # with jax, which `flanjax --help` should not wait for
+    from flanjax.train.loop import Diverged, Interrupted  # imports jax, which `flanjax --help` does not need
 
     try:
         COMMANDS[args.command](args)
@@ -183,7 +183,7 @@ def _compile(args: argparse.Namespace) -> None:
 
 @contextlib.contextmanager
 def _progress(what: str) -> Iterator[None]:
-    """Says on stderr what goes on, and every ten seconds for how long already."""
+    """Prints on stderr what is running, and every ten seconds for how long it has been running."""
     began, done = time.monotonic(), threading.Event()
 
     def tick() -> None:

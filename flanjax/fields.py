@@ -1,8 +1,8 @@
-"""What the fields of a config may hold, said once: in their types and in the docstring of their class.
+"""The types and meanings of config fields, each defined once: in the field's type and in the docstring of its class.
 
-A field's type says what it takes: `steps: Count`, `dropout: Fraction`, `preset: Annotated[str, OneOf(names)]`. `check` in a
-`__post_init__` holds the values to it, `parse` reads one from a command line, and `describe` puts it into words for errors, for
-`--help-config` and for docs/config.md. What a field means stands under `Args` in the docstring, where `meanings` finds it.
+A field's type defines its values: `steps: Count`, `dropout: Fraction`, `preset: Annotated[str, OneOf(names)]`. `check` in a
+`__post_init__` checks them, `parse` reads one from a command line, and `describe` puts the type into words for errors, for
+`--help-config` and for docs/config.md. A field's meaning is its entry under `Args` in the docstring, which `meanings` reads.
 """
 
 import ast
@@ -18,15 +18,15 @@ import typing
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
-LARGEST = 2**31 - 1  # of an integer that has no limit of its own: int32 holds it
+LARGEST = 2**31 - 1  # the limit of integers without their own limit: it fits int32
 _UNFIT = object()
 
 
 class FieldError(ValueError):
-    """A field of a config has a value that it does not take.
+    """A field of a config has an invalid value.
 
     Attributes:
-      name: of the field.
+      name: name of the field.
       problem: the value and what was expected, as the end of a sentence.
     """
 
@@ -36,7 +36,7 @@ class FieldError(ValueError):
 
 
 class Range(NamedTuple):
-    """Limits of a number. None is no limit, but that an integer without `most` ends at LARGEST."""
+    """Limits of a number. None is no limit, except that an integer without `most` is at most LARGEST."""
 
     least: float | None = None
     most: float | None = None
@@ -60,7 +60,7 @@ class Range(NamedTuple):
 
 
 class OneOf(NamedTuple):
-    """The names that a text field takes, where a table elsewhere has them as keys."""
+    """The names that a text field accepts, if they are the keys of a table elsewhere."""
 
     names: tuple[str, ...]
 
@@ -81,15 +81,15 @@ Fraction = Annotated[float, Range(0, below=1)]
 
 
 def hints(cls: Any) -> Mapping[str, Any]:
-    """The type of every field of a dataclass, limits included."""
+    """Returns the type of every field of a dataclass, limits included."""
     found = typing.get_type_hints(cls, include_extras=True)
     return {field.name: found[field.name] for field in dataclasses.fields(cls)}
 
 
 def check(config: Any) -> None:
-    """Holds every field of a dataclass to its type; called in its `__post_init__`.
+    """Checks every field of a dataclass against its type. Call it in `__post_init__`.
 
-    A whole number in a field of floats becomes a float, a list in a field of tuples a tuple.
+    An integer in a float field becomes a float, and a list in a tuple field becomes a tuple.
 
     Raises:
       FieldError: a value is of the wrong type, out of range, not finite, or not one of the names.
@@ -104,13 +104,13 @@ def check(config: Any) -> None:
 
 
 def require(good: bool, config: Any, name: str, expected: str) -> None:
-    """Raises FieldError unless `good`: for what the type of one field alone cannot say."""
+    """Raises FieldError unless `good`. It is for conditions that a single field's type cannot express."""
     if not good:
         raise FieldError(config, name, f"is {getattr(config, name)!r}, expected {expected}")
 
 
 def fit(hint: Any, value: Any) -> Any:
-    """The value as a field of this type holds it. Raises ValueError with the end of a sentence."""
+    """Returns the value converted to a field's type. Raises ValueError whose message is the end of a sentence."""
     fitted = _fit(hint, value)
     if fitted is _UNFIT:
         raise ValueError(problem(hint, value))
@@ -146,7 +146,7 @@ def _fit_number(kind: type, value: Any) -> Any:
 
 
 def problem(hint: Any, value: Any) -> str:
-    """What is wrong with a value: "is 0, expected an integer of at least 1"."""
+    """Returns what is wrong with a value, such as "is 0, expected an integer of at least 1"."""
     names = [name for kind in _kinds(hint) for name in _names(kind)]
     near = difflib.get_close_matches(value, names, n=1, cutoff=0.4) if isinstance(value, str) else []
     large = isinstance(value, int) and value > LARGEST and int in map(_plain, _kinds(hint)) and f", and at most {LARGEST:,}"
@@ -155,7 +155,7 @@ def problem(hint: Any, value: Any) -> str:
 
 
 def describe(hint: Any) -> str:
-    """What a field takes, in words.
+    """Returns in words what values a field accepts.
 
     >>> describe(Count | Literal["auto"]), describe(tuple[str, ...] | None)
     ("an integer of at least 1 or 'auto'", 'a list, each text or none')
@@ -177,7 +177,7 @@ def _describe(kind: Any) -> str:
 
 
 def _plain(kind: Any) -> Any:
-    """The type without its limits."""
+    """Returns the type without its limits."""
     return typing.get_args(kind)[0] if typing.get_origin(kind) is Annotated else kind
 
 
@@ -197,7 +197,7 @@ def _alternatives(words: Iterable[str]) -> str:
 
 
 def parse(hint: Any, text: str) -> Any:
-    """What a command line means by a text for a field of this type. A text that fits nothing comes back as it is.
+    """Returns the value of a command line's text for a field of this type. A text that does not fit is returned unchanged.
 
     >>> parse(tuple[str, ...], "topic,reading"), parse(float, "2e-3"), parse(str, "3"), parse(int | None, "none")
     (('topic', 'reading'), 0.002, '3', None)
@@ -206,12 +206,12 @@ def parse(hint: Any, text: str) -> Any:
         for value in _readings(kind, text):
             if _fit(kind, value) is not _UNFIT:
                 return value
-    # The nearest thing to a value, for the error.
+    # The closest reading, for the error message.
     return next((value for kind in _kinds(hint) for value in _readings(kind, text)), text)
 
 
 def _readings(kind: Any, text: str) -> Iterator[Any]:
-    """What a text could mean as a value of one type, the likeliest first."""
+    """Yields the possible values of a text for one type, the likeliest first."""
     if typing.get_origin(kind) is Annotated:
         yield from _readings(typing.get_args(kind)[0], text)
     elif kind is types.NoneType:
@@ -237,7 +237,7 @@ def _literal(text: str) -> list[Any]:
 
 
 def shown(value: Any) -> str:
-    """A value as a command line would give it."""
+    """Returns a value as it is written on a command line."""
     if isinstance(value, tuple | list):
         return ",".join(map(shown, value)) or "(empty)"
     if isinstance(value, str):
@@ -246,7 +246,7 @@ def shown(value: Any) -> str:
 
 
 def meanings(cls: type) -> dict[str, str]:
-    """Field -> what it means: the entries under `Args` in the class's docstring, each on one line."""
+    """Returns field -> meaning: the entries under `Args` in the class's docstring, each on one line."""
     _, _, args = (inspect.getdoc(cls) or "").partition("Args:\n")
     found: dict[str, str] = {}
     names: list[str] = []
@@ -262,5 +262,5 @@ def meanings(cls: type) -> dict[str, str]:
 
 
 def summary(cls: type) -> str:
-    """The first sentence or two of the class's docstring, on one line."""
+    """Returns the first sentences of the class's docstring, on one line."""
     return " ".join((inspect.getdoc(cls) or "").partition("\n\n")[0].split())

@@ -11,7 +11,7 @@ _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlist, _SHORT.maxtu
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str:
-    """A phrase for an error message: the nearest candidates, or all of them when there are few.
+    """Returns a phrase for an error message: the nearest candidates, and up to 20 of the known names.
 
     >>> nearest("sts2", ["sst2", "rte"])
     "did you mean 'sst2'? known: rte, sst2"
@@ -24,7 +24,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value for an error message: its repr, shortened, however long or deeply nested the value is."""
+    """Returns a value's shortened repr for an error message; the value may be long or deeply nested."""
     return _SHORT.repr(value)
 
 
@@ -34,7 +34,7 @@ LONGEST_NAME = 100
 
 
 def check_file_name(what: str, name: str) -> None:
-    """Raises ValueError for a name that cannot be a file's on every system: `what` says whose it is.
+    """Raises ValueError for a name that is not a valid file name on every system; `what` is what has the name.
 
     >>> check_file_name("cluster", "nli/rte")
     Traceback (most recent call last):

@@ -1,4 +1,4 @@
-"""What to do when a device's memory does not suffice: the one place that words it."""
+"""The error message for a lack of memory, with what would help."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -12,18 +12,18 @@ Work = Literal["training", "scoring"]
 
 
 class OutOfMemoryError(RuntimeError):
-    """Memory did not suffice, of a device or of this machine; the message says what would help."""
+    """A device or this machine has run out of memory; the message says what would help."""
 
 
 @contextlib.contextmanager
 def explained(work: Work, config: RunConfig, **now: Any) -> Iterator[None]:
-    """Whatever runs out of memory inside, while compiling or running, says what would help.
+    """Turns an out-of-memory error in the `with` block, from compiling or running, into one that says what would help.
 
     Args:
-      now: what differs from the config, such as microbatches=4 where the config says "auto".
+      now: values that differ from the config, such as microbatches=4 if the config says "auto".
 
     Raises:
-      OutOfMemoryError: in place of the device's own error, which is its cause.
+      OutOfMemoryError: instead of the device's own error, which is its cause.
     """
     try:
         yield
@@ -59,4 +59,4 @@ def _message(work: Work, config: RunConfig, now: Mapping[str, Any], error: BaseE
             "more devices",
         ),
     }
-    return f"out of memory in {work}: {reason}. What helps, in this order: {'; '.join(helps[work])}"
+    return f"out of memory in {work}: {reason}. Try, in this order: {'; '.join(helps[work])}"

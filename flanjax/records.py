@@ -1,7 +1,7 @@
-"""Formats of records: every JSON file that a run leaves says by `format` how it is to be read.
+"""Formats of records: every JSON file that a run writes has a number, `format`, that tells how to read it.
 
-A record without it is of format 0, from before there were formats. What changes the meaning of a record raises its number here,
-and its reader converts the older ones.
+A record without it has format 0, from before there were formats. A change in a record's meaning increases its number here, and
+its reader converts the older formats.
 """
 
 import json
@@ -14,11 +14,11 @@ META, CONFIG, MIXTURE, TOKENIZER = 1, 1, 1, 1  # of a checkpoint's meta, config.
 
 
 class FormatError(ValueError):
-    """A record is of a format that this version does not read; the message names the file, both formats and the way out."""
+    """A record has a format that this version does not read; the message names the file, both formats and the way out."""
 
 
 def stamped(record: Mapping[str, Any], newest: int) -> dict[str, Any]:
-    """The record with its format in front.
+    """Returns the record with its format as the first entry.
 
     >>> stamped({"name": "toy"}, 1)
     {'format': 1, 'name': 'toy'}
@@ -27,10 +27,10 @@ def stamped(record: Mapping[str, Any], newest: int) -> dict[str, Any]:
 
 
 def check_format(record: Mapping[str, Any], where: object, newest: int) -> int:
-    """The record's format. Raises FormatError where it is newer than `newest`, or no format at all.
+    """Returns the record's format. Raises FormatError if it is newer than `newest` or not a valid format.
 
     Args:
-      where: the record was read from, for the message.
+      where: where the record was read from, for the message.
     """
     found = record.get(FORMAT, 0)
     if not isinstance(found, int) or isinstance(found, bool) or found < 0:
@@ -44,7 +44,7 @@ def check_format(record: Mapping[str, Any], where: object, newest: int) -> int:
 
 
 def read_object(text: str, where: object) -> dict[str, Any]:
-    """The JSON object that a file holds. Raises ValueError naming the file where it holds anything else."""
+    """Returns the JSON object in a file's text. Raises ValueError naming the file if the text is anything else."""
     try:
         found = json.loads(text)
     except ValueError as error:
@@ -55,10 +55,10 @@ def read_object(text: str, where: object) -> dict[str, Any]:
 
 
 def read_lines(text: str, where: object) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The lines of a log of steps, each with its record.
+    """Yields the lines of a log of steps, each with its record.
 
-    A last line without its end is what a killed run was writing. Any other line that is no record of a step is left out with a
-    warning that names the file and the line.
+    A last line without a line end is dropped, because a killed run was still writing it. Any other line that is not a record of
+    a step is left out with a warning that names the file and the line.
     """
     for number, line in enumerate(text.split("\n")[:-1], 1):
         try:

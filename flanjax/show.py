@@ -1,4 +1,4 @@
-"""`flanjax show`: prints what a mixture is, before anything is trained: its plan, its bad rows, or its examples as text."""
+"""`flanjax show`: prints a mixture before training: its plan and its bad rows, or its examples as text."""
 
 import argparse
 import sys
@@ -18,14 +18,14 @@ from flanjax.tasks.registry import load_mixture
 
 _TEXT_COLUMNS = ("task", "cluster")
 _NUMBER_COLUMNS = ("rows", "asked %", "realised %", "examples", "epochs", "input mean / p95", "target", "cut %", "no example %")
-_WIDTH = 150  # where the output is not a terminal
+_WIDTH = 150  # columns, if the output is not a terminal
 
 
 def show(args: argparse.Namespace, console: Console | None = None) -> None:
-    """Prints the plan of the mixture, or rendered examples where a task, a template or a style is asked for.
+    """Prints the plan of the mixture, or rendered examples if a task, a template or a style is given.
 
     Raises:
-      ValueError: there is nothing to show, for no sampled row gives an example.
+      ValueError: there is nothing to show, because no sampled row gives an example.
     """
     console = console or Console(width=None if sys.stdout.isatty() else _WIDTH)
     mixture = _training_part(load_mixture(args.mixture), args.heldout, console)
@@ -54,7 +54,7 @@ def _training_part(mixture: Mixture, heldout: list[str], console: Console) -> Mi
 
 
 def print_description(described: Description, address: str, tokenizer: str, console: Console) -> None:
-    """Prints the plan, the styles and the packing, and then why rows give no example."""
+    """Prints the plan, the styles, the packing, and why rows give no example."""
     console.print(_plan_table(described, address))
     console.print(
         Text(f"plan {described.plan_hash}, in blocks of {described.block_size:,} examples; lengths in tokens of {tokenizer}")

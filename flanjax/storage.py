@@ -1,7 +1,7 @@
-"""Files here or in a bucket, alike: paths, records replaced as a whole, and logs that grow where nothing can be appended.
+"""Local files and files in a bucket, used in the same way: paths, atomically replaced records, and logs that grow.
 
-All goes through etils.epath. An object store has no append and no rename of folders, and a file there appears whole or not at
-all; a local file is written under another name and then renamed, so that a reader never sees half of it.
+Everything uses etils.epath. An object store cannot append to files or rename folders, but a file there appears atomically. A
+local file is written under another name and then renamed, so that a reader never sees half of it.
 """
 
 import importlib.util
@@ -22,7 +22,7 @@ _AT_ONCE = 16
 
 
 class StorageError(RuntimeError):
-    """A place cannot be reached; the message names it and what to install."""
+    """A path cannot be reached; the message names it and what to install."""
 
 
 def is_remote(path: epath.PathLike) -> bool:
@@ -35,27 +35,27 @@ def is_remote(path: epath.PathLike) -> bool:
 
 
 def reach(path: epath.PathLike) -> None:
-    """Makes a place ready to be read and written.
+    """Prepares a path for reading and writing.
 
     Raises:
-      StorageError: it is in Google Cloud Storage, and gcsfs is not installed.
+      StorageError: the path is in Google Cloud Storage, and gcsfs is not installed.
     """
     if not str(path).startswith("gs://"):
         return
     if importlib.util.find_spec("gcsfs") is None:
-        raise StorageError(f"{path} is in Google Cloud Storage, which takes gcsfs: pip install 'flanjax[gcs]'")
-    # It would remember listings for ever. Other processes, and Orbax past it, write here too.
+        raise StorageError(f"{path} is in Google Cloud Storage, which needs gcsfs: pip install 'flanjax[gcs]'")
+    # gcsfs would cache listings for ever, but other processes, and Orbax without gcsfs, write here too.
     fsspec.config.conf.setdefault("gcs", {})["use_listings_cache"] = False
 
 
 def place(path: epath.PathLike) -> epath.Path:
-    """The path, absolute and ready. Raises StorageError as `reach` does."""
+    """Returns the absolute path, prepared for use. Raises StorageError as `reach` does."""
     reach(path)
     return epath.Path(path) if is_remote(path) else epath.Path(path).resolve()
 
 
 def replace_text(path: epath.Path, text: str) -> None:
-    """Writes a text file in one go: a reader sees the old one or the new one."""
+    """Writes a text file atomically: a reader sees either the old or the new file."""
     if is_remote(path):
         path.write_text(text)
         return
@@ -65,7 +65,7 @@ def replace_text(path: epath.Path, text: str) -> None:
 
 
 def write_json(path: epath.Path, record: Any) -> None:
-    """Writes a JSON file in one go."""
+    """Writes a JSON file atomically."""
     replace_text(path, as_json(record))
 
 
@@ -74,13 +74,13 @@ def as_json(record: Any) -> str:
 
 
 def read_json(path: epath.Path, newest: int) -> dict[str, Any]:
-    """The record in a file; empty where there is none.
+    """Returns the record in a file; {} if there is no file.
 
     Args:
-      newest: format of such records that this version reads (records.py).
+      newest: the newest format of such records that this version reads (records.py).
 
     Raises:
-      ValueError: the file, which is named, holds anything else.
+      ValueError: the file holds anything else; the message names it.
     """
     if not path.exists():
         return {}
@@ -90,18 +90,18 @@ def read_json(path: epath.Path, newest: int) -> dict[str, Any]:
 
 
 def read_table(path: epath.Path) -> pa.Table:
-    """The table of a Parquet file."""
+    """Returns the table in a Parquet file."""
     with path.open("rb") as file:
         return pq.read_table(file)
 
 
 class Parts:
-    """A file that grows, in an object store: files of bounded size, `NAME-00000.END` and on, which a reader joins in order.
+    """A growing file in an object store: files of bounded size, `NAME-00000.END` and so on, which a reader joins in order.
 
-    What is written waits until `flush`, which uploads the newest part anew; one that is long enough is not touched again.
+    Data is kept in memory until `flush`, which uploads the newest part again. A part that is long enough does not change again.
 
     Args:
-      path: the name that the parts have theirs from, as "metrics/part.jsonl" for "metrics/part-00000.jsonl".
+      path: the name from which the parts' names are made: "metrics/part.jsonl" for "metrics/part-00000.jsonl".
     """
 
     def __init__(self, path: epath.PathLike):
@@ -126,13 +126,13 @@ class Parts:
 
 
 def parts_of(path: epath.Path) -> list[epath.Path]:
-    """The parts of a file that `Parts` wrote, in order; none where there is no such file."""
+    """Returns the parts of a file that `Parts` wrote, in order; [] if there is no such file."""
     found = list(path.parent.iterdir()) if path.parent.exists() else []
     return sorted(p for p in found if p.name.startswith(f"{path.stem}-") and p.suffix == path.suffix)
 
 
 def read_all(paths: list[epath.Path]) -> Iterator[tuple[epath.Path, str]]:
-    """Each path with its text, in order; an object store is asked for many at once."""
+    """Yields each path with its text, in order; reads several at a time from an object store."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         contents = pool.map(lambda path: path.read_bytes().decode(errors="replace"), paths)
         yield from zip(paths, contents, strict=True)

@@ -1,10 +1,10 @@
-"""A run's folder: the names of what is in it, and how it is read and written, on a disk as in a bucket.
+"""A run's folder: the names of its files, and how they are read and written, on a disk or in a bucket.
 
-- config.json: what was asked, with the versions. mixture.json: what every task gave. sharding.txt: where every parameter lies.
-- metrics.jsonl: a line a log step. In a bucket, where nothing can be appended: metrics/part-00000.jsonl and on.
-- tensorboard/: the same numbers as events. tokenizer/: one that was trained with the run.
-- checkpoints/: a folder a step (checkpoint.py). evaluation/: a folder an evaluation.
-- claim.json: which run writes here, while it does (claim.py).
+- config.json: the config, with versions. mixture.json: each task's counts. sharding.txt: the sharding of every parameter.
+- metrics.jsonl: a line for each log step. In a bucket, which cannot append: metrics/part-00000.jsonl and so on.
+- tensorboard/: the same numbers as events. tokenizer/: the tokenizer, if it was trained with the run.
+- checkpoints/: a folder for each step (checkpoint.py). evaluation/: a folder for each evaluation.
+- claim.json: the run that is writing here at present (claim.py).
 """
 
 import json
@@ -19,7 +19,7 @@ from flanjax import records, storage
 
 CONFIG, MIXTURE, SHARDING, TOKENIZER = "config.json", "mixture.json", "sharding.txt", "tokenizer"
 _METRICS, _METRICS_PARTS = "metrics.jsonl", "metrics/part.jsonl"
-UPLOAD_SECONDS = 10.0  # between two uploads of metrics to a bucket, which takes one a second of a file
+UPLOAD_SECONDS = 10.0  # between two uploads of metrics to a bucket, which allows one write a second to a file
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Workdir:
     """The folder of a run.
 
     Attributes:
-      path: as it was given; make it by `open_workdir`.
-      check: called before anything is written; raises if the folder is another run's by now.
-      writes: False in those of several processes that leave writing to the first.
+      path: the path as it was given. Use `open_workdir` to make a Workdir.
+      check: called before anything is written; raises an error if the folder belongs to another run by now.
+      writes: False in all processes but the first, which writes for all.
     """
 
     path: epath.Path
@@ -60,25 +60,25 @@ class Workdir:
         return self.path / "tensorboard"
 
     def write_record(self, name: str, record: Any) -> None:
-        """A JSON file of the folder, replaced as a whole."""
+        """Writes a JSON file of the folder atomically."""
         self.write_text(name, storage.as_json(record))
 
     def write_text(self, name: str, text: str) -> None:
-        """A text file of the folder, replaced as a whole."""
+        """Writes a text file of the folder atomically."""
         if self.writes:
             self.check()
             storage.replace_text(self.path / name, text)
 
     def read_record(self, name: str, newest: int) -> dict[str, Any]:
-        """A record of the folder, as `storage.read_json` gives it."""
+        """Returns a record of the folder, as `storage.read_json` does."""
         return storage.read_json(self.path / name, newest)
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The lines of metrics, each file's in order; one without its end is what a killed run was writing, and is left out."""
+        """Returns the records of metrics, in order. A line without an end, from a killed run, is left out."""
         return [record for path, text in storage.read_all(self._metrics()) for _, record in records.read_lines(text, path)]
 
     def metrics_log(self, start: int) -> "MetricsLog":
-        """To add lines of metrics to; lines of steps after `start`, left by a killed run, are dropped."""
+        """Returns a log for new lines of metrics; drops lines of steps after `start`, which a killed run left."""
         if self.writes:
             self.check()
             self.path.mkdir(parents=True, exist_ok=True)
@@ -96,11 +96,11 @@ class Workdir:
 
 
 class MetricsLog:
-    """Adds lines to a run's metrics.
+    """Appends lines to a run's metrics.
 
-    A disk has each line at once. A bucket has the lines of the last UPLOAD_SECONDS with the next one, or after `flush`. A run
-    flushes before each checkpoint: so what it had not uploaded when it was killed are lines of later steps, which it will do,
-    and write, again.
+    On a disk each line is written at once. To a bucket, lines are uploaded every UPLOAD_SECONDS, when the next one comes, or by
+    `flush`. A run flushes before each checkpoint. So if it is killed, only lines of steps after the checkpoint are lost, and
+    the run repeats these steps.
     """
 
     def __init__(self, workdir: Workdir):
@@ -124,7 +124,7 @@ class MetricsLog:
             self.flush()
 
     def flush(self) -> None:
-        """Until all lines are where a killed run would find them."""
+        """Returns once all lines are on storage, so that they survive a kill."""
         if self._parts is not None:
             self._workdir.check()
             self._parts.flush()
@@ -132,6 +132,6 @@ class MetricsLog:
 
 
 def open_workdir(path: epath.PathLike) -> Workdir:
-    """The folder at a path, which need not be there yet. Raises StorageError if its kind of storage cannot be reached."""
+    """Returns the folder at a path; it need not exist yet. Raises StorageError if its storage cannot be reached."""
     storage.reach(path)
     return Workdir(epath.Path(path))

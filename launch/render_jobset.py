@@ -1,6 +1,6 @@
-"""A JobSet for a run on GKE, as YAML to apply: python launch/render_jobset.py ... | kubectl apply -f -
+"""Prints a JobSet for a run on GKE, as YAML to apply: python launch/render_jobset.py ... | kubectl apply -f -
 
-It fills gke_jobset.yaml, where everything that does not depend on the run is written and explained.
+It fills in gke_jobset.yaml, which contains and explains everything that does not depend on the run.
 """
 
 import argparse
@@ -33,7 +33,7 @@ _OVERRIDE = "--config."
 
 
 def flanjax_command(args: argparse.Namespace, overrides: list[str]) -> str:
-    """Training by all processes, and after it the evaluation if asked for, as one line of shell."""
+    """Returns one line of shell that trains with all processes and then, if requested, evaluates."""
     together = ["--distributed", "auto"]
     profile = ["--profile", args.profile] if args.profile else []
     line = shlex.join(["flanjax", "train", "--config", args.config, "--workdir", args.workdir, *together, *profile, *overrides])
@@ -44,17 +44,18 @@ def flanjax_command(args: argparse.Namespace, overrides: list[str]) -> str:
 
 
 def container_script(command: str, chip: str) -> str:
-    """What the container's shell runs. The shell outlives a SIGTERM, to hand on the status of flanjax, which saves."""
+    """Returns the script of the container's shell. The shell ignores SIGTERM, so that it can return the status of flanjax,
+    which saves and stops."""
     return f'trap : TERM; flags=$(python launch/xla_flags.py {chip}) && eval "$flags" && {command}'
 
 
 def topology_of(tpu_type: str) -> tuple[str, str]:
-    """Chip and topology of a slice's name, such as v5e-64: the most even grid of so many chips, as GKE offers it.
+    """Returns chip and topology of a slice's name, such as v5e-64: the most even grid of its chips, as GKE offers it.
 
-    The number counts chips for v5e and v6e, and TensorCores, two a chip, for v4 and v5p.
+    The number counts chips for v5e and v6e, and TensorCores, of which a chip has two, for v4 and v5p.
 
     Raises:
-      ValueError: it is no such name.
+      ValueError: the text is not such a name.
     """
     found = re.fullmatch(r"(v4|v5e|v5litepod|v5p|v6e)-([1-9]\d*)", tpu_type)
     chip, number = ("v5e" if found[1] == "v5litepod" else found[1], int(found[2])) if found else ("", 0)
@@ -68,7 +69,7 @@ def topology_of(tpu_type: str) -> tuple[str, str]:
 
 
 def hosts_of(chip: str, topology: str, chips_per_host: int) -> int:
-    """How many hosts a slice has.
+    """Returns the number of hosts of a slice.
 
     Raises:
       ValueError: the topology is not one of the chip's, or does not divide into hosts.
@@ -84,7 +85,7 @@ def hosts_of(chip: str, topology: str, chips_per_host: int) -> int:
 
 
 def fill(manifest: dict[str, Any], args: argparse.Namespace, overrides: list[str]) -> dict[str, Any]:
-    """The manifest with everything that depends on the run."""
+    """Returns the manifest filled in with everything that depends on the run."""
     if args.tpu_type:
         args.chip, args.topology = topology_of(args.tpu_type)
     if not args.chip or not args.topology:
@@ -120,10 +121,10 @@ def fill(manifest: dict[str, Any], args: argparse.Namespace, overrides: list[str
 
 
 def variable(given: str) -> dict[str, Any]:
-    """An entry of the container's environment from KEY=VALUE, or from KEY, which has a value here.
+    """Returns an entry of the container's environment from KEY=VALUE, or from KEY, whose value is taken from this environment.
 
     Raises:
-      ValueError: KEY has no value, or what looks like a secret would stand in the manifest.
+      ValueError: KEY has no value, or what looks like a secret would be written into the manifest.
     """
     key, equals, value = given.partition("=")
     if not re.fullmatch(r"[A-Za-z_]\w*", key):
@@ -136,10 +137,10 @@ def variable(given: str) -> dict[str, Any]:
 
 
 def secret_variable(given: str) -> dict[str, Any]:
-    """An entry of the container's environment from KEY=NAME: the item KEY of the Secret NAME.
+    """Returns an entry of the container's environment from KEY=NAME: the item KEY of the Secret NAME.
 
     Raises:
-      ValueError: it has another form.
+      ValueError: the text has another form.
     """
     key, _, name = given.partition("=")
     if not re.fullmatch(r"[A-Za-z_]\w*", key) or not re.fullmatch(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?", name):

@@ -1,10 +1,10 @@
 """XLA flags by chip, as lines of shell to evaluate: eval "$(python launch/xla_flags.py v6e)"
 
-An unknown flag aborts a process of jax, and names come and go with its releases. So a child process tries the list on the
-installed jaxlib or libtpu first, and the names that it does not know are left out, with a line on stderr. Whatever the user
-has set stays as it is.
+An unknown flag aborts a process of jax, and the known names change with its releases. So a child process first tries the list
+on the installed jaxlib or libtpu. Names that it does not know are left out, with a line on stderr. Flags that the user has set
+are kept.
 
-None of the lists has been measured on flanjax: they are those of public decoder-only recipes, less what depends on the model.
+None of the lists has been measured on flanjax: they come from public decoder-only recipes, without what depends on the model.
 """
 
 import argparse
@@ -77,12 +77,12 @@ _TRIAL_SECONDS = 300
 
 
 class Preset(NamedTuple):
-    """What a chip gets.
+    """The settings for a chip.
 
     Attributes:
-      variable: the environment variable that its flags go into.
-      environment: other variables, for the user who has not set them.
-      trial: arguments of a Python that reads the flags.
+      variable: the environment variable for its flags.
+      environment: other variables, which are set unless the user has set them.
+      trial: arguments of a Python process that reads the flags.
     """
 
     variable: str
@@ -92,7 +92,7 @@ class Preset(NamedTuple):
 
 
 def preset(chip: str, several: bool) -> Preset:
-    """The flags of a chip; `several` says that the run has more than one GPU (a TPU slice needs no telling)."""
+    """Returns the flags of a chip; `several`: whether the run has more than one GPU (it has no effect on TPUs)."""
     if chip == "none":
         return Preset("XLA_FLAGS", (), {}, ())
     if chip in TPU:
@@ -102,13 +102,13 @@ def preset(chip: str, several: bool) -> Preset:
 
 
 def merged(flags: tuple[str, ...], own: str) -> list[str]:
-    """The flags whose names the user has not set, and then what the user has set, as it stands."""
+    """Returns the flags whose names the user has not set, followed by the user's own flags, unchanged."""
     theirs = _names(own)
     return [flag for flag in flags if not _names(flag) & theirs] + ([own] if own else [])
 
 
 def known(chosen: Preset, own: str) -> list[str]:
-    """The merged flags that the installed jaxlib or libtpu knows; each name left out is said on stderr.
+    """Returns the merged flags that the installed jaxlib or libtpu knows; prints the names left out on stderr.
 
     Raises:
       RuntimeError: a flag that the user has set is unknown, or the trial fails for another reason.
@@ -135,7 +135,7 @@ def known(chosen: Preset, own: str) -> list[str]:
 
 
 def exports(chosen: Preset, flags: list[str], environment: dict[str, str]) -> list[str]:
-    """Lines of shell, without those variables that the user has set."""
+    """Returns lines of shell that set the variables which the user has not set."""
     lines = [f"export {chosen.variable}={shlex.quote(' '.join(flags))}"] if flags else []
     return lines + [f"export {k}={shlex.quote(v)}" for k, v in chosen.environment.items() if k not in environment]
 
@@ -164,7 +164,7 @@ def _last_line(text: str) -> str:
 
 
 def _gpus() -> tuple[str, int]:
-    """The name of this machine's GPUs in GPU's words, and how many of them a process sees."""
+    """Returns the name of this machine's GPUs, as a key of GPU, and how many of them a process sees."""
     advice = f"Name the chip yourself: {', '.join(GPU)}, or none for no flags"
     try:
         asked = subprocess.run(

@@ -1,4 +1,4 @@
-"""Compiling for a slice that is not there."""
+"""Compiling for a TPU slice that this machine does not have."""
 
 import os
 import subprocess

@@ -190,7 +190,7 @@ def test_a_step_of_an_older_version_has_no_checksums_and_is_read_with_a_note(wor
     with caplog.at_level(logging.WARNING, "flanjax"):
         assert_is_step(restore(workdir), 20)
     assert [r.getMessage() for r in caplog.records] == [
-        f"checkpoint {workdir / 'checkpoints' / '20'} has no checksums, as an older flanjax wrote it: "
+        f"checkpoint {workdir / 'checkpoints' / '20'} has no checksums because an older flanjax wrote it: "
         "damage to it would not be noticed"
     ]
 

@@ -1,4 +1,4 @@
-"""The door from nested dicts and config files to RunConfig: what comes through, and what is said of what does not."""
+"""Building RunConfig from nested dicts and config files: what is accepted, and the errors for what is not."""
 
 import dataclasses
 import pathlib
@@ -84,7 +84,7 @@ def test_a_value_of_the_wrong_type_is_named_with_what_was_expected(changes, said
         ({"data": {"batch_size": 10, "num_streams": 4}}, "data.num_streams is 4, expected a divisor of batch_size=10"),
         ({"data": {"features": {"weighting": "rows"}}}, "data.features.weighting is 'rows', expected 'tokens' or 'examples'"),
         ({"data": {"batch_size": 64}, "train": {"microbatches": 3}}, "does not divide into train.microbatches=3"),
-        ({"mesh": {"data": -1, "fsdp": -1}}, "at most one of them -1"),
+        ({"mesh": {"data": -1, "fsdp": -1}}, "at most one may be -1"),
         ({"checkpoint": {"keep": 0}}, "checkpoint.keep is 0, expected an integer of at least 1"),
         ({"train": {"optimizer": {"name": "adam"}}}, "train.optimizer.name is 'adam', expected 'adafactor'"),
         (

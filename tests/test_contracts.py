@@ -1,4 +1,4 @@
-"""The three contracts by use: a pairwise objective and soft tokens, made here, in runs that know nothing of them."""
+"""The three contracts in use: a pairwise objective and soft tokens, defined here, work in runs without changes to flanjax."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""A decoder-only model from mixture to report: trained, continued, evaluated held out, exported, taken up again."""
+"""A decoder-only model from mixture to report: trained, continued, evaluated on held-out tasks, exported, trained further."""
 
 import json
 

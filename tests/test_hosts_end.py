@@ -1,4 +1,4 @@
-"""How processes come together and end together: who is missing is named, and what ends one of them is said by all."""
+"""Processes start and end together: missing ones are named, and all print what ended one of them."""
 
 import os
 import signal
@@ -131,7 +131,7 @@ def test_processes_that_do_not_come_are_named_with_the_hosts_that_did(home):
     for status, said in results:
         assert status == 1
         assert "process 3 of 4 did not come to 127.0.0.1:" in said
-        assert f"within 10 s; here are 0 ({HOST}), 1 ({HOST}), 2 ({HOST})" in said, said
+        assert f"within 10 s; present are 0 ({HOST}), 1 ({HOST}), 2 ({HOST})" in said, said
         assert "Traceback" not in said
 
 

@@ -1,4 +1,4 @@
-"""What a run's folder says of itself is checked: its tokenizer, mixture and schedule, and a step that goes while it is read."""
+"""Checks of a run's folder: its tokenizer, mixture and schedule, and a step that is removed while it is read."""
 
 import json
 import re

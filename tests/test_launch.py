@@ -1,4 +1,4 @@
-"""What starts a run elsewhere: dry runs of all launchers, a slice that is taken away, manifest fields, XLA flags."""
+"""Launchers: dry runs of all of them, a slice that is preempted, manifest fields, XLA flags."""
 
 import importlib.util
 import os

@@ -283,7 +283,7 @@ def test_a_killed_worker_ends_the_command_and_the_next_one_goes_on(here, done, c
     (here / "deadly").touch()
     line = refused(capsys, "prepare", "--config", "config.py", "--output", "killed", "--", *PROCESSES)
     assert "a worker process ended with status 137" in line
-    assert "the same command goes on" in line
+    assert "run the command again" in line
     assert not (here / "killed" / "manifest.json").exists()
     prepare("killed")
     assert contents(here / "killed") == contents(done)

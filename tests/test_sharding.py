@@ -1,4 +1,4 @@
-"""The mesh, the rules from logical axes to it, and the way of a host's batch onto it."""
+"""The mesh, the rules from logical axes to mesh axes, and moving a host's batch onto the mesh."""
 
 import dataclasses
 
@@ -52,7 +52,7 @@ def test_sizes_that_do_not_make_the_number_of_devices_are_an_error(sizes):
 
 @pytest.mark.parametrize("sizes", [(0, 1, 1), (-1, -1, 1), (1, -2, 1)])
 def test_sizes_that_mean_nothing_are_an_error(sizes):
-    with pytest.raises(ValueError, match=r"expected an integer of at least 1 or -1|at most one of them -1"):
+    with pytest.raises(ValueError, match=r"expected an integer of at least 1 or -1|at most one may be -1"):
         MeshConfig(**dict(zip(AXES, sizes, strict=True)))
 
 

@@ -85,7 +85,7 @@ def test_scoring_that_needs_more_memory_than_there_is_says_what_would_help(home,
     monkeypatch.setattr("flanjax.run.evaluation.predict", exhausted)
     assert main(["heldout", "--workdir", "plain", "--no-untuned"]) == 1
     said = capsys.readouterr().err
-    assert "out of memory in scoring: RESOURCE_EXHAUSTED: Out of memory while trying to allocate 7 bytes. What helps" in said
+    assert "out of memory in scoring: RESOURCE_EXHAUSTED: Out of memory while trying to allocate 7 bytes. Try, in" in said
     assert "a smaller evaluation.batch_size (now 8); shorter rows (now data.features.inputs_length=48" in said
 
 

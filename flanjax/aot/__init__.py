@@ -1,1 +1,1 @@
-"""Compiling a run for a slice that is not here: memory, collectives, and how fast it could be at best."""
+"""Compiles a run for a TPU slice that this machine does not have: memory, collectives, and the shortest possible time."""

@@ -1,6 +1,6 @@
-"""Compiling a config's real steps for a TPU slice on a machine without one: do they fit, what moves, how fast could they be?
+"""Compiles a config's steps for a TPU slice on a machine without one: do they fit, what is sent, how fast could they be?
 
-libtpu from the package index compiles for any topology (flanjax/aot/libtpu.py). No data, weights or tokenizer is opened.
+libtpu from the package index compiles for any topology (flanjax/aot/libtpu.py). No data, weights or tokenizer are opened.
 """
 
 import dataclasses
@@ -31,24 +31,25 @@ from flanjax.train.program import Compiled as Executable
 from flanjax.train.program import Program, compile_for
 
 GIB = 2**30
-_PER_ROW = 4  # examples in a full row: an assumption of all FLOPs here, printed beside them
-# libtpu 0.0.51 compiles look-ups for the SparseCores of a v5p or v6e, and then cannot print the program.
+_PER_ROW = 4  # assumed number of examples in a full row, for all FLOPs here; it is printed beside them
+# libtpu 0.0.51 compiles embedding look-ups for the SparseCores of a v5p or v6e, and then cannot print the program.
 _PRINTED = {"xla_tpu_offload_gather_to_sparsecore": False, "xla_tpu_enable_offloading_scatter_to_sparsecore": False}
-_AS_ONE_DEVICE = {"v4": {"chip_config_name": "megacore"}}  # else its two cores are described as two devices
+_AS_ONE_DEVICE = {"v4": {"chip_config_name": "megacore"}}  # without this its two cores would be two devices
 TRAINING, SCORING = "training step", "scoring"
 
 
 class Compiled(NamedTuple):
-    """What compiling told, per chip.
+    """The results of compiling, per chip.
 
     Attributes:
       what: TRAINING or SCORING.
-      state_bytes: held all the time: parameters, and optimizer state in training.
-      peak_bytes: at the fullest moment, what is held included.
-      microbatches, why: of a training step, and how their number was found.
-      model_flops, kernel_flops: of one execution on a chip, without recomputation; the second are those of attention kernels.
-      texts: of the compiled programs; empty where libtpu cannot print one.
-      texts_differ: they are of programs compiled with _PRINTED.
+      state_bytes: memory that is held all the time: parameters, and in training the optimizer state.
+      peak_bytes: peak memory, state included.
+      microbatches, why: the number of microbatches of a training step, and how it was found.
+      model_flops: FLOPs of one execution on a chip, without recomputation.
+      kernel_flops: the part of them in attention kernels.
+      texts: the texts of the compiled programs; empty if libtpu cannot print one.
+      texts_differ: whether the texts are those of programs compiled with _PRINTED.
     """
 
     what: str
@@ -67,7 +68,7 @@ class Compiled(NamedTuple):
 
 
 def compile_training(config: RunConfig, topology: str) -> Compiled:
-    """Compiles the training step of a config for a slice such as "v5e:4x4".
+    """Returns the results of compiling a config's training step for a slice such as "v5e:4x4".
 
     Raises:
       ConfigError: the topology is unknown, libtpu is missing, or the step does not fit.
@@ -105,7 +106,8 @@ def compile_training(config: RunConfig, topology: str) -> Compiled:
 
 
 def compile_scoring(config: RunConfig, topology: str) -> Compiled:
-    """Compiles what evaluation runs: reading full prompts, then scoring full options, `evaluation.batch_size` at a time."""
+    """Returns the results of compiling what evaluation runs: reading full prompts, then scoring full options,
+    `evaluation.batch_size` at a time."""
     mesh, model = slice_mesh(config, topology), model_of(config)
     features = dataclasses.replace(config.data.features, chat=False)
     layout = make_layout(features, ByteTokenizer())
@@ -155,9 +157,9 @@ def compile_scoring(config: RunConfig, topology: str) -> Compiled:
 
 
 def slice_mesh(config: RunConfig, topology: str) -> sharding.Mesh:
-    """The config's mesh on a slice. Raises ConfigError if there is no such slice, or the mesh does not fit it."""
+    """Returns the config's mesh on a slice. Raises ConfigError if there is no such slice or the mesh does not fit it."""
     kind = _chip(topology)
-    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")  # a machine without a TPU need not ask for one, minutes long
+    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")  # without it, a machine without a TPU queries for one for minutes
     try:
         devices = list(topologies.get_topology_desc(topology, "tpu", **_AS_ONE_DEVICE.get(kind, {})).devices)
     except Exception as error:
@@ -171,7 +173,7 @@ def slice_mesh(config: RunConfig, topology: str) -> sharding.Mesh:
 
 
 def parameters(config: RunConfig, topology: str) -> str:
-    """Every parameter with its logical and mesh axes and its bytes a device, as lines; nothing is compiled."""
+    """Returns a table of all parameters: logical axes, mesh axes and bytes on a device. Nothing is compiled."""
     mesh, model = slice_mesh(config, topology), model_of(config)
     _, shapes = functional.abstract(model)
     placed = sharding.abstract(shapes, parts.param_shardings(model, mesh))
@@ -179,14 +181,15 @@ def parameters(config: RunConfig, topology: str) -> str:
 
 
 def model_of(config: RunConfig) -> functional.Config:
-    """The config's model with the vocabulary that its tokenizer was asked for, or that of its size; no tokenizer is opened."""
+    """Returns the config's model, without opening a tokenizer: its vocabulary is the one that the tokenizer's config asks for,
+    or the model size's own."""
     size = config.model.size
     known = functional.SIZES[size].vocab_size if size and config.tokenizer.path != "train" else config.tokenizer.vocab_size
     return config.model.build(known)
 
 
 def describe(config: RunConfig, topology: str, found: Compiled) -> str:
-    """The lines that `flanjax compile` prints."""
+    """Returns the lines that `flanjax compile` prints."""
     chip = CHIPS[_chip(topology)]
     lines = [
         f"{config.name}, {found.what} on {topology}: {found.chips} chips, mesh {dataclasses.asdict(config.mesh)}, "
@@ -203,7 +206,7 @@ def describe(config: RunConfig, topology: str, found: Compiled) -> str:
 
 
 def table_row(config: RunConfig, topology: str, found: Compiled) -> str:
-    """One line of a Markdown table under TABLE_HEAD."""
+    """Returns one line of the Markdown table whose head is TABLE_HEAD."""
     counts = _counts(found)
     largest = max((kind.largest_bytes for kind in counts.collectives.values()), default=0) if counts else None
     gathered = "not known" if largest is None else f"{largest / 2**20:.0f} MiB"
@@ -253,7 +256,7 @@ def _counts(found: Compiled) -> hlo.Counts | None:
 
 
 def _texts(*programs: Executable) -> tuple[tuple[str, ...], bool]:
-    """The texts of programs, and whether they had to be compiled differently for it; none if libtpu cannot print one."""
+    """Returns the texts of programs, and whether these had to be compiled with _PRINTED; no texts if one cannot be printed."""
     for options in ({}, _PRINTED):
         try:
             again = (p.lowered.compile(compiler_options=options) if options else p.executable for p in programs)
@@ -301,4 +304,4 @@ def _too_large(what: str, topology: str, message: str) -> str:
         TRAINING: "train.microbatches=auto, model.remat=full, more chips, mesh.tensor=2",
         SCORING: "a smaller evaluation.batch_size, more chips, mesh.tensor=2",
     }
-    return f"the {what} does not fit a chip of {topology}: {reason}. What helps, in this order: {helps[what]}"
+    return f"the {what} does not fit a chip of {topology}: {reason}. Try, in this order: {helps[what]}"

@@ -1,7 +1,7 @@
-"""Finding libtpu, the compiler for TPUs, where it lies beside the environment.
+"""Finds libtpu, the compiler for TPUs, in a folder beside the environment.
 
-Installed into the environment it would make jax look for a TPU at every start, which a machine without one pays for. So it lies
-in a folder of its own, and only what compiles for TPUs looks there.
+If it were installed in the environment, jax would look for a TPU at every start, which is slow on a machine without one. So it
+has a folder of its own, and only commands that compile for TPUs look there.
 """
 
 import importlib.util
@@ -18,18 +18,18 @@ INSTALL = f"{sys.executable} -m pip install --no-deps --target {Path(sys.prefix)
 
 
 def find() -> None:
-    """Lets jax compile for TPUs in this process, on the CPU.
+    """Prepares jax in this process to compile for TPUs, on the CPU.
 
     Raises:
-      ConfigError: there is no libtpu; with the command that installs it.
+      ConfigError: there is no libtpu; the message has the command that installs it.
     """
-    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")  # a machine without a TPU need not ask for one, minutes long
-    os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")  # compiling opens no chip, so it may go on beside another process
+    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")  # without it, a machine without a TPU queries for one for minutes
+    os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")  # compiling opens no chip, so several processes may
     if "TPU_LIBRARY_PATH" not in os.environ and (library := _beside()):
         os.environ["TPU_LIBRARY_PATH"] = str(library)
-        jax.config.update("jax_platforms", "cpu")  # else jax would look for the TPU that comes with a libtpu
+        jax.config.update("jax_platforms", "cpu")  # otherwise jax would look for a TPU because there is a libtpu
     if "TPU_LIBRARY_PATH" not in os.environ and importlib.util.find_spec("libtpu") is None:
-        raise ConfigError(f"compiling for TPUs needs libtpu, which is not here. One command installs it: {INSTALL}")
+        raise ConfigError(f"compiling for TPUs needs libtpu, which is not installed. One command installs it: {INSTALL}")
 
 
 def _beside() -> Path | None:

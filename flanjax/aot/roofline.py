@@ -1,7 +1,8 @@
-"""The shortest time in which one could run a program whose totals are counted.
+"""The roofline of a program: the shortest time in which it could run, from its counted totals.
 
-A roofline: the seconds that the products, the bytes to and from main memory, and the bytes between chips would each take alone,
-at published rates. A step lies between the largest of the three (all overlap) and their sum (nothing does), if not above.
+It has three parts: the seconds that the matrix products, the bytes to and from main memory, and the bytes between chips would
+each take alone, at published rates. A step takes at least the largest of the three (if all overlap), and their sum if nothing
+overlaps; a real step may take longer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,7 +54,7 @@ class Roofline(NamedTuple):
 def roofline(counts: Counted, chip: Chip, kernel_flops: float = 0.0) -> Roofline:
     """Returns the seconds of one execution on a device of the chip.
 
-    kernel_flops: the products inside the custom calls (attention kernels) of which a program's text does not tell.
+    kernel_flops: FLOPs inside custom calls (attention kernels) that a program's text does not show.
     """
     return Roofline(
         compute_seconds=(counts.matmul_flops + kernel_flops) * chip.devices / chip.bf16_flops,
@@ -63,9 +64,9 @@ def roofline(counts: Counted, chip: Chip, kernel_flops: float = 0.0) -> Roofline
 
 
 def explain(counts: Counted, chip: Chip, model_flops: float, kernel_flops: float = 0.0) -> str:
-    """Returns the roofline in words, with all that it assumes.
+    """Returns the roofline in words, with its assumptions.
 
-    model_flops: what the mathematics needs on one device, without recomputation; MFU is their share of the peak.
+    model_flops: FLOPs that the model needs on one device, without recomputation; MFU is their share of the peak.
     """
     found, peak = roofline(counts, chip, kernel_flops), chip.bf16_flops / chip.devices
     flops = counts.matmul_flops + kernel_flops
@@ -87,7 +88,7 @@ def explain(counts: Counted, chip: Chip, model_flops: float, kernel_flops: float
     if counts.unknown or counts.unparsed:
         named = ", ".join(counts.unknown[:3]) + (", ..." if len(counts.unknown) > 3 else "")
         lines.append(
-            f"incomplete: {len(counts.unknown)} loops or branches of unknown number of runs count once ({named or 'none'}); "
+            f"incomplete: {len(counts.unknown)} loops or branches of unknown trip count are counted once ({named or 'none'}); "
             f"{counts.unparsed} instructions could not be read"
         )
     return "\n".join(lines)

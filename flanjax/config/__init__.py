@@ -1,8 +1,8 @@
-"""The config of a run: RunConfig composes the modules' frozen dataclasses, and `load_config` makes one of a config file.
+"""The config of a run: RunConfig composes the modules' frozen dataclasses, and `load_config` makes one from a config file.
 
 model.py       ModelConfig: a published size, or fields, or weights that decide the shape
-run_config.py  RunConfig, and the one door to it from nested dicts
-files.py       config files: their variants, overrides from the command line, and where their mixture lies
+run_config.py  RunConfig, and its construction from nested dicts
+files.py       config files: their variants, overrides from the command line, and the search for their mixture
 reference.py   every key with its type, default and meaning: `--help-config` and docs/config.md
 """
 

@@ -1,5 +1,5 @@
-"""What is raised for a config that cannot be."""
+"""The error of an invalid config."""
 
 
 class ConfigError(ValueError):
-    """A config names something unknown, gives a value of the wrong kind, or contradicts itself."""
+    """A config names something unknown, has a value of the wrong type, or contradicts itself."""

@@ -1,7 +1,7 @@
-"""Config files: Python with a `get_config()`, its variants, overrides from the command line, and where its mixture lies.
+"""Config files: Python files with a `get_config()`, their variants, overrides from the command line, and their mixture's path.
 
-A `get_config(variant)` makes several configs of one file: configs/flan_t5.py:base. The file names them in `VARIANTS`, so that a
-misspelt one is answered with the near ones.
+With `get_config(variant)` one file has several configs, such as configs/flan_t5.py:base. The file lists them in `VARIANTS`, so
+that the error for a misspelt one names the nearest.
 """
 
 import ast
@@ -22,13 +22,13 @@ from flanjax.tasks import user_code
 
 
 def load_config(path: str, overrides: Sequence[str] = ()) -> RunConfig:
-    """The config of a file with `get_config()`, after overrides such as "train.steps=100".
+    """Returns the config of a file with `get_config()`, after overrides such as "train.steps=100".
 
     Args:
       path: "configs/x.py", or "configs/x.py:variant" for a `get_config(variant)`, as in ml_collections.
 
     Raises:
-      ConfigError: the file, the variant, a key or the mixture's file is not there, or a value is none that its key takes.
+      ConfigError: the file, the variant, a key or the mixture's file does not exist, or a value is invalid for its key.
     """
     name, _, variant = path.partition(":")
     file = Path(name)
@@ -42,10 +42,10 @@ def load_config(path: str, overrides: Sequence[str] = ()) -> RunConfig:
 
 
 def find_mixture(address: str, config_file: Path) -> str:
-    """The address as it is if its file is found from the current directory, else with the place where it was found.
+    """Returns the address unchanged if its file is found from the current directory, else with the path where it was found.
 
     Raises:
-      ConfigError: the file is in none of the places, which are named.
+      ConfigError: the file is in none of the searched places, which are named.
     """
     path, _, name = address.rpartition(":")
     folder = config_file.resolve().parent
@@ -84,7 +84,7 @@ def _get_config(file: Path, variant: str) -> Any:
 
 
 def _override(config: dict[str, Any], override: str) -> None:
-    """Sets the key of "train.steps=100"; a key without value is a switch that is turned on."""
+    """Sets the key of an override such as "train.steps=100"; a key without a value is a switch and becomes True."""
     key, equals, text = override.partition("=")
     hint = _hint(key)
     if not equals and hint is not bool:
@@ -99,7 +99,7 @@ def _override(config: dict[str, Any], override: str) -> None:
 
 
 def _parsed(key: str, hint: Any, text: str) -> Any:
-    if hint is None:  # an unknown key; what it may mean is said when all keys are known
+    if hint is None:  # an unknown key; it is reported later, when all keys are known
         try:
             return ast.literal_eval(text)
         except (ValueError, SyntaxError):
@@ -114,7 +114,7 @@ def _parsed(key: str, hint: Any, text: str) -> Any:
 
 
 def _hint(key: str) -> Any:
-    """The type of a config key; None if there is no such key, or if it is a group."""
+    """Returns the type of a config key; None if there is no such key or it is a group."""
     group, _, name = key.partition(".")
     if group == "model" and name in (model := field_types()):
         return model[name]

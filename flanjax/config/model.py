@@ -1,4 +1,4 @@
-"""ModelConfig: which model a run trains, from a published size, from single fields, or from weights that decide the shape."""
+"""ModelConfig: the model of a run, given by a published size, by single fields, or by weights that decide the shape."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -15,22 +15,22 @@ from flanjax.names import nearest
 
 SCRATCH = "scratch"
 KINDS: tuple[Any, ...] = tuple(kind.config for kind in functional.KINDS.values())
-COMPUTED = ("dtype", "scan", "remat", "attention", "dropout")  # a run chooses these, whatever its weights are
-_VOCABULARY_MULTIPLE = 128  # a padded vocabulary divides over devices and fills the matrix units
+COMPUTED = ("dtype", "scan", "remat", "attention", "dropout")  # a run chooses these for any weights
+_VOCABULARY_MULTIPLE = 128  # a padded vocabulary can be split over devices and fills the matrix units
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """The model: a published size, with any field of its config set otherwise.
+    """The model: a published size, of which any field can be changed.
 
-    The fields are those of T5Config or DecoderConfig; a config writes them beside `size` and `init`.
+    The fields are those of T5Config or DecoderConfig; a config sets them beside `size` and `init`.
 
     Args:
       size: the name of a published size. None: the fields give the whole shape, of a decoder-only model if they name its
         `family`, else of a T5.
       init: "scratch", a directory in Hugging Face layout, the id of a model on the hub ("id@revision" for a certain one), or
-        the workdir of another run. Weights decide the shape; what the config says of it is then not used, and named.
-      fields: of the model's config.
+        the workdir of another run. Weights decide the shape; contradicting keys of the config are reported and ignored.
+      fields: fields of the model's config.
     """
 
     size: Annotated[str, OneOf(tuple(SIZES))] | None = None
@@ -55,11 +55,11 @@ class ModelConfig:
 
     @property
     def computed(self) -> dict[str, Any]:
-        """The fields that a run chooses for weights which decide the others."""
+        """The fields that a run chooses even if weights decide the others."""
         return {name: value for name, value in self.fields.items() if name in COMPUTED}
 
     def build(self, tokenizer_size: int) -> functional.Config:
-        """The config of a model from scratch, with a vocabulary that holds the tokenizer's."""
+        """Returns the config of a model from scratch, with a vocabulary that has room for the tokenizer's."""
         if missing := self._missing():
             raise ConfigError(
                 "model has no size, so its fields must give the whole shape; "
@@ -76,7 +76,7 @@ class ModelConfig:
         return config
 
     def overruled(self, weights: functional.Config) -> list[str]:
-        """What the config says of the shape that weights at `init` contradict, one line a key; the weights decide.
+        """Returns a line for each key of the shape that contradicts the weights at `init`; the weights decide.
 
         >>> weights = SIZES["t5_small"]
         >>> ModelConfig(init="dir", fields={"d_model": 64, "d_ff": 2048}).overruled(weights)
@@ -100,7 +100,7 @@ class ModelConfig:
         return lines
 
     def _missing(self) -> list[str]:
-        """The fields without which there is no shape."""
+        """Returns the missing fields that the shape needs."""
         if self.size:
             return []
         needed = {f.name for f in dataclasses.fields(self.kind) if f.default is dataclasses.MISSING} - {"vocab_size"}
@@ -108,7 +108,7 @@ class ModelConfig:
 
 
 def field_types(kinds: tuple[Any, ...] = KINDS) -> dict[str, Any]:
-    """Field of a model's config -> its type; one name has one type in all kinds, or the alternatives."""
+    """Returns field of a model's config -> type; if kinds of model differ in a field's type, the union of their types."""
     found: dict[str, Any] = {}
     for kind in kinds:
         for name, hint in fields.hints(kind).items():

@@ -1,6 +1,6 @@
-"""Every key of a config with its type, its default and its meaning, from the dataclasses themselves.
+"""The reference of config keys, with type, default and meaning, generated from the dataclasses.
 
-`flanjax train --help-config` prints it as text, beside the values of a config. docs/config.md is the same as Markdown:
+`flanjax train --help-config` prints it as text, with the values of a config. docs/config.md is the same as Markdown:
 
     python -m flanjax.config.reference > docs/config.md
 """
@@ -31,7 +31,7 @@ This page is written by `python -m flanjax.config.reference > docs/config.md`.
 
 
 class Key(NamedTuple):
-    """One key: its full name, what it takes, its default as a command line would give it, and what it means."""
+    """One key: its full name, the values that it takes, its default as on a command line, and its meaning."""
 
     name: str
     takes: str
@@ -43,7 +43,7 @@ class Group(NamedTuple):
     """Keys that belong together.
 
     Attributes:
-      name: "train.optimizer"; "" for the keys that are in no group.
+      name: a name such as "train.optimizer"; "" for the keys outside any group.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Group(NamedTuple):
 
 
 def groups() -> Iterator[Group]:
-    """All keys of RunConfig, group by group; the model's fields once for each kind of model."""
+    """Yields all keys of RunConfig, group by group; the model's fields once for each kind of model."""
     for group in _groups(RunConfig, ""):
         yield group
         if group.name == "model":
@@ -61,7 +61,7 @@ def groups() -> Iterator[Group]:
 
 
 def text(config: RunConfig | None = None) -> str:
-    """The reference for a terminal; where a config has another value than the default, it stands beside it."""
+    """Returns the reference for a terminal. If a config's value differs from the default, it is shown beside the default."""
     values = flat(config.to_dict()) if config else {}
     lines = []
     for group in groups():
@@ -112,7 +112,7 @@ def _keys(cls: Any, prefix: str) -> Iterator[Key]:
 
 
 def flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Full key -> value as a command line would give it, of a nested dict."""
+    """Returns full key -> value, as on a command line, for a nested dict."""
     found: dict[str, str] = {}
     for name, value in record.items():
         found |= flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": fields.shown(value)}

@@ -1,4 +1,4 @@
-"""RunConfig: the modules' frozen dataclasses, composed; and the one door to it from nested dicts."""
+"""RunConfig composes the modules' frozen dataclasses, and is built from nested dicts."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -53,12 +53,12 @@ class RunConfig:
             object.__setattr__(self, "data", self._data_for(self.model.kind))
 
     def for_model(self, kind: Any) -> "RunConfig":
-        """The config with its rows laid out for a kind of model, a config class or a config of one: "auto" is settled.
+        """Returns the config with the layout "auto" replaced by that of a kind of model (a config class, or a config of one).
 
-        A config whose model starts from scratch is settled from the beginning; weights tell their kind when they are opened.
+        For a model from scratch this happens at once; for weights, when they are opened and their kind is known.
 
         Raises:
-          ConfigError: the config asks for a layout of the other kind.
+          ConfigError: the config asks for a layout that this kind of model does not read.
         """
         return dataclasses.replace(self, data=self._data_for(kind))
 
@@ -77,18 +77,18 @@ class RunConfig:
 
     @classmethod
     def from_config_dict(cls, config: Mapping[str, Any] | ml_collections.ConfigDict) -> "RunConfig":
-        """The RunConfig of a nested dict. An unknown key is an error with the nearest name."""
+        """Returns the RunConfig of a nested dict. Raises ConfigError for an unknown key, with the nearest name."""
         return cast("RunConfig", _build(cls, _with_model_fields(plain(config)), ""))
 
     def to_dict(self) -> dict[str, Any]:
-        """The nested dict from which `from_config_dict` makes an equal config."""
+        """Returns the nested dict from which `from_config_dict` makes an equal config."""
         record = dataclasses.asdict(self)
         record["model"] = {"size": self.model.size, "init": self.model.init, **self.model.fields}
         return record
 
 
 def plain(config: Any) -> dict[str, Any]:
-    """A config as a plain nested dict. Raises ConfigError if it is none."""
+    """Returns a config as a plain nested dict. Raises ConfigError if it is not a dict or ConfigDict."""
     if isinstance(config, ml_collections.ConfigDict):
         return config.to_dict()
     if not isinstance(config, Mapping):
@@ -97,7 +97,7 @@ def plain(config: Any) -> dict[str, Any]:
 
 
 def same_mixture(one: str, other: str) -> bool:
-    """Whether two addresses name one mixture, seen from two folders: the path of one ends with the path of the other.
+    """Whether two addresses name the same mixture from different folders: one's path ends with the other's.
 
     >>> same_mixture("mixtures/a.py:m", "/home/me/mixtures/a.py:m"), same_mixture("mixtures/a.py:m", "mixtures/b.py:m")
     (True, False)
@@ -108,7 +108,7 @@ def same_mixture(one: str, other: str) -> bool:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """The keys whose values differ between two nested dicts, as "train.steps: 100 -> 200"."""
+    """Returns the keys whose values differ between two nested dicts, as "train.steps: 100 -> 200"."""
     found: list[str] = []
     for key in sorted({*old, *new}):
         a, b, name = old.get(key), new.get(key), f"{prefix}{key}"
@@ -124,7 +124,7 @@ def _plain(value: Any) -> Any:
 
 
 def _with_model_fields(config: dict[str, Any]) -> dict[str, Any]:
-    """Moves the fields of the model that a config writes straight into `model` to where ModelConfig keeps them."""
+    """Returns the config with the model's fields moved from `model` into ModelConfig's `fields`."""
     model = config.get("model")
     if not isinstance(model, Mapping):
         return config
@@ -133,7 +133,7 @@ def _with_model_fields(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _build(cls: type, values: Any, path: str) -> Any:
-    """An instance of the dataclass from nested dicts, checked key by key."""
+    """Returns an instance of the dataclass from nested dicts, checked key by key."""
     if not isinstance(values, Mapping):
         raise ConfigError(f"{path.rstrip('.')} is {values!r}, expected a group of keys")
     types, known = fields.hints(cls), {f.name: f for f in dataclasses.fields(cls)}

@@ -1,1 +1,1 @@
-"""From a mixture to batches, in numpy: plan -> features -> packing -> pipeline. Every stage is a pure function of indices."""
+"""Turns a mixture into batches, in numpy: plan -> features -> packing -> pipeline. Each stage is a pure function of indices."""

@@ -1,9 +1,9 @@
-"""Conversations as ids, by the chat template of a tokenizer.
+"""Conversations as ids, with the chat template of a tokenizer.
 
-A template is rendered around stand-ins for the contents, once for each order of roles, which leaves the pieces that the
-template itself writes. Pieces are encoded with their special tokens, contents as plain text: no text of the data can become
-a special token, and where an assistant's turn begins and ends is known from how it was put together, not searched for.
-At start-up all this is held against the template's own rendering and against the tokenizer's ids of the whole text.
+For each order of roles, the template is rendered once around placeholders for the contents. The text between the placeholders
+is what the template itself writes. This text is encoded with its special tokens, the contents as plain text, so no text of the
+data can become a special token. The bounds of an assistant's turn are known from the construction and need not be searched for.
+At start-up the result is compared with the template's own rendering and with the tokenizer's ids of the whole text.
 """
 
 import functools
@@ -27,9 +27,9 @@ class Conversation(NamedTuple):
     """A conversation as ids.
 
     Attributes:
-      inputs: all before the first assistant's words.
-      targets: the rest, up to the end of the last assistant's turn.
-      trained: bool, which of the targets an assistant wrote, each turn's end included.
+      inputs: everything before the first words of an assistant.
+      targets: the rest, up to the end of the assistant's last turn.
+      trained: bool, which of the targets an assistant wrote, the end of each turn included.
     """
 
     inputs: np.ndarray
@@ -45,7 +45,7 @@ class Chat:
       around_prompt: the ids before and after the user's words in a conversation of one turn.
 
     Raises:
-      ValueError: there is no template, or it cannot be taken apart; the message says how.
+      ValueError: there is no template, or it cannot be used; the message says why.
     """
 
     def __init__(self, tokenizer: Tokenizer):
@@ -60,7 +60,7 @@ class Chat:
         self.around_prompt = (list(before), list(after))
 
     def conversation(self, messages: Sequence[Message]) -> Conversation:
-        """Raises BadRow where no assistant speaks or the template does not show a message as it is."""
+        """Returns a conversation's ids. Raises BadRow if no assistant speaks or the template changes a message's text."""
         while messages and messages[-1].role != "assistant":
             messages = messages[:-1]
         if not messages:
@@ -76,7 +76,7 @@ class Chat:
         contents, pieces = self._tokenizer.encode([m.content for m in messages]), self._pieces(roles)
         ids: list[int] = []
         spoken: list[bool] = []
-        ends = False  # whether the piece that follows ends an assistant's turn
+        ends = False  # whether the next piece ends an assistant's turn
         for piece, content, role in zip(pieces, [*contents, []], [*roles, ""], strict=True):
             if not role:
                 piece = piece[:1]
@@ -89,7 +89,7 @@ class Chat:
 
     @functools.lru_cache(maxsize=1024)  # noqa: B019 (one Chat lives as long as its run)
     def _texts(self, roles: tuple[str, ...]) -> tuple[str, ...]:
-        """What the template writes around the contents of these roles: one text more than there are roles."""
+        """Returns what the template writes around the contents of these roles: one more text than there are roles."""
         stand_ins = [Message(role, f"flanjax{number}stand-in") for number, role in enumerate(roles)]
         rest, texts = self._render(stand_ins), []
         for message in stand_ins:
@@ -104,7 +104,7 @@ class Chat:
         return tuple(tuple(ids) for ids in self._tokenizer.encode_template(list(self._texts(roles))))
 
     def _render(self, messages: Sequence[Message], **more) -> str:
-        from transformers.utils.chat_template_utils import render_jinja_template  # two seconds, for chat alone
+        from transformers.utils.chat_template_utils import render_jinja_template  # takes 2 s to import; only chat needs it
 
         plain = [m._asdict() for m in messages]
         named: dict[str, Any] = {**self._tokenizer.special, **more}
@@ -112,11 +112,11 @@ class Chat:
         return (rendered[0] if isinstance(rendered, tuple) else rendered)[0]
 
     def _checked_end(self) -> int:
-        """The token that ends an assistant's turn, once the template has shown that it can be taken apart."""
+        """Checks that the template can be used, and returns the token that ends an assistant's turn."""
         roles = tuple(m.role for m in _PROBE)
         texts, whole = self._texts(roles), self._render(_PROBE)
         if whole != _joined(texts, _PROBE):
-            raise ValueError(f"the tokenizer's chat template shows messages otherwise than they are: {whole!r}")
+            raise ValueError(f"the tokenizer's chat template changes the text of messages: {whole!r}")
         self._check_ids(roles, whole)
         asked, shown = self._render(_PROBE[:1], add_generation_prompt=True), _joined(self._texts(roles[:2]), _PROBE[:2])
         if not shown.startswith(asked):

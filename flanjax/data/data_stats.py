@@ -1,4 +1,4 @@
-"""Counts of what the pipeline made of each task's rows: examples, tokens, what was cut, what was skipped and why."""
+"""Counts for each task what became of its rows: examples, tokens, what was cut, and what was skipped and why."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,8 +12,8 @@ SKIPPED = ("bad", "left_out", "too_long")
 _KEPT_REASONS = 3
 _NAMED_TASKS = 5
 _MIN_ROWS_TO_JUDGE = 50
-MAX_FRUITLESS = 2048  # examples one after another that give nothing: the mixture has hardly any that can be trained on
-_ALL_BAD = 8  # as many rows without one good are judged at once: a wrong column, not a bad row
+MAX_FRUITLESS = 2048  # after this many useless examples in a row the run stops
+_ALL_BAD = 8  # a task whose first rows, this many, are all bad stops at once: a wrong column, not a bad row
 
 
 class DataError(ValueError):
@@ -21,14 +21,14 @@ class DataError(ValueError):
 
 
 class DataStats:
-    """Per-task counts, additive over windows and hosts."""
+    """Counts for each task, which can be added up over windows and hosts."""
 
     FIELDS = ("examples", "input_tokens", "target_tokens", "cut_examples", "cut_tokens", *SKIPPED)
 
     def __init__(self, num_tasks: int):
         self.counts = {name: np.zeros(num_tasks, np.int64) for name in self.FIELDS}
         self.styles = np.zeros(NUM_STYLES, np.int64)
-        self.rows = 0  # packed
+        self.rows = 0  # packed rows
         self.reasons: dict[int, list[str]] = {}
 
     def add(self, features: Features) -> None:
@@ -62,7 +62,7 @@ class DataStats:
         return copied
 
     def check(self, names: Sequence[str], max_bad_share: float) -> None:
-        """Raises DataError naming the task, its share of bad rows and the first reasons, once one has too many."""
+        """Raises DataError if a task has too many bad rows; it names the task, their share and the first reasons."""
         seen = self.counts["examples"] + self.counts["bad"]
         share = self.counts["bad"] / np.maximum(seen, 1)
         judged = (seen >= _MIN_ROWS_TO_JUDGE) | ((seen >= _ALL_BAD) & (share == 1))
@@ -74,7 +74,7 @@ class DataStats:
             )
 
     def nothing_to_train_on(self, examples: int, names: Sequence[str]) -> DataError:
-        """The error of so many examples of the plan that gave nothing, with what became of the rows of the first tasks."""
+        """Returns the error for `examples` examples that gave nothing; it explains what became of the first tasks' rows."""
         skipped = np.sum([self.counts[name] for name in SKIPPED], axis=0)
         tasks = [task for task in np.argsort(-skipped, kind="stable").tolist() if skipped[task]]
         more = f" and {len(tasks) - _NAMED_TASKS} more tasks" if len(tasks) > _NAMED_TASKS else ""
@@ -85,12 +85,12 @@ class DataStats:
         )
 
     def without_examples(self) -> list[int]:
-        """Tasks of which enough rows were seen to say that hardly one gives an example."""
+        """Returns the tasks of which enough rows were seen to know that almost none gives an example."""
         skipped = np.sum([self.counts[name] for name in SKIPPED], axis=0)
         return np.flatnonzero((skipped >= _MIN_ROWS_TO_JUDGE) & (self.counts["examples"] == 0)).tolist()
 
     def why_skipped(self, task: int, names: Sequence[str]) -> str:
-        """How many rows of a task were skipped, and the first reasons."""
+        """Returns how many rows of a task were skipped, and the first reasons, in words."""
         counts = {name.replace("_", " "): int(self.counts[name][task]) for name in SKIPPED}
         said = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
         return f"task {names[task]}: {said} ({'; '.join(self.reasons.get(task, []))})"

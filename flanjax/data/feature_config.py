@@ -1,4 +1,4 @@
-"""How examples become ids: lengths, layout, weights."""
+"""The settings by which examples become ids: lengths, layout, weights."""
 
 import dataclasses
 from typing import Annotated, Literal, NamedTuple
@@ -11,7 +11,7 @@ Length = Annotated[int, Range(_MIN_LENGTH)]
 
 
 class Budget(NamedTuple):
-    """Room for the tokens of a text, what the layout adds not counted. `targets` None: targets are not limited."""
+    """Room for the tokens of a text, without those that the layout adds. If `targets` is None, targets are not limited."""
 
     inputs: int
     targets: int | None
@@ -29,16 +29,16 @@ class FeatureConfig:
     """How examples become ids.
 
     Args:
-      layout: "auto" follows from the model: "encoder_decoder" for T5, "causal" for decoder-only models. "prefix" lets the
-        inputs of decoder-only models be seen both ways. Where there is no model, "auto" is "encoder_decoder".
+      layout: "auto" follows from the model: "encoder_decoder" for T5, "causal" for decoder-only models. "prefix" gives
+        decoder-only models bidirectional attention over the inputs. Without a model, "auto" is "encoder_decoder".
       inputs_length, targets_length: [S] and [T], in tokens: the limits of one example and of a row of an encoder-decoder. A
         decoder-only row has S + T positions, of which at most T are targets.
       input_eos: whether the input of an encoder ends with the end of sequence, as T5's and FLAN's do.
       separator: the text between input and target of a decoder-only model.
       chat: decoder-only: put input and target into the turns of the tokenizer's chat template instead.
-      weighting: "tokens" weighs every target token alike, "examples" every example.
-      reserved: how many positions are left free at the start of every example's inputs, for vectors that a model puts there
-        instead of token embeddings (soft prompts). They count towards the lengths.
+      weighting: "tokens" gives every target token the same weight, "examples" every example.
+      reserved: number of positions kept free at the start of every example's inputs, where a model puts vectors instead of
+        token embeddings (soft prompts). They count towards the lengths.
     """
 
     layout: Literal["auto", "encoder_decoder", "causal", "prefix"] = "auto"
@@ -61,9 +61,10 @@ class FeatureConfig:
 
     @property
     def lengths(self) -> tuple[Lengths, ...]:
-        """The length pairs in use: one."""
+        """The length pairs in use; there is one."""
         return (Lengths(self.inputs_length, self.targets_length),)
 
     def lengths_of(self, batch: int) -> Lengths:
-        """The pair of a global batch, a pure function of the batch's number: hosts agree on it and a resumed run repeats it."""
+        """Returns the length pair of a global batch. It depends only on the batch's number, so that hosts agree on it and a
+        resumed run repeats it."""
         return self.lengths[batch % len(self.lengths)]

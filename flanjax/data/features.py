@@ -1,4 +1,4 @@
-"""Features: visits of the plan become token ids. One pure function of (entries, visits, seed); nothing depends on the batch."""
+"""Features: turns visits of the plan into token ids, as a pure function of (entries, visits, seed), independent of batches."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
@@ -17,7 +17,7 @@ from flanjax.tasks.task import BadRow, Message, SkipRow
 
 
 class Skipped(NamedTuple):
-    """A row that gave no example: bad data, left out by its task on purpose, or too long for the budget."""
+    """A row that gave no example: its data is bad, its task leaves it out, or it is too long for the budget."""
 
     task: int
     row: int
@@ -26,21 +26,21 @@ class Skipped(NamedTuple):
 
 
 class Features(NamedTuple):
-    """What some visits gave, in their order."""
+    """The examples and skipped rows of some visits, in their order."""
 
     groups: list[Group]
     skipped: list[Skipped]
     cut_tokens: np.ndarray  # int64 [tasks]: tokens lost to shortening
-    cut_examples: np.ndarray  # int64 [tasks]: examples that lost some
+    cut_examples: np.ndarray  # int64 [tasks]: examples that lost tokens
 
     @property
     def examples(self) -> list[Encoded]:
-        """Those of all groups, in their order."""
+        """Returns the examples of all groups, in their order."""
         return [example for group in self.groups for example in group]
 
 
 class MakeFeatures(Protocol):
-    """What makes the features of a corpus: a pure function, like `make_features`, and at its place unless another is given."""
+    """A function that makes the features of a corpus. It must be pure; the default is `make_features`."""
 
     def __call__(
         self, entries: Sequence[Entry], rows: Sequence[Rows], visits: Visits, layout: Layout, seed: int
@@ -48,7 +48,7 @@ class MakeFeatures(Protocol):
 
 
 def make_features(entries: Sequence[Entry], rows: Sequence[Rows], visits: Visits, layout: Layout, seed: int) -> Features:
-    """Renders and tokenises the visited rows.
+    """Returns the features of the visited rows, rendered and tokenised.
 
     Args:
       rows: the training rows of each entry's task.
@@ -72,7 +72,7 @@ def make_features(entries: Sequence[Entry], rows: Sequence[Rows], visits: Visits
 
 
 class _Made:
-    """What `make_features` gathers."""
+    """The features that `make_features` collects."""
 
     def __init__(self, layout: Layout, num_tasks: int):
         self._layout = layout
@@ -90,13 +90,13 @@ class _Made:
         if isinstance(prompt, BadRow):
             self.skip(task, query.pool_row or 0, prompt)
             return
-        # A shortened target does not end, and must not teach the model to end there.
+        # A shortened target has no end of sequence: the model must not learn to stop there.
         targets = prompt.target_ids if prompt.cut_target else self._layout.targets(prompt.target_ids)
         style = query.wording.style._replace(few_shot=prompt.num_shots > 0)
         self._add(self._encoded(task, query, style, self._layout.inputs(prompt.ids), targets, None), prompt.cut_tokens)
 
     def add_conversation(self, task: int, query: Query) -> None:
-        """The conversation, without its last turns if it is too long with them."""
+        """Adds the conversation; if it is too long, without its last turns."""
         assert self._layout.chat is not None
         style = query.wording.style._replace(few_shot=False, options=False)
         messages, longest, shortest = list(query.example.messages), 0, 0
@@ -131,6 +131,6 @@ class _Made:
 
 
 def _without_last_answer(messages: list[Message]) -> list[Message]:
-    """The conversation up to the last answer but one; empty if there is none."""
+    """Returns the conversation up to the last answer but one; empty if there is none."""
     answers = [i for i, message in enumerate(messages) if message.role == "assistant"]
     return messages[: answers[-2] + 1] if len(answers) > 1 else []

@@ -1,7 +1,7 @@
-"""What a run's tasks were, so that an evaluation can say what has changed since: templates, code or rows of which task.
+"""The identity of a run's tasks, so that an evaluation can report what has changed since: a task's templates, code or rows.
 
-For each task a record of short hashes goes into every checkpoint. Rows are told by their number and by a sample of them, the
-function that reads them by its source text and by what it makes of that sample.
+Every checkpoint stores a record of short hashes for each task. Rows are identified by their number and a sample of them, and
+the function that reads them by its source text and its results on that sample.
 """
 
 import ast
@@ -20,22 +20,22 @@ from flanjax.sources import Rows
 from flanjax.tasks.task import BadRow, SkipRow, Task
 
 _SAMPLED_ROWS = 8
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # in the repr of an object, another in every process
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # in the repr of an object; differs between processes
 Record = dict[str, str | None]
 
 
 def split_identity(trained: Iterable[Task], rows: Mapping[str, Rows], heldout: Iterable[Task]) -> dict[str, Record]:
-    """Task name -> its record: of training rows for what is trained on, of evaluation rows for what is held out.
+    """Returns task name -> record: of the training rows of trained tasks, and of the evaluation rows of held-out tasks.
 
     Args:
-      rows: those that are trained on, by task.
+      rows: the training rows of each task.
     """
     found = {task.name: task_identity(task, rows[task.name]) for task in trained}
     return {**found, **{task.name: task_identity(task, open_or_none(task, task.evaluation)) for task in heldout}}
 
 
 def task_identity(task: Task, rows: Rows | None = None) -> Record:
-    """The task's hashes; without rows, None in the place of those that need them."""
+    """Returns the task's hashes; without rows, those that need rows are None."""
     record: Record = {
         "templates": _digest(repr((task.templates, task.long_fields, task.shuffle_options))),
         "code": _code_of(task.example),
@@ -51,7 +51,7 @@ def task_identity(task: Task, rows: Rows | None = None) -> Record:
 
 
 def open_or_none(task: Task, split: str | None) -> Rows | None:
-    """The task's rows of a split; None, with a warning, where they cannot be opened here."""
+    """Returns the task's rows of a split; None, with a warning, if they cannot be opened here."""
     if split is None:
         return None
     try:
@@ -59,7 +59,7 @@ def open_or_none(task: Task, split: str | None) -> Rows | None:
     except Exception as error:
         reason = str(error).partition("\n")[0]
         logging.getLogger("flanjax").warning(
-            "rows %s of task %s cannot be opened (%s): whether they change is not known", split, task.name, reason
+            "rows %s of task %s cannot be opened (%s), so a change in them would not be noticed", split, task.name, reason
         )
         return None
 
@@ -67,11 +67,13 @@ def open_or_none(task: Task, split: str | None) -> Rows | None:
 def changed_since(
     old: Mapping[str, Record] | None, tasks: Iterable[Task], evaluated: Iterable[Task], trained: Collection[str]
 ) -> list[str] | None:
-    """What `changes` says of the tasks that a mixture has now; rows are compared of those that are evaluated.
+    """Returns the `changes` from a checkpoint's records to the mixture's present tasks; None if nothing was recorded.
+
+    Rows are compared for evaluated tasks only.
 
     Args:
-      old: of a checkpoint; None where it is of a version that did not record it, and then so is the answer.
-      trained: names of the tasks that the run was trained on: their training rows are on record.
+      old: the records of a checkpoint; None if an older version wrote it without them.
+      trained: names of the tasks that the run was trained on; their records are of training rows.
     """
     if old is None:
         return None
@@ -83,7 +85,7 @@ def changed_since(
 
 
 def changes(old: Mapping[str, Record], new: Mapping[str, Record]) -> list[str]:
-    """One line for each task that differs, such as "rte: templates, rows". What is None in either is not compared.
+    """Returns one line for each task that differs, such as "rte: templates, rows". A None in either record is not compared.
 
     >>> old = {"templates": "a", "code": "b", "rows": "c", "examples": "d"}
     >>> changes({"rte": old, "gone": old}, {"rte": {**old, "templates": "x", "rows": None}})
@@ -105,7 +107,7 @@ def _changed_parts(old: Record, new: Record) -> Sequence[str]:
 
 
 def _code_of(function: Any) -> str | None:
-    """A hash of a function's source, whatever its comments and layout; None where it has none, as what a notebook lost."""
+    """Returns a hash of a function's source, without comments and formatting; None if there is no source, as in a notebook."""
     while isinstance(function, functools.partial):
         function = function.func
     try:

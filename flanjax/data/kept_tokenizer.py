@@ -1,4 +1,4 @@
-"""The tokenizer that a run keeps in its folder, with a record of what it was made from."""
+"""The tokenizer that a run keeps in its folder, with a record of its origin: the data and settings that it was made from."""
 
 import dataclasses
 import json
@@ -21,22 +21,22 @@ ORIGIN = "origin.json"
 def trained_origin(
     config: TokenizerConfig, entries: list[Entry], rows: Mapping[str, Rows], plan: Plan, seed: int
 ) -> dict[str, Any]:
-    """What a tokenizer that is trained on a mixture depends on, as JSON.
+    """Returns everything that a tokenizer trained on a mixture depends on, as JSON.
 
     Args:
-      seed: of the choices of templates, styles and exemplars.
+      seed: seed of the choices of templates, styles and exemplars.
     """
     tasks = {e.task.name: {**task_identity(e.task, rows[e.task.name]), "styles": repr(e.styles)} for e in entries}
     return {"settings": dataclasses.asdict(config), "plan": plan.hash(), "seed": seed, "tasks": tasks}
 
 
 def keep(place: epath.Path, origin: Mapping[str, Any], make: Callable[[], Tokenizer], *, in_use: bool) -> None:
-    """Leaves a tokenizer of that origin at the place. One that is there stays if it has this origin, or is in use.
+    """Saves a tokenizer of this origin at the place, unless the one there has the same origin or is in use.
 
     Args:
-      origin: what it is made from, as JSON.
-      make: -> the tokenizer.
-      in_use: there are checkpoints or rows with its ids; whether it is theirs is for their own records to say.
+      origin: what the tokenizer is made from, as JSON.
+      make: () -> the tokenizer.
+      in_use: whether there are checkpoints or rows with the ids of a tokenizer. Their own records tell whether it is this one.
     """
     stamped = json.loads(json.dumps(records.stamped(origin, records.TOKENIZER)))
     there = place.exists()
@@ -44,7 +44,7 @@ def keep(place: epath.Path, origin: Mapping[str, Any], make: Callable[[], Tokeni
         return
     if there:
         logging.getLogger("flanjax").warning(
-            "the tokenizer in %s, left by an earlier start, was made from other data or settings; it is made anew", place
+            "the tokenizer in %s, left by an earlier start, was made from other data or settings; making it again", place
         )
     unfinished = place.parent / f".{place.name}.tmp"
     if unfinished.exists():

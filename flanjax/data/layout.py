@@ -1,12 +1,12 @@
-"""Layouts: how an example is put together for a model, and how several share a row of a batch.
+"""Layouts: how an example is arranged for a model, and how several examples share a row of a batch.
 
 An encoder-decoder reads inputs on one side and writes targets on the other. A decoder-only model reads one sequence, inputs
-then targets, in rows of S + T positions of which at most T are targets: the head is applied to those alone. Masks come from
+then targets, in rows of S + T positions. At most T of them are targets, and the head is applied only to these. Masks come from
 segment ids, never from the value of a token.
 
-Positions may be reserved at the start of every segment's inputs, for vectors that a model puts there instead of embeddings:
-they hold the padding id and have the segment's id, and `reserved` counts them from 1. Numbers that belong to an example
-travel with its targets.
+Positions may be reserved at the start of every segment's inputs, for vectors that a model puts there instead of embeddings.
+They hold the padding id and have the segment's id, and `reserved` counts them from 1. An example's numbers are stored at its
+targets.
 
 Letters: S input length, T target length, L = S + T.
 """
@@ -26,10 +26,10 @@ PackedRow = dict[str, np.ndarray]
 
 
 class Layout(Protocol):
-    """What a model's kind decides about examples and rows.
+    """How examples and rows are arranged for one kind of model.
 
     Attributes:
-      config, tokenizer: what it was made from.
+      config, tokenizer: those that the layout was made from.
       lengths: the length pairs that rows may have.
       numbers: the names of the numbers that every example carries.
       budget: room for the tokens of one example's text.
@@ -46,27 +46,27 @@ class Layout(Protocol):
     chat: Chat | None
 
     def inputs(self, ids: Sequence[int]) -> list[int]:
-        """A prompt's ids with all that the model reads before it writes."""
+        """Returns a prompt's ids with everything that the model reads before it writes."""
         ...
 
     def targets(self, ids: Sequence[int]) -> list[int]:
-        """A target's ids with the end that the model learns to write."""
+        """Returns a target's ids with the end token that the model learns to write."""
         ...
 
     def sizes(self, example: Encoded) -> tuple[int, int]:
-        """What an example takes of a row's two limits, reserved positions included."""
+        """Returns an example's size in the two measures that a row limits, reserved positions included."""
         ...
 
     def limits(self, lengths: Lengths) -> tuple[int, int]:
-        """The limits of a row of these lengths, in the two measures of `sizes`."""
+        """Returns the limits of a row of these lengths, in the two measures of `sizes`."""
         ...
 
     def filled(self, lengths: Lengths, inputs: int, targets: int, examples: int) -> dict[str, tuple[int, int]]:
-        """Name -> (positions, room in a row), of the parts that packing fills, from token counts of packed examples."""
+        """Returns name -> (filled positions, room in a row) for the parts that packing fills, from examples' token counts."""
         ...
 
     def row(self, examples: Sequence[Encoded], lengths: Lengths) -> PackedRow:
-        """One row of the batch: arrays of fixed shapes, int32 unless said. Segments count from 1 in the order given.
+        """Returns one row of the batch: arrays of fixed shapes, int32 unless noted. Segments count from 1 in the given order.
 
         Raises:
           ValueError: an example does not carry exactly the numbers of the layout.
@@ -74,7 +74,7 @@ class Layout(Protocol):
         ...
 
     def prompts(self, prompts: Sequence[Sequence[int]], rows: int, length: int) -> PackedRow:
-        """Prompts as a model reads them to score options or to write, one a row: arrays [rows, reserved + length] unless said.
+        """Returns prompts as a model reads them, one a row: int32 [rows, reserved + length] unless noted.
 
         Args:
           prompts: ids, as `inputs` gives them, none longer than `length` and no more than `rows`; other rows are empty.
@@ -83,15 +83,15 @@ class Layout(Protocol):
 
 
 def make_layout(config: FeatureConfig, tokenizer: Tokenizer, numbers: Sequence[str] = ()) -> Layout:
-    """The layout of a config.
+    """Returns the layout of a config.
 
     Args:
-      numbers: names of float32 arrays [T] that a row has besides its own, one value of an example on all its targets.
+      numbers: names of additional float32 arrays [T] of a row; an example's value is repeated on all its targets.
 
     Raises:
-      ValueError: the tokenizer's chat template cannot serve the layout, or a number has the name of another array.
+      ValueError: the tokenizer's chat template does not work with the layout, or a number has the name of another array.
     """
-    if config.layout == "auto":  # no model has settled it
+    if config.layout == "auto":  # no model has decided it
         config = dataclasses.replace(config, layout="encoder_decoder")
     make = EncoderDecoder if config.layout == "encoder_decoder" else DecoderOnly
     layout: Layout = make(config, tokenizer)
@@ -105,13 +105,13 @@ def make_layout(config: FeatureConfig, tokenizer: Tokenizer, numbers: Sequence[s
 def row_shapes(
     config: FeatureConfig, lengths: Lengths, numbers: Sequence[str] = ()
 ) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
-    """The arrays of a row of these lengths, name -> (shape, dtype), whatever the tokenizer."""
+    """Returns the arrays of a row of these lengths, name -> (shape, dtype). They do not depend on the tokenizer."""
     empty = make_layout(dataclasses.replace(config, chat=False, separator=""), ByteTokenizer(), numbers).row([], lengths)
     return {name: (array.shape, array.dtype) for name, array in empty.items()}
 
 
 def group_sizes(layout: Layout, group: Sequence[Encoded]) -> tuple[int, int]:
-    """What examples that share a row take together of its two limits."""
+    """Returns the total size of examples that share a row, in the two measures that a row limits."""
     first, second = zip(*map(layout.sizes, group), strict=True)
     return sum(first), sum(second)
 
@@ -124,7 +124,7 @@ def fits(layout: Layout, group: Sequence[Encoded]) -> bool:
 
 
 class EncoderDecoder:
-    """Rows of two sides.
+    """The layout of encoder-decoders: rows with an input side and a target side.
 
     inputs, inputs_segment_ids and, if positions are reserved, reserved: [S]. decoder_inputs, targets, segment_ids, positions,
     task_ids, loss_weights (float32) and the layout's numbers (float32): [T].
@@ -157,7 +157,8 @@ class EncoderDecoder:
         return {"encoder_fill": (read, lengths.inputs), "decoder_fill": (targets, lengths.targets)}
 
     def row(self, examples: Sequence[Encoded], lengths: Lengths) -> PackedRow:
-        """An example without inputs keeps its segment. Decoder inputs are the targets shifted right within each segment."""
+        """Returns a row. Decoder inputs are the targets shifted right within each segment. An example without inputs keeps its
+        segment."""
         row = {name: np.zeros(lengths.inputs, np.int32) for name in ("inputs", "inputs_segment_ids")}
         row |= {name: np.zeros(lengths.targets, np.int32) for name in ("decoder_inputs", "segment_ids", "positions")}
         row |= _empty_targets(lengths.targets, self.numbers)
@@ -180,17 +181,17 @@ class EncoderDecoder:
         return row
 
     def prompts(self, prompts: Sequence[Sequence[int]], rows: int, length: int) -> PackedRow:
-        """inputs, inputs_segment_ids; starts [rows], the token with which each text begins."""
+        """Returns inputs, inputs_segment_ids, and starts [rows], the token with which each text begins."""
         inputs, real, soft = _padded(prompts, rows, length, self.config.reserved, self.tokenizer.pad_id)
         return {"inputs": inputs, "inputs_segment_ids": real, "starts": np.full(rows, self._start_id, np.int32), **soft}
 
 
 class DecoderOnly:
-    """Rows of one sequence [L] and its targets [T].
+    """The layout of decoder-only models: rows of one sequence [L] and its targets [T].
 
-    decoder_inputs, segment_ids, positions: [L]. target_positions: [T], where in the row each target is predicted;
-    targets, task_ids, loss_weights (float32) and the layout's numbers (float32): [T]. prefix (bool [L]), if the inputs are
-    seen both ways: where they are. reserved: [L], if positions are reserved, which come before everything of a segment.
+    decoder_inputs, segment_ids, positions: [L]. target_positions: [T], the position in the row that predicts each target.
+    targets, task_ids, loss_weights (float32) and the layout's numbers (float32): [T]. prefix (bool [L], only for the layout
+    "prefix"): whether a position is an input. reserved: [L], if positions are reserved; these come first in a segment.
     """
 
     numbers: tuple[str, ...] = ()
@@ -206,7 +207,7 @@ class DecoderOnly:
             self._before = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
             self._after = tokenizer.encode([config.separator])[0] if config.separator else []
             self._end = [tokenizer.eos_id]
-            # Something must come before the first target of an example without inputs.
+            # Without inputs some token must still come before the first target.
             self._before = self._before or ([] if self._after else [tokenizer.eos_id])
         self.stop_ids = tuple({tokenizer.eos_id, *self._end})
         room = config.inputs_length - config.reserved - len(self._before) - len(self._after)
@@ -235,11 +236,11 @@ class DecoderOnly:
         return {"row_fill": (taken, length), "target_fill": (targets, targets_length)}
 
     def row(self, examples: Sequence[Encoded], lengths: Lengths) -> PackedRow:
-        """The last token of an example is a target only, so that it takes one position less than it has tokens."""
+        """Returns a row. An example takes one position less than it has tokens, because its last token is only a target."""
         row, reserved = self._empty(lengths), self.config.reserved
         at = t = 0
         for segment, example in enumerate(examples, 1):
-            begin = at + reserved  # of the example's own tokens
+            begin = at + reserved  # where the example's own tokens begin
             answer = begin + len(example.inputs)
             read = slice(at, answer + len(example.targets) - 1)
             if reserved:
@@ -257,7 +258,7 @@ class DecoderOnly:
         return row
 
     def prompts(self, prompts: Sequence[Sequence[int]], rows: int, length: int) -> PackedRow:
-        """decoder_inputs, segment_ids, positions; prefix (bool), if the inputs are seen both ways."""
+        """Returns decoder_inputs, segment_ids, positions, and for the layout "prefix" also prefix (bool)."""
         inputs, real, soft = _padded(prompts, rows, length, self.config.reserved, self.tokenizer.pad_id)
         positions = np.broadcast_to(np.arange(inputs.shape[1], dtype=np.int32), inputs.shape)
         both_ways = {"prefix": real > 0} if self._prefix else {}
@@ -277,9 +278,9 @@ class DecoderOnly:
 def _padded(
     prompts: Sequence[Sequence[int]], rows: int, length: int, reserved: int, pad_id: int
 ) -> tuple[np.ndarray, np.ndarray, PackedRow]:
-    """The prompts behind their reserved positions, and 1 where there is either: int32 [rows, reserved + length] each.
+    """Returns the prompts after their reserved positions, and their mask (1 on both): int32 [rows, reserved + length] each.
 
-    The third are the reserved positions, counted from 1; none if none are reserved.
+    The third value is the array of reserved positions, counted from 1; it is empty if none are reserved.
     """
     ids, real = np.zeros((2, rows, reserved + length), np.int32)
     for i, prompt in enumerate(prompts):

@@ -1,7 +1,7 @@
-"""Packing: which examples share a row.
+"""Packing decides which examples share a row.
 
-Inputs and targets of an example always sit in the same row, as the same segment. Examples of a group, such as the two sides
-of a preference pair, sit in the same row too, as consecutive segments.
+Inputs and targets of an example are always in the same row, as the same segment. Examples of a group, such as the two sides
+of a preference pair, are in the same row too, as consecutive segments.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ class Encoded(NamedTuple):
       inputs: int32 [s]; may be empty.
       targets: int32 [t], at least one, end of sequence included.
       weight: the loss weight of each of its target tokens.
-      task, template, style: numbers that travel with its target tokens.
-      trained: bool [t], which of the targets bear loss; None for all. Only of a conversation.
-      numbers: name -> a value that travels with its target tokens, such as a reference model's log-likelihood. The names are
+      task, template, style: their indices, which are stored at its target tokens.
+      trained: bool [t], which of the targets have a loss; None for all. Only conversations have it.
+      numbers: name -> a value that is stored at its target tokens, such as a reference model's log-likelihood. The names are
         those of the layout.
     """
 
@@ -44,21 +44,21 @@ class Encoded(NamedTuple):
         return len(self.targets) if self.trained is None else int(self.trained.sum())
 
 
-# Examples that share a row, as consecutive segments in this order. Most groups are of one.
+# Examples that share a row, as consecutive segments in this order. Most groups have one example.
 Group = tuple[Encoded, ...]
 
 
 def pack_examples(sizes: np.ndarray, limits: tuple[int, int]) -> list[list[int]]:
-    """Rows of positions of examples, or of groups of them, such that both measures of each row fit.
+    """Returns rows, each a list of indices of examples (or groups) whose sizes together are within both limits.
 
-    Vector packing, one row at a time: the largest example left opens the row, then the one that comes nearest to the room
-    left joins until none fits. "Nearest" weighs the two measures by what is left of each to pack, so that a row spends the
-    two in the proportion of the whole (after the norm-based greedy of Panigrahy et al., "Heuristics for vector bin packing",
-    2011). First-fit-decreasing fills 82% where this fills 96% when neither side is the bottleneck of every example.
+    This is vector packing, one row at a time: the largest remaining example opens the row, then the example nearest to the
+    remaining room joins, until none fits. "Nearest" weights the two measures by how much of each is still to be packed, so that
+    a row uses both in the proportion of the whole (after the norm-based greedy of Panigrahy et al., "Heuristics for vector bin
+    packing", 2011). If neither side is the bottleneck of every example, first-fit-decreasing fills 82% and this fills 96%.
 
     Args:
-      sizes: int [n, 2], what each takes of a row; none above its limit.
-      limits: of a row.
+      sizes: int [n, 2], the size of each example in both measures; none is above its limit.
+      limits: the limits of a row.
 
     >>> pack_examples(np.array([[6, 1], [4, 1], [3, 1]]), (10, 10))
     [[0, 1], [2]]
@@ -69,7 +69,7 @@ def pack_examples(sizes: np.ndarray, limits: tuple[int, int]) -> list[list[int]]
     rows: list[list[int]] = []
     while len(left):
         share = demand / demand.max()
-        # A stride over those left, largest first: hundreds of candidates do as well as all.
+        # Candidates are a stride over the remaining examples, largest first: a few hundred work as well as all.
         candidates = np.arange(len(left)) if len(left) <= _CANDIDATES else np.arange(_CANDIDATES) * len(left) // _CANDIDATES
         taken = candidates[_fill_row(size[:, left[candidates]], share)]
         rows.append(left[taken].tolist())
@@ -79,7 +79,7 @@ def pack_examples(sizes: np.ndarray, limits: tuple[int, int]) -> list[list[int]]
 
 
 def _fill_row(size: np.ndarray, share: np.ndarray) -> list[int]:
-    """Which candidates go into the row that the first one opens. size: float [2, n], of the row's lengths."""
+    """Returns which candidates go into the row that the first one opens. size: float [2, n], fractions of the row's limits."""
     read, write = size[0].copy(), size[1]
     free_read, free_write = 1 - read[0], 1 - write[0]
     taken, used = [0], 2.0

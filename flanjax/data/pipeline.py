@@ -1,7 +1,8 @@
-"""Batches of a mixture, the same on any number of hosts, from a position of two integers a stream.
+"""Batches of a mixture, the same on any number of hosts. The position in the data is two integers for each stream.
 
-S virtual streams divide the plan: stream s owns its every S-th example. A stream packs windows of its examples; a window is
-a pure function of its number. Each global batch takes B/S rows of every stream, and a host makes only the rows of its streams.
+The plan is divided among S virtual streams: stream s owns every S-th example, starting with s. A stream packs windows of its
+examples; a window is a pure function of its number. Each global batch takes B/S rows of every stream, and a host makes only the
+rows of its own streams.
 """
 
 import dataclasses
@@ -33,19 +34,19 @@ Batch = dict[str, np.ndarray]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """How a mixture becomes batches. Everything here but the last five decides the data, and is fixed for a run.
+    """How a mixture becomes batches. All fields but the last five decide the data and are fixed for a run.
 
     Args:
       batch_size: rows of the global batch.
-      num_streams: streams of the data. A divisor of batch_size and a multiple of the number of hosts, so at least the most
-        hosts that will ever be used.
+      num_streams: streams of the data. A divisor of batch_size and a multiple of the number of hosts, so at least the largest
+        number of hosts that will ever be used.
       window: examples of a stream that are packed together.
-      seed: of every choice made in the data.
+      seed: seed of every choice made in the data.
       max_bad_share: the share of bad rows above which a task stops the run.
       num_workers: processes that prepare windows; 0 prepares them in threads of this one.
-      num_threads: of that preparation, per host or worker.
+      num_threads: threads that prepare windows, per host or worker.
       prefetch_windows: windows that are prepared ahead, per host or worker.
-      prepared: a directory that `flanjax prepare` wrote; its rows are read instead of made. They are the same.
+      prepared: a directory that `flanjax prepare` wrote; its rows, which are the same, are read instead of made.
     """
 
     batch_size: Count = 64
@@ -67,7 +68,7 @@ class DataConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Host:
-    """Which share of each global batch is made here."""
+    """The share of each global batch that this host makes."""
 
     index: int = 0
     count: int = 1
@@ -80,7 +81,7 @@ class Host:
 
 
 class Corpus(NamedTuple):
-    """A resolved mixture with its rows opened, and the function that makes features of them."""
+    """A resolved mixture with its opened rows, and the function that makes features from them."""
 
     entries: list[Entry]
     rows: list[Rows]
@@ -99,7 +100,7 @@ class Corpus(NamedTuple):
 
 
 def open_rows(mixture: Mixture) -> dict[str, Rows]:
-    """The training rows of every task. Raises SourceError naming the task whose data is missing or empty."""
+    """Returns the training rows of every task. Raises SourceError naming the task whose data is missing or empty."""
     opened: dict[str, Rows] = {}
     for task in mixture.tasks():
         if task.train is None:
@@ -123,11 +124,11 @@ def open_corpus(
     features: MakeFeatures = make_features,
     numbers: Sequence[str] = (),
 ) -> Corpus:
-    """The corpus of a mixture whose rows are open.
+    """Returns the corpus of a mixture whose rows are open.
 
     Args:
-      rows: of every task, as `open_rows` gives them.
-      features: makes examples of rows. One of your own may give several examples for a row, as a group that shares a packed
+      rows: the rows of every task, from `open_rows`.
+      features: makes examples from rows. Your own function may give several examples for a row, as a group that shares a packed
         row, and numbers with each. It must be a pure function: windows are made in other processes and made again on resume.
       numbers: the names of the numbers that its examples carry.
     """
@@ -139,28 +140,28 @@ def open_corpus(
 
 
 class Window(NamedTuple):
-    """Some consecutive examples of one stream, packed into rows in random order."""
+    """Consecutive examples of one stream, packed into rows in random order."""
 
     rows: list[Batch]
     stats: DataStats
 
 
 def make_window(corpus: Corpus, stream: int, number: int) -> Window:
-    """Window `number` of a stream: a pure function of its arguments."""
+    """Returns window `number` of a stream, as a pure function of the arguments."""
     config = corpus.config
     nth = np.arange(number * config.window, (number + 1) * config.window) * config.num_streams + stream
     visits = corpus.plan.visits(nth)
     features = corpus.make_features(corpus.entries, corpus.rows, visits, corpus.layout, config.seed)
     stats = DataStats(len(corpus.entries))
     stats.add(features)
-    (lengths,) = corpus.layout.lengths  # with several, a window's would follow from its number
+    (lengths,) = corpus.layout.lengths  # with several pairs, a window's number would have to decide
     rows = pack(features.groups, corpus.layout, lengths, Draws(config.seed, "window", stream, number))
     stats.rows = len(rows)
     return Window(rows, stats)
 
 
 def pack(groups: Sequence[Group], layout: Layout, lengths: Lengths, draws: Draws) -> list[Batch]:
-    """The groups packed into rows of these lengths, in an order that has nothing to do with how full they are.
+    """Returns the groups packed into rows of these lengths; the rows' order does not depend on how full they are.
 
     Raises:
       ValueError: a group does not fit a row; see `flanjax.data.layout.fits`.
@@ -189,19 +190,19 @@ class DataState(NamedTuple):
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "DataState":
-        """The state of a record. Raises DataError saying what is wrong where it is none."""
+        """Returns the state of a record. Raises DataError saying what is wrong if the record is not a valid state."""
         try:
             streams = {int(s): (at[0], at[1]) for s, at in record["streams"].items()}
             stats = DataStats.from_json(record["tally"])
         except (TypeError, ValueError, LookupError, AttributeError) as error:
-            raise DataError(f"this is no position in the data: {type(error).__name__}: {error}") from error
+            raise DataError(f"this is not a position in the data: {type(error).__name__}: {error}") from error
         for stream, position in streams.items():
             if not all(type(n) is int and n >= 0 for n in (stream, *position)):
                 raise DataError(f"stream {stream} is at {list(position)}, expected the numbers of a window and of a row in it")
         return cls(streams, stats)
 
     def check(self, num_streams: int, num_tasks: int) -> None:
-        """Raises DataError where it is the position of other streams or tasks than those."""
+        """Raises DataError if the state has another number of streams or tasks."""
         if missing := sorted(set(range(num_streams)) - self.streams.keys()):
             raise DataError(f"the position of {len(missing)} streams is missing, the first is stream {missing[0]}")
         if more := sorted(self.streams.keys() - set(range(num_streams))):
@@ -212,7 +213,7 @@ class DataState(NamedTuple):
 
     @classmethod
     def merge(cls, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """One record of the states of all hosts, from which any number of hosts can go on."""
+        """Returns one record of the states of all hosts, from which any number of hosts can continue."""
         states = [cls.from_json(r) for r in records]
         stats = states[0].stats
         for state in states[1:]:
@@ -221,10 +222,10 @@ class DataState(NamedTuple):
 
 
 class WindowSource(Protocol):
-    """Windows that exist already (flanjax.data.prepared), each what `make_window` would make.
+    """Windows that exist already (flanjax.data.offline.prepared); each is what `make_window` would make.
 
     Attributes:
-      num_windows: of every stream.
+      num_windows: number of windows of every stream.
     """
 
     num_windows: int
@@ -233,7 +234,7 @@ class WindowSource(Protocol):
 
 
 class _Windows:
-    """A grain source: index -> (stream, window), the streams in turn. Windows already used up are not made again."""
+    """A grain source: index -> (stream, number, window), streams in turn. Windows that were used up are not made again."""
 
     def __init__(self, window: Callable[[int, int], Window], start: dict[int, tuple[int, int]], end: int | None):
         self._window, self._start, self._streams = window, start, sorted(start)
@@ -252,12 +253,12 @@ class _Windows:
 
 
 class BatchIterator:
-    """This host's part of every global batch: [B / hosts, ...] arrays, in the order of its streams, without end.
+    """Yields this host's part of every global batch: arrays [B / hosts, ...], in the order of its streams, without end.
 
-    `state()` is the position after the last batch returned.
+    `state()` is the position after the last batch that was returned.
 
     Args:
-      prepared: where windows are read instead of made; the batches and the states are the same.
+      prepared: a source of windows that are read instead of made; batches and states stay the same.
     """
 
     def __init__(
@@ -266,9 +267,9 @@ class BatchIterator:
         self._corpus, self._config, self._prepared = corpus, corpus.config, prepared
         streams = host.streams(self._config.num_streams)
         self._position = {s: state.streams[s] if state else (0, 0) for s in streams}
-        # Counts are added up over hosts when states are merged, so only one host carries on the old ones.
+        # Counts are added up over hosts when states are merged, so only one host keeps the old counts.
         self._stats = state.stats.copy() if state and host.index == 0 else DataStats(len(corpus.entries))
-        # Windows are read ahead of their stream's turn; the state counts each once its first row is taken.
+        # Windows are read before their stream's turn; the state counts each when its first row is taken.
         self._seen = self._stats.copy()
         self._warned: set[int] = set()
         self._uncounted: dict[int, deque[tuple[int, DataStats]]] = {s: deque() for s in streams}
@@ -317,7 +318,7 @@ class BatchIterator:
             self._stats.merge(self._uncounted[stream].popleft()[1])
 
     def _warn(self) -> None:
-        """Says once of each task that none of its rows can be trained on."""
+        """Warns once for each task if none of its rows can be trained on."""
         for task in self._seen.without_examples():
             if task not in self._warned:
                 self._warned.add(task)
@@ -325,7 +326,7 @@ class BatchIterator:
                 logging.getLogger("flanjax").warning("no row of a task can be trained on so far: %s", why)
 
     def _read_window(self) -> bool:
-        """Queues the next window's rows; says whether it had none."""
+        """Queues the next window's rows, and returns whether it had none."""
         try:
             stream, number, window = next(self._windows)
         except StopIteration:
@@ -334,7 +335,7 @@ class BatchIterator:
         if window is None:
             return False
         first = self._position[stream][1] if number == self._position[stream][0] and not self._queues[stream] else 0
-        if not first:  # a window resumed in its middle was counted before
+        if not first:  # a window that is resumed in its middle was counted before
             self._uncounted[stream].append((number, window.stats))
             self._seen.merge(window.stats)
             self._seen.check(self._corpus.names, self._config.max_bad_share)

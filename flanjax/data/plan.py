@@ -1,8 +1,8 @@
-"""The plan: the n-th example of a mixture is (task, row, epoch), for any n, on any host, without state.
+"""The plan gives the n-th example of a mixture as (task, row, epoch), for any n, on any host, without state.
 
-The examples come in blocks. In every block each task gets its share of the block to within one example; over the blocks
-the roundings even out. Inside a block a task's visits are spread evenly with jitter. Each task goes through its rows without
-replacement, in a new order every epoch.
+The examples come in blocks. In every block each task gets its share of the block to within one example, and over the blocks
+the rounding errors cancel. Inside a block a task's visits are spread evenly with jitter. Each task goes through its rows
+without replacement, in a new order every epoch.
 """
 
 import functools
@@ -33,7 +33,7 @@ class Plan:
 
     Args:
       names, shares, num_rows: per task; shares are positive and are normalised to sum to one.
-      seed: of the order of tasks and rows.
+      seed: seed of the order of tasks and rows.
     """
 
     def __init__(self, names: Sequence[str], shares: Sequence[float], num_rows: Sequence[int], *, seed: int):
@@ -64,7 +64,7 @@ class Plan:
         self._block = functools.lru_cache(maxsize=8)(self._make_block)
 
     def visits(self, indices: np.ndarray) -> Visits:
-        """The examples at any indices (int64 [n], from 0), in their order."""
+        """Returns the examples at any indices (int64 [n], from 0), in the order of the indices."""
         indices = np.asarray(indices, np.int64)
         blocks = indices // self.block_size
         task, cursor = np.empty_like(indices), np.empty_like(indices)
@@ -80,30 +80,30 @@ class Plan:
         return Visits(task, permute(cursor % size, size, keys), epoch)
 
     def counts(self, num_examples: int) -> np.ndarray:
-        """How often each task is visited in the first examples, int64 [tasks]."""
+        """Returns how often each task is visited in the first `num_examples` examples, int64 [tasks]."""
         blocks, rest = divmod(num_examples, self.block_size)
         tail = np.bincount(self._block(blocks)[0][:rest], minlength=len(self.names)) if rest else 0
         return self._before(blocks) + tail
 
     def hash(self) -> str:
-        """Changes with anything that changes the sequence."""
+        """A hash that changes with anything that changes the sequence."""
         record = [self.names, self.shares.tolist(), self.num_rows.tolist(), self.seed, self.block_size]
         return hashlib.blake2b(json.dumps(record).encode(), digest_size=8).hexdigest()
 
     def _block_counts(self, block: int) -> np.ndarray:
-        # One offset for all edges makes the counts whole, non-negative and right to within one; a new offset for each
-        # block, from a low-discrepancy sequence, makes the errors cancel.
+        # A common offset for all edges makes the counts integers, non-negative and exact to within one. A new offset for each
+        # block, from a low-discrepancy sequence, makes the rounding errors cancel.
         offset = (block + 1) * _GOLDEN % 1.0
         return np.diff(np.floor(self._edges + offset).astype(np.int64))
 
     def _before(self, block: int) -> np.ndarray:
-        # By key rather than appended: threads that come here at once write the same values.
+        # Stored by key rather than appended, because concurrent threads write the same values.
         for reached in range(len(self._totals), block + 1):
             self._totals[reached] = self._totals[reached - 1] + self._block_counts(reached - 1)
         return self._totals[block]
 
     def _make_block(self, block: int) -> tuple[np.ndarray, np.ndarray]:
-        """Task and its rank within the block, for every position."""
+        """Returns, for every position of the block, its task and the rank of the visit among the task's visits in the block."""
         counts = self._block_counts(block)
         tasks = np.repeat(np.arange(len(counts)), counts)
         ranks = np.arange(self.block_size) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -113,7 +113,9 @@ class Plan:
 
 
 def permute(index: np.ndarray, size: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """A bijection of [0, size) for every key, elementwise: a Feistel network on the next power of four, walked until inside.
+    """Returns `index` permuted within [0, size), int64 [n]; every key gives another permutation.
+
+    It is a Feistel network on the next power of four, applied again until the result is below `size`.
 
     Args:
       index: int64 [n], each in [0, size).
@@ -144,7 +146,7 @@ def _mix(x: np.ndarray) -> np.ndarray:
 
 
 def realised_shares(plan: Plan, num_examples: int) -> list[Mapping[str, Any]]:
-    """One record a task: asked and realised share, visits and epochs within the first examples."""
+    """Returns a record for each task: requested and realised share, visits and epochs within the first `num_examples`."""
     counts = plan.counts(num_examples)
     return [
         {

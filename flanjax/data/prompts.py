@@ -1,8 +1,8 @@
-"""Prompts under a token budget.
+"""Builds prompts within a token budget.
 
-The instruction, the question and the options are never cut. Exemplars are added while everything fits; when the query alone
-does not fit, only the fields that its task declares long are shortened, at white space; when that is not enough the row is
-skipped. What was cut is counted.
+The instruction, the question and the options are never cut. Exemplars are added as long as everything fits. If the query alone
+does not fit, only the fields that its task declares long are shortened, at white space. If that is not enough, the row is
+skipped. Cut tokens are counted.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,7 @@ _SHRINK_ROUNDS = 12
 
 
 class TooLong(BadRow):
-    """A row that does not fit although its long fields were shortened. Not bad data, but data that is not trained on."""
+    """A row that does not fit even with its long fields shortened. Its data is not bad, but it is not trained on."""
 
 
 class Prompt(NamedTuple):
@@ -29,9 +29,10 @@ class Prompt(NamedTuple):
 
     Attributes:
       text: the whole input, exemplars included.
-      ids, target_ids: without end of sequence.
-      num_shots: how many exemplars fitted.
-      cut_tokens: how many tokens its long fields lost; cut_target says whether the target lost some.
+      ids, target_ids: ids without end of sequence.
+      num_shots: number of exemplars that fitted.
+      cut_tokens: number of tokens that its long fields lost.
+      cut_target: whether the target lost tokens.
     """
 
     text: str
@@ -44,7 +45,7 @@ class Prompt(NamedTuple):
 
 
 def build_prompts(queries: Sequence[Query], tokenizer: Tokenizer, budget: Budget) -> list[Prompt | BadRow]:
-    """A prompt for every query, or the reason why there is none. Tokenises all of them together."""
+    """Returns a prompt for every query, or the reason why it has none. All queries are tokenised together."""
     rendered = [render_query(q) for q in queries]
     good = [r for r in rendered if isinstance(r, Rendered)]
     encoded = iter(tokenizer.encode([text for r in good for text in r]))
@@ -64,7 +65,7 @@ def _fits(prompt: Prompt, budget: Budget) -> bool:
 
 
 def _shorten(query: Query, full: Prompt, tokenizer: Tokenizer, budget: Budget) -> Prompt | BadRow:
-    """The query with its long fields shortened until it fits."""
+    """Returns the prompt of a query with its long fields shortened until it fits, or the reason why it cannot fit."""
     texts = _long_texts(query)
     prompt, shortened = full, dict(texts)
     for _ in range(_SHRINK_ROUNDS):
@@ -87,12 +88,13 @@ def _shorten(query: Query, full: Prompt, tokenizer: Tokenizer, budget: Budget) -
 
 
 def _loses_end(query: Query, shortened: Rendered, full: Prompt) -> bool:
-    """Whether a shortened target breaks off. A shortened rationale does not: the answer still follows it."""
+    """Whether a shortened target loses its end. After a shortened rationale it does not, because the answer still follows."""
     return shortened.target != full.rendered.target and not query.wording.style.chain_of_thought
 
 
 def _share_to_keep(query: Query, prompt: Prompt, budget: Budget) -> Callable[[str], float]:
-    """For each long field the share of it that the texts it occurs in have room for; a little less, to converge."""
+    """Returns a function from a long field to the share of it to keep: what its texts have room for, slightly reduced so that
+    repeated shortening converges."""
     template = query.task.templates[query.wording.template]
     read = budget.inputs / max(len(prompt.ids), 1)
     write = float("inf") if budget.targets is None else budget.targets / max(len(prompt.target_ids), 1)
@@ -113,7 +115,7 @@ def _long_texts(query: Query) -> dict[str, str]:
 
 
 def _cut(text: str, length: int) -> str:
-    """At most `length` characters, ending with a whole word."""
+    """Returns at most `length` characters of a text, ending with a whole word."""
     if len(text) <= length:
         return text
     return text[: max(length, 0) + 1].rpartition(" ")[0].rstrip()
@@ -137,7 +139,7 @@ def _add_exemplars(queries: Sequence[Query], results: list[Prompt | BadRow], tok
 
 
 def _take(shots: int, blocks: list[tuple[str, str]], sizes: list[int], room: int, separator: int) -> list[tuple[str, str]]:
-    """The first `shots` exemplars that fit together."""
+    """Returns the first exemplars, at most `shots`, that fit together."""
     taken: list[tuple[str, str]] = []
     for block, size in zip(blocks, sizes, strict=True):
         if len(taken) < shots and size + separator <= room:
@@ -159,7 +161,7 @@ def _within(
     tokenizer: Tokenizer,
     budget: Budget,
 ) -> Prompt:
-    """The joined prompt. Pieces and whole may tokenise a little differently, so the whole is checked too."""
+    """Returns the joined prompt. The whole may tokenise differently from its pieces, so it is checked as well."""
     assert isinstance(prompt, Prompt)
     while len(ids) > budget.inputs and exemplars:
         exemplars = exemplars[:-1]
@@ -170,7 +172,7 @@ def _within(
 
 
 def _exemplar_texts(query: Query) -> Iterable[tuple[str, str]]:
-    """Rendered rows of the query's own task in the query's own wording, each with an option order of its own."""
+    """Yields rendered rows of the query's task in the query's wording; each has its own order of options."""
     assert query.pool is not None
     assert query.draws is not None
     numbers = list(candidate_rows(query.draws, len(query.pool), query.pool_row, query.wording.num_shots))

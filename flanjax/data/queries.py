@@ -1,7 +1,7 @@
-"""Queries: rows that were read, understood by their task and given a wording; and those that were not, with the reason.
+"""Queries: rows that were read, turned into examples by their task, and given a wording. Other rows come with a reason.
 
-Training, tokenizer texts, exemplars, evaluation and `flanjax show` all read rows here, so that they agree on what is a good
-row, and no bad one ends them.
+Training, tokenizer texts, exemplars, evaluation and `flanjax show` all read rows here, so that they agree on which rows are
+good, and a bad row never ends them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,9 +23,9 @@ class Query(NamedTuple):
     """One example to be asked.
 
     Attributes:
-      pool: the rows that exemplars come from, or None for none.
-      pool_row: the query's own position in the pool, or None when it is not of the pool.
-      draws: decides the exemplars and, unless `keep_order`, the order of the options.
+      pool: the rows that exemplars come from; None if there are no exemplars.
+      pool_row: the query's own position in the pool; None if it is not in the pool.
+      draws: the random draws of the exemplars and, unless `keep_order`, of the order of the options.
     """
 
     task: Task
@@ -38,7 +38,7 @@ class Query(NamedTuple):
 
 
 class Visited(NamedTuple):
-    """What a visit of the plan gave: a query, or why there is none (a SkipRow where the task leaves the row out on purpose)."""
+    """The result of a visit of the plan: a query, or why there is none (a SkipRow if the task leaves the row out)."""
 
     task: int
     row: int
@@ -46,7 +46,7 @@ class Visited(NamedTuple):
 
 
 def read_examples(task: Task, rows: Rows, numbers: Sequence[int]) -> Iterator[tuple[int, Example | BadRow | SkipRow]]:
-    """Each row's number and its example, or why it has none. A row that cannot be read is a bad one."""
+    """Yields each row's number and its example, or why it has none. A row that cannot be read counts as bad."""
     for start in range(0, len(numbers), _AT_ONCE):
         some = numbers[start : start + _AT_ONCE]
         for number, row in zip(some, _read_rows(rows, some), strict=True):
@@ -54,7 +54,7 @@ def read_examples(task: Task, rows: Rows, numbers: Sequence[int]) -> Iterator[tu
 
 
 def read_queries(entries: Sequence[Entry], rows: Sequence[Rows], visits: Visits, seed: int) -> Iterator[Visited]:
-    """The visited rows in the order of the visits, in the wordings of training, each task's rows read together.
+    """Yields the visited rows in the order of the visits, in the wordings of training. Each task's rows are read together.
 
     Args:
       rows: the training rows of each entry's task.
@@ -75,7 +75,7 @@ def read_queries(entries: Sequence[Entry], rows: Sequence[Rows], visits: Visits,
 
 
 def render_query(query: Query) -> Rendered | BadRow:
-    """The query's text without exemplars, or why it has none."""
+    """Returns the query's text without exemplars, or why it has none."""
     try:
         rendered = render(query.task, query.example, query.wording, None if query.keep_order else query.draws)
     except BadRow as error:
@@ -84,7 +84,7 @@ def render_query(query: Query) -> Rendered | BadRow:
 
 
 def broken_text(texts: Sequence[str]) -> BadRow | None:
-    """Why some text has no ids, if so: half of a surrogate pair is no character."""
+    """Returns why one of the texts has no ids, or None: half of a surrogate pair is not a character."""
     for text in texts:
         try:
             text.encode()
@@ -99,12 +99,12 @@ def _example(task: Task, row: Row) -> Example | BadRow | SkipRow:
         return task.read(row)
     except (BadRow, SkipRow) as reason:
         return reason
-    except Exception as error:  # of a user's function, or of checking what it returned
+    except Exception as error:  # from a user's function, or from checking what it returned
         return BadRow(f"{type(error).__name__}: {error}")
 
 
 def _read_rows(rows: Rows, numbers: Sequence[int]) -> list[Row | RowError]:
-    """The rows; where one cannot be read, its error."""
+    """Returns the rows; for a row that cannot be read, its error."""
     try:
         return list(rows.__getitems__(numbers))
     except (RowError, *_UNREADABLE):
@@ -120,5 +120,5 @@ def _read_row(rows: Rows, number: int) -> Row | RowError:
         return RowError(f"row {number}: {type(error).__name__}: {error}")
 
 
-# What a row's own content may do to the reader of its file, where the source does not say so itself.
+# Errors that a row's own content may cause in the reader of its file, if the source does not raise a RowError itself.
 _UNREADABLE = (RecursionError, UnicodeError)

@@ -1,4 +1,4 @@
-"""The mixture as plain texts: what a tokenizer is trained on."""
+"""The mixture as plain texts, on which a tokenizer is trained."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,7 +14,7 @@ _AT_ONCE = 1000
 
 
 def mixture_texts(entries: Sequence[Entry], rows: Sequence[Rows], plan: Plan, num_examples: int, seed: int) -> Iterator[str]:
-    """Inputs and targets of the first examples of the plan, worded as in training; rows that are bad are left out here."""
+    """Yields inputs and targets of the plan's first examples, worded as in training. Bad rows are left out."""
     for start in range(0, num_examples, _AT_ONCE):
         visits = plan.visits(np.arange(start, min(start + _AT_ONCE, num_examples)))
         for _, _, query in read_queries(entries, rows, visits, seed):

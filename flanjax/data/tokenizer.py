@@ -1,6 +1,6 @@
-"""Tokenizers behind one small face: SentencePiece models, Hugging Face tokenizers, bytes; and training a small one.
+"""Tokenizers behind one interface: SentencePiece models, Hugging Face tokenizers and bytes; and training a small one.
 
-`encode` never adds special tokens; features add the end of sequence where it belongs.
+`encode` never adds special tokens; features add the end of sequence.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ from flanjax.data.tokenizer_files import (
 )
 from flanjax.fields import Count
 
-EXTRA_IDS = 100  # T5's sentinels, behind the pieces of its SentencePiece model
+EXTRA_IDS = 100  # T5's sentinels, after the pieces of its SentencePiece model
 _PAD, _EOS, _UNK = "<pad>", "</s>", "<unk>"
 
 
@@ -36,11 +36,11 @@ class Tokenizer(Protocol):
     """Text to ids and back.
 
     Attributes:
-      pad_id: also starts the decoder, as in T5.
-      bos_id: what every sequence of a decoder-only model begins with; None where nothing does.
-      unk_id: -1 where nothing is unknown.
-      vocab_size: every id is below it.
-      fingerprint: changes when any text would be encoded differently.
+      pad_id: the padding id, which also starts the decoder, as in T5.
+      bos_id: the id with which every sequence of a decoder-only model begins; None if there is none.
+      unk_id: the id of unknown tokens; -1 if there are none.
+      vocab_size: all ids are below it.
+      fingerprint: a hash that changes if any text would be encoded differently.
     """
 
     pad_id: int
@@ -57,14 +57,14 @@ class Tokenizer(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TokenizerConfig:
-    """Which tokenizer.
+    """The choice of a tokenizer.
 
     Args:
       path: a SentencePiece `.model`, a directory or Hugging Face id with a tokenizer ("id@revision" for a certain one), "bytes"
         (ByT5's), or "train" to train one on the training mixture and keep it in the workdir.
-      vocab_size: of a trained tokenizer.
-      kind: of a trained tokenizer: "unigram" for text at large, "words" for a small closed vocabulary.
-      train_examples: how many examples of the mixture a tokenizer is trained on.
+      vocab_size: vocabulary size of a trained tokenizer.
+      kind: kind of a trained tokenizer: "unigram" for general text, "words" for a small closed vocabulary.
+      train_examples: number of examples of the mixture on which a tokenizer is trained.
     """
 
     path: str = "train"
@@ -77,7 +77,7 @@ class TokenizerConfig:
 
 
 class SentencePieceTokenizer:
-    """A SentencePiece model called directly: several times the speed of the same vocabulary in a Hugging Face tokenizer.
+    """A SentencePiece model called directly, several times as fast as the same vocabulary in a Hugging Face tokenizer.
 
     Attributes:
       proto: the model file's bytes.
@@ -115,7 +115,7 @@ class HFTokenizer:
 
     Attributes:
       special: bos_token, eos_token and so on, as templates name them.
-      special_ids: of all its special tokens.
+      special_ids: ids of all its special tokens.
       chat_template: Jinja2 text; "" if it has none.
     """
 
@@ -128,7 +128,7 @@ class HFTokenizer:
         self._backend.encode_special_tokens = True  # "</s>" in a text is text
         self.special, self.chat_template, self._name = dict(special), chat_template, name
         self.eos_id = self._id(special["eos_token"])
-        # Padding is told by segment ids alone, so any token will do.
+        # Padding is recognised by segment ids only, so any token may serve as padding.
         self.pad_id = self._id(special["pad_token"]) if special.get("pad_token") else self.eos_id
         self.unk_id = self._id(special["unk_token"]) if special.get("unk_token") else -1
         first = backend.encode("", add_special_tokens=True).ids
@@ -140,7 +140,7 @@ class HFTokenizer:
 
     @classmethod
     def load(cls, name: str) -> "HFTokenizer":
-        """From a directory with tokenizer.json, or from the Hugging Face hub by id."""
+        """Returns the tokenizer of a directory with tokenizer.json, or of an id on the Hugging Face hub."""
         directory = epath.Path(name)
         if (directory / TOKENIZER).exists() and (directory / CONFIG).exists():
             backend = read_backend(directory / TOKENIZER)
@@ -175,7 +175,7 @@ class HFTokenizer:
         return [e.ids for e in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     def encode_template(self, texts: Sequence[str]) -> list[list[int]]:
-        """Like `encode`, but a special token that a text spells out is that token."""
+        """Returns ids as `encode` does, but special tokens that a text spells out become these tokens."""
         return [e.ids for e in self._with_special.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
@@ -185,7 +185,7 @@ class HFTokenizer:
         return self._backend.decode([int(i) for i in ids], skip_special_tokens=True)
 
     def surrounded(self, before: Sequence[int], after: Sequence[int]) -> "HFTokenizer":
-        """This tokenizer with these ids, and no others, put around a text by its post-processor; `encode` adds none."""
+        """Returns this tokenizer with a post-processor that puts exactly these ids around a text; `encode` adds none."""
         copy = tokenizers.Tokenizer.from_str(self._backend.to_str())
         if copy.encode("a").ids != [*before, *copy.encode("a", add_special_tokens=False).ids, *after]:
             texts = [[copy.id_to_token(i) for i in ids] for ids in (before, after)]
@@ -197,14 +197,14 @@ class HFTokenizer:
         return HFTokenizer(copy, self.special, self.chat_template)
 
     def save(self, directory: epath.PathLike) -> None:
-        """A directory that `transformers.AutoTokenizer` loads; what it puts around a text is kept in tokenizer.json."""
+        """Writes a directory that `transformers.AutoTokenizer` loads; its post-processor is stored in tokenizer.json."""
         path = epath.Path(directory)
         path.mkdir(parents=True, exist_ok=True)
         (path / TOKENIZER).write_text(self._backend.to_str(pretty=True))
         config: dict[str, Any] = {
             "tokenizer_class": "PreTrainedTokenizerFast",
             "model_max_length": 1 << 30,
-            "model_input_names": ["input_ids", "attention_mask"],  # all that a model here takes
+            "model_input_names": ["input_ids", "attention_mask"],  # all inputs of the models here
             "clean_up_tokenization_spaces": False,
             **self.special,
         }
@@ -214,7 +214,7 @@ class HFTokenizer:
 
 
 class ByteTokenizer:
-    """UTF-8 bytes as ByT5 counts them: 0 pad, 1 end, 2 unknown, byte b is b + 3, 125 sentinels."""
+    """UTF-8 bytes with ByT5's ids: 0 pad, 1 end, 2 unknown, byte b is b + 3, 125 sentinels."""
 
     pad_id, eos_id, unk_id, vocab_size = 0, 1, -1, 384
     bos_id: int | None = None
@@ -232,7 +232,7 @@ class ByteTokenizer:
 
 
 def load_tokenizer(path: str) -> Tokenizer:
-    """The tokenizer at a path, or of a Hugging Face id. Raises FileNotFoundError naming what was looked for."""
+    """Returns the tokenizer at a path, or of a Hugging Face id. Raises FileNotFoundError naming what was not found."""
     if path == "bytes":
         return ByteTokenizer()
     place = epath.Path(path)
@@ -252,7 +252,7 @@ def load_tokenizer(path: str) -> Tokenizer:
 
 
 def train_tokenizer(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
-    """A tokenizer for runs without any download, trained on the texts with the `tokenizers` library."""
+    """Returns a tokenizer trained on the texts with the `tokenizers` library, for runs without any download."""
     metaspace = pre_tokenizers.Metaspace(prepend_scheme="always")
     newline = pre_tokenizers.Split("\n", "isolated")
     special = [_PAD, _EOS, _UNK]
@@ -279,12 +279,12 @@ def train_tokenizer(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
 
 
 def survives(tokenizer: Tokenizer, text: str) -> bool:
-    """Whether a text comes back from its ids, white space aside. Line breaks that become spaces do not count as lost."""
+    """Whether decoding a text's ids gives the text back. White space is ignored, so line breaks may become spaces."""
     return "".join(tokenizer.decode(tokenizer.encode([text])[0]).split()) == "".join(text.split())
 
 
 def _from_transformers(name: str) -> tuple[tokenizers.Tokenizer, dict[str, str], str]:
-    # Two seconds to import, and only needed for ids and unusual directories.
+    # Takes 2 s to import, and only ids and unusual directories need it.
     from transformers import AutoTokenizer
     from transformers.utils import cached_file
 
@@ -302,7 +302,7 @@ def _from_transformers(name: str) -> tuple[tokenizers.Tokenizer, dict[str, str],
         raise FileNotFoundError(
             f"tokenizer.path {name!r} is neither a directory here nor a tokenizer on the Hugging Face hub: {error}"
         ) from error
-    except Exception as error:  # transformers raises whatever a part of the wrong kind led to
+    except Exception as error:  # transformers raises many kinds of error for malformed files
         raise UnreadableTokenizer(f"transformers cannot read the tokenizer of {name}: {error}") from error
     tokens = {k: getattr(loaded, k) for k in ("bos_token", "pad_token", "eos_token", "unk_token")}
     chat = default_template(loaded.chat_template or "", f"the chat template of {name}")
@@ -310,7 +310,7 @@ def _from_transformers(name: str) -> tuple[tokenizers.Tokenizer, dict[str, str],
 
 
 def _settled(backend: tokenizers.Tokenizer) -> str:
-    """The tokenizer as JSON with its scores rounded: the library's own reader changes their last digit."""
+    """Returns the tokenizer as JSON with rounded scores, because the library's own reader changes their last digit."""
     record = json.loads(backend.to_str())
     if record["model"]["type"] == "Unigram":
         record["model"]["vocab"] = [(piece, round(score, 6)) for piece, score in record["model"]["vocab"]]

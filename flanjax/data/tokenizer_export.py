@@ -1,8 +1,8 @@
-"""Tokenizers written so that `transformers.AutoTokenizer` loads them to the ids that flanjax uses.
+"""Exports tokenizers so that `transformers.AutoTokenizer` gives the same ids as flanjax.
 
-Every kind becomes a tokenizer.json of the `tokenizers` library. It puts around a text what the layout of training puts there:
-the end of sequence after the input of an encoder-decoder, the beginning of sequence before the prompt of a decoder-only model,
-which nothing may end.
+Every kind becomes a tokenizer.json of the `tokenizers` library. It adds to a text the special tokens that the layout of
+training adds: the end of sequence after the input of an encoder-decoder, or the beginning of sequence before the prompt of a
+decoder-only model, after which no token may follow.
 """
 
 import tokenizers
@@ -12,7 +12,7 @@ from tokenizers import decoders, models
 from flanjax.data.layout import Layout
 from flanjax.data.tokenizer import ByteTokenizer, HFTokenizer, SentencePieceTokenizer, Tokenizer
 
-# What normalization, unknown characters and white space do to a text shows in these.
+# Texts that show differences in normalization, unknown characters and white space.
 _PROBES = (
     "The quick brown fox, no. 365, jumped!", "  two  spaces ", "a\nline\n\nbreak\tand a tab", "naïve ﬁ ½ é e\u0301 \u200b",
     "日本語 🙂🙂 Ω",
@@ -23,7 +23,7 @@ _PROBES = (
 def export_tokenizer(tokenizer: Tokenizer, directory: epath.PathLike, layout: Layout) -> None:
     """Writes the tokenizer into a directory, for prompts of a layout.
 
-    Raises ValueError if it has no form in which transformers would give the same ids.
+    Raises ValueError if transformers would not give the same ids.
     """
     exported = as_hf(tokenizer)
     for probe in _PROBES:
@@ -37,7 +37,7 @@ def export_tokenizer(tokenizer: Tokenizer, directory: epath.PathLike, layout: La
 
 
 def as_hf(tokenizer: Tokenizer) -> HFTokenizer:
-    """The same tokenizer in the form of the `tokenizers` library."""
+    """Returns the same tokenizer in the form of the `tokenizers` library."""
     if isinstance(tokenizer, HFTokenizer):
         return tokenizer
     if isinstance(tokenizer, SentencePieceTokenizer):
@@ -48,7 +48,7 @@ def as_hf(tokenizer: Tokenizer) -> HFTokenizer:
 
 
 def around(layout: Layout) -> tuple[list[int], list[int]]:
-    """The special ids before and after a text that a model is to read. What a separator or a chat template adds is text."""
+    """Returns the special ids before and after a text that a model reads. A separator or a chat template is text, not ids."""
     if layout.config.layout == "encoder_decoder":
         return [], layout.inputs([])
     if layout.chat:
@@ -59,7 +59,7 @@ def around(layout: Layout) -> tuple[list[int], list[int]]:
 
 
 def _of_bytes(tokenizer: ByteTokenizer) -> HFTokenizer:
-    """ByT5's ids: a text without any known character falls back to its bytes."""
+    """Returns a tokenizer with ByT5's ids: it knows no characters, so every text falls back to its bytes."""
     special = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
     vocabulary = {token: i for i, token in enumerate(special.values())} | {f"<0x{b:02X}>": b + 3 for b in range(256)}
     backend = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token="<unk>", byte_fallback=True))
@@ -69,8 +69,8 @@ def _of_bytes(tokenizer: ByteTokenizer) -> HFTokenizer:
 
 
 def _of_sentencepiece(tokenizer: SentencePieceTokenizer) -> HFTokenizer:
-    """The pieces with their ids, T5's sentinels counted down behind them, and what the model lacks of padding and end."""
-    # Two seconds to import, and only needed here.
+    """Returns the pieces with their ids, then T5's sentinels in descending order; adds padding and end if they are missing."""
+    # Takes 2 s to import, and only this function needs it.
     from transformers.convert_slow_tokenizer import SpmConverter
     from transformers.utils import sentencepiece_model_pb2_new as protobuf
 

@@ -1,7 +1,7 @@
 """The files of a Hugging Face tokenizer, checked before the compiled `tokenizers` library sees them.
 
-What that library does not expect of a file does not always end in an exception: it may end the process, or ask for all memory.
-Errors name the file and its key.
+The library does not always raise an exception for an unexpected file: it may end the process, or try to allocate all memory.
+Errors here name the file and its key.
 """
 
 import contextlib
@@ -13,15 +13,15 @@ import tokenizers
 from etils import epath
 
 TOKENIZER, CONFIG, CHAT = "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"
-_SPARE_IDS = 1024  # that a vocabulary may leave out
+_SPARE_IDS = 1024  # ids that a vocabulary may leave out
 
 
 class UnreadableTokenizer(ValueError):
-    """A file that is no tokenizer, with its name and the key that is wrong."""
+    """A file is not a valid tokenizer; the message names the file and the wrong key."""
 
 
 class Named(NamedTuple):
-    """What tokenizer_config.json says.
+    """The contents of tokenizer_config.json that are used here.
 
     Attributes:
       tokens: bos_token, eos_token and so on, as text.
@@ -33,9 +33,9 @@ class Named(NamedTuple):
 
 
 def read_backend(path: epath.Path) -> tokenizers.Tokenizer:
-    """The tokenizer in a tokenizer.json. Raises UnreadableTokenizer, naming the file and the key, if it cannot be one."""
+    """Returns the tokenizer in a tokenizer.json. Raises UnreadableTokenizer naming the file and the key if it is malformed."""
     record = check_backend(path)
-    record["padding"] = record["truncation"] = None  # the library makes room for them at once
+    record["padding"] = record["truncation"] = None  # the library would allocate memory for them at once
     with no_panic(str(path)):
         try:
             return tokenizers.Tokenizer.from_str(json.dumps(record))
@@ -55,7 +55,7 @@ def no_panic(what: str) -> Iterator[None]:
 
 
 def check_backend(path: epath.Path) -> dict[str, Any]:
-    """The parsed tokenizer.json. Raises UnreadableTokenizer if an id is out of reach, or a part is of the wrong kind."""
+    """Returns the parsed tokenizer.json. Raises UnreadableTokenizer if an id is out of range or a part has the wrong type."""
     record = _read_object(path)
     model, added = record.get("model"), record.get("added_tokens") or []
     if not isinstance(model, dict):
@@ -80,7 +80,7 @@ def check_backend(path: epath.Path) -> dict[str, Any]:
 
 
 def read_named(directory: epath.Path) -> Named:
-    """The special tokens and the chat template of a directory. Raises UnreadableTokenizer if one is of the wrong kind."""
+    """Returns the special tokens and the chat template of a directory. Raises UnreadableTokenizer if one has the wrong type."""
     path = directory / CONFIG
     config = _read_object(path)
     tokens = {}
@@ -88,7 +88,7 @@ def read_named(directory: epath.Path) -> Named:
         if not key.endswith("_token") or key.startswith("add_") or value is None:
             continue
         text = value.get("content") if isinstance(value, dict) else value
-        if isinstance(text, bool):  # a switch, of older versions
+        if isinstance(text, bool):  # an on/off switch that older versions wrote
             continue
         if not isinstance(text, str):
             raise UnreadableTokenizer(f"{path}: {key} is {_short(value)}, expected a text, or an object with a text as content")
@@ -100,7 +100,7 @@ def read_named(directory: epath.Path) -> Named:
 
 
 def default_template(chat: Any, where: str) -> str:
-    """The chat template itself, or the one called "default" of several. Raises UnreadableTokenizer if it is neither."""
+    """Returns the chat template, or of several the one called "default". Raises UnreadableTokenizer if there is neither."""
     if isinstance(chat, dict):
         chat = chat.get("default", "")
     if isinstance(chat, list) and all(isinstance(t, dict) and {"name", "template"} <= t.keys() for t in chat):

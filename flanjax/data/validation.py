@@ -11,10 +11,12 @@ from flanjax.tasks.draws import Draws
 
 
 def validation_batches(corpus: Corpus, examples_per_task: int) -> list[Batch]:
-    """Batches [B, ...] over up to so many rows of each task that has an evaluation split; the last is filled with empty rows.
+    """Returns batches [B, ...] of up to `examples_per_task` rows of each task that has an evaluation split.
+
+    The last batch is filled up with empty rows.
 
     Raises:
-      DataError: there are such tasks, and not one of their rows gives an example.
+      DataError: there are such tasks, but none of their rows gives an example.
     """
     config = corpus.config
     asked = [(i, e.task.source.open(e.task.evaluation)) for i, e in enumerate(corpus.entries) if e.task.evaluation]

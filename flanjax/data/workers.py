@@ -1,4 +1,4 @@
-"""Windows made by other processes: what these need of this one, how windows come back, and when they end."""
+"""Makes windows in worker processes: what workers need from this process, how windows come back, and when workers end."""
 
 import multiprocessing
 import os
@@ -19,35 +19,35 @@ from flanjax.tasks.registry import MODULE_PREFIX
 def in_processes(
     windows: grain.MapDataset, options: grain.ReadOptions, num_workers: int, functions: Iterable[Callable[..., Any]]
 ) -> Iterator[Any]:
-    """The elements of `windows` in their order, made by so many processes.
+    """Yields the elements of `windows` in order, made by `num_workers` processes.
 
     Args:
-      options: of each process.
-      functions: a user's own that the windows are made with. They may come from a mixture file.
+      options: read options of each process.
+      functions: a user's own functions with which windows are made. They may come from a mixture file.
     """
     _send_by_value(functions)
     _mark_flags_parsed()
-    # As bytes: grain opens a file of shared memory for every array, and a window has thousands.
+    # Windows are sent as bytes: grain opens a shared-memory file for every array, and a window has thousands of arrays.
     made = windows.map(pickle.dumps).to_iter_dataset(options)
     return map(pickle.loads, made.mp_prefetch(grain.MultiprocessingOptions(num_workers=num_workers), _end_with_parent))
 
 
 def _send_by_value(functions: Iterable[Callable[..., Any]]) -> None:
-    """A mixture file is no module that another process could import, so its functions go with their code."""
+    """Makes functions pickle with their code, because another process cannot import a mixture file as a module."""
     for name in {function.__module__ for function in functions}:
         if name.startswith(MODULE_PREFIX):
             cloudpickle.register_pickle_by_value(sys.modules[name])
 
 
 def _mark_flags_parsed() -> None:
-    """Grain asks absl for a profiling flag (0.2.18: grain_enable_multiprocess_worker_profiling), which fails in a program
-    that has no absl flags and so never parses any; there is no other way to give its value."""
+    """Marks absl's flags as parsed. Grain reads a profiling flag (0.2.18: grain_enable_multiprocess_worker_profiling), which
+    fails in a program that does not parse absl flags, and the value cannot be given in another way."""
     if not flags.FLAGS.is_parsed():
         flags.FLAGS.mark_as_parsed()
 
 
 def _end_with_parent(worker: int, workers: int) -> None:
-    """Ends this worker process when the process that started it is gone, even if that was killed."""
+    """Ends this worker process when the process that started it is gone, even if it was killed."""
     parent = multiprocessing.parent_process()
     assert parent
 

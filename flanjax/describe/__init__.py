@@ -1,1 +1,1 @@
-"""What a mixture is, as values: its plan, its lengths, what is wrong with its rows, and its examples as text."""
+"""Describes a mixture as Python values: its plan, its lengths, its bad rows with reasons, and its examples as text."""

@@ -1,4 +1,4 @@
-"""A mixture before anything is trained: its plan, its lengths, its styles, how it packs, and which rows give no example.
+"""Describes a mixture before training: its plan, lengths, styles and packing, and which rows give no example.
 
 described = describe(mixture, load_tokenizer("bytes"))
 described.tasks[0].lengths.mean_inputs
@@ -24,7 +24,7 @@ _MAX_PACKED = 1000  # examples
 
 
 class Lengths(NamedTuple):
-    """Of one task's examples, in tokens, with everything that the layout adds."""
+    """Lengths of one task's examples, in tokens, with everything that the layout adds."""
 
     mean_inputs: float
     p95_inputs: float
@@ -37,13 +37,13 @@ class TaskDescription:
     """One task of a mixture.
 
     Attributes:
-      rows: of its training split.
-      asked_share, realised_share: of the examples of the plan.
-      examples, epochs: of this task in the plan.
-      sampled: how many of its rows were read and tokenised.
-      lengths: None where no sampled row gives an example.
+      rows: number of rows of its training split.
+      asked_share, realised_share: requested and realised share of the plan's examples.
+      examples, epochs: examples and epochs of this task in the plan.
+      sampled: number of its rows that were read and tokenised.
+      lengths: lengths of the sampled examples; None if no sampled row gives an example.
       cut_share: the share of the sampled examples that lost tokens of a long field.
-      reasons: the most frequent first.
+      reasons: why rows give no example, the most frequent first.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Description:
       num_examples: the length of the plan that was counted.
       block_size: the number of examples in which every task has its share to within one.
       styles: name -> share of the packed examples.
-      packing: None where no example was sampled.
+      packing: how the examples share rows; None if no example was sampled.
     """
 
     mixture: str
@@ -100,9 +100,10 @@ def describe(
     num_examples: int = 100_000,
     sample: int = 2000,
 ) -> Description:
-    """The mixture's plan, and what about `sample` of its examples are like once they are tokenised.
+    """Returns the mixture's plan, and statistics of about `sample` of its tokenised examples.
 
-    Each task gives as many rows to the sample, at least 20, spread over its training split. With sample=0 no row is read.
+    Every task contributes equally many rows to the sample, at least 20, spread over its training split. With sample=0 no row is
+    read.
 
     Raises:
       SourceError: the training rows of a task cannot be opened.
@@ -136,7 +137,7 @@ def describe(
 
 
 def _measured(corpus: Corpus, tasks: list[TaskDescription], each: int) -> list[TaskDescription]:
-    """The tasks with what `each` of their rows, spread over the split, show."""
+    """Returns the tasks with statistics of `each` rows of every task, spread over its split."""
     numbers = [np.unique(np.linspace(0, task.rows, each, endpoint=False).astype(np.int64)) for task in tasks]
     of_task = np.repeat(np.arange(len(tasks)), [len(n) for n in numbers])
     visits = Visits(of_task, np.concatenate(numbers), np.zeros(len(of_task), np.int64))
@@ -157,7 +158,7 @@ def _measured(corpus: Corpus, tasks: list[TaskDescription], each: int) -> list[T
 
 
 def _lengths(sizes: np.ndarray) -> Lengths:
-    """sizes: int [n, 2], of inputs and targets."""
+    """Returns the lengths' statistics. sizes: int [n, 2], of inputs and targets."""
     means, p95 = sizes.mean(axis=0), np.percentile(sizes, 95, axis=0)
     return Lengths(float(means[0]), float(p95[0]), float(means[1]), float(p95[1]))
 

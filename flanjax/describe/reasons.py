@@ -1,4 +1,4 @@
-"""Why rows give no example: the reasons, counted, each with one row and where that is."""
+"""Counts the reasons why rows give no example, each with one row's location."""
 
 import re
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ class Reason(NamedTuple):
 
     Attributes:
       kind: "bad", "left out" (by the task, on purpose) or "too long".
-      rows: how many there are.
-      text: the reason of the first of them; the others' may differ in what is quoted and in numbers.
-      where: the file and line of the first, or the file and the row's number.
+      rows: number of such rows.
+      text: the reason of the first such row; those of the others may differ in quoted text and numbers.
+      where: the file and line of the first row, or the file and the row's number.
     """
 
     kind: str
@@ -29,7 +29,7 @@ class Reason(NamedTuple):
 
 
 def count_reasons(corpus: Corpus, skipped: Sequence[Skipped]) -> tuple[Reason, ...]:
-    """Rows grouped by reason. Reasons that differ only in what they quote or in numbers are one."""
+    """Returns the rows grouped by reason. Reasons that differ only in quoted text or numbers count as one."""
     groups: dict[tuple[str, str], list[Skipped]] = {}
     for one in skipped:
         text = one.reason.removeprefix(f"{where(corpus.rows[one.task], one.row)}: ")

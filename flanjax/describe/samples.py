@@ -1,4 +1,4 @@
-"""Examples of a mixture as a model would read and write them.
+"""Samples examples of a mixture as a model would read and write them.
 
 sample(mixture, load_tokenizer("bytes"), task="reviews", style="few-shot")[0].input
 """
@@ -21,7 +21,7 @@ from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.styles import NUM_STYLES, Style
 from flanjax.tasks.task import BadRow, SkipRow, Task
 
-_TRIES = 2000  # examples of the plan that are looked at
+_TRIES = 2000  # examples of the plan that are tried
 
 
 class Sample(NamedTuple):
@@ -29,7 +29,7 @@ class Sample(NamedTuple):
 
     Attributes:
       input, target: without what the layout adds; the token counts are of these texts.
-      cut_tokens: how many tokens its long fields lost.
+      cut_tokens: number of tokens that its long fields lost.
       where: the file and line of its row, or the file and the row's number.
     """
 
@@ -56,14 +56,14 @@ def sample(
     features: FeatureConfig | None = None,
     seed: int = 0,
 ) -> tuple[Sample, ...]:
-    """The first `count` examples of the plan that are of the task and the template, and in the style.
+    """Returns the plan's first `count` examples of this task, template and style.
 
     Args:
       style: a style's name or any parts of it, such as "few-shot" or "options/direct".
 
     Raises:
       KeyError: there is no such task, template or style; the message has the nearest ones.
-      ValueError: none of the examples tried is as asked; the message says what they were instead.
+      ValueError: none of the examples that were tried matches; the message says what they were instead.
     """
     tasks = [mixture.task(task)] if task else list(mixture.tasks())
     _check_asked(tasks, template, style)
@@ -92,7 +92,7 @@ def sample(
 
 
 def _alone(mixture: Mixture, tasks: Sequence[Task]) -> Mixture:
-    """The tasks with the styles that they have in the mixture, so that the others need not be opened."""
+    """Returns a mixture of only these tasks, with their styles in the mixture, so that other tasks need not be opened."""
     styles = {e.task.name: e.styles for e in mixture.resolve({t.name: 1 for t in mixture.tasks()})}
     parts = [Mixture(name=t.name, parts=[t], styles=styles[t.name]) for t in tasks]
     return Mixture(name=mixture.name, parts=parts)

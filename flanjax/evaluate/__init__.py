@@ -1,1 +1,1 @@
-"""Evaluation: scores, intervals, results and the report. What needs no model imports no jax."""
+"""Evaluation: scores, intervals and results. Modules that need no model do not import jax."""

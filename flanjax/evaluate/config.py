@@ -1,4 +1,4 @@
-"""What is evaluated, and by which conventions."""
+"""The settings of an evaluation: what is evaluated, and by which scoring convention."""
 
 import dataclasses
 from typing import Annotated, Literal, NamedTuple
@@ -9,7 +9,7 @@ from flanjax.tasks.styles import MAX_SHOTS
 
 
 class Preset(NamedTuple):
-    """A published way of scoring options. Log-likelihoods of different presets do not compare.
+    """A published convention for scoring options. Log-likelihoods of different presets are not comparable.
 
     Attributes:
       input_eos, target_eos: whether the input and each option end with the end of sequence.
@@ -37,14 +37,14 @@ class EvaluationConfig:
       preset: the scoring convention.
       normalization: what the log-likelihood of an option is divided by; '' keeps the preset's.
       items: rows of each task, evenly spaced over its evaluation split; 0 for all.
-      templates: at most so many of each task's forward templates; 0 for all.
-      shots: the numbers of exemplars, each evaluated on its own.
+      templates: the largest number of forward templates of each task; 0 for all.
+      shots: the numbers of exemplars, each evaluated separately.
       options: whether the options are shown in the prompt.
-      chain_of_thought: also let tasks that have rationales reason before they answer.
+      chain_of_thought: also evaluate tasks that have rationales with reasoning before the answer.
       batch_size: prompts at a time.
-      max_target_tokens: the longest text generated.
-      untuned: also evaluate the weights that training began with.
-      seed: of the exemplars.
+      max_target_tokens: the length of the longest generated text, in tokens.
+      untuned: also evaluate the weights that training started from.
+      seed: seed of the choice of exemplars.
     """
 
     preset: Annotated[str, OneOf(tuple(PRESETS))] = "flan"

@@ -27,7 +27,7 @@ Corpus = Callable[[Predictions, References], float]
 
 
 class CorpusCounts(NamedTuple):
-    """What a corpus metric sums over items, and how the sums become a score."""
+    """The counts that a corpus metric sums over items, and the function from their sums to a score."""
 
     counts: Callable[[Predictions, References], np.ndarray]  # float64 [N, F]
     from_counts: Callable[[np.ndarray], np.ndarray]  # [..., F] -> [...], 0..100
@@ -45,7 +45,7 @@ class Metric(NamedTuple):
 
 
 def get_metric(name: str) -> Metric:
-    """The metric called `name`; an unknown name is an error that offers the nearest one."""
+    """Returns the metric called `name`. Raises ValueError for an unknown name and suggests the nearest one."""
     if name not in METRICS:
         near = difflib.get_close_matches(name, METRICS, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]!r}?" if near else "choose one of them."
@@ -54,7 +54,7 @@ def get_metric(name: str) -> Metric:
 
 
 def normalize_label(text: str) -> str:
-    """`text` in Unicode NFKC, without case and with single blanks.
+    """Returns `text` in Unicode NFKC, case-folded and with single blanks.
 
     >>> normalize_label("  Not  Entailment ")
     'not entailment'
@@ -63,7 +63,7 @@ def normalize_label(text: str) -> str:
 
 
 def normalize_answer(text: str) -> str:
-    """`text` as SQuAD v1.1 compares it: lower case, no punctuation, no articles, single blanks.
+    """Returns `text` as SQuAD v1.1 compares it: lower case, no punctuation, no articles, single blanks.
 
     >>> normalize_answer("The Eiffel-Tower!")
     'eiffeltower'
@@ -73,9 +73,9 @@ def normalize_answer(text: str) -> str:
 
 
 def last_number(text: str) -> Decimal | None:
-    """The last number in `text`, without thousands commas and currency signs; None where there is none.
+    """Returns the last number in `text`, without thousands commas and currency signs; None if there is none.
 
-    A minus counts only where no word, digit or bracket stands before it, so that `5-3` ends in 3.
+    A minus counts only if no word, digit or bracket precedes it, so that `5-3` ends in 3.
 
     >>> last_number("so she pays $1,250.50.")
     Decimal('1250.50')
@@ -91,7 +91,7 @@ _NUMBER = re.compile(r"(?:(?<![\w)\]])(-)\s?)?[$€£]?\s?(?<![\d.])((?:\d{1,3}(
 
 
 def token_f1(prediction: str, reference: str) -> float:
-    """F1 over the two bags of normalised words, 0..100; two empty answers agree fully."""
+    """Returns the F1 of two bags of normalised words, 0..100; two empty answers score 100."""
     got, gold = normalize_answer(prediction).split(), normalize_answer(reference).split()
     if not got or not gold:
         return 100.0 * (got == gold)
@@ -143,9 +143,10 @@ def _rouge(kind: str) -> Callable[[str, str], float]:
 
 
 def _label_counts(predictions: Predictions, references: References) -> np.ndarray:
-    """Per item and gold label: (both, predicted, gold), flattened to [N, 3 * labels].
+    """Returns (both, predicted, gold) for each item and gold label, flattened to [N, 3 * labels].
 
-    The first reference is the gold label. A prediction of another right answer counts as it, as accuracy counts it right.
+    The first reference is the gold label. A prediction of another right answer counts as the gold label, since accuracy counts
+    it as right too.
     """
     _check(predictions, references)
     right = [[normalize_label(r) for r in refs] for refs in references]
@@ -158,7 +159,7 @@ def _label_counts(predictions: Predictions, references: References) -> np.ndarra
 
 
 def _macro_f1(counts: np.ndarray) -> np.ndarray:
-    """Mean F1 over the labels that occur in gold; a label that a resample lost is left out of its mean."""
+    """Returns the mean F1 over the labels that occur in gold. A label that a resample lacks is left out of its mean."""
     both, got, gold = np.moveaxis(counts.reshape(*counts.shape[:-1], -1, 3), -1, 0)
     f1 = np.divide(200.0 * both, got + gold, out=np.zeros_like(both), where=got + gold > 0)
     present = gold > 0
@@ -167,7 +168,7 @@ def _macro_f1(counts: np.ndarray) -> np.ndarray:
 
 
 def _bleu_counts(predictions: Predictions, references: References) -> np.ndarray:
-    """Per item: 4 matched and 4 possible n-gram counts, length, and length of the closest reference: [N, 10]."""
+    """Returns for each item 4 matched and 4 possible n-gram counts, length, and the closest reference's length: [N, 10]."""
     _check(predictions, references)
     bleu = BLEU()
     scores = [bleu.corpus_score([p], [[r] for r in refs]) for p, refs in zip(predictions, references, strict=True)]
@@ -183,7 +184,7 @@ def _bleu(counts: np.ndarray) -> np.ndarray:
 
 
 def bleu_signature(references: References) -> str:
-    """sacrebleu's own description of how `bleu` was computed, to be printed beside the score."""
+    """Returns sacrebleu's own description of how `bleu` was computed, to be printed beside the score."""
     bleu = BLEU()
     streams: list[Any] = [list(column) for column in zip_longest(*references)]
     bleu.corpus_score([refs[0] for refs in references], streams)

@@ -1,8 +1,7 @@
-"""How an evaluation was made, and the folder that it lies in: another protocol has another folder, so nothing is overwritten.
+"""The protocol of an evaluation, and its folder. Every protocol has its own folder, so that none overwrites another's results.
 
-protocol.json of a folder holds `protocol`, whose hash names the folder (with the step before it), and `made`: when, by which
-command and versions, and at what cost. The same protocol at another step has the same hash, so that scores can be followed
-over steps.
+protocol.json of a folder holds `protocol`, whose hash is part of the folder's name (after the step), and `made`: the date,
+command, versions and cost. The same protocol at another step has the same hash, so that scores can be followed over steps.
 """
 
 import datetime
@@ -26,13 +25,13 @@ _OLDER = re.compile(r"(?:(?P<label>.+)_)?step_(?P<step>\d+)")
 
 
 class Found(NamedTuple):
-    """What the folder of an evaluation says of itself.
+    """The description of an evaluation, read from its folder.
 
     Attributes:
-      step: of the checkpoint; None where an older folder does not say.
-      label: "held-out", or the tasks that were named.
-      family: the same for the same protocol at other steps.
-      date: ISO 8601; empty where it is not known.
+      step: step of the checkpoint; None if an older folder does not name it.
+      label: "held-out", or the names of the evaluated tasks.
+      family: a key that is equal for the same protocol at other steps.
+      date: ISO 8601; empty if unknown.
       record: protocol.json; empty for an older folder.
     """
 
@@ -44,12 +43,12 @@ class Found(NamedTuple):
 
 
 def protocol(config: EvaluationConfig, tasks: Sequence[str], questions: str, seeds: Mapping[str, int]) -> dict[str, Any]:
-    """What the scores depend on besides the weights.
+    """Returns everything that the scores depend on besides the weights.
 
     Args:
-      tasks: those named by the user; empty for the held-out ones.
-      questions: `Questions.digest`, which any edit of a template or of a row changes.
-      seeds: of the training.
+      tasks: the tasks that the user named; empty for the held-out ones.
+      questions: `Questions.digest`, which changes with any edit of a template or of a row.
+      seeds: seeds of the training.
     """
     # A score does not depend on the batch size.
     settings = {name: value for name, value in vars(config).items() if name != "batch_size"}
@@ -59,7 +58,7 @@ def protocol(config: EvaluationConfig, tasks: Sequence[str], questions: str, see
 
 
 def folder_name(protocol: Mapping[str, Any], step: int) -> str:
-    """The name of the evaluation's folder: the step and 8 hex digits, however many tasks were named.
+    """Returns the name of the evaluation's folder: the step and 8 hex digits, for any number of tasks.
 
     >>> folder_name({"tasks": ["rte"]}, 1200)
     '1200-f2dd32e2'
@@ -68,7 +67,7 @@ def folder_name(protocol: Mapping[str, Any], step: int) -> str:
 
 
 def record(protocol: Mapping[str, Any], step: int, *, seconds: float, devices: str) -> dict[str, Any]:
-    """protocol.json of an evaluation that took `seconds` on `devices`, by the command of this process."""
+    """Returns the contents of protocol.json for an evaluation by this process's command, which took `seconds` on `devices`."""
     made = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
@@ -81,10 +80,10 @@ def record(protocol: Mapping[str, Any], step: int, *, seconds: float, devices: s
 
 
 def read(folder: str, record: dict[str, Any]) -> Found:
-    """What a folder called `folder` with this protocol.json (empty for none) holds.
+    """Returns the description of the evaluation in a folder with this name and protocol.json (empty if it has none).
 
     Raises:
-      ValueError: a protocol.json of another format, or one without its parts.
+      ValueError: protocol.json has another format or lacks a part.
     """
     if not record:
         return _older(folder)
@@ -99,7 +98,7 @@ def read(folder: str, record: dict[str, Any]) -> Found:
 
 
 def _older(folder: str) -> Found:
-    """A folder of before there were protocols: step_N, or TASKS_step_N, or a name of the user's."""
+    """Returns the description of a folder without a protocol, from older versions: step_N, TASKS_step_N or the user's name."""
     parts = _OLDER.fullmatch(folder)
     if parts is None:
         return Found(None, folder, folder, "", {})
@@ -119,7 +118,7 @@ def _version(library: str) -> str:
 
 
 def _commit() -> str:
-    """The commit of the checkout that this code lies in; empty for an installed package, which has its version."""
+    """Returns the commit of the checkout that contains this code; empty for an installed package, which has a version."""
     here = Path(__file__).parent
     try:
         found = subprocess.run(["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5)

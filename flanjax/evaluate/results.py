@@ -1,9 +1,9 @@
 """results.json from predictions: every score, interval, test and alarm, recomputed without a model.
 
-`summarize` is deterministic: the same predictions give the same dict, whatever the order of their rows. Scores run 0..100,
-shares 0..1; what cannot be known (the spread of one item, the chance of a generation) is null.
+`summarize` is deterministic: the same predictions give the same dict, whatever the order of their rows. Scores are 0..100,
+shares 0..1. Undefined values (the spread of one item, the chance score of a generation) are null.
 
-Rows that could not be asked leave no prediction. The table's own metadata counts them (`with_left_out`), so that they travel in
+Rows that could not be asked have no prediction. Their counts are stored in the table's metadata (`with_left_out`), and so in
 predictions.parquet.
 """
 
@@ -28,7 +28,7 @@ SCHEMA_VERSION = 2
 CUT_SHARE = 0.01
 PARSE_RATE = 0.99
 LENGTH_STOPS = 0.05
-FEWEST_SHOTS = 0.5  # of the exemplars asked for
+FEWEST_SHOTS = 0.5  # share of the requested exemplars
 
 
 class Task(NamedTuple):
@@ -40,7 +40,8 @@ class Task(NamedTuple):
 
 
 def summarize(predictions: pa.Table) -> Row:
-    """results.json of a predictions table: tasks, clusters and suites a model, trained minus untuned, alarms and verdicts."""
+    """Returns results.json of a predictions table: each model's tasks, clusters and suites, trained minus untuned, alarms and
+    verdicts."""
     tasks = [_task(matrix) for matrix in sm.split_matrices(predictions)]
     task_rows = [_task_row(task) for task in tasks]
     clusters, suites = _macro_rows(tasks, task_rows)
@@ -60,12 +61,12 @@ def summarize(predictions: pa.Table) -> Row:
 
 
 def with_left_out(predictions: pa.Table, counts: Row) -> pa.Table:
-    """The table with the counts of rows left out, task -> {"rows": tried, "left_out": number, "reasons": some of them}."""
+    """Returns the table with the counts of rows left out: task -> {"rows": tried, "left_out": number, "reasons": examples}."""
     return predictions.replace_schema_metadata({**(predictions.schema.metadata or {}), _LEFT_OUT: json.dumps(counts)})
 
 
 def left_out(predictions: pa.Table) -> Row:
-    """What `with_left_out` wrote; empty where the table has no counts."""
+    """Returns the counts that `with_left_out` wrote; {} if the table has none."""
     counts: Row = json.loads((predictions.schema.metadata or {}).get(_LEFT_OUT, b"{}"))
     return counts
 
@@ -74,13 +75,14 @@ _LEFT_OUT = b"flanjax.left_out"
 
 
 def compare_tables(first: pa.Table, second: pa.Table, model: str = "trained") -> Row:
-    """`model` in the first predictions minus the same in the second, paired by item, as `comparison` in results.json."""
+    """Returns the scores of `model` in the first predictions minus those in the second, paired by item, as in results.json's
+    `comparison`."""
     one, two = ([_task(matrix) for matrix in sm.split_matrices(sm.of_model(t, model))] for t in (first, second))
     return compare(one, two)
 
 
 def compare(first: Sequence[Task], second: Sequence[Task]) -> Row:
-    """`first` minus `second` a task, a cluster and a suite; what was evaluated on other items is listed, not compared."""
+    """Returns `first` minus `second` for each task, cluster and suite. Tasks with different items are listed, not compared."""
     others = {task.matrix.key._replace(model=""): task for task in second}
     pairs = [(task, others.get(task.matrix.key._replace(model=""))) for task in first]
     problems = [{**_where(a.matrix.key), "reason": reason} for a, b in pairs if (reason := _unpaired(a, b))]
@@ -163,7 +165,7 @@ def _metric_row(task: Task, name: str) -> Row:
 
 
 def _template_scores(matrix: ScoreMatrix, alone: Sequence[st.Estimate]) -> list[Row]:
-    """Each template's name, its words (null in tables of format 1) and its score alone."""
+    """Returns each template's name, words (null in tables of format 1) and own score."""
     words = matrix.columns["template_text"][: len(matrix.templates)]
     rows = zip(matrix.templates, words, alone, strict=True)
     return [{"template": name, "words": text, **_interval(e)} for name, text, e in rows]
@@ -185,7 +187,7 @@ def _macro_rows(tasks: Sequence[Task], rows: Sequence[Row]) -> tuple[list[Row], 
 
 
 def _macro_row(where: Row, e: st.Estimate, tasks: Sequence[Row], parts: Sequence[Row]) -> Row:
-    """A cluster or suite: its estimate, totals over its tasks, and the means of the parts it averages."""
+    """Returns the row of a cluster or suite: its estimate, totals over its tasks, and means over its parts."""
     references = {name: _mean_or_none(_members(parts, where), name) for name in _REFERENCES}
     return {**where, **_interval(e), **_totals(_members(tasks, where)), **references}
 
@@ -194,7 +196,7 @@ _REFERENCES = ("chance", "majority", "shots_shown")
 
 
 def _macro(parts: Sequence[tuple[Key, Any]], mean: Callable[[Sequence[Any]], Any]) -> tuple[list[Any], list[Any]]:
-    """Tasks -> clusters -> suites: lists of (key, mean, number of parts), once a cluster and once a setting, for each model."""
+    """Returns the means of clusters and of suites, for each model: lists of (key, mean, number of parts)."""
     clusters = _grouped([(key._replace(task=""), part) for key, part in parts], mean)
     return clusters, _grouped([(key._replace(task="", cluster=""), part) for key, part, _ in clusters], mean)
 

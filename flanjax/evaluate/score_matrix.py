@@ -1,7 +1,7 @@
-"""Predictions as score matrices: for one model, task and setting, N items times K templates, each cell scored once.
+"""Predictions as score matrices: for each model, task and setting, N items times K templates, with every cell scored once.
 
-Everything here comes from the predictions table alone. A matrix with a hole or a doubled cell is an error, because a mean
-over templates would then weigh items unequally and a paired test would pair nothing.
+Everything here is computed from the predictions table. A matrix with a missing or a doubled cell is an error, because a mean
+over templates would then weight items unequally, and a paired test would have no pairs.
 """
 
 from collections import Counter
@@ -51,7 +51,7 @@ FEWEST_ITEMS_FOR_CONSTANT = 10
 
 
 class Key(NamedTuple):
-    """What one score matrix is about. Sorting keys puts a task's settings side by side."""
+    """The key of a score matrix. Sorting keys puts a task's settings side by side."""
 
     cluster: str
     task: str
@@ -75,11 +75,11 @@ class ScoreMatrix(NamedTuple):
     columns: dict[str, list[Any]]
 
     def grid(self, column: str) -> np.ndarray:
-        """A column of numbers as [N, K]; unknown ones are NaN."""
+        """Returns a column of numbers as [N, K]; unknown ones are NaN."""
         return np.array(self.columns[column], np.float64).reshape(len(self.items), len(self.templates))
 
     def of_items(self, column: str) -> list[Any]:
-        """The N values of a column that is the same under every template."""
+        """Returns the N values of a column that is the same under every template."""
         return self.columns[column][:: len(self.templates)]
 
 
@@ -92,7 +92,7 @@ class Scores(NamedTuple):
 
 
 def split_matrices(table: pa.Table) -> list[ScoreMatrix]:
-    """The score matrices of a predictions table, in the order of their keys."""
+    """Returns the score matrices of a predictions table, in the order of their keys."""
     for name, kind in NEWER_COLUMNS.items():
         if name not in table.column_names:
             table = table.append_column(name, pa.nulls(table.num_rows, kind))
@@ -112,7 +112,7 @@ def split_matrices(table: pa.Table) -> list[ScoreMatrix]:
 
 
 def of_model(table: pa.Table, model: str) -> pa.Table:
-    """The rows of one model; an error names the models there are."""
+    """Returns the rows of one model. Raises ValueError naming the models of the table if it has no such model."""
     if model not in table["model"].unique().to_pylist():
         raise ValueError(f"predictions hold no model {model!r}; got {sorted(table['model'].unique().to_pylist())}")
     return table.filter(pc.equal(table["model"], model))
@@ -170,7 +170,7 @@ def _one(key: Key, name: str, values: Sequence[Any]) -> Any:
 
 
 def score_matrix(matrix: ScoreMatrix, name: str) -> Scores:
-    """Metric `name` of every cell."""
+    """Returns the metric `name` of every cell."""
     metric = get_metric(name)
     predictions, references = matrix.columns["prediction"], matrix.columns["references"]
     shape = (len(matrix.items), len(matrix.templates))
@@ -186,14 +186,14 @@ def score_matrix(matrix: ScoreMatrix, name: str) -> Scores:
 
 
 def estimate(scores: Scores, groups: np.ndarray) -> tuple[st.Estimate, st.Estimate | None]:
-    """The mean with the interval clustered by item, and the wide one over templates as well (per-item metrics only)."""
+    """Returns the mean with an interval clustered by item, and one that samples templates too (only for per-item metrics)."""
     if scores.items is not None:
         return st.item_interval(scores.items, groups), st.two_way_interval(scores.items, groups)
     return _bootstrap(scores, groups)[0], None
 
 
 def template_estimates(scores: Scores, groups: np.ndarray) -> list[st.Estimate]:
-    """The estimate of each template alone."""
+    """Returns an estimate for each template by itself."""
     if scores.items is not None:
         return [st.item_interval(column, groups) for column in scores.items.T]
     assert scores.counts is not None
@@ -202,7 +202,7 @@ def template_estimates(scores: Scores, groups: np.ndarray) -> list[st.Estimate]:
 
 
 def difference(first: Scores, second: Scores, groups: np.ndarray) -> st.Difference:
-    """`first` minus `second`, paired by item."""
+    """Returns `first` minus `second`, paired by item."""
     if first.items is not None and second.items is not None:
         return st.paired_difference(first.items, second.items, groups)
     return st.bootstrap_difference(_bootstrap(first, groups), _bootstrap(second, groups), len(set(groups)))
@@ -215,9 +215,9 @@ def _bootstrap(scores: Scores, groups: np.ndarray) -> tuple[st.Estimate, np.ndar
 
 
 def chance(matrix: ScoreMatrix, metric: str) -> float | None:
-    """What uniform guessing among the options scores in `metric`; None for generation.
+    """Returns the score of uniform guessing among the options in `metric`; None for generation.
 
-    Each right answer counts as right. A corpus metric is that of the expected counts.
+    Every right answer counts as right. A corpus metric is computed from the expected counts.
     """
     if matrix.scorer != "rank":
         return None
@@ -235,9 +235,9 @@ def chance(matrix: ScoreMatrix, metric: str) -> float | None:
 
 
 def majority(matrix: ScoreMatrix, metric: str) -> float | None:
-    """What always giving the answer that is right most often scores in `metric`; None for generation.
+    """Returns the score in `metric` of always giving the most frequent right answer; None for generation.
 
-    Where the options differ from item to item (sentences, not labels) an answer is its place among the options.
+    If the options differ between items (sentences, not labels), an answer is identified by its position among the options.
     """
     if matrix.scorer != "rank":
         return None
@@ -249,7 +249,7 @@ def majority(matrix: ScoreMatrix, metric: str) -> float | None:
 
 
 def _constant_answers(matrix: ScoreMatrix) -> list[list[str]]:
-    """What could be answered without reading: one text or place for all N items."""
+    """Returns the answers that need no reading: for each text or position, that answer to all N items."""
     options = matrix.of_items("options")
     if _fixed(matrix):
         return [[text] * len(options) for text in sorted(options[0])]
@@ -257,7 +257,7 @@ def _constant_answers(matrix: ScoreMatrix) -> list[list[str]]:
 
 
 def constant_predictions(matrix: ScoreMatrix) -> tuple[str, float, list[str]]:
-    """The most frequent prediction, its share (mean over templates), and the templates where it exceeds 95 %."""
+    """Returns the most frequent prediction, its share (mean over templates), and the templates where it exceeds 95 %."""
     n, k = len(matrix.items), len(matrix.templates)
     answers = _answers(matrix)
     found = [max(Counter(sorted(answers[t::k])).items(), key=lambda pair: pair[1]) for t in range(k)]
@@ -273,7 +273,7 @@ def _fixed(matrix: ScoreMatrix) -> bool:
 
 
 def _answers(matrix: ScoreMatrix) -> list[str]:
-    """The N * K predictions, by their place among the options where these differ from item to item."""
+    """Returns the N * K predictions; if the options differ between items, as positions among the options."""
     options, texts = matrix.columns["options"], matrix.columns["prediction"]
     if matrix.scorer != "rank" or _fixed(matrix):
         return list(texts)

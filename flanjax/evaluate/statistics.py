@@ -1,9 +1,9 @@
 """Intervals and tests for scores of N items under K templates.
 
-The items of a task are a sample of the items it could have had; its templates share those items, so the N x K scores are far
-from independent. Estimand A, the default, is the mean over these K templates for new items: the unit is the item (or the group
-of items that share a passage), whose scores are averaged over templates first. Estimand B lets the templates be a sample as
-well; it is wider and is reported beside A. Scores live on 0..100 (`SCALE`).
+The items of a task are a sample of possible items. Its templates share those items, so the N x K scores are far from
+independent. Estimand A, the default, is the mean over these K templates for new items: the unit is the item (or the group of
+items that share a passage), whose scores are first averaged over templates. Estimand B treats the templates as a sample as
+well; its interval is wider and is reported beside A. Scores are 0..100 (`SCALE`).
 
 Clustered errors follow Miller 2024 (arXiv 2411.00640). The two-way interval adds the variances of items and of templates, as
 Cameron, Gelbach and Miller 2011 do, each with its own t quantile, as Banerjee 1960 does.
@@ -22,7 +22,7 @@ DRAWS = 2000
 
 
 class Estimate(NamedTuple):
-    """A mean with its standard error, degrees of freedom (inf: normal) and interval. NaN where one unit gives no spread."""
+    """A mean with its standard error, degrees of freedom (inf: normal) and interval. With one unit the spread is NaN."""
 
     mean: float
     low: float
@@ -32,7 +32,7 @@ class Estimate(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A paired difference with its two-sided p, the correlation of the two models over items, and what could be detected."""
+    """A paired difference with its two-sided p, the two models' correlation over items, and the smallest detectable effect."""
 
     estimate: Estimate
     p: float
@@ -41,7 +41,7 @@ class Difference(NamedTuple):
 
 
 class Spread(NamedTuple):
-    """How a task's score moves with the template. `best` is an oracle: it is picked on the scores it reports."""
+    """How a task's score varies with the template. `best` is an oracle: it is chosen by the scores that it reports."""
 
     mean: float
     median: float
@@ -53,7 +53,7 @@ class Spread(NamedTuple):
 
 @functools.cache
 def quantile(df: float, level: float = LEVEL) -> float:
-    """The two-sided t quantile (normal for infinite df); NaN below one degree of freedom.
+    """Returns the two-sided t quantile (normal for infinite df); NaN below one degree of freedom.
 
     >>> round(quantile(float("inf")), 3)
     1.96
@@ -62,7 +62,7 @@ def quantile(df: float, level: float = LEVEL) -> float:
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
-    """Wilson's interval, shares 0..1, of `successes` in n trials.
+    """Returns Wilson's interval, as shares 0..1, for `successes` in n trials.
 
     >>> [round(x, 3) for x in wilson(10, 10)]
     [0.722, 1.0]
@@ -72,9 +72,9 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
 
 
 def item_interval(scores: np.ndarray, groups: np.ndarray | None = None) -> Estimate:
-    """Estimand A: mean of scores [N, K] over templates and items, interval clustered by item, or by `groups` [N].
+    """Returns estimand A: the mean of scores [N, K] over templates and items, its interval clustered by item or `groups` [N].
 
-    One template of right-or-wrong scores gets Wilson's interval where n < 100 or the mean is within 5 % of an end.
+    For one template of right-or-wrong scores it is Wilson's interval if n < 100 or the mean is within 5 % of an end.
     """
     scores = _matrix(scores)
     items = scores.mean(1)
@@ -86,16 +86,18 @@ def item_interval(scores: np.ndarray, groups: np.ndarray | None = None) -> Estim
 
 
 def two_way_interval(scores: np.ndarray, groups: np.ndarray | None = None) -> Estimate | None:
-    """Estimand B: as `item_interval`, with the templates a sample too; None for a single template, which shows no spread.
+    """Returns estimand B: as `item_interval`, with the templates as a sample too; None for a single template, which has no
+    spread.
 
-    The half width is sqrt(t_N^2 V_N + t_K^2 V_K): V_N and V_K are the variances of the mean as items and as templates show
-    them, each with the t quantile of its own degrees of freedom (N - 1 items or groups, K - 1 templates). Row and column means
-    of a balanced table are independent, and for a sum of independent variances this rule covers at least 95 % whatever their
-    true sizes (Banerjee 1960, Sankhya 22). No estimate decides which quantile is used, so two templates that happen to agree
-    do not narrow the interval as if the templates were known to agree. V_N + V_K counts what is left within a cell twice,
-    where Cameron, Gelbach and Miller subtract it once: that too errs on the wide side (Owen 2007, section 4).
+    The half width is sqrt(t_N^2 V_N + t_K^2 V_K). V_N and V_K are the variances of the mean estimated from items and from
+    templates, each with the t quantile of its own degrees of freedom (N - 1 items or groups, K - 1 templates). Row and column
+    means of a balanced table are independent, and for a sum of independent variances this rule covers at least 95 % whatever
+    their true sizes (Banerjee 1960, Sankhya 22). The choice of quantile does not depend on an estimate, so two templates that
+    happen to agree do not narrow the interval as if the templates were known to agree. V_N + V_K counts the variance within a
+    cell twice. Cameron, Gelbach and Miller subtract it once; counting it twice makes the interval wider, which is the safe side
+    (Owen 2007, section 4).
 
-    The price: where templates hardly differ, two of them give about 98 to 100 % coverage and three about 97 to 99 %.
+    The price: if templates hardly differ, two of them give about 98 to 100 % coverage and three about 97 to 99 %.
     """
     scores = _matrix(scores)
     k = scores.shape[1]
@@ -110,9 +112,9 @@ def two_way_interval(scores: np.ndarray, groups: np.ndarray | None = None) -> Es
 
 
 def macro_mean(parts: Sequence[Estimate], bottom: float = 0.0) -> Estimate:
-    """Unweighted mean of independent parts: SE = sqrt(sum of SE^2) / T, with Satterthwaite's degrees of freedom.
+    """Returns the unweighted mean of independent parts: SE = sqrt(sum of SE^2) / T, with Satterthwaite's degrees of freedom.
 
-    The interval ends at `bottom` and at 100, as every score does.
+    The interval is clipped to `bottom`..100, the range of the scores.
     """
     if not parts:
         raise ValueError("got no parts; expected at least one task or cluster to average")
@@ -126,9 +128,9 @@ def macro_mean(parts: Sequence[Estimate], bottom: float = 0.0) -> Estimate:
 
 
 def paired_difference(first: np.ndarray, second: np.ndarray, groups: np.ndarray | None = None) -> Difference:
-    """`first` minus `second`, both [N, K] over the same items and templates, clustered by item or by group.
+    """Returns `first` minus `second`, both [N, K] over the same items and templates, clustered by item or by group.
 
-    The p is exact McNemar for one template of right-or-wrong scores without groups, else that of the t test on item means.
+    The p is exact McNemar for one template of right-or-wrong scores without groups, and otherwise a t test on item means.
     """
     first, second = _matrix(first), _matrix(second)
     if first.shape != second.shape:
@@ -148,14 +150,14 @@ def paired_difference(first: np.ndarray, second: np.ndarray, groups: np.ndarray 
 
 
 def macro_difference(parts: Sequence[Difference]) -> Difference:
-    """The macro mean of independent paired differences, tested by its t."""
+    """Returns the macro mean of independent paired differences, with a t test."""
     estimate = macro_mean([part.estimate for part in parts], -SCALE)
     p = parts[0].p if len(parts) == 1 else t_test(estimate)
     return Difference(estimate, p, float("nan"), detectable(estimate.se))
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
-    """Exact two-sided McNemar p of two vectors of right-or-wrong scores."""
+    """Returns the exact two-sided McNemar p of two vectors of right-or-wrong scores."""
     better, worse = int((first > second).sum()), int((first < second).sum())
     if better + worse == 0:
         return 1.0
@@ -163,7 +165,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def t_test(estimate: Estimate) -> float:
-    """Two-sided p that the mean is zero; NaN where nothing is known of the spread."""
+    """Returns the two-sided p of a mean of zero; NaN if the spread is unknown."""
     if estimate.mean == 0:
         return 1.0
     if not estimate.se > 0:
@@ -172,12 +174,12 @@ def t_test(estimate: Estimate) -> float:
 
 
 def sign_test(difference: float, units: int) -> float:
-    """Two-sided p of `units` items that all differ by the same amount."""
+    """Returns the two-sided p of `units` items that all differ by the same amount."""
     return min(1.0, 2.0 ** (1 - units)) if difference else 1.0
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p, in the given order.
+    """Returns Holm's adjusted p values, in the given order.
 
     >>> [round(p, 6) for p in holm([0.01, 0.04, 0.03])]
     [0.03, 0.06, 0.06]
@@ -191,12 +193,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def detectable(se: float, power: float = 0.8) -> float:
-    """The smallest true difference found with the given power at two-sided 5 %: 2.80 SE for 80 %."""
+    """Returns the smallest true difference that is found with this power at two-sided 5 %: 2.80 SE for 80 %."""
     return (quantile(np.inf) + float(stats.norm.ppf(power))) * se
 
 
 def template_spread(template_scores: Sequence[float]) -> Spread:
-    """Mean, median, best, worst and quartiles over the scores of K templates."""
+    """Returns mean, median, best, worst and quartiles of the scores of K templates."""
     scores = np.asarray(template_scores, np.float64)
     lower, median, upper = (float(q) for q in np.quantile(scores, [0.25, 0.5, 0.75]))
     return Spread(float(scores.mean()), median, float(scores.max()), float(scores.min()), lower, upper)
@@ -205,11 +207,11 @@ def template_spread(template_scores: Sequence[float]) -> Spread:
 def bootstrap(
     counts: np.ndarray, score: Callable[[np.ndarray], np.ndarray], groups: np.ndarray | None = None, seed: int = 0
 ) -> tuple[Estimate, np.ndarray]:
-    """A corpus metric of counts [N, K, F]: mean over templates with a percentile interval, and the draws [DRAWS] behind it.
+    """Returns a corpus metric of counts [N, K, F]: its mean over templates with a percentile interval, and the draws [DRAWS].
 
     Items (or groups) are drawn with replacement, all templates of an item together. The same seed and groups give the same
-    draws, so that the draws of two models can be subtracted. A score that no draw changes (0 or 100) gets the floor that
-    accuracy has: up to Wilson's share of unseen units may differ.
+    draws, so that the draws of two models can be subtracted. If all draws agree (at 0 or 100), the interval has the minimum
+    width of accuracy's: up to Wilson's share of unseen units may differ.
     """
     codes = _codes(groups, len(counts))
     units = np.zeros((codes.max() + 1, *counts.shape[1:]))
@@ -221,7 +223,7 @@ def bootstrap(
 
 
 def bootstrap_difference(first: tuple[Estimate, np.ndarray], second: tuple[Estimate, np.ndarray], units: int) -> Difference:
-    """The paired bootstrap of two results of `bootstrap` with the same seed and groups; `units` is the number of groups."""
+    """Returns the paired difference of two `bootstrap` results of the same seed and groups; `units` is the number of groups."""
     draws = first[1] - second[1]
     tail = min((draws <= 0).sum(), (draws >= 0).sum())
     p = min(1.0, 2 * (1 + tail) / (1 + len(draws)))
@@ -230,7 +232,7 @@ def bootstrap_difference(first: tuple[Estimate, np.ndarray], second: tuple[Estim
 
 
 def _percentiles(mean: float, draws: np.ndarray, units: int, bottom: float) -> Estimate:
-    """The interval of bootstrap draws; NaN for one unit, and a floor where all draws agree."""
+    """Returns the interval of bootstrap draws: NaN for one unit, and of a minimum width if all draws agree."""
     if units < 2:
         return _unknown(mean)
     if np.ptp(draws) < 1e-9:
@@ -244,7 +246,7 @@ def _unknown(mean: float) -> Estimate:
 
 
 def _clipped(low: float, high: float, bottom: float, top: float) -> tuple[float, float]:
-    """The interval's ends within the scale; NaN stays NaN."""
+    """Returns the interval's ends clipped to the scale; NaN stays NaN."""
     return float(np.clip(low, bottom, top)), float(np.clip(high, bottom, top))
 
 
@@ -262,7 +264,7 @@ def _clustered(values: np.ndarray, codes: np.ndarray, bottom: float, top: float)
 
 
 def _without_spread(mean: float, units: int, bottom: float, top: float) -> Estimate:
-    """Where all units agree: up to `other` of unseen units may differ (Wilson), and then by as much as the scale allows."""
+    """Returns the estimate if all units agree: up to Wilson's share of unseen units may differ, as far as the scale allows."""
     other = 1 - wilson(units, units)[0]
     return _from_bounds(mean, mean - other * (mean - bottom), mean + other * (top - mean))
 

@@ -1,11 +1,11 @@
-"""Sentences that say what the numbers say, and no more."""
+"""Sentences that state the results, without claiming more than the numbers support."""
 
 from collections.abc import Sequence
 from typing import Any
 
 
 def verdict_sentences(results: dict[str, Any], name: str = "The trained model") -> list[str]:
-    """For each setting of results.json: how the trained model does, and whether it differs from the untuned one."""
+    """Returns, for each setting of results.json, how the trained model scores and whether it differs from the untuned one."""
     sentences = []
     for suite in results["suites"]:
         if suite["model"] != "trained" and "trained" in results["models"]:
@@ -19,7 +19,7 @@ def verdict_sentences(results: dict[str, Any], name: str = "The trained model") 
 
 
 def plain_sentence(results: dict[str, Any], name: str) -> str:
-    """The verdict on the first setting in one plain sentence, without numbers: they stand beside it."""
+    """Returns the verdict on the first setting in one plain sentence, without numbers, which are shown beside it."""
     suite = next((s for s in results["suites"] if s["model"] == "trained"), results["suites"][0])
     parts = []
     compared = results["comparison"] and find(results["comparison"]["suites"], suite)
@@ -38,7 +38,7 @@ def _against(side: str) -> str:
 
 
 def score_sentence(results: dict[str, Any], suite: dict[str, Any], who: str) -> str:
-    """What `who` scores in one setting, with the interval, the counts and the reference points."""
+    """Returns a sentence with the score of `who` in one setting, its interval, the counts and the reference scores."""
     clusters = [c["cluster"] for c in results["clusters"] if c["model"] == suite["model"] and same_setting(c, suite)]
     untuned = [s for s in results["suites"] if s["model"] == "untuned" != suite["model"] and same_setting(s, suite)]
     points = [(name, suite[name]) for name in ("chance", "majority")] + [("untuned", s["mean"]) for s in untuned]
@@ -51,17 +51,18 @@ def score_sentence(results: dict[str, Any], suite: dict[str, Any], who: str) -> 
 
 
 def difference_sentence(comparison: dict[str, Any], setting: dict[str, Any], lead: str) -> str:
-    """Whether the trained weights differ from the untuned ones, on how many tasks, and what could have been seen."""
+    """Returns whether the trained weights differ from the untuned ones, on how many tasks, and the smallest detectable
+    difference."""
     suite = find(comparison["suites"], setting)
     assert suite is not None
     return f"{lead}: {judgement(suite)}, {_evidence(comparison, suite)}"
 
 
 def runs_sentence(comparison: dict[str, Any], setting: dict[str, Any], name: str, base: str, seeds_only: bool) -> str:
-    """How run `name` scores against run `base`. One run an arm says nothing of a config, and the sentence says so.
+    """Returns a sentence on how run `name` scores against run `base`, and that one run of each does not compare the configs.
 
     Args:
-      seeds_only: whether the two runs have one config but for their seeds.
+      seeds_only: whether the configs of the two runs differ only in seeds.
     """
     suite = find(comparison["suites"], setting)
     assert suite is not None
@@ -88,14 +89,14 @@ def _evidence(comparison: dict[str, Any], suite: dict[str, Any]) -> str:
 
 
 def judgement(row: dict[str, Any]) -> str:
-    """'better', 'worse' or 'not decisive', as the interval lies above, below or across zero."""
+    """Returns 'better', 'worse' or 'not decisive' if the interval is above, below or across zero."""
     if row["low"] is None or row["low"] <= 0 <= row["high"]:
         return "not decisive"
     return "better" if row["low"] > 0 else "worse"
 
 
 def interval(row: dict[str, Any], name: str) -> str:
-    """`mean (95% interval low to high)`; differences carry their sign."""
+    """Returns `mean (95% interval low to high)`; differences have a sign."""
     sign = "+" if name == "difference" else ""
     if row["low"] is None:
         return f"{_number(row[name], sign)} (too few items for an interval)"
@@ -108,14 +109,14 @@ def _number(value: float, sign: str) -> str:
 
 
 def p_text(p: float | None) -> str:
-    """`, p = 0.012`; empty where no test could be made."""
+    """Returns `, p = 0.012`; empty if there was no test."""
     if p is None:
         return ""
     return ", p\u00a0<\u00a00.001" if p < 0.001 else f", p\u00a0=\u00a0{p:.3f}"
 
 
 def setting_name(row: dict[str, Any]) -> str:
-    """'zero-shot', '4-shot, chain of thought', ...; with the mean number of exemplars that fitted, where the row knows it.
+    """Returns 'zero-shot', '4-shot, chain of thought', ..., with the mean number of exemplars that fitted, if the row has it.
 
     >>> setting_name({"shots": 4, "chain_of_thought": True, "shots_shown": 1.25})
     '4-shot (1.2 exemplars shown on average), chain of thought'

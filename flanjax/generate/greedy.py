@@ -1,4 +1,4 @@
-"""Greedy texts of a model: the most likely token after each prompt, again and again. Letters: B prompts, V vocabulary."""
+"""Greedy decoding: always takes the most likely next token. Letters: B prompts, V vocabulary."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ from flanjax.models.functional import Arrays, Model
 def greedy(
     model: Model, prompts: Arrays, context: Context, *, max_tokens: int, stop_ids: Sequence[int], lengths: jax.Array
 ) -> jax.Array:
-    """Greedy tokens int32 [B, max_tokens]; what follows one of `stop_ids` means nothing.
+    """Returns the greedy tokens, int32 [B, max_tokens]; ignore those after the first of `stop_ids`.
 
     Args:
       prompts: as `Model.read` takes them.
-      lengths: int32 [B]; a row of length 0 has no prompt and is not waited for.
+      lengths: int32 [B], the prompts' lengths; a row of length 0 has no prompt and does not delay the end.
     """
     stops = jnp.array(stop_ids)
     logits, cache = model.begin(model.read(prompts, context), max_tokens, context)

@@ -1,7 +1,7 @@
-"""A model ready to be asked: log-likelihoods of options and greedy texts, in a few fixed shapes.
+"""Runs a model for evaluation: log-likelihoods of options and greedy texts, in a few fixed shapes.
 
 Each prompt is read once, whatever the number of its options. Prompts are sorted by length and padded to one of a few lengths,
-so that a handful of compilations serves any task.
+so that a few compilations are enough for any task.
 
 Letters: B prompts, S prompt length, O options at a time, T option length.
 """
@@ -42,7 +42,7 @@ class Generated(NamedTuple):
 
 
 class Functions(NamedTuple):
-    """What is asked of a model, compiled for each shape that it meets.
+    """A model's jitted functions; each is compiled once for every new shape.
 
     Attributes:
       read: (params, prompts) -> memory, as in `functional.Model`.
@@ -56,8 +56,8 @@ class Functions(NamedTuple):
 
 
 def make_functions(config: functional.Config, mesh: Mesh) -> Functions:
-    """The functions of a model on a mesh."""
-    # A kernel that training asked for by name may not be had here.
+    """Returns the functions of a model on a mesh."""
+    # An attention kernel that training asked for by name may not be available here.
     backend = "xla" if config.attention == "xla" else "auto"
     proof = prove if is_here(mesh) else unproven
     attend = make_attend(backend, platform=platform(mesh), shard=shard(mesh), prove=proof)
@@ -84,7 +84,7 @@ def make_functions(config: functional.Config, mesh: Mesh) -> Functions:
 
 
 def whole_batch(batch_size: int, mesh: Mesh) -> int:
-    """The number of prompts at a time, rounded up to what the mesh divides."""
+    """Returns the number of prompts at a time, rounded up to a number that the mesh divides."""
     shards = num_batch_shards(mesh)
     return -(-batch_size // shards) * shards
 
@@ -93,9 +93,9 @@ class Scorer:
     """A model with its parameters on a mesh.
 
     Args:
-      layout: decides how a text begins and ends.
-      batch_size: prompts at a time; rounded up to what the mesh divides.
-      progress: called with the number of prompts done, as they get done.
+      layout: defines how a text begins and ends.
+      batch_size: prompts at a time; rounded up to a number that the mesh divides.
+      progress: called with the number of prompts that were finished since its last call.
     """
 
     def __init__(
@@ -114,13 +114,13 @@ class Scorer:
         self._functions = make_functions(config, mesh)
 
     def use(self, params: Any) -> None:
-        """Goes on with other parameters of the same model."""
+        """Replaces the parameters by others of the same model."""
         self._params = params
 
     def log_likelihoods(
         self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]
     ) -> list[list[float]]:
-        """The summed log-likelihood of every option after its prompt, in nats. Any number of options a prompt."""
+        """Returns each option's summed log-likelihood after its prompt, in nats. A prompt may have any number of options."""
         found: list[list[float]] = [[] for _ in prompts]
         for batch in self._batches(prompts):
             read, _ = self._placed([prompts[i] for i in batch])
@@ -134,7 +134,7 @@ class Scorer:
         return found
 
     def generate(self, prompts: Sequence[Sequence[int]], max_tokens: int) -> list[Generated]:
-        """The greedy text after every prompt, at most `max_tokens` long."""
+        """Returns the greedy text after every prompt, of at most `max_tokens` tokens."""
         found: list[Generated] = [Generated([], "length")] * len(prompts)
         for batch in self._batches(prompts):
             placed = self._placed([prompts[i] for i in batch])
@@ -150,11 +150,11 @@ class Scorer:
         return Generated(tokens[: ends[0]], "eos") if ends else Generated(tokens, "length")
 
     def _batches(self, prompts: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-        """Positions of prompts, the longest first, so that running out of memory happens at once or never."""
+        """Yields batches of prompt positions, longest prompts first, so that running out of memory happens at once or never."""
         return _chunks(sorted(range(len(prompts)), key=lambda i: -len(prompts[i])), self._batch_size)
 
     def _placed(self, prompts: Sequence[Sequence[int]]) -> tuple[dict[str, jax.Array], jax.Array]:
-        """The prompts as the model reads them, and their lengths, int32 [B]; rows beyond them are empty."""
+        """Returns the prompts as the model reads them, and their lengths, int32 [B]; rows beyond them are empty."""
         longest = max(map(len, prompts))
         arrays = self._layout.prompts(prompts, self._batch_size, _bucket(longest))
         lengths = np.zeros(self._batch_size, np.int32)
@@ -170,7 +170,7 @@ class Scorer:
 
 
 def _padded(sequences: Sequence[Sequence[int]], rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """int32 [rows, bucket] and the lengths, int32 [rows]; rows beyond the sequences are empty."""
+    """Returns the padded sequences, int32 [rows, bucket], and their lengths, int32 [rows]; rows beyond them are empty."""
     lengths = np.zeros(rows, np.int32)
     lengths[: len(sequences)] = [len(s) for s in sequences]
     ids = np.zeros((rows, _bucket(int(lengths.max(initial=1)))), np.int32)
@@ -180,7 +180,7 @@ def _padded(sequences: Sequence[Sequence[int]], rows: int) -> tuple[np.ndarray, 
 
 
 def _bucket(length: int) -> int:
-    """The next of 8, 12, 16, 24, 32, 48, 64, ...: at most half is padding, and few shapes are compiled."""
+    """Returns the smallest of 8, 12, 16, 24, 32, 48, 64, ... that is not below a length, so that few shapes are compiled."""
     size = _SMALLEST
     while size < length:
         if size * 3 // 2 >= length:

@@ -1,15 +1,15 @@
-"""Models in Hugging Face's form, read and written without torch and without transformers' models.
+"""Reads and writes models in Hugging Face's format, without torch and without transformers' model classes.
 
 A directory holds config.json and model.safetensors, or shards of it with model.safetensors.index.json.
 
-    directory = find("google/flan-t5-base")  # hub.py: downloaded once; a local directory is itself
+    directory = find("google/flan-t5-base")  # hub.py: downloads it once; a local directory is returned as it is
     model = open_model(directory, dtype="bfloat16")  # read.py: the headers of the files, checked against config.json
     params = model.params(shardings_of(model.config))  # each process reads what its devices need
     save(another, model.config, params)  # write.py; export.py adds generation_config.json and a model card
 
-What a family calls its settings and its tensors stands in a module of its own (t5.py, decoder.py; families.py lists them).
-Reading and writing are the same walk over that table in two directions. Neither holds a model in host memory: a reader holds
-one device's shard of one parameter, a writer one tensor.
+Each family has a module with its names of settings and tensors (t5.py, decoder.py; families.py lists them). Reading and writing
+go through the same table in two directions. Neither holds a whole model in host memory: a reader holds one device's shard of
+one parameter, and a writer one tensor.
 """
 
 from flanjax.huggingface.export import Card, SpecialIds, export

@@ -1,9 +1,9 @@
-"""Decoder-only checkpoints of Hugging Face: their config.json, read and written; no files. Their tensors: decoder_tensors.py.
+"""Converts config.json of Hugging Face's decoder-only checkpoints, without file access. decoder_tensors.py has their tensors.
 
-Both forms of RoPE's settings, that of transformers 4 and that of transformers 5, are read (decoder_positions.py) and written.
+RoPE's settings are read (decoder_positions.py) and written in both forms, that of transformers 4 and that of transformers 5.
 
-Whether the head is tied is decided by its presence in the files; but a config that says "untied", or is silent and of a family
-whose default that is, must have it there.
+The head is tied if the files have no head. If config.json says "untied", or says nothing and its family's default is untied,
+the files must have one.
 """
 
 import dataclasses
@@ -54,7 +54,7 @@ _FIELDS = {  # DecoderConfig -> config.json
 }
 _REQUIRED = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
 _GEMMA = {"norm": "rms_plus_one", "scale_embedding": True}
-_SWITCHES: dict[str, dict[str, Any]] = {  # what a family is without its config.json saying so
+_SWITCHES: dict[str, dict[str, Any]] = {  # a family's properties that its config.json does not state
     "llama": {},
     "mistral": {},
     "qwen2": {"bias": "qkv"},
@@ -63,7 +63,7 @@ _SWITCHES: dict[str, dict[str, Any]] = {  # what a family is without its config.
     "gemma2": {**_GEMMA, "post_norm": True},
     "gpt_neox": {"norm": "layer", "fused_qkv": True, "bias": "all", "gated": False},
 }
-# transformers' defaults, of fields that are in every published config.json but need not be.
+# transformers' defaults of optional fields; every published config.json has these fields.
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "mistral": {"num_key_value_heads": 8, "sliding_window": 4096},
     "qwen2": {"num_key_value_heads": 32},
@@ -95,7 +95,7 @@ _KINDS = {
     "max_window_layers": WHOLE,
     "layer_types": TEXTS,
 }
-_TIED = ("gemma", "gemma2")  # where config.json does not say
+_TIED = ("gemma", "gemma2")  # tied unless config.json states otherwise
 _DROPOUTS = ("attention_dropout", "hidden_dropout")
 _REFUSED = (
     "attention_bias",
@@ -105,7 +105,7 @@ _REFUSED = (
     "num_local_experts",
     "quantization_config",
 )
-# Our names of what a check may complain of -> config.json's, beside _FIELDS.
+# Our names that may occur in a check's error -> those of config.json, in addition to _FIELDS.
 _NAMED = {
     "head_dim": "hidden_size / num_attention_heads",
     "num_kv_heads": "num_key_value_heads",
@@ -114,28 +114,29 @@ _NAMED = {
     "rope_fraction": "rotary_pct",
     **LLAMA3,
 }
-# How a model is computed, which no config.json says.
+# Fields about how a model is computed, which config.json does not have.
 _COMPUTED = ("dropout", "scan", "remat", "attention", "dtype")
 
 
 def family_of(config: DecoderConfig) -> str:
-    """The model_type as which a config is exported."""
+    """Returns the model_type with which a config is exported."""
     return config.family
 
 
 def config_of(
     source: Mapping[str, Any], shapes: Mapping[str, Shape], path: Path, *, dropout: float | None = None
 ) -> DecoderConfig:
-    """The config of a checkpoint.
+    """Returns the config of a checkpoint.
 
     Args:
-      source: its config.json, as parsed.
-      shapes: of its tensors, by name. A head that is a copy of the embedding must not be among them.
-      path: of config.json, for messages.
-      dropout: that training is to apply. A checkpoint's own acts in other places, and is refused unless this is given.
+      source: the parsed config.json.
+      shapes: tensor name -> shape. A head that is a copy of the embedding must not be among them.
+      path: path of config.json, for messages.
+      dropout: the dropout rate of training. The checkpoint's own dropout acts in other places and is refused unless this is
+        given.
 
     Raises:
-      ValueError: it is no decoder of these families, or one with parts that this model has not; with the key of config.json.
+      ValueError: it is not a decoder of these families, or has parts that this model lacks; names the key of config.json.
     """
     family = source.get("model_type")
     if family not in MODEL_TYPES:
@@ -158,15 +159,15 @@ def config_of(
 
 
 def says_untied(source: Mapping[str, Any]) -> bool:
-    """Whether config.json says that the head is not the embedding; a silent one means the family's default."""
+    """Whether config.json says that the head is not the embedding; without an entry, the family's default."""
     tied = source.get("tie_word_embeddings")
     return tied is False or (tied is None and source["model_type"] not in _TIED)
 
 
 def config_json(config: DecoderConfig, model_type: str) -> dict[str, Any]:
-    """The config.json with which transformers 4 and 5 build this model; its special tokens are null.
+    """Returns the config.json with which transformers 4 and 5 build this model; its special tokens are null.
 
-    Raises ValueError if a family has not what the config asks for.
+    Raises ValueError if the family lacks something that the config asks for.
     """
     scaling = {"rope_type": "default"}
     if config.rope_factor != 1.0:
@@ -208,7 +209,7 @@ def _fields(model_type: str) -> dict[str, str]:
 
 
 def _refuse_others(family: str, source: Mapping[str, Any], path: Path) -> None:
-    """Raises ValueError if a config asks for what this model has not."""
+    """Raises ValueError if a config asks for something that this model lacks."""
     for key in _REFUSED:
         if source.get(key) and not (key == "attention_bias" and is_neox(family)):
             raise ValueError(f"{path}: {key} is {source[key]!r}, which this model has not")
@@ -227,7 +228,7 @@ def _refuse_dropout(source: Mapping[str, Any], path: Path) -> None:
 
 def _activation(family: str, source: Mapping[str, Any], path: Path) -> str:
     name = source.get("hidden_activation") or source.get("hidden_act", "silu")
-    if name == "gelu" and family in ("gemma", "gemma2"):  # the first Gemma configs said so of what was the approximation
+    if name == "gelu" and family in ("gemma", "gemma2"):  # the first Gemma configs meant the tanh approximation
         name = "gelu_pytorch_tanh"
     if name not in _ACTIVATIONS:
         raise ValueError(f"{path}: hidden_act is {name!r}, expected one of {sorted(_ACTIVATIONS)}")
@@ -235,7 +236,7 @@ def _activation(family: str, source: Mapping[str, Any], path: Path) -> str:
 
 
 def _own_fields(config: DecoderConfig, model_type: str) -> dict[str, Any]:
-    """What only some families' config.json has."""
+    """Returns the entries that only some families' config.json has."""
     if is_neox(model_type):
         both = {"rope_theta": config.rope_theta, "partial_rotary_factor": config.rope_fraction, "rope_type": "default"}
         return {"rotary_emb_base": config.rope_theta, "rotary_pct": config.rope_fraction, "rope_parameters": both}
@@ -262,7 +263,7 @@ def _own_fields(config: DecoderConfig, model_type: str) -> dict[str, Any]:
 
 
 def _check_round_trip(config: DecoderConfig, model_type: str, written: dict[str, Any]) -> None:
-    """Raises ValueError with the fields by which a family differs from the config that was to be written as it."""
+    """Raises ValueError naming the fields that change when the config is written as this family and read again."""
     shapes = {} if config.tied_embedding else {head_and_embedding(model_type)[0]: (config.vocab_size, config.d_model)}
     read = config_of(written, shapes, Path("config.json"))
     same = {"family", *_COMPUTED, *(LLAMA3 if config.rope_factor == 1.0 else ())}

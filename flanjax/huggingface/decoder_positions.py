@@ -1,7 +1,7 @@
-"""RoPE and sliding windows of decoders, read from config.json.
+"""Reads RoPE and sliding windows of decoders from config.json.
 
-RoPE's settings have two forms: transformers 4 writes rope_theta and rope_scaling (GPT-NeoX: rotary_emb_base and rotary_pct),
-transformers 5 one dict, rope_parameters. Both are read.
+RoPE's settings have two forms, and both are read: transformers 4 writes rope_theta and rope_scaling (GPT-NeoX: rotary_emb_base
+and rotary_pct), and transformers 5 writes one dict, rope_parameters.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ _ROPE_KINDS = {
 
 
 def rope(family: str, source: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """The fields of DecoderConfig about RoPE, of either form."""
+    """Returns the fields of DecoderConfig about RoPE, from either form."""
     key = "rope_scaling" if source.get("rope_scaling") else "rope_parameters"
     settings = source.get(key) or {}
     kind = settings.get("rope_type", settings.get("type", "default"))
@@ -48,7 +48,7 @@ def rope(family: str, source: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 
 def windows(family: str, source: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """`window` and `global_every`, from the layers' types or from the older fields that stand for them."""
+    """Returns `window` and `global_every`, from the layers' types or from the older fields for them."""
     window, count = source.get("sliding_window"), source["num_hidden_layers"]
     types = source.get("layer_types")
     if family in ("qwen2", "qwen3"):

@@ -1,4 +1,4 @@
-"""The names of decoder-only checkpoints' tensors. All families but GPT-NeoX have Llama's names; no files."""
+"""The names of tensors in decoder-only checkpoints, without file access. All families but GPT-NeoX have Llama's names."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from flanjax.models.decoder_config import DecoderConfig
 
 
 def tensors(config: DecoderConfig, model_type: str) -> list[Tensor]:
-    """The whole checkpoint, one entry for each of our parameters."""
+    """Returns the table of the whole checkpoint, with one entry for each of our parameters."""
     table = (config.vocab_size, config.d_model)
     head, embedding = head_and_embedding(model_type)
     body, norm = ("gpt_neox", "final_layer_norm") if is_neox(model_type) else ("model", "norm")
@@ -23,7 +23,7 @@ def tensors(config: DecoderConfig, model_type: str) -> list[Tensor]:
 
 
 def ignored(config: DecoderConfig) -> tuple[str, ...]:
-    """Names that may be in files and mean nothing: masks and frequencies that old versions saved, and a tied head."""
+    """Returns names in files that are ignored: masks and frequencies that old versions saved, and a tied head."""
     buffers = ["self_attn.rotary_emb.inv_freq"]
     if is_neox(config.family):
         buffers = ["attention.bias", "attention.masked_bias", "attention.rotary_emb.inv_freq"]
@@ -33,14 +33,14 @@ def ignored(config: DecoderConfig) -> tuple[str, ...]:
 
 
 def head_and_embedding(model_type: str) -> tuple[str, str]:
-    """What the two tables are called in files; transformers 5 has another name for GPT-NeoX's head in memory only."""
+    """Returns the names of head and embedding in files. transformers 5 renames GPT-NeoX's head in memory only."""
     if is_neox(model_type):
         return "embed_out.weight", "gpt_neox.embed_in.weight"
     return "lm_head.weight", "model.embed_tokens.weight"
 
 
 def is_neox(model_type: str) -> bool:
-    """Whether a family is GPT-NeoX, which has names of its own for nearly everything."""
+    """Whether a family is GPT-NeoX, which has other names for nearly everything."""
     return model_type == "gpt_neox"
 
 
@@ -72,7 +72,7 @@ def _mlp(config: DecoderConfig, model_type: str) -> Iterator[Tensor]:
 
 
 def _norms(config: DecoderConfig) -> dict[str, str]:
-    """Our norms of a layer and theirs; Gemma 2 has Llama's second name for another one."""
+    """Returns our name -> their name of a layer's norms. Gemma 2 uses Llama's second name for another norm."""
     if not config.post_norm:
         return {"attention_norm": "input_layernorm", "mlp_norm": "post_attention_layernorm"}
     return {

@@ -1,4 +1,4 @@
-"""The difference between the tensors that a config asks for and those that are there, in few lines."""
+"""Reports in a few lines how a checkpoint's tensors differ from those that its config asks for."""
 
 import itertools
 import re
@@ -32,7 +32,7 @@ def check_tensors(tensors: list[Tensor], ignored: Iterable[str], files: Mapping[
 
 
 def _merged(lines: list[tuple[str, str, str]]) -> list[str]:
-    """One line for all layers that have the same to say: x.{0..23}.y."""
+    """Returns the lines with equal lines of several layers merged into one: x.{0..23}.y."""
     layers: dict[tuple[str, str, str], list[int]] = {}
     for kind, name, detail in lines:
         number = re.search(r"(?<=\.)\d+(?=\.)", name)
@@ -42,7 +42,7 @@ def _merged(lines: list[tuple[str, str, str]]) -> list[str]:
 
 
 def _ranges(numbers: list[int]) -> str:
-    """{0..3,7} of [0, 1, 2, 3, 7], and 5 of [5]."""
+    """Returns {0..3,7} for [0, 1, 2, 3, 7], and 5 for [5]."""
     if len(numbers) == 1:
         return str(numbers[0])
     runs = []

@@ -1,4 +1,4 @@
-"""What an exported model has beside its weights: generation_config.json, and a model card that says where it comes from."""
+"""Writes an exported model's weights with generation_config.json and a model card that documents its origin."""
 
 import dataclasses
 import json
@@ -18,12 +18,12 @@ GENERATION, CARD = "generation_config.json", "README.md"
 
 
 class SpecialIds(NamedTuple):
-    """The tokenizer's ids that generation has to know.
+    """The tokenizer's ids that generation needs.
 
     Attributes:
-      bos: what a decoder-only model's prompt begins with; None where nothing does.
+      bos: the id with which a decoder-only model's prompt begins; None if there is none.
       eos: the ids that end a text.
-      pad: also what an encoder-decoder begins its text with.
+      pad: the padding id, with which an encoder-decoder also begins its text.
     """
 
     bos: int | None
@@ -33,15 +33,15 @@ class SpecialIds(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Card:
-    """What the model card says.
+    """The contents of the model card.
 
     Args:
-      name: of the run.
-      base: the Hugging Face id or the directory of the weights that training began with; "scratch" for none.
-      mixture: its address.
+      name: name of the run.
+      base: the Hugging Face id or the directory of the weights that training started from; "scratch" for none.
+      mixture: address of the mixture.
       heldout: clusters of tasks that were not trained on.
-      step: of the checkpoint.
-      licence: None if nobody gave one.
+      step: step of the checkpoint.
+      licence: licence of the model; None if none was given.
       prompt_end: the text that a prompt ends with, before the model writes.
       chat: whether prompts go through the tokenizer's chat template.
       reads_both_ways: whether prompts of this decoder-only model were trained to be read in both directions.
@@ -70,7 +70,7 @@ def export(
     model_type: str | None = None,
     dtype: str = "float32",
 ) -> None:
-    """Writes what `save` writes, with generation_config.json and README.md. The tokenizer is written by its owner."""
+    """Writes what `save` writes, and generation_config.json and README.md. It does not write the tokenizer."""
     family = family_of(config)
     model_type = model_type or family.family_of(config)
     starts = "decoder_start_token_id" in family.config_json(config, model_type)
@@ -84,7 +84,7 @@ def export(
 
 
 def special_ids(ids: SpecialIds, *, starts: bool) -> dict[str, Any]:
-    """The ids as config.json and generation_config.json call them.
+    """Returns the ids under their names in config.json and generation_config.json.
 
     >>> special_ids(SpecialIds(None, (1,), 0), starts=True)
     {'bos_token_id': None, 'eos_token_id': 1, 'pad_token_id': 0, 'decoder_start_token_id': 0}
@@ -95,7 +95,7 @@ def special_ids(ids: SpecialIds, *, starts: bool) -> dict[str, Any]:
 
 
 def model_card(card: Card, model_type: str, auto_class: str, num_parameters: int) -> str:
-    """The text of README.md, whose header the Hugging Face hub reads."""
+    """Returns the text of README.md, whose header the Hugging Face hub reads."""
     is_decoder = auto_class == "AutoModelForCausalLM"
     is_id = "/" in card.base and not Path(card.base).exists()
     base = "none, trained from random weights" if card.base == "scratch" else card.base if is_id else Path(card.base).name
@@ -126,7 +126,7 @@ def model_card(card: Card, model_type: str, auto_class: str, num_parameters: int
 
 
 def _loading(card: Card, auto_class: str, is_decoder: bool) -> list[str]:
-    """The lines of Python that load the model and answer a prompt."""
+    """Returns the lines of Python that load the model and answer a prompt."""
     if card.chat:
         inputs = [
             'messages = [{"role": "user", "content": "Is the sky blue?"}]',
@@ -150,5 +150,5 @@ def _loading(card: Card, auto_class: str, is_decoder: bool) -> list[str]:
 
 
 def _last_part(address: str) -> str:
-    """A mixture's address without the folders that only this machine has."""
+    """Returns a mixture's address without the folders of this machine."""
     return address.rpartition("/")[2]

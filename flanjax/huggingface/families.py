@@ -1,7 +1,7 @@
-"""The families of models that have a Hugging Face form: one module for each kind of model of ours, by `config.kind`.
+"""The model families with a Hugging Face format: one module for each of our kinds of model, by `config.kind`.
 
 Such a module has MODEL_TYPES (of config.json), AUTO_CLASS (the class of transformers that loads it), and the functions
-config_of, config_json, tensors, ignored, head_and_embedding, says_untied and family_of; t5.py is the shorter one to read.
+config_of, config_json, tensors, ignored, head_and_embedding, says_untied and family_of. t5.py is the shorter example.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ _BY_TYPE = {model_type: family for family in FAMILIES.values() for model_type in
 
 
 def family_of(config: Config) -> ModuleType:
-    """The family of a model of ours."""
+    """Returns the family of one of our models."""
     return FAMILIES[config.kind]
 
 
 def family_of_type(model_type: Any, path: Path) -> ModuleType:
-    """The family of config.json's model_type. Raises ValueError that names the known ones."""
+    """Returns the family of config.json's model_type. Raises ValueError naming the known ones if it is unknown."""
     if not isinstance(model_type, str) or model_type not in _BY_TYPE:
         raise ValueError(f"{path}: model_type is {model_type!r}, expected one of {sorted(_BY_TYPE)}")
     return _BY_TYPE[model_type]

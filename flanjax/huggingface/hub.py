@@ -1,4 +1,4 @@
-"""Where a model's directory is: here, or on the Hugging Face hub."""
+"""Finds a model's directory on this machine or on the Hugging Face hub."""
 
 from pathlib import Path
 
@@ -12,13 +12,13 @@ _DOWNLOADED = [CONFIG, WEIGHTS, INDEX, "model-*.safetensors"]
 
 
 def find(name: str) -> Path:
-    """The directory of a model: one that is here, or else the snapshot of a Hugging Face id, which is downloaded once.
+    """Returns the directory of a model: a local one, or else the snapshot of a Hugging Face id, which is downloaded once.
 
     Args:
       name: a directory, or an id such as "google/flan-t5-base"; "id@revision" for a branch, tag or commit.
 
     Raises:
-      FileNotFoundError: it is neither; with the hub's reason.
+      FileNotFoundError: the name is neither; the message has the hub's reason.
     """
     if Path(name).is_dir():
         return Path(name)

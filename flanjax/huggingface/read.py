@@ -1,4 +1,4 @@
-"""A model in a Hugging Face directory: its config from config.json and the files' headers, its parameters onto a mesh."""
+"""Reads a Hugging Face directory: the config from config.json and the files' headers, and the parameters onto a mesh."""
 
 import dataclasses
 import math
@@ -25,11 +25,11 @@ _COMPARED_BYTES = 2**24
 
 @dataclasses.dataclass(frozen=True)
 class PublishedModel:
-    """A model in a directory, its tensors known by name and shape and not yet read.
+    """A model in a directory. Its tensors' names and shapes are known, but their values have not been read.
 
     Attributes:
-      config: its shape, and how it is to be computed.
-      model_type: as config.json has it.
+      config: the model's shape, and how it is computed.
+      model_type: the model_type in config.json.
     """
 
     config: Config
@@ -38,7 +38,7 @@ class PublishedModel:
     _files: Mapping[str, WeightFile]  # by tensor
 
     def params(self, shardings: Any = None) -> dict[str, Any]:
-        """The parameters, a nested dict of float32 arrays.
+        """Returns the parameters, a nested dict of float32 arrays.
 
         Args:
           shardings: the same nested dict of shardings; None places all on the first device.
@@ -49,7 +49,7 @@ class PublishedModel:
         return params
 
     def read(self, shardings: Any = None) -> Iterator[tuple[tuple[str, ...], jax.Array]]:
-        """(path, parameter) one by one, in the order in which they begin in the files."""
+        """Yields (path, parameter) one by one, in the order of their positions in the files."""
         alone = SingleDeviceSharding(jax.local_devices()[0])
         order = {id(file): i for i, file in enumerate(self._files.values())}
 
@@ -61,7 +61,7 @@ class PublishedModel:
             yield tensor.path, self._placed(tensor, alone if shardings is None else get(shardings, tensor.path))
 
     def _placed(self, tensor: Tensor, sharding: Sharding) -> jax.Array:
-        """A parameter on its devices; each part that this process needs is read once and let go before the next."""
+        """Returns a parameter on its devices. Each part that this process needs is read once and freed before the next."""
         shape = tensor.our_shape
         devices: dict[tuple[tuple[int, int], ...], list[jax.Device]] = {}
         for device, index in sharding.addressable_devices_indices_map(shape).items():
@@ -87,13 +87,14 @@ def open_model(
     attention: str = "auto",
     dropout: float | None = None,
 ) -> PublishedModel:
-    """A model saved by transformers or by `save`. Of its weights only the files' headers are read.
+    """Returns a model saved by transformers or by `save`. Only the headers of its weight files are read.
 
-    `dropout` is the checkpoint's own unless given. A decoder's own acts in other places than ours: then it must be given.
+    `dropout` is the checkpoint's own unless it is given. A decoder checkpoint's own dropout acts in other places than ours, so
+    for such a checkpoint `dropout` must be given.
 
     Raises:
       FileNotFoundError: a file is missing.
-      ValueError: the model is of no family that is known, or its tensors are not those of its config; all are named.
+      ValueError: the model's family is unknown, or its tensors are not those of its config; all differences are named.
     """
     directory = Path(directory)
     path = directory / CONFIG
@@ -111,7 +112,7 @@ def open_model(
 
 
 def load(directory: str | os.PathLike, shardings: Any = None, **computed: Any) -> tuple[Config, dict[str, Any]]:
-    """The config and the parameters of a directory, where no shardings have to be made of the config in between."""
+    """Returns the config and the parameters of a directory, for callers that need no shardings made from the config."""
     model = open_model(directory, **computed)
     return model.config, model.params(shardings)
 
@@ -119,9 +120,9 @@ def load(directory: str | os.PathLike, shardings: Any = None, **computed: Any) -
 def _without_copied_head(
     files: dict[str, WeightFile], family: ModuleType, source: Mapping[str, Any], path: Path
 ) -> dict[str, WeightFile]:
-    """The tensors without a head that is a copy of the embedding, as some versions of transformers write a tied one.
+    """Returns the tensors without a head that is a copy of the embedding, which some versions of transformers write if tied.
 
-    Raises ValueError if the head is missing and config.json says that it is not the embedding.
+    Raises ValueError if the head is missing although config.json says that it is not the embedding.
     """
     head, embedding = family.head_and_embedding(source["model_type"])
     if head not in files and family.says_untied(source):
@@ -134,7 +135,7 @@ def _without_copied_head(
 
 
 def _are_equal(one: str, other: str, files: Mapping[str, WeightFile]) -> bool:
-    """Whether two tables are both there and the same; read a piece at a time, up to the first difference."""
+    """Whether both tables exist and are equal. They are read in pieces, up to the first difference."""
     if one not in files or other not in files:
         return False
     (dtype, shape, _), (other_dtype, other_shape, _) = (files[name].entries[name] for name in (one, other))

@@ -1,4 +1,4 @@
-"""Settings in JSON files that others wrote, checked before they are used; errors name the file and the file's own key."""
+"""Checks settings in JSON files of other origin before they are used; errors name the file and the file's own key."""
 
 import contextlib
 import json
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class Kind(NamedTuple):
-    """What a value may be: in words, and as a test."""
+    """The values that a key may have: in words, and as a test."""
 
     words: str
     fits: Callable[[Any], bool]
@@ -27,7 +27,7 @@ Kinds = Mapping[str, Kind]
 
 
 def read_settings(path: Path, kinds: Kinds) -> dict[str, Any]:
-    """The object in a JSON file. Raises ValueError if it is none, or names a key whose value is of the wrong kind."""
+    """Returns the object in a JSON file. Raises ValueError if there is none, or naming a key whose value has the wrong type."""
     try:
         found = json.loads(path.read_text())
     except (ValueError, RecursionError) as error:
@@ -39,10 +39,10 @@ def read_settings(path: Path, kinds: Kinds) -> dict[str, Any]:
 
 
 def check_kinds(source: Mapping[str, Any], kinds: Kinds, path: Path, within: str = "") -> None:
-    """Raises ValueError that names the first key whose value is of the wrong kind. A value may be missing or null.
+    """Raises ValueError naming the first key whose value has the wrong type. A value may be missing or null.
 
     Args:
-      within: what the keys stand in, such as "rope_scaling.".
+      within: prefix of the keys' names, such as "rope_scaling.".
     """
     for key, kind in kinds.items():
         value = source.get(key)
@@ -52,10 +52,10 @@ def check_kinds(source: Mapping[str, Any], kinds: Kinds, path: Path, within: str
 
 @contextlib.contextmanager
 def naming(path: Path, fields: Mapping[str, str]) -> Iterator[None]:
-    """Has errors about a config of ours name the file, and the file's keys in place of our fields.
+    """Rewrites errors about our config so that they name the file, and the file's keys instead of our fields.
 
     Args:
-      fields: our name -> the file's.
+      fields: our name -> the file's name.
     """
     try:
         yield
@@ -66,6 +66,6 @@ def naming(path: Path, fields: Mapping[str, str]) -> Iterator[None]:
 
 
 def _short(value: Any) -> str:
-    """A value as JSON writes it, cut where it is long."""
+    """Returns a value as JSON text, cut if it is long."""
     text = json.dumps(value, ensure_ascii=False, default=repr)
     return text if len(text) <= 80 else f"{text[:80]}…"

@@ -1,8 +1,8 @@
-"""T5, T5 v1.1, Flan-T5 and mT5 in Hugging Face's words: config.json and the names of the tensors.
+"""Hugging Face's format of T5, T5 v1.1, Flan-T5 and mT5: config.json and the names of the tensors.
 
-Which head a checkpoint has cannot be read off `tie_word_embeddings`: transformers 5 writes true for untied models too. The
-presence of lm_head.weight decides, and `scale_decoder_outputs` where a config has it. But false, as the published v1.1 and mT5
-have it, is always meant: then the head must be there.
+`tie_word_embeddings` does not tell whether a checkpoint's head is tied, because transformers 5 writes true for untied models
+too. The presence of lm_head.weight decides, and `scale_decoder_outputs` if a config has it. The value false, which the
+published v1.1 and mT5 have, is reliable: then the head must be in the files.
 """
 
 from collections.abc import Iterator, Mapping
@@ -53,7 +53,7 @@ _KINDS = {
 }
 _REQUIRED = ("vocab_size", "d_model", "d_ff", "num_layers", "num_heads", "d_kv")
 
-# Written by some versions of transformers: copies of shared.weight, and a table in cross-attention that no model uses.
+# Some versions of transformers write these: copies of shared.weight, and a table in cross-attention that no model uses.
 _UNUSED = (
     "encoder.embed_tokens.weight",
     "decoder.embed_tokens.weight",
@@ -62,16 +62,16 @@ _UNUSED = (
 
 
 def config_of(source: Mapping[str, Any], shapes: Mapping[str, Shape], path: Path, *, dropout: float | None = None) -> T5Config:
-    """The config of a checkpoint.
+    """Returns the config of a checkpoint.
 
     Args:
-      source: its config.json, as parsed.
-      shapes: of its tensors, by name. A head that is a copy of the embedding must not be among them.
-      path: of config.json, for messages.
-      dropout: in place of the checkpoint's own.
+      source: the parsed config.json.
+      shapes: tensor name -> shape. A head that is a copy of the embedding must not be among them.
+      path: path of config.json, for messages.
+      dropout: replaces the checkpoint's own dropout.
 
     Raises:
-      ValueError: it is no T5, or one with parts that this model has not; with the key of config.json.
+      ValueError: it is not a T5, or has parts that this model lacks; names the key of config.json.
     """
     if missing := [key for key in _REQUIRED if source.get(key) is None]:
         raise ValueError(f"{path} has no {', '.join(missing)}; a T5 config needs {', '.join(_REQUIRED)}")
@@ -92,13 +92,13 @@ def config_of(source: Mapping[str, Any], shapes: Mapping[str, Shape], path: Path
 
 
 def says_untied(source: Mapping[str, Any]) -> bool:
-    """Whether config.json says that the head is not the embedding; a silent one means transformers 4's default."""
+    """Whether config.json says that the head is not the embedding; without an entry, transformers 4's default."""
     tied = source.get("tie_word_embeddings")
     return tied is False or (tied is None and source["model_type"] == "mt5")
 
 
 def config_json(config: T5Config, model_type: str) -> dict[str, Any]:
-    """The config.json by which transformers 4 and 5 make the same model. Raises ValueError if they have no such mT5."""
+    """Returns the config.json with which transformers 4 and 5 build this model. Raises ValueError if they have no such mT5."""
     if model_type == "mt5" and config.scale_logits:
         raise ValueError("this model scales its logits, which no mT5 does; write it with model_type 't5'")
     names = {value: key for key, value in _ACTIVATIONS.items()}
@@ -121,22 +121,22 @@ def config_json(config: T5Config, model_type: str) -> dict[str, Any]:
 
 
 def family_of(config: T5Config) -> str:
-    """The model_type that is written when none is asked for. mT5 is the same model; its tokenizer is found through its own."""
+    """Returns the default model_type. mT5 is the same model, but its own model_type leads to its tokenizer."""
     return "t5"
 
 
 def head_and_embedding(model_type: str) -> tuple[str, str]:
-    """What the two tables are called in files."""
+    """Returns the names of head and embedding in files."""
     return _HEAD, _EMBEDDING
 
 
 def ignored(config: T5Config) -> tuple[str, ...]:
-    """Tensors that a checkpoint may have and nobody needs."""
+    """Returns tensors that a checkpoint may have but no model needs."""
     return _UNUSED
 
 
 def tensors(config: T5Config, model_type: str) -> list[Tensor]:
-    """The whole checkpoint, one entry for each of our parameters."""
+    """Returns the table of the whole checkpoint, with one entry for each of our parameters."""
     table = (config.vocab_size, config.d_model)
     found = [Tensor(("embedding",), _EMBEDDING, table)]
     found += _stack("encoder", config, config.num_layers, ("attention", "mlp"))
@@ -164,7 +164,7 @@ def _stack(stack: str, config: T5Config, layers: int, parts: tuple[str, ...]) ->
 
 
 def _activation(source: Mapping[str, Any], path: Path) -> tuple[str, bool]:
-    """The activation, and whether the MLP is gated."""
+    """Returns the activation, and whether the MLP is gated."""
     projection = source.get("feed_forward_proj") or ("gated-gelu" if source["model_type"] == "mt5" else "relu")
     if projection not in _ACTIVATIONS:
         raise ValueError(f"{path}: feed_forward_proj is {projection!r}, expected one of {sorted(_ACTIVATIONS)}")
@@ -175,7 +175,7 @@ def _activation(source: Mapping[str, Any], path: Path) -> tuple[str, bool]:
 
 
 def _scales_logits(source: Mapping[str, Any]) -> bool:
-    """As transformers 5 decides; its mT5 never scales."""
+    """Whether logits are scaled, by the rule of transformers 5; its mT5 never scales."""
     default = source["model_type"] == "t5" and source.get("tie_word_embeddings") is not False
     given = source.get("scale_decoder_outputs")
     return default if given is None else given

@@ -1,7 +1,7 @@
-"""How the tensors of a Hugging Face checkpoint map to our parameters; no files.
+"""How the tensors of a Hugging Face checkpoint map to our parameters, without file access.
 
-`Tensor` is one row of the table between the two. A Hugging Face Linear is [out, in], our kernels are [in, out], and the tensors
-of a stack's layers are one array here. Parameters are a nested dict of arrays; a path in it is a tuple of names.
+`Tensor` is one row of the table between the two. A Hugging Face Linear is [out, in], while our kernels are [in, out], and the
+tensors of a stack's layers are one array here. Parameters are a nested dict of arrays; a path in it is a tuple of names.
 """
 
 import math
@@ -18,7 +18,7 @@ Read = Callable[[str, Region, np.ndarray], None]  # (name, region, into): fills 
 
 
 class Tensor(NamedTuple):
-    """One of our parameters as it lies in a checkpoint: one tensor, or one for each layer."""
+    """One of our parameters as it is stored in a checkpoint: one tensor, or one for each layer."""
 
     path: Path  # in the nested dict
     name: str  # with {} for the number of the layer, if there are layers
@@ -36,7 +36,7 @@ class Tensor(NamedTuple):
         return (self.layers, *shape) if self.layers else shape
 
     def join(self, index: Region, read: Read) -> np.ndarray:
-        """The part `index` of our float32 array, made of just the parts of the checkpoint's tensors that it needs."""
+        """Returns the part `index` of our float32 array; reads only the needed parts of the checkpoint's tensors."""
         joined = _empty([part.stop - part.start for part in index])
         names = self.names[index[0]] if self.layers else self.names
         region = index[1:] if self.layers else index
@@ -48,10 +48,10 @@ class Tensor(NamedTuple):
         return joined
 
     def split(self, layer_of: Callable[[int | None], np.ndarray]) -> Iterator[np.ndarray]:
-        """The checkpoint's tensors in the order of `names`: the inverse of `join`.
+        """Yields the checkpoint's tensors in the order of `names`; the inverse of `join`.
 
         Args:
-          layer_of: gives one layer of our array, and all of an array without layers for None.
+          layer_of: returns one layer of our array; for None, the whole of an array without layers.
         """
         for i in range(self.layers) if self.layers else [None]:
             layer = layer_of(i)
@@ -59,21 +59,21 @@ class Tensor(NamedTuple):
 
 
 def put(tree: dict[str, Any], path: Path, value: Any) -> None:
-    """Sets the value at a path of a nested dict, whose inner dicts are made where they are missing."""
+    """Sets the value at a path of a nested dict, creating missing inner dicts."""
     for name in path[:-1]:
         tree = tree.setdefault(name, {})
     tree[path[-1]] = value
 
 
 def get(tree: Mapping[str, Any], path: Path) -> Any:
-    """The value at a path of a nested dict."""
+    """Returns the value at a path of a nested dict."""
     for name in path:
         tree = tree[name]
     return tree
 
 
 def leaf_shapes(tree: Mapping[str, Any], path: Path = ()) -> Iterator[tuple[Path, Shape]]:
-    """(path, shape) of every array in a nested dict."""
+    """Yields (path, shape) of every array in a nested dict."""
     for name, value in tree.items():
         if isinstance(value, Mapping):
             yield from leaf_shapes(value, (*path, name))
@@ -82,7 +82,8 @@ def leaf_shapes(tree: Mapping[str, Any], path: Path = ()) -> Iterator[tuple[Path
 
 
 def _empty(shape: Sequence[int]) -> np.ndarray:
-    """A float32 array in pages of its own: they go back to the system with it, of which malloc would keep up to 32 MB each."""
+    """Returns an empty float32 array in its own memory pages, which return to the system when it is freed. malloc would keep
+    up to 32 MB of each array."""
     size = math.prod(shape) * np.dtype(np.float32).itemsize
     pages = mmap.mmap(-1, max(size, 1), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     return np.frombuffer(pages, np.float32, math.prod(shape)).reshape(shape)

@@ -1,8 +1,8 @@
-"""The files in which a checkpoint's tensors lie: safetensors, one or several with an index.
+"""Reads and writes the files with a checkpoint's tensors: safetensors, one file or several with an index.
 
-The safetensors library (https://github.com/huggingface/safetensors) reads any part of a tensor, but it writes a file from all
-of its tensors at once; `write_file` holds one tensor while writing. The format: eight bytes with the header's length, the
-header in JSON, and the tensors as they are, little-endian and without holes.
+The safetensors library (https://github.com/huggingface/safetensors) reads any part of a tensor, but needs all tensors of a file
+at once to write it; `write_file` holds only one. The format: eight bytes with the header's length, the header in JSON, and the
+tensors' bytes, little-endian and without gaps.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ DTYPES = {
 }
 _LENGTH_BYTES = 8
 _BLOCKS_OF_AN_OPEN_FILE = 8
-_BLOCK_BYTES = 2**19  # copied or converted at a time: nothing more is held, and a transpose stays in the cache
+_BLOCK_BYTES = 2**19  # bytes copied or converted at a time, so that memory stays small and a transpose stays in the CPU's cache
 
 
 class Entry(NamedTuple):
@@ -43,9 +43,9 @@ class Entry(NamedTuple):
 
 
 class WeightFile:
-    """A safetensors file. Only its header is read at first, and nothing is kept open.
+    """A safetensors file. Only its header is read at first, and the file is not kept open.
 
-    Raises ValueError when the file is not what its header says, as after a download that broke off, or when tensors overlap.
+    Raises ValueError if the file does not match its header, as after an interrupted download, or if tensors overlap.
     """
 
     def __init__(self, path: Path):
@@ -65,7 +65,7 @@ class WeightFile:
         row_bytes = DTYPES[entry.dtype].itemsize * math.prod(entry.shape[1:])
         step = max(1, _BLOCK_BYTES // row_bytes)
         for block, start in enumerate(range(rows.start, rows.stop, step)):
-            # Opened anew now and then: the pages of an open file, once read, count as this process's memory.
+            # Reopened from time to time: while a file is open, the pages read from it count as this process's memory.
             if block % _BLOCKS_OF_AN_OPEN_FILE == 0:
                 part = _opened(self.path).get_slice(name)
             stop = min(start + step, rows.stop)
@@ -73,7 +73,7 @@ class WeightFile:
 
 
 def weight_files(directory: Path) -> list[WeightFile]:
-    """The files of a checkpoint. Raises FileNotFoundError or ValueError that names what is missing or wrong."""
+    """Returns the files of a checkpoint. Raises FileNotFoundError or ValueError naming what is missing or wrong."""
     if (directory / WEIGHTS).exists():
         return [WeightFile(directory / WEIGHTS)]
     if not (directory / INDEX).exists():
@@ -89,7 +89,7 @@ def weight_files(directory: Path) -> list[WeightFile]:
 
 
 def by_tensor(files: list[WeightFile]) -> dict[str, WeightFile]:
-    """Tensor name -> its file. Raises ValueError for a tensor that is in two files."""
+    """Returns tensor name -> its file. Raises ValueError for a tensor that is in two files."""
     found: dict[str, WeightFile] = {}
     for file in files:
         for name in file.entries:
@@ -100,13 +100,13 @@ def by_tensor(files: list[WeightFile]) -> dict[str, WeightFile]:
 
 
 def write_file(path: epath.Path, shapes: Mapping[str, Shape], dtype: str, tensors: Iterator[np.ndarray]) -> None:
-    """Writes one safetensors file, taking tensors one at a time, in the order of `shapes`, and no more of them.
+    """Writes one safetensors file, taking exactly the tensors of `shapes`, one at a time and in that order.
 
     Args:
-      dtype: of all of them in the file, as the format writes it.
+      dtype: type of all tensors in the file, in the format's notation.
     """
     file_dtype, offset = DTYPES[dtype], 0
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}  # transformers refuses files without
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}  # transformers refuses files without it
     for name, shape in shapes.items():
         size = math.prod(shape) * file_dtype.itemsize
         header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + size]}
@@ -135,7 +135,7 @@ def _opened(path: Path) -> Any:
 
 
 def _names_in_index(path: Path) -> list[str]:
-    """The names of the shards; each lies beside the index, so that none leads elsewhere."""
+    """Returns the names of the shards. Each must be a file beside the index, so that no name leads to another folder."""
     index = read_settings(path, {"weight_map": TABLE})
     if not index.get("weight_map"):
         raise ValueError(f"{path} has no weight_map; expected the name of a file for each tensor")

@@ -1,4 +1,4 @@
-"""Parameters written as a Hugging Face directory that transformers 4 and 5 load as the same model."""
+"""Writes parameters as a Hugging Face directory that transformers 4 and 5 load as the same model."""
 
 import contextlib
 import functools
@@ -40,16 +40,16 @@ def save(
 ) -> None:
     """Writes config.json and the weights, which transformers 4 and 5 load as the same model.
 
-    Every process that holds a part of the parameters has to call it; the first one writes. Files take their names when all of
-    them are complete: a failure leaves what was there before.
+    Every process that holds a part of the parameters must call it; process 0 writes. Files get their final names when all of
+    them are complete, so a failure leaves the previous files unchanged.
 
     Args:
       params: a nested dict of arrays, of jax on any devices or of numpy.
       model_type: one of the config's family, such as "mt5"; None is the family's usual one.
-      settings: entries of config.json that no config here has, such as a tokenizer's eos_token_id.
-      others: more files with their text, such as a model card.
-      dtype: of the files, "float32" or "bfloat16".
-      max_shard_bytes: where weights are more, they go into several files with an index; a larger tensor has a file of its own.
+      settings: additional entries of config.json, such as a tokenizer's eos_token_id.
+      others: file name -> text of additional files, such as a model card.
+      dtype: type of the tensors in the files, "float32" or "bfloat16".
+      max_shard_bytes: larger weights are split into several files with an index; a larger tensor gets its own file.
     """
     family = family_of(config)
     model_type = model_type or family.family_of(config)
@@ -73,7 +73,7 @@ def save(
 
 
 def _layout(tensors: list[Tensor], itemsize: int, max_bytes: int) -> dict[str, dict[str, Shape]]:
-    """File name -> the shapes of its tensors, in the order in which parameters are gathered."""
+    """Returns file name -> the shapes of its tensors, in the order in which parameters are gathered."""
     files: list[dict[str, Shape]] = [{}]
     room = max_bytes
     for tensor in tensors:
@@ -90,13 +90,14 @@ def _layout(tensors: list[Tensor], itemsize: int, max_bytes: int) -> dict[str, d
 
 
 def _pieces(tensors: list[Tensor], params: Mapping[str, Any]) -> Iterator[np.ndarray]:
-    """The checkpoint's tensors one by one on the host."""
+    """Yields the checkpoint's tensors one by one, on the host."""
     for tensor in tensors:
         yield from tensor.split(_layers_of(get(params, tensor.path)))
 
 
 def _layers_of(value: Any) -> Callable[[int | None], np.ndarray]:
-    """A function from a layer (None: all) of a parameter to a host array. Processes that share it have to call it together."""
+    """Returns a function from a layer (None: all) of a parameter to a host array. Processes that share the parameter must call
+    it together."""
     if not isinstance(value, jax.Array):
         return lambda i: np.asarray(value if i is None else value[i])
     if value.is_fully_addressable:
@@ -108,7 +109,7 @@ def _layers_of(value: Any) -> Callable[[int | None], np.ndarray]:
 
 @functools.cache
 def _layer_to(sharding: NamedSharding | None) -> Callable[[jax.Array, int | None], jax.Array]:
-    # A copy, not x itself: jax keeps the host array of a parameter that was asked for it.
+    # A copy, not x itself, because jax keeps the host copy of an array once it was requested.
     layer = lambda x, i: jnp.copy(x) if i is None else jax.lax.dynamic_index_in_dim(x, i, keepdims=False)  # noqa: E731
     return jax.jit(layer, out_shardings=sharding)
 
@@ -116,7 +117,7 @@ def _layer_to(sharding: NamedSharding | None) -> Callable[[jax.Array, int | None
 def _write(
     directory: epath.Path, files: dict[str, dict[str, Shape]], dtype: str, pieces: Iterator[np.ndarray], texts: dict[str, str]
 ) -> None:
-    """All files of a directory under temporary names, and then under their own."""
+    """Writes all files of a directory under temporary names and then renames them."""
     directory.mkdir(parents=True, exist_ok=True)
     if len(files) > 1:
         sizes = [math.prod(shape) for shapes in files.values() for shape in shapes.values()]
@@ -132,11 +133,11 @@ def _write(
 
 @contextlib.contextmanager
 def _renamed(directory: epath.Path, names: list[str]) -> Iterator[dict[str, epath.Path]]:
-    """Temporary paths that take their names, config.json last, when the block has succeeded; other weights there go."""
+    """Yields temporary paths, which get their final names, config.json last, if the block succeeds; old weights are removed."""
     temporary = {name: directory / f"{name}.tmp" for name in names}
     try:
         yield temporary
-        # From here to the end a directory without config.json is one that was not finished.
+        # From here to the end, a directory without config.json is unfinished.
         (directory / CONFIG).unlink(missing_ok=True)
         for path in list(directory.iterdir()):
             if path.name not in names and (path.name in (WEIGHTS, INDEX) or re.fullmatch(_SHARD, path.name)):
@@ -149,5 +150,5 @@ def _renamed(directory: epath.Path, names: list[str]) -> Iterator[dict[str, epat
 
 
 def as_json(settings: Mapping[str, Any]) -> str:
-    """The text of a settings file."""
+    """Returns the text of a settings file."""
     return json.dumps(settings, indent=2, sort_keys=True) + "\n"

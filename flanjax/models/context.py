@@ -1,4 +1,4 @@
-"""What is the same for every layer of a forward pass: the dropout key, and what the devices make of the mathematics."""
+"""The values that all layers of a forward pass share: the dropout key, and how arrays and attention run on the devices."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
@@ -7,11 +7,11 @@ import jax
 
 from flanjax.models.attention.reference import Attend, attend
 
-Constrain: TypeAlias = Callable[[jax.Array, tuple[str, ...]], jax.Array]  # fixes where an array lies, by its logical axes
+Constrain: TypeAlias = Callable[[jax.Array, tuple[str, ...]], jax.Array]  # fixes an array's sharding by its logical axes
 
 
 def unconstrained(x: jax.Array, axes: tuple[str, ...]) -> jax.Array:
-    """`x` itself: what a model without a mesh does at each place where a sharding could be fixed."""
+    """Returns `x` unchanged. A model without a mesh calls this where a sharding could be fixed."""
     del axes
     return x
 
@@ -20,9 +20,9 @@ class Context(NamedTuple):
     """One value for a whole forward pass. The default is a deterministic pass on one device, in plain XLA.
 
     Attributes:
-      key: of dropout; None makes the pass deterministic.
+      key: the dropout key; None makes the pass deterministic.
       constrain: called on embeddings, on the residual stream and on the logits.
-      attend: the attention; `attention.reference.attend` or what stands in for it on the devices at hand.
+      attend: the attention function: `attention.reference.attend` or a kernel that replaces it on these devices.
     """
 
     key: jax.Array | None = None
@@ -30,11 +30,11 @@ class Context(NamedTuple):
     attend: Attend = attend
 
     def fold(self, index: int | jax.Array) -> "Context":
-        """The context of one part of the model: its dropout is drawn apart from that of the other parts."""
+        """Returns the context of one part of the model, whose dropout is independent of that of the other parts."""
         return self if self.key is None else self._replace(key=jax.random.fold_in(self.key, index))
 
     def dropout(self, x: jax.Array, rate: float) -> jax.Array:
-        """`x` [..., T, _] with features dropped, the same ones along the whole length T, as T5X does; `x` without a key.
+        """Returns `x` [..., T, _] after dropout: the same features along the whole length T, as in T5X. Without a key, `x`.
 
         https://github.com/google-research/t5x/blob/main/t5x/examples/t5/layers.py (broadcast_dims=(-2,))
         """

@@ -1,10 +1,12 @@
 """Decoder-only transformers: Llama, Mistral, Qwen, Gemma and GPT-NeoX as switches of one module.
 
-Blocks are pre-norm; positions enter only as a rotation of queries and keys. The parameters of all layers lie in one array with
-the layers first, whether they are scanned or unrolled; where layers with and without a window take turns, a turn is one step.
+Blocks are pre-norm; positions enter only as a rotation of queries and keys. The parameters of all layers are stacked in one
+array with the layers first, whether they are scanned or unrolled. If layers with and without a window alternate, the scan takes
+one period of them at a time.
 Rows may hold several packed examples: attention sees a position's own segment only, and segment 0 is padding.
 
-A prompt is read once, after which `step` goes on by a token a row, and `extend` runs whole texts, any number after each prompt.
+A prompt is read once. After that, `step` continues each row by one token, and `extend` runs whole texts, any number of them
+after each prompt.
 
 Axes: B batch, S prompt length, T target length, O texts after prompts, C slots of the cache, D model, N query heads, K key and
 value heads, H head size, V vocabulary, L layers.
@@ -35,22 +37,22 @@ __all__ = ["SIZES", "Cache", "Decoder", "DecoderConfig"]
 RESIDUAL = ("batch", "length", "embed")
 LOGITS = ("batch", "length", "vocab")
 PAST = ("batch", "length", "kv_heads", "head_dim")
-TABLE = ("vocab", "features")  # of the embedding where it is read: whole features, for they go to rows of the batch
+TABLE = ("vocab", "features")  # the embedding's axes when it is read: features stay whole, as the batch's rows are split
 EMPTY = -1  # position of a slot that holds nothing
 
 
 class Cache(NamedTuple):
-    """Keys and values of what went before: the prompt's in slots of their own, then one slot for each step of all rows."""
+    """Keys and values of earlier tokens: first the slots of the prompts, then one slot for each step of all rows."""
 
     keys: jax.Array  # [L, B, C, K, H], rotated
     values: jax.Array  # [L, B, C, K, H]
     positions: jax.Array  # int32 [B, C], of the token in each slot; EMPTY: none
     next_positions: jax.Array  # int32 [B], of the next token of each row
-    used: jax.Array  # int32 [], slots behind which all are free
+    used: jax.Array  # int32 [], number of slots in use; all later ones are free
 
 
 class Memory(NamedTuple):
-    """What remains of prompts that were read, one a row."""
+    """What later steps need of prompts that were read, one a row."""
 
     first: jax.Array  # float32 [B, V], the logits after each prompt
     cache: Cache
@@ -60,8 +62,8 @@ class Decoder(nnx.Module):
     """A decoder-only transformer of any family.
 
     Initial values: kernels by fan-in, as in PaLM (https://arxiv.org/abs/2204.02311, section 5), from a truncated normal; the
-    embedding's deviation is D^-0.5, near Hugging Face's 0.02 at common sizes, so that logits begin near 1 with a tied head
-    too; norms and biases begin as if they were not there.
+    embedding's standard deviation is D^-0.5, near Hugging Face's 0.02 at common sizes, so that logits start near 1 with a tied
+    head too; norms and biases start without effect (scale 1, bias 0).
     """
 
     def __init__(self, config: DecoderConfig, rngs: nnx.Rngs):
@@ -74,53 +76,53 @@ class Decoder(nnx.Module):
             self.head = parameter(rngs, fan_in(), (d_model, config.vocab_size), ("embed", "vocab"))
 
     def __call__(self, batch: Mapping[str, jax.Array], context: Context = Context()) -> jax.Array:
-        """Logits float32 [B, T, V] of a batch, which is as `hidden` takes it."""
+        """Returns the logits, float32 [B, T, V], of a batch as `hidden` takes it."""
         return self.logits(self.hidden(batch, context)[0], context)
 
     def hidden(self, batch: Mapping[str, jax.Array], context: Context = Context()) -> tuple[jax.Array, Mapping[str, jax.Array]]:
-        """What `logits` takes, of every target of a batch: [B, T, D]; and auxiliary sums, of which these families have none.
+        """Returns the input of `logits` for every target of a batch, [B, T, D]; and auxiliary losses, here none.
 
         Args:
           batch: int32 [B, L] each: decoder_inputs, segment_ids and positions, which may count from anywhere in a segment.
-            prefix: bool [B, L], optional: positions that all of their segment see, the inputs of a prefix-LM.
+            prefix: bool [B, L], optional: positions that the whole segment may attend to, the inputs of a prefix-LM.
             target_positions: int32 [B, T], optional: where in its row each target is predicted; without it, everywhere.
             reserved: int32 [B, L], optional: soft tokens.
         """
         x, _ = self._run(batch, context, keep=False)
-        if "target_positions" in batch:  # before the norm, which is then of fewer positions
+        if "target_positions" in batch:  # before the norm, which then runs on fewer positions
             x = pick(x, batch["target_positions"])
         return context.constrain(self._finish(x, context), RESIDUAL), {}
 
     def logits(self, hidden: jax.Array, context: Context = Context()) -> jax.Array:
-        """[..., T, D] -> [..., T, V], accumulated, capped and kept in float32, whatever the type of the factors."""
+        """Returns the logits [..., T, V] of hidden states [..., T, D]: summed, capped and kept in float32."""
         return context.constrain(self.head_logits(self.config, hidden, self.head_kernel()), LOGITS)
 
     def head_kernel(self) -> jax.Array:
-        """What `head_logits` takes: float32 [D, V]."""
+        """Returns the kernel that `head_logits` takes: float32 [D, V]."""
         return merged(self.embedding).T if self.config.tied_embedding else merged(self.head)
 
     @staticmethod
     def head_logits(config: DecoderConfig, hidden: jax.Array, kernel: jax.Array) -> jax.Array:
-        """`logits` by a kernel of any type, apart from the model: a loss may want it on some rows and positions at a time."""
+        """Returns `logits` computed with a given kernel of any type, so that a loss can run it on some positions at a time."""
         logits = jnp.matmul(hidden, kernel.astype(hidden.dtype), preferred_element_type=jnp.float32)
         cap = config.logits_soft_cap
         return logits if cap is None else cap * jnp.tanh(logits / cap)
 
     @staticmethod
     def step_flops(config: DecoderConfig, batch: Mapping[str, np.ndarray]) -> float:
-        """Model FLOPs of a training step on a batch (flops.py)."""
+        """Returns the model FLOPs of a training step on a batch (flops.py)."""
         num_targets = int(np.count_nonzero(batch["loss_weights"]))
         return flops.decoder_step_flops(config, flops.segment_lengths(batch["segment_ids"]), num_targets)
 
     @staticmethod
     def step_flops_of(config: DecoderConfig, inputs: np.ndarray, targets: np.ndarray) -> flops.StepFlops:
-        """Model FLOPs of a training step on segments of these lengths, int [N] each."""
+        """Returns the model FLOPs of a training step on segments of these lengths, int [N] each."""
         lengths = inputs + targets
         total = flops.decoder_step_flops(config, lengths, int(targets.sum()))
         return flops.StepFlops(total, flops.decoder_kernel_flops(config, lengths))
 
     def read(self, prompts: Mapping[str, jax.Array], context: Context = Context()) -> Memory:
-        """What `score` and `begin` need of prompts, one a row, each padded at its end.
+        """Returns what `score` and `begin` need of prompts, one a row, each padded at its end.
 
         Args:
           prompts: int32 [B, S] each: decoder_inputs, segment_ids (1 on the prompt, 0 on padding) and positions, which count
@@ -142,13 +144,13 @@ class Decoder(nnx.Module):
         lengths: jax.Array,  # int32 [O]
         context: Context = Context(),
     ) -> jax.Array:
-        """Summed log-likelihoods of options, each after its prompt: float32 [O], in nats."""
+        """Returns the summed log-likelihood of each option after its prompt: float32 [O], in nats."""
         after = self.logits(self.extend(options, memory.cache, owners, context), context)
         logits = jnp.concatenate([memory.first[owners][:, None], after[:, :-1]], axis=1)
         return summed_log_likelihoods(logits, options, lengths)
 
     def begin(self, memory: Memory, max_tokens: int, context: Context = Context()) -> tuple[jax.Array, Cache]:
-        """Logits float32 [B, V] of each text's first token, and the cache before the first of at most `max_tokens` steps."""
+        """Returns the logits, float32 [B, V], of each text's first token, and a cache with room for `max_tokens` steps."""
         del context
         keys, values, positions, next_positions, used = memory.cache
         slots = [(0, 0), (0, 0), (0, max_tokens), (0, 0), (0, 0)]
@@ -156,7 +158,7 @@ class Decoder(nnx.Module):
         return memory.first, Cache(jnp.pad(keys, slots), jnp.pad(values, slots), positions, next_positions, used)
 
     def step(self, tokens: jax.Array, cache: Cache, context: Context = Context()) -> tuple[jax.Array, Cache]:
-        """Logits float32 [B, V] after `tokens` int32 [B] at each row's next position, and the cache moved on by one.
+        """Returns the logits, float32 [B, V], after `tokens` int32 [B] at each row's next position, and the advanced cache.
 
         The caller stops after `max_tokens` steps: their number is traced and cannot be checked here.
         """
@@ -169,14 +171,14 @@ class Decoder(nnx.Module):
 
     @staticmethod
     def reorder(cache: Cache, rows: jax.Array) -> Cache:
-        """The cache whose row i is row `rows[i]` of the given one, int32 [B]: what a beam search keeps."""
+        """Returns the cache whose row i is row `rows[i]` of the given one, int32 [B], for beam search."""
         keys, values = cache.keys[:, rows], cache.values[:, rows]
         return Cache(keys, values, cache.positions[rows], cache.next_positions[rows], cache.used)
 
     def extend(self, tokens: jax.Array, cache: Cache, owners: jax.Array, context: Context = Context()) -> jax.Array:
-        """What `logits` takes, of every token of texts that go on from cached prompts: [O, T, D].
+        """Returns the input of `logits` for every token of texts that continue cached prompts: [O, T, D].
 
-        A prompt's keys and values are copied for its texts one layer at a time. Padding at the end of a text harms nothing.
+        A prompt's keys and values are copied for its texts one layer at a time. Texts may be padded at their end.
 
         Args:
           tokens: int32 [O, T].
@@ -187,7 +189,7 @@ class Decoder(nnx.Module):
     def _continue(
         self, tokens: jax.Array, cache: Cache, owners: jax.Array | None, context: Context
     ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-        """The final residual of tokens [O, T] behind the cache, normed, and their keys and values [L, O, T, K, H]."""
+        """Returns the normed final residual [O, T, D] of tokens after the cache, and their keys and values [L, O, T, K, H]."""
 
         def of_owners(x: jax.Array) -> jax.Array:
             return x if owners is None else x[owners]
@@ -212,7 +214,7 @@ class Decoder(nnx.Module):
         return self._finish(x, context), new
 
     def _run(self, batch: Mapping[str, jax.Array], context: Context, *, keep: bool) -> tuple[jax.Array, Any]:
-        """The final residual of a batch, [B, L, D], and all layers' keys and values to `keep`, [L, B, L, K, H] each."""
+        """Returns the final residual of a batch, [B, L, D]; if `keep`, also all layers' keys and values, [L, B, L, K, H]."""
         segments = batch["segment_ids"]
         turns = rotation(self.config, batch["positions"])
         visible: dict[str, Any] = {
@@ -237,7 +239,7 @@ class Decoder(nnx.Module):
     def _embed(self, tokens: jax.Array, context: Context, reserved: jax.Array | None = None) -> jax.Array:
         x = look_up(self.embedding, tokens, reserved, place=lambda table: context.constrain(table, TABLE))
         x = x.astype(self.config.dtype)
-        # The root is rounded to the type of the computation: Gemma was trained so.
+        # The square root is rounded to the computation's type, because Gemma was trained that way.
         x = x * jnp.asarray(self.config.d_model**0.5, x.dtype) if self.config.scale_embedding else x
         return context.constrain(context.fold(0).dropout(x, self.config.dropout), RESIDUAL)
 
@@ -246,10 +248,10 @@ class Decoder(nnx.Module):
 
 
 def pick(x: jax.Array, positions: jax.Array) -> jax.Array:
-    """`x` [B, L, D] at `positions` int32 [B, T] of its own row: [B, T, D].
+    """Returns `x` [B, L, D] at `positions` int32 [B, T] of the same row: [B, T, D].
 
-    A product with one-hot rows, exact, because the gradient of a look-up is a scatter, which accelerators do slowly; beside a
-    model of P parameters its share of the work is T * D / P.
+    It is computed exactly, as a product with one-hot rows: the gradient of a look-up would be a scatter, which is slow on
+    accelerators. In a model of P parameters the product's share of the work is T * D / P.
     """
     one_hot = jax.nn.one_hot(positions, x.shape[1], dtype=x.dtype)
     return jnp.einsum("btl,bld->btd", one_hot, x, precision=jax.lax.Precision.HIGHEST)
@@ -260,17 +262,17 @@ def _visible(
     key_positions: jax.Array,  # int32 [O, S]
     window: int | None,
 ) -> jax.Array:
-    """Which keys each query sees: bool [O, T, S]."""
+    """Returns which keys each query sees: bool [O, T, S]."""
     queries, keys = positions[:, :, None], key_positions[:, None, :]
     seen = (keys != EMPTY) & (keys <= queries)
     return seen if window is None else seen & (keys > queries - window)
 
 
 def _attend_where(visible: jax.Array, query: jax.Array, keys: jax.Array, values: jax.Array, **how: Any) -> jax.Array:
-    """What each query [O, T, N, H] reads from the keys [O, S, K, H] that it sees.
+    """Returns the attention output of each query [O, T, N, H] over the keys [O, S, K, H] that it sees.
 
-    The reference tells keys apart by their segments, the same for all queries of a row: so each query is a call of its own,
-    mapped.
+    The reference masks keys by segments, which are the same for all queries of a row. So the reference is mapped over the
+    queries, one call for each.
     """
 
     def one(visible, query):  # bool [O, S], [O, N, H]

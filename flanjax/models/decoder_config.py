@@ -15,7 +15,7 @@ FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gpt_neox")
 class DecoderConfig:
     """The shape of a decoder-only transformer and how it is computed.
 
-    The defaults are Llama's (https://arxiv.org/abs/2302.13971); the other families are other switches of the same model.
+    The defaults are Llama's (https://arxiv.org/abs/2302.13971); the other families set other switches of the same model.
 
     Args:
       family: the name under which a Hugging Face export is written. It decides nothing in the model.
@@ -26,38 +26,38 @@ class DecoderConfig:
       num_heads: query heads.
       num_kv_heads: key and value heads, a divisor of num_heads.
       head_dim: width of a head; num_heads * head_dim need not be d_model.
-      max_positions: the length that the weights were trained for. It is written to exports and limits nothing here.
+      max_positions: the length that the weights were trained for. It is written to exports; it is no limit here.
       rope_theta: base of the rotary frequencies.
       rope_fraction: share of head_dim that is rotated.
-      rope_factor: Llama 3.1's scaling divides slow frequencies by it; 1 is off, and then the next three are not read.
-      rope_low_frequency: a frequency of fewer turns than this within rope_original_positions is divided.
-      rope_high_frequency: a frequency of more turns than this within rope_original_positions is left alone.
-      rope_original_positions: the length before the scaling.
+      rope_factor: Llama 3.1's scaling divides slow frequencies by it; 1 is off, and then the next three have no effect.
+      rope_low_frequency: frequencies with fewer turns than this within rope_original_positions are divided.
+      rope_high_frequency: frequencies with more turns than this within rope_original_positions are kept.
+      rope_original_positions: the training length before the scaling.
       window: a position sees itself and the window - 1 before it; none is no window.
-      global_every: the last of each group of so many layers has no window; none gives every layer the window.
-      query_pre_attn_scalar: scores are divided by its root; none is head_dim.
+      global_every: in each group of this many layers the last has no window; none gives every layer the window.
+      query_pre_attn_scalar: scores are divided by its square root; none is head_dim.
       attention_soft_cap: the bound that a tanh puts on attention scores; none is no bound.
       logits_soft_cap: the bound that a tanh puts on logits; none is no bound.
-      norm: "rms_plus_one" stores its scales less 1; "layer" subtracts the mean and has a bias.
+      norm: "rms_plus_one" stores its scales minus 1; "layer" subtracts the mean and has a bias.
       post_norm: attention and MLP are normed once more before they are added.
       qk_norm: each head's query and key are normed before the rotation.
       parallel_residual: attention and MLP read the same residual.
-      fused_qkv: queries, keys and values come of one kernel, ordered by head.
-      bias: of projections: of none, of queries, keys and values, or of all.
-      activation: of the MLP; "gelu" is its tanh approximation.
+      fused_qkv: queries, keys and values are computed by one kernel, ordered by head.
+      bias: which projections have a bias: none, those of queries, keys and values, or all.
+      activation: activation of the MLP; "gelu" is its tanh approximation.
       gated: the MLP multiplies two projections.
       tied_embedding: the head is the embedding table.
       scale_embedding: embeddings are multiplied by d_model**0.5.
       dropout: share of activations that training drops.
       epsilon: added to the variance in norms.
       scan: layers are compiled once, in a loop. Unrolled layers compile longer and run faster on CPU.
-      remat: what the backward pass of a layer computes again, from least to most: it saves memory and costs time.
-      attention: the implementation of attention. "auto" takes a kernel where one is known to pay.
-      dtype: of the computation. Parameters are float32 always.
+      remat: what the backward pass of a layer recomputes, from least to most: it saves memory and costs time.
+      attention: the implementation of attention. "auto" takes a kernel where one is known to be faster.
+      dtype: type of the computation. Parameters are always float32.
     """
 
     kind: ClassVar[str] = "decoder"  # its name in records
-    layouts: ClassVar[tuple[str, ...]] = ("causal", "prefix")  # of the rows that it reads
+    layouts: ClassVar[tuple[str, ...]] = ("causal", "prefix")  # the layouts of rows that it reads
 
     family: Annotated[str, OneOf(FAMILIES)] = "llama"
     vocab_size: Count
@@ -113,7 +113,7 @@ class DecoderConfig:
 
     @property
     def period(self) -> int:
-        """After how many layers the kinds of layer repeat."""
+        """The number of layers after which the kinds of layer repeat."""
         return self.global_every or 1
 
     @property

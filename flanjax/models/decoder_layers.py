@@ -1,8 +1,7 @@
 """The layer of a decoder-only transformer, with the switches by which the families differ.
 
-A layer module holds the parameters of all layers, layers first; it is called on one slice after another. It knows neither mask
-nor cache: it hands queries, keys and values to a function that attends, which is one thing in a packed row and another after
-cached prompts.
+A layer module holds the parameters of all layers, layers first, and is called on one slice after another. It knows neither mask
+nor cache: it passes queries, keys and values to an attention function, which differs between packed rows and cached prompts.
 
 Axes: B batch, T length, D model, N query heads, K key and value heads, H head size, L layers.
 """
@@ -21,7 +20,7 @@ from flanjax.models.stack import keep_attended
 
 
 class Read(Protocol):
-    """What queries [B, T, N, H] read from values where their keys answer, [B, T, N, H]; the rest is as in `attend`."""
+    """An attention function: queries [B, T, N, H], keys and values -> output [B, T, N, H]. The rest is as in `attend`."""
 
     def __call__(
         self,
@@ -37,7 +36,7 @@ class Read(Protocol):
 
 
 class Norm(nnx.Module):
-    """A norm of the kind `config.norm` over the last axis, `size` long; at first its scale is 1 in effect."""
+    """A norm of the kind `config.norm` over the last axis, of length `size`; its initial scale is 1."""
 
     def __init__(self, config: DecoderConfig, rngs: nnx.Rngs, size: int, axis: str = "embed", layers: int | None = None):
         self.config = config
@@ -49,7 +48,7 @@ class Norm(nnx.Module):
         scale, epsilon = self.scale[...], self.config.epsilon
         if self.bias is not None:
             return layer_norm(x, scale, self.bias[...], epsilon)
-        if self.config.norm == "rms_plus_one":  # scaled in float32: bfloat16 would drop most of the scale beside the 1
+        if self.config.norm == "rms_plus_one":  # scaled in float32: bfloat16 would lose most of it in 1 + scale
             return rms_norm(x.astype(jnp.float32), 1 + scale, epsilon).astype(x.dtype)
         return rms_norm(x, scale, epsilon)
 
@@ -78,7 +77,7 @@ class SelfAttention(nnx.Module):
             self.k_norm = Norm(config, rngs, config.head_dim, "kv", layers)
 
     def queries_keys_values(self, x: jax.Array, rotation: Rotation) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """`x` [B, T, D] as queries [B, T, N, H], keys and values [B, T, K, H]; the first two rotated."""
+        """Returns the queries [B, T, N, H], keys and values [B, T, K, H] of `x` [B, T, D]; queries and keys are rotated."""
         if self.config.fused_qkv:
             by_head = project(x, self.qkv, self.qkv_bias).reshape(*x.shape[:-1], -1, 3, self.config.head_dim)
             q, k, v = jnp.unstack(by_head, axis=-2)
@@ -91,7 +90,7 @@ class SelfAttention(nnx.Module):
         return rotate(q, rotation), rotate(k, rotation), v
 
     def output(self, attended: jax.Array) -> jax.Array:
-        """What the heads read, [B, T, N, H], joined: [B, T, D]."""
+        """Returns the projection [B, T, D] of the heads' outputs [B, T, N, H]."""
         return project(keep_attended(attended.reshape(*attended.shape[:-2], -1)), self.o, self.o_bias)
 
     def _heads(self, x: jax.Array) -> jax.Array:
@@ -123,7 +122,7 @@ class Layer(nnx.Module):
     def __call__(
         self, x: jax.Array, rotation: Rotation, read: Read, context: Context
     ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-        """`x` [B, T, D] -> [B, T, D], and the keys and values of these positions, each [B, T, K, H]."""
+        """Returns the new residual [B, T, D] for `x` [B, T, D], and the positions' keys and values, [B, T, K, H] each."""
         config = self.config
         queries, keys, values = self.attention.queries_keys_values(self.attention_norm(x), rotation)
         attended = read(

@@ -1,10 +1,10 @@
 """Model FLOPs of a training step, from the real segment lengths.
 
-Model FLOPs count the matrix products that the mathematics needs: 2 * m * n * k each, backward twice the forward. Padding
-counts nothing, nor do embedding look-ups, softmax, norms, recomputation (remat), or the optimizer. A segment attends to
-itself only, so packing changes nothing. The causal attention of a T5 decoder counts in full, T * T, as in PaLM's MFU
-(arXiv:2204.02311, appendix B) and the figures published for T5; halving it would lower T5-base at 512/114 by 0.2 %. That of
-a decoder-only model, whose rows are long, counts the keys that a query sees, about T * T / 2, as MaxText does.
+Model FLOPs count the matrix products that the model needs: 2 * m * n * k each, and twice as many in the backward pass as in the
+forward pass. Padding, embedding look-ups, softmax, norms, recomputation (remat) and the optimizer do not count. A segment
+attends to itself only, so packing changes nothing. The causal attention of a T5 decoder counts in full, T * T, as in PaLM's MFU
+(arXiv:2204.02311, appendix B) and in the numbers published for T5; halving it would lower T5-base at 512/114 by 0.2 %. A
+decoder-only model has long rows, so its attention counts only the keys that a query sees, about T * T / 2, as in MaxText.
 
 Letters: B batch, S source length, T target length.
 """
@@ -41,7 +41,7 @@ class Dims(Protocol):
     @property
     def head_dim(self) -> int: ...
     @property
-    def num_layers(self) -> int: ...  # of a T5 those of its encoder
+    def num_layers(self) -> int: ...  # in a T5, the encoder's layers
     @property
     def vocab_size(self) -> int: ...
     @property
@@ -49,7 +49,7 @@ class Dims(Protocol):
 
 
 class T5Dims(Dims, Protocol):
-    """Those of an encoder-decoder."""
+    """The sizes that the FLOPs of an encoder-decoder depend on."""
 
     @property
     def num_decoder_layers(self) -> int: ...
@@ -85,7 +85,7 @@ def t5_step_flops(dims: T5Dims, input_lengths: np.ndarray, target_lengths: np.nd
 
 
 class DecoderDims(Dims, Protocol):
-    """Those of a decoder-only model."""
+    """The sizes that the FLOPs of a decoder-only model depend on."""
 
     @property
     def num_kv_heads(self) -> int: ...
@@ -94,8 +94,10 @@ class DecoderDims(Dims, Protocol):
 def decoder_step_flops(dims: DecoderDims, lengths: np.ndarray, num_targets: int) -> float:
     """Returns the model FLOPs, forward and backward, of one step over segments with these lengths.
 
-    lengths: int [N], positions of the N segments of the global batch. num_targets: positions that the head is applied to.
-    A sliding window and inputs that are seen both ways are not counted: causal attention over the whole segment is.
+    Attention counts as causal over the whole segment, also with a sliding window or with inputs that are seen both ways.
+
+    lengths: int [N], positions of the N segments of the global batch.
+    num_targets: positions that the head is applied to.
 
     >>> from types import SimpleNamespace
     >>> llama = SimpleNamespace(d_model=4096, d_ff=14336, num_heads=32, num_kv_heads=8, head_dim=128, num_layers=32,
@@ -112,14 +114,14 @@ def decoder_step_flops(dims: DecoderDims, lengths: np.ndarray, num_targets: int)
 
 
 def t5_kernel_flops(dims: T5Dims, input_lengths: np.ndarray, target_lengths: np.ndarray) -> float:
-    """Returns what attention kernels compute of a T5's step: its cross-attention, the one that has no bias."""
+    """Returns the FLOPs in attention kernels of a T5's step: those of cross-attention, which has no bias."""
     source, target = _lengths(input_lengths, target_lengths)
     inner = dims.num_heads * dims.head_dim
     return float(BACKWARD_AND_FORWARD * dims.num_decoder_layers * _attention(inner, target, source).sum())
 
 
 def decoder_kernel_flops(dims: DecoderDims, lengths: np.ndarray) -> float:
-    """Returns what attention kernels compute of a decoder-only model's step: all of its attention."""
+    """Returns the FLOPs in attention kernels of a decoder-only model's step: those of all its attention."""
     length = np.asarray(lengths, np.float64)
     inner = dims.num_heads * dims.head_dim
     return float(BACKWARD_AND_FORWARD * dims.num_layers * _attention(inner, length, (length + 1) / 2).sum())
@@ -158,12 +160,12 @@ def segment_lengths(segment_ids: np.ndarray) -> np.ndarray:
 
 
 def _attention(inner: int, queries: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """Returns the forward FLOPs of scores and of weighted values."""
+    """Returns the forward FLOPs of the attention scores and of the weighted sums of values."""
     return 2 * 2 * inner * queries * keys
 
 
 def _lengths(input_lengths: np.ndarray, target_lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns both as float64, in which T * T * d_ff of a pod's batch cannot overflow."""
+    """Returns both lengths as float64, because T * T * d_ff of a pod's batch could overflow an integer."""
     source, target = np.asarray(input_lengths, np.float64), np.asarray(target_lengths, np.float64)
     if source.ndim != 1 or source.shape != target.shape:
         raise ValueError(

@@ -1,12 +1,12 @@
-"""A model as pure functions over a plain nested dict of arrays, which is what training, sharding and checkpoints see.
+"""A model as pure functions over a nested dict of arrays, the form that training, sharding and checkpoints use.
 
-`init` makes the dict and `bind` puts a module around it inside a jitted function, where that costs nothing at run time:
+`init` makes the dict. `bind` puts a module around it inside a jitted function, which costs nothing at run time:
 
     params = jax.jit(init, static_argnums=0)(config, jax.random.key(0))
     logits = jax.jit(lambda params, batch: bind(config, params)(batch))(params, batch)
 
-Every architecture is a module of the interface `Model` and a line of KINDS; nothing outside of its files and of
-flanjax/huggingface asks which one it has.
+Every architecture is a module with the interface `Model` and a line of KINDS. Only its own files and flanjax/huggingface depend
+on which architecture it is.
 """
 
 import functools
@@ -23,16 +23,16 @@ from flanjax.models.decoder import Decoder, DecoderConfig
 from flanjax.models.flops import StepFlops
 from flanjax.models.t5 import T5, T5Config
 
-Tree = dict[str, Any]  # nested; its leaves are arrays, or what a function says
+Tree = dict[str, Any]  # nested; its leaves are arrays unless a function states otherwise
 Arrays = Mapping[str, jax.Array]
 
 
 class Config(Protocol):
-    """The frozen dataclass of an architecture's shape and of how it is computed; `vars` of it is its record.
+    """The frozen dataclass of an architecture's shape and computation; `vars` of it is its record.
 
     Attributes:
       kind: the architecture's name in records.
-      layouts: of the rows that it reads (flanjax/data/layout.py).
+      layouts: the layouts of rows that it reads (flanjax/data/layout.py).
     """
 
     kind: ClassVar[str]
@@ -50,7 +50,7 @@ class Config(Protocol):
 
 
 class Model(Protocol):
-    """An architecture with its parameters, for use within a trace.
+    """The interface of a model bound to its parameters, for use within a trace.
 
     Letters: B rows or prompts, S prompt length, T target length, O options at a time, D model, V vocabulary.
     """
@@ -58,56 +58,56 @@ class Model(Protocol):
     config: Any
 
     def hidden(self, batch: Arrays, context: Context = ...) -> tuple[jax.Array, Arrays]:
-        """What `logits` takes, of every target of a packed batch, [B, T, D]; and auxiliary losses by name.
+        """Returns the input of `logits` for every target of a packed batch, [B, T, D]; and auxiliary losses by name.
 
         An auxiliary loss (a router's balance) is a float32 sum over the batch's tokens, which an objective adds to its own.
         """
         ...
 
     def logits(self, hidden: jax.Array, context: Context = ...) -> jax.Array:
-        """[..., T, D] -> float32 [..., T, V]."""
+        """Returns the logits, float32 [..., T, V], of hidden states [..., T, D]."""
         ...
 
     def head_kernel(self) -> jax.Array:
-        """What `head_logits` takes: float32 [D, V]."""
+        """Returns the kernel that `head_logits` takes: float32 [D, V]."""
         ...
 
     @staticmethod
     def head_logits(config: Any, hidden: jax.Array, kernel: jax.Array) -> jax.Array:
-        """`logits` by a kernel of any type, apart from the model."""
+        """Returns `logits` computed with a given kernel of any type; needs no other parameters."""
         ...
 
     def read(self, prompts: Arrays, context: Context = ...) -> Any:
-        """What remains of prompts that are read once: a pytree whose arrays have the prompts first, or after the layers."""
+        """Returns what later steps need of prompts: a pytree whose arrays have the prompts first, or right after the layers."""
         ...
 
     def score(
         self, memory: Any, owners: jax.Array, options: jax.Array, lengths: jax.Array, context: Context = ...
     ) -> jax.Array:
-        """Summed log-likelihoods float32 [O] of options int32 [O, T] of lengths [O], each after prompt `owners` [O]."""
+        """Returns summed log-likelihoods, float32 [O], of options int32 [O, T] of `lengths` [O] after prompts `owners` [O]."""
         ...
 
     def begin(self, memory: Any, max_tokens: int, context: Context = ...) -> tuple[jax.Array, Any]:
-        """Logits float32 [B, V] of the first token of a text after each prompt, and a cache for `max_tokens` steps."""
+        """Returns the logits, float32 [B, V], of the first token after each prompt, and a cache for `max_tokens` steps."""
         ...
 
     def step(self, tokens: jax.Array, cache: Any, context: Context = ...) -> tuple[jax.Array, Any]:
-        """Logits float32 [B, V] after one more token a row, int32 [B], and the cache moved on."""
+        """Returns the logits, float32 [B, V], after one more token in each row, int32 [B], and the advanced cache."""
         ...
 
     @staticmethod
     def reorder(cache: Any, rows: jax.Array) -> Any:
-        """The cache whose row i is row `rows[i]` of the given one, int32 [B]."""
+        """Returns the cache whose row i is row `rows[i]` of the given one, int32 [B]."""
         ...
 
     @staticmethod
     def step_flops(config: Any, batch: Mapping[str, np.ndarray]) -> float:
-        """Model FLOPs of a training step on a packed batch, padding not counted."""
+        """Returns the model FLOPs of a training step on a packed batch; padding does not count."""
         ...
 
     @staticmethod
     def step_flops_of(config: Any, inputs: np.ndarray, targets: np.ndarray) -> StepFlops:
-        """Model FLOPs of a training step on segments of these lengths, int [N] each."""
+        """Returns the model FLOPs of a training step on segments of these lengths, int [N] each."""
         ...
 
 
@@ -127,12 +127,12 @@ SIZES: Mapping[str, Config] = {name: config for kind in KINDS.values() for name,
 
 
 def record_of(config: Config) -> dict[str, Any]:
-    """What `config_from` makes an equal config of."""
+    """Returns the record from which `config_from` makes an equal config."""
     return {"kind": config.kind, **vars(config)}
 
 
 def config_from(record: Mapping[str, Any]) -> Config:
-    """The config of a record. Raises ValueError if its kind is unknown here."""
+    """Returns the config of a record. Raises ValueError if its kind is unknown here."""
     fields = dict(record)
     # Before kinds had names, only decoders had families.
     kind = fields.pop("kind", DecoderConfig.kind if "family" in fields else T5Config.kind)
@@ -142,25 +142,25 @@ def config_from(record: Mapping[str, Any]) -> Config:
 
 
 def abstract(config: Config) -> tuple[nnx.GraphDef, Tree]:
-    """The module's graph and its parameters as jax.ShapeDtypeStruct; nothing is allocated."""
+    """Returns the module's graph and its parameters as jax.ShapeDtypeStruct; nothing is allocated."""
     graphdef, state = _abstract_state(config)
     return graphdef, nnx.to_pure_dict(state)
 
 
 def init(config: Config, key: jax.Array) -> Tree:
-    """Parameters drawn from `key`: a nested dict of float32 arrays."""
+    """Returns initial parameters drawn from `key`: a nested dict of float32 arrays."""
     return nnx.to_pure_dict(nnx.state(_module(config, nnx.Rngs(key)), nnx.Param))
 
 
 def logical_axes(config: Config) -> Tree:
-    """The same nested dict with, for each parameter, the tuple of its axes' names."""
+    """Returns the nested dict of `init` with, for each parameter, the tuple of its logical axes."""
     _, state = _abstract_state(config)
     axes = {path: param.get_metadata("axes") for path, param in nnx.to_flat_state(state)}
     return nnx.traversals.unflatten_mapping(axes)
 
 
 def bind(config: Config, params: Tree) -> Any:
-    """The config's `Model` around `params`, for use within a trace. Raises ValueError if they are not those of `config`."""
+    """Returns the config's `Model` bound to `params`, for use within a trace. Raises ValueError if they do not fit `config`."""
     graphdef, state = _abstract_state(config)
     expected = {path: param.shape for path, param in nnx.to_flat_state(state)}
     got = {path: value.shape for path, value in nnx.traversals.flatten_mapping(params).items()}
@@ -172,22 +172,22 @@ def bind(config: Config, params: Tree) -> Any:
 
 
 def head_logits(config: Config) -> Callable[[jax.Array, jax.Array], jax.Array]:
-    """(hidden [..., T, D], kernel [D, V]) -> logits float32 [..., T, V]: the head of a model, apart from its parameters."""
+    """Returns a model's head as a function (hidden [..., T, D], kernel [D, V]) -> logits float32 [..., T, V]."""
     return functools.partial(KINDS[config.kind].module.head_logits, config)
 
 
 def reorder(config: Config, cache: Any, rows: jax.Array) -> Any:
-    """`Model.reorder` of a config's architecture: it needs no parameters."""
+    """Returns `Model.reorder` of a config's architecture, which needs no parameters."""
     return KINDS[config.kind].module.reorder(cache, rows)
 
 
 def step_flops(config: Config, batch: Mapping[str, np.ndarray]) -> float:
-    """`Model.step_flops` of a config's architecture."""
+    """Returns `Model.step_flops` of a config's architecture."""
     return KINDS[config.kind].module.step_flops(config, batch)
 
 
 def step_flops_of(config: Config, inputs: np.ndarray, targets: np.ndarray) -> StepFlops:
-    """`Model.step_flops_of` of a config's architecture."""
+    """Returns `Model.step_flops_of` of a config's architecture."""
     return KINDS[config.kind].module.step_flops_of(config, inputs, targets)
 
 

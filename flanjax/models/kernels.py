@@ -1,8 +1,8 @@
-"""The one place where a model multiplies by its kernels and looks tokens up in its table.
+"""The only place where a model multiplies by its kernels and looks tokens up in its table.
 
-In the tree of a model's parameters a kernel or a table is a float32 array, or a value that stands in its place: a pytree with
-the array inside and something learned beside it (two small factors, scales, soft tokens). That value decides what a product or
-a look-up is. So few-weight tuning needs no change in any model; flanjax/models/params.py says how such a tree is made.
+In the tree of a model's parameters a kernel or a table is a float32 array, or a value that replaces it: a pytree with the array
+and additional learned parameters (two small factors, scales, soft tokens). That value defines the product or the look-up. So
+parameter-efficient tuning needs no change in any model; flanjax/models/params.py explains how such a tree is made.
 
 Axes: D in, M out, V vocabulary, L layers.
 """
@@ -16,12 +16,12 @@ from flax import nnx
 
 
 class Adapted:
-    """What may stand in place of a parameter.
+    """A value that may replace a parameter.
 
-    A subclass is a frozen dataclass, registered as a pytree, whose arrays have the layers first where the parameter has.
+    A subclass is a frozen dataclass, registered as a pytree. Its arrays have the layers first if the parameter has.
 
     Attributes:
-      base: the parameter that it stands for.
+      base: the parameter that it replaces.
     """
 
     base: jax.Array
@@ -31,26 +31,26 @@ class Adapted:
         return self.base.shape
 
     def merged(self) -> jax.Array:
-        """The plain parameter that does the same. A model's head is always read so."""
+        """Returns the plain parameter with the same effect. A model's head always uses this."""
         raise NotImplementedError(f"{type(self).__name__} cannot be merged into its kernel")
 
     def multiply(self, x: jax.Array) -> jax.Array:
-        """What stands for x @ base: `x` [..., D] -> [..., M], in the type of `x`."""
+        """Returns the replacement of x @ base: [..., M] for `x` [..., D], in the type of `x`."""
         return x @ self.merged().astype(x.dtype)
 
     def look_up(self, tokens: jax.Array, reserved: jax.Array | None) -> jax.Array:
-        """What stands for base[tokens]: int32 [...] -> [..., D]. `reserved` is explained at the function `look_up`."""
+        """Returns the replacement of base[tokens]: [..., D] for int32 [...]. The function `look_up` explains `reserved`."""
         del reserved
         return self.merged()[tokens]
 
 
 def multiply(x: jax.Array, kernel: nnx.Param) -> jax.Array:
-    """`x` [..., D] through a kernel [D, M], in the type of `x`: [..., M]."""
+    """Returns `x` [..., D] times a kernel [D, M], in the type of `x`: [..., M]."""
     return _multiply(x, kernel.get_value())
 
 
 def multiply_each(x: jax.Array, kernels: nnx.Param) -> jax.Array:
-    """`x` [..., D] through the kernels of all layers, [L, D, M]: [L, ..., M]."""
+    """Returns `x` [..., D] times the kernels of all layers, [L, D, M]: [L, ..., M]."""
     return jax.vmap(_multiply, in_axes=(None, 0))(x, kernels.get_value())
 
 
@@ -61,12 +61,12 @@ def look_up(
     *,
     place: Callable[[jax.Array], jax.Array] = lambda table: table,
 ) -> jax.Array:
-    """The rows of a table float32 [V, D] for tokens int32 [...]: [..., D].
+    """Returns the rows of a table float32 [V, D] for tokens int32 [...]: [..., D].
 
     Args:
       reserved: int32 [...], 1, 2, ... at the positions that the layout kept free in each segment for soft tokens, 0 elsewhere.
-        A plain table takes no notice of it.
-      place: called on the table as it is read, to fix where it lies.
+        A plain table ignores it.
+      place: called on the table when it is read, to fix its sharding.
     """
     value = table.get_value()
     if isinstance(value, Adapted):
@@ -75,7 +75,7 @@ def look_up(
 
 
 def merged(parameter: nnx.Param) -> jax.Array:
-    """A parameter as one array, with what was learned beside it."""
+    """Returns a parameter as one array, with its additional learned parameters merged in."""
     value = parameter.get_value()
     return value.merged() if isinstance(value, Adapted) else value
 

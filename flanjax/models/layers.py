@@ -1,7 +1,7 @@
-"""What transformer layers are made of.
+"""The parts of transformer layers.
 
 Modules hold the parameters of one layer, or of `layers` layers stacked on a leading axis; they are called on one layer's slice.
-Functions hold the mathematics. Parameters are float32 and are cast to the type of the activations where they are used.
+Functions do the mathematics. Parameters are float32 and are cast to the type of the activations where they are used.
 
 Axes: B batch, T queries, S keys, D model, F mlp, N heads, H head size, M = N * H, L layers.
 """
@@ -27,7 +27,7 @@ FUNCTIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = {
 
 
 def fan_in(scale: float = 1.0, distribution: Literal["normal", "truncated_normal"] = "truncated_normal") -> Initializer:
-    """Values of variance scale / fan-in, for a kernel [in, out] or a stack of them [L, in, out]."""
+    """Returns an initializer of variance scale / fan-in, for a kernel [in, out] or a stack of kernels [L, in, out]."""
 
     def initialize(key, shape, dtype=jnp.float32, out_sharding=None):
         layer_axes = tuple(range(len(shape) - 2))
@@ -44,31 +44,34 @@ def parameter(
     axes: tuple[str, ...],
     layers: int | None = None,
 ) -> nnx.Param:
-    """A float32 parameter that carries its logical axes; of [L, *shape] if `layers` is given."""
+    """Returns a float32 parameter that carries its logical axes; its shape is [L, *shape] if `layers` is given."""
     if layers is not None:
         shape, axes = (layers, *shape), ("layers", *axes)
     return nnx.Param(initializer(rngs.params(), tuple(shape), jnp.float32), axes=axes)
 
 
 def norm_scale(rngs: nnx.Rngs, size: int, layers: int | None = None) -> nnx.Param:
-    """The ones that `rms_norm` starts from: [D]."""
+    """Returns the initial scale of `rms_norm`: ones, [D]."""
     return parameter(rngs, jax.nn.initializers.ones, (size,), ("embed",), layers)
 
 
 def bias_term(rngs: nnx.Rngs, size: int, axis: str, layers: int | None = None) -> nnx.Param:
-    """The zeros that a bias of a projection starts from: [size]."""
+    """Returns the initial bias of a projection: zeros, [size]."""
     return parameter(rngs, jax.nn.initializers.zeros, (size,), (axis,), layers)
 
 
 def rms_norm(x: jax.Array, scale: jax.Array, epsilon: float) -> jax.Array:
-    """`x` [..., D] over its root mean square, times `scale` [D]; the statistics are float32 (https://arxiv.org/abs/1910.07467)."""
+    """Returns `x` [..., D] divided by its root mean square, times `scale` [D]; the statistics are float32.
+
+    https://arxiv.org/abs/1910.07467
+    """
     x32 = x.astype(jnp.float32)
     normed = x32 * jax.lax.rsqrt(jnp.mean(jnp.square(x32), axis=-1, keepdims=True) + epsilon)
     return normed.astype(x.dtype) * scale.astype(x.dtype)
 
 
 def layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float) -> jax.Array:
-    """`x` [..., D] less its mean, over its deviation, times `scale`, plus `bias` [D]; float32 throughout.
+    """Returns `x` [..., D] minus its mean, divided by its standard deviation, times `scale`, plus `bias` [D]; in float32.
 
     https://arxiv.org/abs/1607.06450
     """
@@ -79,7 +82,7 @@ def layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float) 
 
 
 def project(x: jax.Array, kernel: nnx.Param, bias: nnx.Param | None = None) -> jax.Array:
-    """`x` [..., in] through `kernel` [in, out], plus `bias` [out], in the type of `x`."""
+    """Returns `x` [..., in] times `kernel` [in, out], plus `bias` [out], in the type of `x`."""
     y = multiply(x, kernel)
     return y if bias is None else y + bias[...].astype(x.dtype)
 
@@ -101,26 +104,26 @@ class Attention(nnx.Module):
         self.o = parameter(rngs, normal, (inner, d_model), ("heads", "embed"), layers)
 
     def split_heads(self, x: jax.Array) -> jax.Array:
-        """[..., M] as [..., N, H]."""
+        """Returns `x` [..., M] reshaped to [..., N, H]."""
         return x.reshape(*x.shape[:-1], -1, self.head_dim)
 
     def queries(self, x: jax.Array) -> jax.Array:
-        """`x` [B, T, D] as queries [B, T, N, H]."""
+        """Returns the queries [B, T, N, H] of `x` [B, T, D]."""
         return self.split_heads(project(x, self.q))
 
     def keys_values(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """`x` [B, S, D] as keys and values, each [B, S, N, H]."""
+        """Returns the keys and values, each [B, S, N, H], of `x` [B, S, D]."""
         return self.split_heads(project(x, self.k)), self.split_heads(project(x, self.v))
 
     def output(self, attended: jax.Array) -> jax.Array:
-        """What the heads read, [B, T, N, H], joined: [B, T, D]."""
+        """Returns the projection [B, T, D] of the heads' outputs [B, T, N, H]."""
         return project(keep_attended(attended.reshape(*attended.shape[:-2], -1)), self.o)
 
 
 class MLP(nnx.Module):
-    """act(x wi) wo, or (act(x wi_0) * x wi_1) wo if gated (https://arxiv.org/abs/2002.05202). Initial values: fan-in.
+    """The MLP: act(x wi) wo, or (act(x wi_0) * x wi_1) wo if gated (https://arxiv.org/abs/2002.05202). Initial values: fan-in.
 
-    Only the MLP that is not gated may have biases.
+    Only an MLP that is not gated may have biases.
     """
 
     def __init__(
@@ -158,8 +161,9 @@ class MLP(nnx.Module):
 
 
 def is_token(logits: jax.Array, tokens: jax.Array) -> jax.Array:
-    """Where the tokens int32 [...] are among logits [..., V]: bool [..., V].
+    """Returns a one-hot mask, bool [..., V], of the tokens int32 [...] among logits [..., V].
 
-    To pick their logits by, as a sum over V: a look-up would have all logits written out, and some TPUs do it on another core.
+    It picks the tokens' logits as a masked sum over V. A look-up would write all logits to memory, and some TPUs would run it
+    on another core.
     """
     return jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1) == tokens[..., None]

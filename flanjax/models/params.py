@@ -1,8 +1,8 @@
-"""Which parameters are trained, and how those become a model's: the pair (trainable, frozen).
+"""The pair (trainable, frozen): which parameters are trained, and how the pair becomes a model's parameters.
 
-Gradients, optimizer state and checkpoints hold `trainable`; `frozen` is read again from where it came from. A tuning says how a
+Gradients, optimizer state and checkpoints hold `trainable`; `frozen` is read again from its source. A tuning defines how a
 model's tree is split into the pair, and how the pair is joined into the tree that `functional.bind` takes. In that tree a
-kernel may be replaced by an `Adapted` value (kernels.py), which is how something small is learned beside frozen kernels:
+kernel may be replaced by an `Adapted` value (kernels.py), which adds a few learned parameters to a frozen kernel:
 
     params = tuning.split(functional.init(config, key), key)
     model = functional.bind(config, tuning.join(params))
@@ -22,7 +22,7 @@ Path = tuple[str, ...]
 
 
 class Params(NamedTuple):
-    """Two nested dicts, of arrays or of what a function says of them. Full fine-tuning freezes nothing: `frozen` is {}."""
+    """Two nested dicts, of arrays or of per-array values such as axes. In full fine-tuning `frozen` is {}."""
 
     trainable: Tree
     frozen: Tree
@@ -32,18 +32,18 @@ class Tuning(Protocol):
     """A way of training a model. Its methods are pure and may be traced."""
 
     def split(self, tree: Tree, key: jax.Array) -> Params:
-        """The pair, from a model's parameters; what is learned beside them is drawn from `key`."""
+        """Returns the pair for a model's parameters; additional learned parameters are drawn from `key`."""
         ...
 
     def axes(self, axes: Tree) -> Params:
-        """The logical axes of the pair's arrays, from those of the model's parameters: trees of tuples of names."""
+        """Returns the logical axes of the pair's arrays, given those of the model's parameters: trees of tuples of names."""
         ...
 
     def join(self, params: Params, key: jax.Array | None = None) -> Tree:
-        """The parameters that the model is bound to.
+        """Returns the parameters that the model is bound to.
 
         Args:
-          key: of dropout in what is learned beside the kernels; None outside of training.
+          key: key of dropout in the additional learned parameters; None outside of training.
         """
         ...
 
@@ -95,7 +95,7 @@ class Selected:
 
 
 def split_by_path(tree: Tree, chosen: Callable[[Path], bool]) -> tuple[Tree, Tree]:
-    """The part of a nested dict whose paths are chosen, and the rest."""
+    """Returns the part of a nested dict whose paths are chosen, and the rest."""
     flat = nnx.traversals.flatten_mapping(tree)
     parts = ({path: value for path, value in flat.items() if bool(chosen(path)) is wanted} for wanted in (True, False))
     first, rest = (nnx.traversals.unflatten_mapping(part) for part in parts)
@@ -103,12 +103,12 @@ def split_by_path(tree: Tree, chosen: Callable[[Path], bool]) -> tuple[Tree, Tre
 
 
 def merge(first: Tree, second: Tree) -> Tree:
-    """Two nested dicts without a common path, as one with its keys sorted, as jax sorts them."""
+    """Returns the union of two nested dicts without a common path, with sorted keys, as jax sorts them."""
     flat = {**nnx.traversals.flatten_mapping(first), **nnx.traversals.flatten_mapping(second)}
     return nnx.traversals.unflatten_mapping(dict(sorted(flat.items())))
 
 
 def plain(tree: Tree) -> Tree:
-    """A tree of arrays alone: what stands in place of a kernel is merged into it."""
+    """Returns the tree with plain arrays only: each `Adapted` value is merged into its kernel."""
     is_adapted = lambda value: isinstance(value, Adapted)  # noqa: E731
     return jax.tree.map(lambda value: value.merged() if is_adapted(value) else value, tree, is_leaf=is_adapted)

@@ -1,7 +1,7 @@
-"""Rotary position embedding: queries and keys turned by angles that grow with the position (https://arxiv.org/abs/2104.09864).
+"""Rotary position embedding: rotates queries and keys by angles that grow with position (https://arxiv.org/abs/2104.09864).
 
-Scores then depend on the difference of two positions alone, so it does not matter from where a packed segment counts. As in
-Hugging Face's checkpoints, feature i turns with feature i + R / 2, not with its neighbour.
+Scores then depend only on the difference of two positions, so a packed segment's positions may start at any number. As in
+Hugging Face's checkpoints, feature i is rotated together with feature i + R / 2, not with its neighbour.
 
 Axes: B batch, T length, N heads, H head size, R rotated features of a head.
 """
@@ -24,10 +24,10 @@ class Rotation(NamedTuple):
 
 
 def frequencies(config: DecoderConfig) -> np.ndarray:
-    """Radians a position, float32 [R / 2], from fast to slow.
+    """Returns the frequencies in radians a position, float32 [R / 2], from fast to slow.
 
-    Llama 3.1 divides by `rope_factor` those that make few turns within the positions it was first trained for, leaves those
-    alone that make many, and goes linearly between the two
+    Llama 3.1 divides frequencies by `rope_factor` if they make few turns within the positions of its first training, keeps
+    those that make many turns, and interpolates linearly between the two
     (https://github.com/meta-llama/llama-models/blob/main/models/llama3/model.py, apply_scaling).
     """
     exponents = np.arange(0, config.rotary_dim, 2, dtype=np.float32) / np.float32(config.rotary_dim)
@@ -41,13 +41,13 @@ def frequencies(config: DecoderConfig) -> np.ndarray:
 
 
 def rotation(config: DecoderConfig, positions: jax.Array) -> Rotation:
-    """The rotation of `positions`, int32 [B, T]; once for all layers."""
-    angles = positions[..., None, None].astype(jnp.float32) * frequencies(config)  # float32: bfloat16 has no odd 257
+    """Returns the rotation of `positions`, int32 [B, T]. All layers share it."""
+    angles = positions[..., None, None].astype(jnp.float32) * frequencies(config)  # float32: bfloat16 cannot represent 257
     return Rotation(jnp.cos(angles), jnp.sin(angles))
 
 
 def rotate(x: jax.Array, by: Rotation) -> jax.Array:
-    """`x` [B, T, N, H] with the first R features of each head turned, in float32, and the rest as they are."""
+    """Returns `x` [B, T, N, H] with the first R features of each head rotated, in float32, and the rest unchanged."""
     half = by.cos.shape[-1]
     first, second, rest = x[..., :half].astype(jnp.float32), x[..., half : 2 * half].astype(jnp.float32), x[..., 2 * half :]
     turned = jnp.concatenate([first * by.cos - second * by.sin, second * by.cos + first * by.sin], axis=-1)

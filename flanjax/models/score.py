@@ -1,4 +1,4 @@
-"""Log-likelihoods of given texts from logits. Letters: O options, T option length, V vocabulary."""
+"""Log-likelihoods of given texts, from logits. Letters: O options, T option length, V vocabulary."""
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ def summed_log_likelihoods(
     options: jax.Array,  # int32 [O, T]
     lengths: jax.Array,  # int32 [O]
 ) -> jax.Array:
-    """The log-likelihood of each option, summed over its first `lengths` tokens: float32 [O], in nats.
+    """Returns the log-likelihood of each option, summed over its first `lengths` tokens: float32 [O], in nats.
 
     >>> logits = jnp.log(jnp.array([[[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]]]))
     >>> float(summed_log_likelihoods(logits, jnp.array([[0, 2]]), jnp.array([2])).round(4)[0])  # log(0.5 * 0.8)

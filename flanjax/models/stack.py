@@ -1,4 +1,4 @@
-"""A stack of layers: scanned or unrolled, and what of each is recomputed in the backward pass."""
+"""Runs a stack of layers, scanned or unrolled, and decides what the backward pass recomputes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,30 +10,30 @@ from jax.ad_checkpoint import checkpoint_name
 
 _ATTENDED = "attended"
 
-# What the forward pass of a layer keeps for its backward pass; the rest is computed again. From most memory to least.
+# What the forward pass of a layer keeps for the backward pass; the rest is recomputed. From most memory to least.
 REMAT: Mapping[str, Any] = {
     "none": jax.checkpoint_policies.everything_saveable,
     "dots": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,  # every projection, but no attention scores
-    "attention": jax.checkpoint_policies.save_only_these_names(_ATTENDED),  # what the heads read, and the layer's input
-    "full": jax.checkpoint_policies.nothing_saveable,  # the layer's input alone
+    "attention": jax.checkpoint_policies.save_only_these_names(_ATTENDED),  # the heads' outputs and the layer's input
+    "full": jax.checkpoint_policies.nothing_saveable,  # only the layer's input
 }
 
 
 def keep_attended(x: jax.Array) -> jax.Array:
-    """`x`, what the heads of a layer read, under the name by which the policy "attention" keeps it."""
+    """Returns `x`, the outputs of a layer's heads, under the name by which the policy "attention" keeps it."""
     return checkpoint_name(x, _ATTENDED)
 
 
 def run_layers(
     layers: nnx.Module, body: Callable, x: jax.Array, per_layer: Any, *, scan: bool, remat: str = "none", period: int = 1
 ) -> tuple[jax.Array, Any]:
-    """(x, stacked outputs) of `x, output = body(layer, x, slice of per_layer, kind)` for each layer in turn.
+    """Returns (x, stacked outputs) of `x, output = body(layer, x, slice of per_layer, kind)` for each layer in turn.
 
     Args:
       layers: a module whose parameters have the layers first.
-      scan: compile one step for all layers, which costs compile time and program size once; else unrolled.
+      scan: compile one loop body for all layers, which saves compile time and program size; otherwise layers are unrolled.
       remat: a name of REMAT.
-      period: layers of different kinds take turns: `kind` is the layer's number modulo this, a Python integer.
+      period: number of kinds of layer, which alternate: `kind` is the layer's number modulo this, a Python integer.
     """
     graphdef, stacked = nnx.split(layers)
     policy = REMAT[remat]

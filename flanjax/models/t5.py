@@ -2,7 +2,7 @@
 
 One module covers T5 (v1.0), T5 v1.1, Flan-T5 and mT5. Blocks are pre-norm with RMSNorm and no biases; positions enter only as a
 relative bias on self-attention scores, one table a stack, computed once and given to every layer; cross-attention has none.
-The parameters of a stack's layers lie in one array with the layers first, whether they are scanned or unrolled.
+The parameters of all layers are stacked in one array with the layers first, whether they are scanned or unrolled.
 Rows may hold several packed examples: attention sees a position's own segment only, and segment 0 is padding.
 
 Axes: B batch, S source length, T target length, O options at a time, D model, N heads, H head size, V vocabulary, R buckets,
@@ -31,11 +31,11 @@ __all__ = ["SIZES", "T5", "Cache", "T5Config"]
 
 RESIDUAL = ("batch", "length", "embed")
 LOGITS = ("batch", "length", "vocab")
-TABLE = ("vocab", "features")  # of the embedding where it is read: whole features, for they go to rows of the batch
+TABLE = ("vocab", "features")  # the embedding's axes when it is read: features stay whole, as the batch's rows are split
 
 
 class Memory(NamedTuple):
-    """What remains of prompts that were read, one a row."""
+    """What later steps need of prompts that were read, one a row."""
 
     encoded: jax.Array  # [B, S, D]
     inputs_segment_ids: jax.Array  # int32 [B, S]
@@ -43,7 +43,7 @@ class Memory(NamedTuple):
 
 
 class Cache(NamedTuple):
-    """What one row of decoding remembers; only `keys` and `values` differ between beams of the same input."""
+    """The decoding cache. Only `keys` and `values` differ between beams of the same input."""
 
     keys: jax.Array  # [L, B, max_length, N, H], filled up to `position`
     values: jax.Array  # [L, B, max_length, N, H]
@@ -57,7 +57,8 @@ class T5(nnx.Module):
     """A T5 of any version.
 
     Initial values are T5X's (https://github.com/google-research/t5x/blob/main/t5x/examples/t5/network.py): the embedding's
-    deviation is 1, kernels by fan-in, bias tables uniform by fan-average, norms 1; residual stream and logits begin near 1.
+    standard deviation is 1, kernels are fan-in, bias tables are uniform by fan-average, norms are 1. The residual stream and
+    the logits start near 1.
     """
 
     def __init__(self, config: T5Config, rngs: nnx.Rngs):
@@ -70,11 +71,11 @@ class T5(nnx.Module):
             self.head = parameter(rngs, fan_in(), (d_model, config.vocab_size), ("embed", "vocab"))
 
     def __call__(self, batch: Mapping[str, jax.Array], context: Context = Context()) -> jax.Array:
-        """Logits float32 [B, T, V] of a batch, which is as `hidden` takes it."""
+        """Returns the logits, float32 [B, T, V], of a batch as `hidden` takes it."""
         return self.logits(self.hidden(batch, context)[0], context)
 
     def hidden(self, batch: Mapping[str, jax.Array], context: Context = Context()) -> tuple[jax.Array, Mapping[str, jax.Array]]:
-        """What `logits` takes, of every target of a batch: [B, T, D]; and auxiliary sums, of which a T5 has none.
+        """Returns the input of `logits` for every target of a batch, [B, T, D]; and auxiliary losses, of which a T5 has none.
 
         Args:
           batch: decoder_inputs, segment_ids int32 [B, T]; inputs, inputs_segment_ids int32 [B, S]; reserved int32 [B, S],
@@ -85,28 +86,28 @@ class T5(nnx.Module):
         return self.decode(batch["decoder_inputs"], batch["segment_ids"], encoded, sources, context), {}
 
     def logits(self, hidden: jax.Array, context: Context = Context()) -> jax.Array:
-        """[..., T, D] -> [..., T, V], accumulated and kept in float32, whatever the type of the factors."""
+        """Returns the logits [..., T, V] of hidden states [..., T, D]: summed and kept in float32 for any input type."""
         return context.constrain(self.head_logits(self.config, hidden, self.head_kernel()), LOGITS)
 
     def head_kernel(self) -> jax.Array:
-        """What `head_logits` takes: float32 [D, V]."""
+        """Returns the kernel that `head_logits` takes: float32 [D, V]."""
         return merged(self.embedding).T if self.config.tied_embedding else merged(self.head)
 
     @staticmethod
     def head_logits(config: T5Config, hidden: jax.Array, kernel: jax.Array) -> jax.Array:
-        """`logits` by a kernel of any type, apart from the model: a loss may want it on some rows and positions at a time."""
+        """Returns `logits` computed with a given kernel of any type, so that a loss can run it on some positions at a time."""
         if config.scale_logits:
             hidden = hidden * config.d_model**-0.5
         return jnp.matmul(hidden, kernel.astype(hidden.dtype), preferred_element_type=jnp.float32)
 
     @staticmethod
     def step_flops(config: T5Config, batch: Mapping[str, np.ndarray]) -> float:
-        """Model FLOPs of a training step on a batch (flops.py)."""
+        """Returns the model FLOPs of a training step on a batch (flops.py)."""
         return flops.t5_step_flops(config, *flops.paired_lengths(batch["inputs_segment_ids"], batch["segment_ids"]))
 
     @staticmethod
     def step_flops_of(config: T5Config, inputs: np.ndarray, targets: np.ndarray) -> flops.StepFlops:
-        """Model FLOPs of a training step on segments of these lengths, int [N] each."""
+        """Returns the model FLOPs of a training step on segments of these lengths, int [N] each."""
         total = flops.t5_step_flops(config, inputs, targets)
         return flops.StepFlops(total, flops.t5_kernel_flops(config, inputs, targets))
 
@@ -118,7 +119,7 @@ class T5(nnx.Module):
         *,
         reserved: jax.Array | None = None,  # int32 [B, S]
     ) -> jax.Array:
-        """The encoder's output, [B, S, D]."""
+        """Returns the encoder's output, [B, S, D]."""
         config, context = self.config, context.fold(0)
         length = inputs.shape[1]
         bias = self._bias(self.encoder, length, bidirectional=True)
@@ -139,7 +140,7 @@ class T5(nnx.Module):
         inputs_segment_ids: jax.Array,  # int32 [B, S]
         context: Context = Context(),
     ) -> jax.Array:
-        """What `logits` takes, of every position: [B, T, D]."""
+        """Returns the input of `logits` for every position: [B, T, D]."""
         config, context = self.config, context.fold(1)
         length = decoder_inputs.shape[1]
         bias = self._bias(self.decoder, length, bidirectional=False)
@@ -154,7 +155,7 @@ class T5(nnx.Module):
         return context.constrain(self._finish(self.decoder, x, context), RESIDUAL)
 
     def read(self, prompts: Mapping[str, jax.Array], context: Context = Context()) -> Memory:
-        """What `score` and `begin` need of prompts: inputs, inputs_segment_ids int32 [B, S], starts int32 [B]."""
+        """Returns what `score` and `begin` need of prompts: inputs, inputs_segment_ids int32 [B, S], starts int32 [B]."""
         sources = prompts["inputs_segment_ids"]
         encoded = self.encode(prompts["inputs"], sources, context, reserved=prompts.get("reserved"))
         return Memory(encoded, sources, prompts["starts"])
@@ -167,7 +168,7 @@ class T5(nnx.Module):
         lengths: jax.Array,  # int32 [O]
         context: Context = Context(),
     ) -> jax.Array:
-        """Summed log-likelihoods of options, each after its prompt: float32 [O], in nats."""
+        """Returns the summed log-likelihood of each option after its prompt: float32 [O], in nats."""
         inputs = jnp.concatenate([memory.starts[owners][:, None], options[:, :-1]], axis=1)
         real = (jnp.arange(options.shape[1]) < lengths[:, None]).astype(jnp.int32)
         encoded = context.constrain(memory.encoded[owners], RESIDUAL)
@@ -175,12 +176,12 @@ class T5(nnx.Module):
         return summed_log_likelihoods(self.logits(hidden, context), options, lengths)
 
     def begin(self, memory: Memory, max_tokens: int, context: Context = Context()) -> tuple[jax.Array, Cache]:
-        """Logits float32 [B, V] of each text's first token, and the cache before the first of at most `max_tokens` steps."""
+        """Returns the logits, float32 [B, V], of each text's first token, and a cache with room for `max_tokens` steps."""
         cache = self.init_cache(memory.encoded, memory.inputs_segment_ids, max_tokens + 1)
         return self.step(memory.starts, cache, context)
 
     def init_cache(self, encoded: jax.Array, inputs_segment_ids: jax.Array, max_length: int) -> Cache:
-        """The cache before the first of at most `max_length` positions; each row of `encoded` [B, S, D] is one example.
+        """Returns an empty cache for `max_length` positions; each row of `encoded` [B, S, D] is one example.
 
         The inputs' keys and values are computed here, once for all layers: XLA would not hoist them out of a decoding loop
         over scanned layers.
@@ -196,7 +197,7 @@ class T5(nnx.Module):
         return Cache(empty, empty, project_all(cross.k), project_all(cross.v), inputs_segment_ids, start)
 
     def step(self, tokens: jax.Array, cache: Cache, context: Context = Context()) -> tuple[jax.Array, Cache]:
-        """Logits float32 [B, V] after `tokens` int32 [B] at the cache's position, and the cache moved on by one.
+        """Returns the logits, float32 [B, V], after `tokens` int32 [B] at the cache's position, and the advanced cache.
 
         The caller stops at `max_length`: the position is traced and cannot be checked here.
         """
@@ -220,7 +221,7 @@ class T5(nnx.Module):
 
     @staticmethod
     def reorder(cache: Cache, rows: jax.Array) -> Cache:
-        """The cache whose row i is row `rows[i]` of the given one, int32 [B]: what a beam search keeps."""
+        """Returns the cache whose row i is row `rows[i]` of the given one, int32 [B], for beam search."""
         own = {"keys": cache.keys[:, rows], "values": cache.values[:, rows]}
         shared = {"cross_keys": cache.cross_keys[:, rows], "cross_values": cache.cross_values[:, rows]}
         return cache._replace(**own, **shared, inputs_segment_ids=cache.inputs_segment_ids[rows])

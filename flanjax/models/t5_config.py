@@ -13,7 +13,8 @@ from flanjax.models.stack import REMAT
 class T5Config:
     """The shape of a T5 and how it is computed.
 
-    The defaults are those of T5 v1.1 (https://arxiv.org/abs/2002.05202); v1.0 is relu, not gated, tied and scaled.
+    The defaults are those of T5 v1.1 (https://arxiv.org/abs/2002.05202). v1.0 has relu, no gate, tied embeddings and scaled
+    logits.
 
     Args:
       vocab_size: rows of the embedding table. Without it, the tokenizer's size is rounded up to a multiple of 128.
@@ -24,21 +25,21 @@ class T5Config:
       num_heads: query heads of each attention.
       head_dim: width of a head; num_heads * head_dim need not be d_model.
       relative_buckets: buckets of the relative position bias, a multiple of 4.
-      relative_max_distance: distances from here on share the last bucket.
-      activation: of the MLP; "gelu" is its tanh approximation.
+      relative_max_distance: distances from this one on share the last bucket.
+      activation: activation of the MLP; "gelu" is its tanh approximation.
       gated: the MLP multiplies two projections.
       tied_embedding: the head is the embedding table.
       scale_logits: the decoder's output is multiplied by d_model**-0.5 before the head.
       dropout: share of activations that training drops.
       epsilon: added to the variance in norms.
       scan: layers are compiled once, in a loop. Unrolled layers compile longer and run faster on CPU.
-      remat: what the backward pass of a layer computes again, from least to most: it saves memory and costs time.
-      attention: the implementation of attention. "auto" takes a kernel where one is known to pay.
-      dtype: of the computation. Parameters are float32 always.
+      remat: what the backward pass of a layer recomputes, from least to most: it saves memory and costs time.
+      attention: the implementation of attention. "auto" takes a kernel where one is known to be faster.
+      dtype: type of the computation. Parameters are always float32.
     """
 
     kind: ClassVar[str] = "t5"  # its name in records
-    layouts: ClassVar[tuple[str, ...]] = ("encoder_decoder",)  # of the rows that it reads
+    layouts: ClassVar[tuple[str, ...]] = ("encoder_decoder",)  # the layouts of rows that it reads
 
     vocab_size: Count
     d_model: Count

@@ -1,6 +1,6 @@
 """The two kinds of layer of a T5, and a stack of them with its relative bias table.
 
-A layer module holds the parameters of all layers of its stack, layers first; it is called on one slice after another.
+A layer module holds the parameters of all layers of its stack, layers first, and is called on one slice after another.
 
 Axes: B batch, S source length, T target length, D model, N heads, H head size, R buckets, L layers.
 """
@@ -24,7 +24,7 @@ class Past(NamedTuple):
     position: jax.Array  # int32 []
 
     def extend(self, keys: jax.Array, values: jax.Array) -> "Past":
-        """The past with the keys and values of one more position, each [B, 1, N, H]."""
+        """Returns the past extended by the keys and values of one more position, each [B, 1, N, H]."""
         at = (0, self.position, 0, 0)
         update = jax.lax.dynamic_update_slice
         return Past(update(self.keys, keys, at), update(self.values, values, at), self.position)
@@ -41,7 +41,7 @@ class EncoderLayer(nnx.Module):
         self.mlp = _mlp(config, rngs, layers)
 
     def __call__(self, x, segment_ids, bias, context: Context) -> jax.Array:
-        """`x` [B, S, D], int32 [B, S], float32 [N, S, S] -> [B, S, D]."""
+        """Returns the new residual [B, S, D] for `x` [B, S, D], segment ids int32 [B, S] and bias float32 [N, S, S]."""
         rate, epsilon = self.config.dropout, self.config.epsilon
         normed = rms_norm(x, self.attention_norm[...], epsilon)
         attended = context.attend(
@@ -73,9 +73,9 @@ class DecoderLayer(nnx.Module):
     def __call__(
         self, x, segment_ids, bias, cross_keys_values, inputs_segment_ids, context: Context, past: Past | None = None
     ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-        """`x` [B, T, D] -> [B, T, D], and the keys and values of these positions, each [B, T, N, H].
+        """Returns the new residual [B, T, D] for `x` [B, T, D], and the keys and values of these positions, [B, T, N, H] each.
 
-        With a `past`, T is 1: the position `past.position` of rows that hold one example each.
+        With a `past`, T is 1: the one position is `past.position`, and each row holds one example.
         """
         x, keys_values = self._attend_self(x, segment_ids, bias, context, past)
         rate, epsilon = self.config.dropout, self.config.epsilon

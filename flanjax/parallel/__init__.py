@@ -1,1 +1,1 @@
-"""The mesh, the processes of a run, and how they watch each other."""
+"""The mesh, the processes of a run, and how these processes notice each other's end."""

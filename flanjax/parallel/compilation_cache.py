@@ -1,7 +1,7 @@
-"""Compiled programs kept beside the runs, so that a restarted run, or another of the same shapes, does not compile again.
+"""Keeps compiled programs beside the runs, so that a restarted run, or another of the same shapes, need not compile again.
 
-jax's persistent cache does the work. Its key holds the program, the compiler's options and versions, and the devices, so one
-folder serves all runs beside each other; it may be deleted at any time.
+jax's persistent cache does the work. Its key covers the program, the compiler's options and versions, and the devices, so all
+runs in a folder can share one cache. The cache may be deleted at any time.
 """
 
 from typing import Any
@@ -14,18 +14,18 @@ FOLDER = ".flanjax_cache"
 
 
 def enable(workdir: epath.PathLike) -> str:
-    """The folder where compiled programs are kept from now on: beside the workdir, on a bucket too.
+    """Turns the cache on and returns its folder, which lies beside the workdir, also on a bucket; "" if the cache is off.
 
-    JAX_COMPILATION_CACHE_DIR names another one, and JAX_ENABLE_COMPILATION_CACHE=false keeps none; then "" comes back. A folder
-    that cannot be read or written costs a warning of jax's, never the run.
+    JAX_COMPILATION_CACHE_DIR names another folder, and JAX_ENABLE_COMPILATION_CACHE=false turns the cache off. If the folder
+    cannot be read or written, jax warns and the run goes on without it.
     """
-    config: Any = jax.config  # its options are not in its type
+    config: Any = jax.config  # the type of jax.config lacks these options
     if not config.jax_enable_compilation_cache:
         return ""
     if config.jax_compilation_cache_dir:
         return config.jax_compilation_cache_dir
     path = epath.Path(workdir)
     folder = str((path if "://" in str(workdir) else path.resolve()).parent / FOLDER)
-    compilation_cache.reset_cache()  # what was compiled before has told jax that there is no cache
+    compilation_cache.reset_cache()  # jax decides at its first compilation whether there is a cache; this makes it decide again
     compilation_cache.set_cache_dir(folder)
     return folder

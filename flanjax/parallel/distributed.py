@@ -1,9 +1,9 @@
-"""One run by several processes: they find each other, are told apart, and end together.
+"""One run in several processes: they find each other, get their numbers, and end together.
 
-Each process runs the same command on its own devices and knows only its share of the arrays; jax's coordination service
+Each process runs the same command on its own devices and holds only its share of the arrays; jax's coordination service
 joins them. When one fails or is killed, the others print its message, or its name and host, and end within
-ENDS_WITHIN_SECONDS (peer_watch.py). A process that stands still, or whose machine is lost, is named after LOST_SECONDS, and the
-others end after STOPPED_SECONDS.
+ENDS_WITHIN_SECONDS (peer_watch.py). If a process hangs or its machine is lost, the others name it after LOST_SECONDS and end
+after STOPPED_SECONDS.
 """
 
 import atexit
@@ -17,16 +17,16 @@ from typing import Any, NamedTuple
 
 import jax
 
-# What jax.distributed.initialize detects with, and the client that it makes: neither has a public name.
+# jax.distributed.initialize detects the cluster with these, and makes this client; neither has a public name.
 from jax._src import clusters
 from jax._src import distributed as jax_distributed
 from jax.experimental import multihost_utils
 
 from flanjax.parallel.peer_watch import GRACE_SECONDS, PeerWatch, end_process
 
-HEARTBEAT_TIMEOUT_SECONDS = 180  # of jax, which ends the others by a crash with a stack trace: later than we do in words
+HEARTBEAT_TIMEOUT_SECONDS = 180  # after it jax aborts the others with a stack trace; we end them earlier, with a message
 ENDS_WITHIN_SECONDS = 10
-_FINISH_TOGETHER_SECONDS = 24 * 3600  # the first may write for long after the others are done; one that fails is known
+_FINISH_TOGETHER_SECONDS = 24 * 3600  # the first may write long after the others are done; a failure is noticed earlier
 _LOST_STATUS = 1
 _STATUS = re.compile(r"(UNKNOWN|UNAVAILABLE|INTERNAL|ABORTED|CANCELLED|DEADLINE_EXCEEDED): ")
 
@@ -37,7 +37,7 @@ class _Place(NamedTuple):
     """This process among the others.
 
     Attributes:
-      detection: of the local devices, when these are not given: None is jax's own way, "deactivate" none.
+      detection: how the local devices are found: None is jax's own way, "deactivate" turns detection off.
     """
 
     coordinator: str
@@ -55,17 +55,17 @@ def start(
     detect: bool = False,
     timeout_seconds: int = 300,
 ) -> None:
-    """Joins the processes of a run; to be called before anything touches a device. Given nothing, there is one process.
+    """Joins the processes of a run. Call it before anything touches a device. Without arguments there is one process.
 
     Args:
       coordinator: HOST:PORT where process 0 can be reached.
-      num_processes, process_id: how many there are, and which of them, from 0, this one is.
+      num_processes, process_id: the number of processes, and this one's number, from 0.
       detect: take all three from the TPU's metadata or from SLURM.
       timeout_seconds: how long to wait for the others.
 
     Raises:
       ValueError: the three are not given together, or nothing can be detected.
-      RollCallError: the processes are not complete in time; it names those that are missing, and the hosts of the others.
+      RollCallError: not all processes came in time; it names the missing ones, and the hosts of the others.
     """
     given = {"coordinator": coordinator, "num-processes": num_processes, "process-id": process_id}
     flags = ", ".join(f"--{name}={value}" for name, value in given.items())
@@ -74,7 +74,7 @@ def start(
         raise ValueError(f"--startup-timeout is {timeout_seconds}, expected at least 1 second")
     if detect:
         if len(missing) < len(given):
-            raise ValueError(f"--distributed auto finds the processes by itself; leave these out: {flags}")
+            raise ValueError(f"--distributed auto detects the processes; leave these out: {flags}")
         _join(_detected(timeout_seconds), timeout_seconds)
     elif not missing:
         place = _Place(str(coordinator), num_processes or 0, process_id or 0)
@@ -90,15 +90,15 @@ def is_first() -> bool:
 
 
 def first_only(say: Callable[[str], None]) -> Callable[[str], None]:
-    """`say` in the first process, which speaks for all; nothing in the others."""
+    """Returns `say` in process 0, which prints for all processes, and a function that does nothing in the others."""
     return say if is_first() else lambda line: None
 
 
 def first_then_others(name: str, make: Callable[[], None]) -> None:
-    """Lets process 0 make something, which is there for all processes when this returns.
+    """Lets process 0 make something, and returns once it is ready for all processes.
 
     Args:
-      name: of what is made; the same in all processes.
+      name: a name for what is made; the same in all processes.
     """
     if is_first():
         make()
@@ -107,7 +107,7 @@ def first_then_others(name: str, make: Callable[[], None]) -> None:
 
 
 def leave(status: int, message: str, error: BaseException) -> int:
-    """Says why a command failed, and gives back its exit status. One of several processes tells the others and ends here."""
+    """Prints why a command failed and returns its exit status. One of several processes tells the others and ends here."""
     if _peer_watch is None:
         print(f"flanjax: {message}", file=sys.stderr)
         return status
@@ -119,10 +119,10 @@ def leave(status: int, message: str, error: BaseException) -> int:
 
 
 def _broke_off(error: BaseException | None) -> bool:
-    """Whether it may only be the consequence of another process's end."""
+    """Whether an error may only be the consequence of another process's end."""
     if error is None:
         return False
-    # jax raises what a collective says as JaxRuntimeError in some places, as ValueError in others.
+    # jax raises a collective's failure as JaxRuntimeError in some places and as ValueError in others.
     return isinstance(error, jax.errors.JaxRuntimeError) or bool(_STATUS.match(str(error))) or _broke_off(error.__cause__)
 
 
@@ -157,7 +157,7 @@ def _join(place: _Place, timeout_seconds: int) -> None:
         _peer_watch = watch
         sys.excepthook = _tell_and_end
         atexit.register(watch.finish)
-    # jax ends a process that waited in vain by a crash with a stack trace, after twice the time: we end it before, in words.
+    # After twice this time jax would abort a process that still waits, with a stack trace. We end it earlier, with a message.
     alarm = threading.Timer(timeout_seconds, _end_late, [place, timeout_seconds])
     alarm.daemon = True
     alarm.start()
@@ -177,7 +177,7 @@ def _join(place: _Place, timeout_seconds: int) -> None:
     if _peer_watch is not None:
         client: Any = jax_distributed.global_state.client
         _peer_watch.read_messages(client)
-    # jax takes SIGTERM for its preemption service, which would swallow it outside of the training loop.
+    # jax handles SIGTERM in its preemption service, so the signal would have no effect outside the training loop.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, handler)
 

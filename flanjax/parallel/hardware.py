@@ -1,4 +1,4 @@
-"""What devices can do at best: published peaks of TPUs and GPUs, and a measured one where none is published."""
+"""Peak rates of devices: the published ones of TPUs and GPUs, and a measured one where none is published."""
 
 import re
 import time
@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 # Dense bf16 FLOP/s of one jax device, without sparsity. TPU: cloud.google.com/tpu/docs, the page of each version; v2, v3
-# and TPU7x show each of a chip's two cores as a device, so their chip's figure is halved. GPU: NVIDIA's datasheets,
-# whose "with sparsity" figures are halved.
+# and TPU7x show each of a chip's two cores as a device, so their chip's number is halved. GPU: NVIDIA's datasheets,
+# whose "with sparsity" numbers are halved.
 PEAK_BF16_FLOPS: dict[str, float] = {
     "TPU v2": 46e12 / 2,
     "TPU v3": 123e12 / 2,
@@ -43,11 +43,11 @@ class Chip(NamedTuple):
     """Published peaks of one chip.
 
     Attributes:
-      hbm_gib: main memory.
-      hbm_bytes_per_second: to and from it.
-      bf16_flops: dense matrix products a second.
-      ici_bytes_per_second: what arrives over all of the chip's links to its neighbours together. Each link also sends as much.
-      devices: how many devices jax shows for it.
+      hbm_gib: size of main memory, in GiB.
+      hbm_bytes_per_second: bandwidth of main memory.
+      bf16_flops: FLOP/s of dense matrix products.
+      ici_bytes_per_second: bytes received over all of the chip's links together. Each link also sends as many.
+      devices: number of devices that jax shows for the chip.
     """
 
     hbm_gib: int
@@ -57,12 +57,12 @@ class Chip(NamedTuple):
     devices: int = 1
 
 
-# cloud.google.com/tpu/docs, the page of each chip. HBM bandwidth is the exact figure of the pages of 2024 and 2025, some of
-# which have been rounded since (v5e 800, v6e 1600 GB/s). ICI: the pages gave Gbit/s (v5e 1600, v5p 4800), and now give GB/s in
-# both directions (v5e 400, v5p 1200, v6e 800). Half of these is the same as those: one direction, all links; 50 GB/s for each
-# of the v5e's four, 100 for each of the v5p's six and the v6e's four (whose page once said 3584 Gbit/s, which is 448 GB/s; the
-# later and lower figure is taken). v4's page names none: six links of 50 GB/s, arXiv:2304.01433. jax shows the two cores of a
-# v4 or v5p as one device.
+# Source: cloud.google.com/tpu/docs, the page of each chip. HBM bandwidth is the exact number of the pages of 2024 and 2025,
+# some of which have been rounded since (v5e 800, v6e 1600 GB/s). ICI: the pages used to give Gbit/s (v5e 1600, v5p 4800) and
+# now give GB/s in both directions (v5e 400, v5p 1200, v6e 800). Half of the new numbers equals the old ones: one direction, all
+# links. That is 50 GB/s for each of the v5e's four links, and 100 GB/s for each of the v5p's six and the v6e's four. (The v6e's
+# page once gave 3584 Gbit/s, which is 448 GB/s; the later and lower number is used here.) v4's page gives no number: it has six
+# links of 50 GB/s by arXiv:2304.01433. jax shows the two cores of a v4 or v5p as one device.
 CHIPS = {
     "v4": Chip(32, 1200e9, 275e12, 6 * 50e9),
     "v5e": Chip(16, 819e9, 197e12, 4 * 50e9),
@@ -72,9 +72,9 @@ CHIPS = {
 
 
 def peak_flops(device: jax.Device) -> tuple[float, str] | None:
-    """Returns the published dense bf16 FLOP/s of a device and a line for the report; None where none is known.
+    """Returns the published dense bf16 FLOP/s of a device and a line for the report; None if no number is published.
 
-    The figures are NVIDIA's and Google's own (PEAK_BF16_FLOPS). A slice of a GPU (MIG) has no published figure.
+    The numbers are NVIDIA's and Google's own (PEAK_BF16_FLOPS). A slice of a GPU (MIG) has no published number.
     """
     kind = device.device_kind
     if re.search(r"\bMIG\b", kind):
@@ -87,9 +87,9 @@ def peak_flops(device: jax.Device) -> tuple[float, str] | None:
 
 
 def measured_matmul_flops(seconds: float = 0.3, sizes: tuple[int, ...] = (512, 1024, 2048)) -> tuple[float, str]:
-    """Returns the best float32 FLOP/s seen on square products, the stated limit of a device without a published one.
+    """Returns the best float32 FLOP/s measured on square products, used as the peak of a device without a published one.
 
-    Runs each size for its share of `seconds` and at least twice, after one untimed run that compiles.
+    Each size runs for its share of `seconds`, at least twice, after one untimed run that compiles it.
     """
     rate, size = max((_matmul_rate(n, seconds / len(sizes)), n) for n in sizes)
     kind = jax.devices()[0].device_kind

@@ -1,18 +1,18 @@
-"""Watches over the processes of a run: who has come, who has ended, and why.
+"""Watches the processes of a run: which have come, which have ended, and why.
 
 jax's coordination service carries the last message: a process that fails writes it into the service's store, where the first
-message wins, and all others read it there. Three things the service cannot do, so each process also keeps a TCP connection to
-process 0, from before jax takes that port over until the end:
+message wins, and all others read it there. The service cannot do three things, so each process also keeps a TCP connection to
+process 0, opened before jax takes that port over and kept until the end:
 
-- The roll call. jax waits for all processes, names no host, and ends a process that waited in vain by SIGABRT.
-- A killed process. The system closes its connection, so all know within a second. jax's heartbeats tell only after their
-  timeout, and a timeout of few seconds would end healthy runs on a slow network.
-- A process that stands still, or a lost machine. A heartbeat that jax misses aborts every other process with a stack trace; its
-  callback cannot be used from Python (jaxlib 0.10 dies of std::bad_cast). Here each process says every few seconds that it is
-  alive. One that is silent is named after LOST_SECONDS, for it may be busy in a way that keeps this thread from running; after
-  STOPPED_SECONDS the others end without it, before jax would.
+- The roll call. jax waits for all processes, but names no missing host, and ends a process that waited too long by SIGABRT.
+- A killed process. The operating system closes its connection, so all others know within a second. jax's heartbeats tell only
+  after their timeout, and a timeout of a few seconds would end healthy runs on a slow network.
+- A process that hangs, or a lost machine. When jax misses a heartbeat it aborts every other process with a stack trace, and its
+  callback cannot be used from Python (jaxlib 0.10 dies of std::bad_cast). Here each process sends "alive" every few seconds. A
+  silent one is only named after LOST_SECONDS, because it may be busy in a way that keeps this thread from running. After
+  STOPPED_SECONDS the others end without it, before jax would abort them.
 
-Over a connection go lines of JSON: {"process", "count", "host"} on arrival; then "hosts", "refused", "alive", "notice", "done".
+A connection carries lines of JSON: {"process", "count", "host"} on arrival; then "hosts", "refused", "alive", "notice", "done".
 """
 
 import asyncio
@@ -27,21 +27,21 @@ import time
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
-GRACE_SECONDS = 2  # for a process that learns of another's end to end by itself, saying what it knows
-LOST_SECONDS = 45  # of silence, after which a process is named
-STOPPED_SECONDS = 75  # of silence, after which the others end without it
+GRACE_SECONDS = 2  # given to a process, after another's end, to end by itself with its own message
+LOST_SECONDS = 45  # a process that is silent for this long is named
+STOPPED_SECONDS = 75  # after this long the others end without it
 _PROBE_EVERY_SECONDS = 9
 _READ_STORE_EVERY_SECONDS = 0.5
 _LONGEST_LINE = 2**20
-_ENDED = "flanjax/ended"  # the directory of the store with the one message
+_ENDED = "flanjax/ended"  # the directory in the store that holds the one message
 
 
 class RollCallError(RuntimeError):
-    """The processes are not complete, or one does not belong; the message names which."""
+    """Some processes are missing, or one does not belong to this run; the message names them."""
 
 
 class Store(Protocol):
-    """What is used of jax's DistributedRuntimeClient."""
+    """The methods of jax's DistributedRuntimeClient that are used here."""
 
     def key_value_set(self, key: str, value: str) -> None: ...
 
@@ -84,7 +84,7 @@ class PeerWatch:
         """
         calling = self._run(self._listen() if self._process == 0 else self._arrive())
         try:
-            # Process 0 speaks first: whoever leaves before it would count as missing.
+            # Process 0 reports first: a process that leaves before it would count as missing.
             calling.result(timeout_seconds + (GRACE_SECONDS if self._process else 0))
         except concurrent.futures.TimeoutError:
             calling.cancel()
@@ -94,26 +94,26 @@ class PeerWatch:
             raise RollCallError(message) from None
 
     def read_messages(self, store: Store) -> None:
-        """From now on the last message of any process is heard; to be called once jax has joined the processes."""
+        """Starts to listen for the last message of any process. Call it once jax has joined the processes."""
         self._store = store
         self._reader = threading.Thread(target=self._await_message, args=[store], name="last message", daemon=True)
         self._reader.start()
 
     def name(self, process: int | None = None) -> str:
-        """A process as messages name it; this one, when not said which."""
+        """Returns how messages name a process; without an argument, this one."""
         process = self._process if process is None else process
         host = self._hosts.get(process)
         return f"process {process} of {self._count}" + (f" on {host}" if host else "")
 
     def report(self, message: str) -> None:
-        """Tells all that this process ends, and why; returns when they can know. Process 0, which has the store, goes last."""
+        """Tells the others that this process ends, and why; returns once they can know. Process 0 (the store) ends last."""
         writing = threading.Thread(target=self._write_message, args=[f"{self.name()}: {message}"], daemon=True)
         writing.start()
         writing.join(3 * GRACE_SECONDS)  # process 0 may not answer
         self._outlive_others()
 
     def finish(self) -> None:
-        """Says that this process, which is about to end, has not failed."""
+        """Tells the others that this process is about to end without a failure."""
         with contextlib.suppress(concurrent.futures.TimeoutError):
             self._run(self._send({"done": True})).result(GRACE_SECONDS)
         self._finished.set()
@@ -124,7 +124,7 @@ class PeerWatch:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def _keep(self, work: Coroutine) -> asyncio.Task:
-        """A task that is not dropped while it runs."""
+        """Returns a task that is referenced here, so that it is not garbage-collected while it runs."""
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -144,7 +144,7 @@ class PeerWatch:
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         hello = await _read(reader)
         if not hello or not isinstance(hello.get("process"), int):
-            writer.close()  # it is no process of flanjax
+            writer.close()  # not a process of flanjax
             return
         process = hello["process"]
         if refusal := self._refusal(process, hello.get("count")):
@@ -178,7 +178,7 @@ class PeerWatch:
                 await asyncio.sleep(0.05)
             if self._refused:
                 raise RollCallError(self._refused)
-            self._trouble = "what answers there is not process 0 of this run"
+            self._trouble = "the program that answers there is not process 0 of this run"
         self._keep(self._watch())
 
     async def _hear(self, process: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -195,14 +195,14 @@ class PeerWatch:
                 self._done.add(process)
         del self._connections[process]
         writer.close()
-        if len(self._hosts) < self._count:  # it may come again, as long as the roll is called
+        if len(self._hosts) < self._count:  # it may come back while the roll is still called
             self._hosts = {self._process: self._hosts[self._process]} if process == 0 else self._hosts
             self._hosts.pop(process, None)
         elif process not in self._done:
             self._lose(process, "is gone without a word: killed, crashed, or its machine is lost")
 
     async def _watch(self) -> None:
-        """Names a process that has fallen silent, once, and gives it up when it stays so."""
+        """Names a process that has fallen silent, once, and gives it up if it stays silent."""
         named: set[int] = set()
         while True:
             before = self._loop.time()
@@ -210,7 +210,7 @@ class PeerWatch:
             await self._send({"alive": True})
             now = self._loop.time()
             if now - before > 2 * _PROBE_EVERY_SECONDS:
-                continue  # it was this process that stood still
+                continue  # this process itself was not running
             for process in [p for p in self._connections if now - self._heard[p] > LOST_SECONDS]:
                 if process not in named:
                     named.add(process)
@@ -223,7 +223,7 @@ class PeerWatch:
                     self._lose(process, how)
 
     def _lose(self, process: int, how: str) -> None:
-        """Process 0 tells all of a process that is lost; that process 0 is lost each sees by itself."""
+        """Handles a lost process: process 0 tells all others. Each process notices by itself when process 0 is lost."""
         message = f"{self.name(process)} {how}"
         if process == 0 or not self._store:
             self._follow(message)
@@ -231,9 +231,9 @@ class PeerWatch:
             self._write_message(message)
 
     def _write_message(self, message: str) -> None:
-        """The first message stays: what comes after it is its consequence."""
+        """Writes the message unless there is one already: later failures are consequences of the first."""
         if self._store:
-            with contextlib.suppress(RuntimeError):  # there is a message, or process 0 is gone
+            with contextlib.suppress(RuntimeError):  # there is a message already, or process 0 is gone
                 self._store.key_value_set(f"{_ENDED}/message", message)
 
     def _await_message(self, store: Store) -> None:
@@ -241,13 +241,13 @@ class PeerWatch:
             try:
                 messages = store.key_value_dir_get(_ENDED)
             except RuntimeError:
-                return  # process 0 is gone, as its connection tells
+                return  # process 0 is gone; the closed connection reports that
             if messages:
                 self._follow(messages[0][1])
                 return
 
     def _follow(self, message: str) -> None:
-        """Ends this process because of another's end, unless it does so by itself."""
+        """Ends this process because another has ended, unless it ends by itself within GRACE_SECONDS."""
         self.someone_ended.set()
         if message.startswith(f"{self.name()}: "):
             return
@@ -257,7 +257,8 @@ class PeerWatch:
         end_process(1)
 
     def _outlive_others(self) -> None:
-        """Process 0 serves jax's connections: were it to end first, jax would end the others before they have spoken."""
+        """Waits for the other processes. Process 0 serves jax's connections: if it ended first, jax would end the others before
+        they have printed their messages."""
         for _ in range(20 * GRACE_SECONDS):
             if self._process or not self._connections:
                 return
@@ -277,19 +278,19 @@ class PeerWatch:
             )
         return (
             f"{_plural(missing)} of {self._count} did not come to {self._coordinator} within {timeout_seconds:g} s; "
-            f"here are {here}. Start the missing, and all again; --startup-timeout sets how long to wait"
+            f"present are {here}. Start all of them again, the missing ones too; --startup-timeout sets how long to wait"
         )
 
 
 def end_process(status: int) -> None:
-    """Ends this process at once: an orderly exit would wait for processes that, for their part, wait for this one."""
+    """Ends this process at once. An orderly exit would wait for processes that wait for this one."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
 
 
 async def _read(reader: asyncio.StreamReader) -> dict[str, Any] | None:
-    """The next message; None when the connection is closed, or what comes is no message."""
+    """Returns the next message; None if the connection is closed or what arrives is not a message."""
     try:
         line = await reader.readline()
         message = json.loads(line) if line.endswith(b"\n") else None
@@ -299,7 +300,7 @@ async def _read(reader: asyncio.StreamReader) -> dict[str, Any] | None:
 
 
 async def _write(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:
-    with contextlib.suppress(OSError):  # a connection that breaks is noticed where it is read
+    with contextlib.suppress(OSError):  # the reader notices a broken connection
         writer.write(json.dumps(message).encode() + b"\n")
         await writer.drain()
 

@@ -1,7 +1,7 @@
-"""Where arrays live: the mesh, the one table from logical axes to mesh axes, and moving a host's batch onto it.
+"""Sharding: the mesh, the only table from logical axes to mesh axes, and moving a host's batch onto the mesh.
 
-Nothing else names a mesh axis. `data` replicates parameters (across slices), `fsdp` splits them, `tensor` splits the wide
-dimensions; the batch is split over data and fsdp. Between TPU slices, whose network is slow, only `data` lies.
+No other file names a mesh axis. `data` replicates parameters (across slices), `fsdp` splits them, and `tensor` splits the wide
+dimensions; the batch is split over data and fsdp. The network between TPU slices is slow, so only `data` crosses slices.
 """
 
 import dataclasses
@@ -19,10 +19,10 @@ from flanjax import fields
 from flanjax.fields import Count
 
 AXES = ("data", "fsdp", "tensor")
-ByRows: TypeAlias = Callable[..., Any]  # of the signature of what `by_rows` returns
+ByRows: TypeAlias = Callable[..., Any]  # the function that `by_rows` returns
 Size = Count | Literal[-1]
 
-# Logical axis -> mesh axes. Within an array each mesh axis is used once, by the first dimension that asks for it.
+# Logical axis -> mesh axes. An array uses each mesh axis once, for its first dimension that asks for it.
 RULES: Mapping[str, tuple[str, ...]] = {
     "batch": ("data", "fsdp"),
     "vocab": ("tensor",),
@@ -35,9 +35,9 @@ RULES: Mapping[str, tuple[str, ...]] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MeshConfig:
-    """The mesh's shape; one of the sizes may be -1, which takes the devices that are left.
+    """The mesh's shape. One of the sizes may be -1, which takes the remaining devices.
 
-    On several TPU slices data=1, fsdp=-1 means one replica of the parameters on each: data is the number of slices.
+    On several TPU slices data=1, fsdp=-1 means one replica of the parameters on each slice: data becomes the number of slices.
 
     Args:
       data: replicas of the parameters, each with its share of the batch; on several TPU slices a multiple of their number.
@@ -53,17 +53,18 @@ class MeshConfig:
         fields.check(self)
         left = [name for name in AXES if getattr(self, name) == -1]
         if len(left) > 1:
-            raise fields.FieldError(self, left[1], f"is -1 as {left[0]} is, expected a size: at most one of them -1")
+            raise fields.FieldError(self, left[1], f"is -1 and so is {left[0]}, expected a size: at most one may be -1")
 
 
 def make_mesh(config: MeshConfig, devices: Sequence[jax.Device] | None = None) -> Mesh:
-    """The mesh over all devices. Raises ValueError when they do not divide as asked."""
+    """Returns the mesh over all devices. Raises ValueError if they do not divide as the config asks."""
     devices = list(jax.devices() if devices is None else devices)
     return Mesh(arrange(config, devices), AXES, axis_types=(AxisType.Auto,) * len(AXES))
 
 
 def arrange(config: MeshConfig, devices: Sequence[Any]) -> np.ndarray:
-    """The devices in the mesh's shape: neighbours on an axis are neighbours in the slice, and only data crosses slices."""
+    """Returns the devices as an array of the mesh's shape: neighbours on an axis are neighbours in the slice, and only data
+    crosses slices."""
     sizes, slices = list(dataclasses.astuple(config)), num_slices(devices)
     if (config.data, config.fsdp) == (1, -1):
         sizes[0] = slices
@@ -85,22 +86,22 @@ def arrange(config: MeshConfig, devices: Sequence[Any]) -> np.ndarray:
 
 
 def num_slices(devices: Iterable[Any]) -> int:
-    """TPU slices among the devices. jax calls GPU nodes slices too, but their network carries fsdp well."""
+    """Returns the number of TPU slices. jax calls GPU nodes slices too, but their network is fast enough for fsdp."""
     return len({getattr(d, "slice_index", 0) if d.platform == "tpu" else 0 for d in devices})
 
 
 def describe(mesh: Mesh) -> str:
-    """The mesh in words, such as "data 2 x fsdp 8 x tensor 1 (data between 2 slices)"."""
+    """Returns the mesh in words, such as "data 2 x fsdp 8 x tensor 1 (data between 2 slices)"."""
     slices = num_slices(mesh.devices.flat)
     between = f" (data between {slices} slices)" if slices > 1 else ""
     return " x ".join(f"{axis} {size}" for axis, size in mesh.shape.items()) + between
 
 
 def partition_spec(logical_axes: Sequence[str | None], shape: Sequence[int], mesh: Mesh) -> PartitionSpec:
-    """The spec of an array by RULES. A dimension that its mesh axes do not divide is not split.
+    """Returns the spec of an array by RULES. A dimension whose size its mesh axes do not divide is not split.
 
     Args:
-      logical_axes: one name a dimension; shorter is padded with None, as for scalars.
+      logical_axes: one name for each dimension; a shorter tuple is padded with None, as for scalars.
     """
     used: set[str] = set()
     spec: list[tuple[str, ...] | str | None] = []
@@ -115,12 +116,12 @@ def partition_spec(logical_axes: Sequence[str | None], shape: Sequence[int], mes
 
 
 def shardings(arrays: Any, logical_axes: Any, mesh: Mesh) -> Any:
-    """NamedSharding for every array (or ShapeDtypeStruct) of a tree, from the tree of its logical axes."""
+    """Returns a NamedSharding for every array (or ShapeDtypeStruct) of a tree, from the tree of its logical axes."""
     return jax.tree.map(lambda x, axes: NamedSharding(mesh, partition_spec(axes, x.shape, mesh)), arrays, logical_axes)
 
 
 def abstract(arrays: Any, placed: Any) -> Any:
-    """The arrays (or their shapes) as ShapeDtypeStructs with the given shardings: what is compiled for and restored to."""
+    """Returns the arrays (or their shapes) as ShapeDtypeStructs with the given shardings, to compile for or restore into."""
     return jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), arrays, placed)
 
 
@@ -129,7 +130,7 @@ def replicated(mesh: Mesh) -> NamedSharding:
 
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:
-    """Rows over data and fsdp."""
+    """Returns the sharding that splits rows over data and fsdp."""
     return NamedSharding(mesh, PartitionSpec(RULES["batch"]))
 
 
@@ -138,15 +139,15 @@ def num_batch_shards(mesh: Mesh) -> int:
 
 
 def to_global(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
-    """This host's rows of a batch as part of the global arrays."""
+    """Returns the global arrays of a batch, from this host's rows of it."""
     sharding = batch_sharding(mesh)
     return {name: jax.make_array_from_process_local_data(sharding, rows) for name, rows in batch.items()}
 
 
 def data_hosts(mesh: Mesh) -> list[tuple[int, ...]]:
-    """The processes that make each share of a batch, shares in the order of their rows.
+    """Returns the processes that make each share of a batch, with the shares in the order of their rows.
 
-    Processes whose devices hold the same rows (those of one tensor group) make them alike: together they are one data host.
+    Processes whose devices hold the same rows (those of one tensor group) all make these rows: together they are one data host.
 
     Raises:
       ValueError: the shares of two processes overlap without being the same.
@@ -167,18 +168,19 @@ def data_hosts(mesh: Mesh) -> list[tuple[int, ...]]:
 
 
 def place(x: Any, sharding: NamedSharding) -> jax.Array:
-    """An array that every process holds whole, on devices of all processes. Unlike device_put it compares nothing."""
+    """Returns a global array from one that every process holds whole. Unlike device_put, it does not check that all processes
+    hold the same values."""
     x = np.asarray(x)
     return jax.make_array_from_callback(x.shape, sharding, lambda index: x[index])
 
 
 def spread(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
-    """A batch that every process holds whole, as global arrays."""
+    """Returns the global arrays of a batch that every process holds whole."""
     return {name: place(rows, batch_sharding(mesh)) for name, rows in batch.items()}
 
 
 def largest(mesh: Mesh) -> Callable[[int], jax.Array]:
-    """A function from a number of each process to the largest of all, int32 []; it waits for nothing."""
+    """Returns a function from this process's number to the largest of all processes', int32 []; it does not block."""
     each = NamedSharding(mesh, PartitionSpec(AXES))
     reduce = jax.jit(lambda x: x.max(), out_shardings=replicated(mesh))
     rows = len(mesh.local_devices)
@@ -186,14 +188,14 @@ def largest(mesh: Mesh) -> Callable[[int], jax.Array]:
 
 
 def constrain(mesh: Mesh) -> Callable[[jax.Array, Sequence[str | None]], jax.Array]:
-    """The hook that models call on activations with their logical axes."""
+    """Returns the hook that models call on activations with their logical axes, to constrain their sharding."""
     if mesh.size == 1:
         return lambda x, axes: x
     return lambda x, axes: jax.lax.with_sharding_constraint(x, NamedSharding(mesh, partition_spec(axes, x.shape, mesh)))
 
 
 def platform(mesh: Mesh) -> str:
-    """What the mesh's devices are, also where they are only described: "cpu", "tpu", "hopper" or "gpu", any other one."""
+    """Returns the kind of the mesh's devices, which need not be present: "cpu", "tpu", "hopper", or "gpu" for other GPUs."""
     device = mesh.devices.flat[0]
     hopper = device.platform == "gpu" and str(getattr(device, "compute_capability", "")).startswith("9.")
     return "hopper" if hopper else device.platform
@@ -205,10 +207,10 @@ def is_here(mesh: Mesh) -> bool:
 
 
 def shard(mesh: Mesh) -> Callable[..., Callable[..., jax.Array]]:
-    """The hook by which models run a kernel that XLA cannot split: shard(kernel, in_axes, out_axes)(*arrays).
+    """Returns the hook by which models run a kernel that XLA cannot split: shard(kernel, in_axes, out_axes)(*arrays).
 
-    The kernel sees each device's part. A logical axis is split alike in all arrays, or in none: query heads stay with the key
-    heads that they read.
+    The kernel runs on each device's part. A logical axis is split the same way in all arrays or in none, so that query heads
+    stay with the key heads that they read.
     """
 
     def sharded(
@@ -231,17 +233,17 @@ def shard(mesh: Mesh) -> Callable[..., Callable[..., jax.Array]]:
 
 
 def whole_batch(f: Callable[..., Any], kernel: jax.Array, kernel_axes: Sequence[str], dtype: Any) -> Callable[..., Any]:
-    """What `by_rows` returns where one device holds all rows."""
+    """Does what the function of `by_rows` does, where one device holds all rows."""
     del kernel_axes
     return functools.partial(f, kernel.astype(dtype))
 
 
 def by_rows(mesh: Mesh) -> ByRows:
-    """The hook by which a loss runs on each device's own rows: by_rows(f, kernel, kernel_axes, dtype)(rows).
+    """Returns the hook by which a loss runs on each device's own rows: by_rows(f, kernel, kernel_axes, dtype)(rows).
 
-    f(kernel, rows) sees the kernel whole, in `dtype`, and the device's rows, and returns (sums, gradient, tokens): sums are
-    added up over the devices, the kernel's gradient too, and lies where the kernel does; tokens are of its rows. So what f adds
-    up over many steps is communicated once. Dimensions that `tensor` splits stay split, by XLA.
+    f(kernel, rows) gets the whole kernel, in `dtype`, and the device's rows, and returns (sums, gradient, tokens). The sums and
+    the kernel's gradient are added up over the devices; the gradient is sharded as the kernel is. The tokens belong to the
+    device's rows. So what f accumulates in a loop is communicated once. XLA keeps dimensions split that `tensor` splits.
     """
     batch = tuple(a for a in RULES["batch"] if mesh.shape[a] > 1)
     if not batch:
@@ -275,9 +277,9 @@ class Placed(NamedTuple):
     """Where an array of the state lies.
 
     Attributes:
-      logical_axes: its dimensions' names; None where they have none.
-      mesh_axes: what splits each dimension.
-      bytes_per_device: of the largest shard.
+      logical_axes: the names of its dimensions; None if they have none.
+      mesh_axes: the mesh axes that split each dimension.
+      bytes_per_device: size of the largest shard.
     """
 
     name: str
@@ -289,10 +291,10 @@ class Placed(NamedTuple):
 
 
 def placements(arrays: Any, logical_axes: Any = None) -> list[Placed]:
-    """One row for each array (or ShapeDtypeStruct) of a tree, as its sharding says.
+    """Returns one row for each array (or ShapeDtypeStruct) of a tree, read from its sharding.
 
     Args:
-      logical_axes: the tree of their logical axes, where they are known.
+      logical_axes: the tree of the arrays' logical axes, if known.
     """
     found: list[Placed] = []
 
@@ -306,7 +308,7 @@ def placements(arrays: Any, logical_axes: Any = None) -> list[Placed]:
 
 
 def table(rows: Sequence[Placed]) -> str:
-    """The rows as text, with the sum of their bytes on a device."""
+    """Returns the rows as a text table, with the sum of their bytes on a device."""
     cells = [("array", "shape", "dtype", "logical axes", "mesh axes", "bytes per device")]
     for row in rows:
         spec = (*row.mesh_axes, *(None,) * (len(row.shape) - len(row.mesh_axes)))

@@ -1,1 +1,1 @@
-"""`flanjax prepare`: a mixture's packed rows, made once on many workers."""
+"""`flanjax prepare`: makes a mixture's packed rows once, on many workers."""

@@ -1,7 +1,7 @@
-"""The Beam job that makes shards: each worker opens the mixture itself, once a process, and is sent nothing but numbers.
+"""The Beam job that makes shards. Each worker process opens the mixture itself, once, and receives only shard numbers.
 
-Beam runs in a process of its own, with its local workers in one group with it. So an interruption, or a worker that was
-killed (for which Beam's local runner waits for ever), ends all of them at once.
+Beam runs in its own process, which forms a process group with its local workers. So an interruption ends all of them at once,
+and so does the death of a worker, for which Beam's local runner would wait for ever.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from flanjax.names import nearest
 from flanjax.tasks.clusters import hold_out
 from flanjax.tasks.registry import load_mixture
 
-# Their job servers take options that Beam itself does not know.
+# The job servers of these runners take options that Beam itself does not know.
 _OPEN_ENDED = ("flink", "spark", "portable", "prism")
 _CHILD = "import sys; from flanjax.prepare import beam_job; beam_job.main(sys.argv[1])"
 _JOB, _ERROR = "job.pickle", "error.txt"
@@ -53,9 +53,9 @@ class Job:
     """What a worker needs to open the corpus and to know that it is the right one.
 
     Args:
-      mixture: its address, as workers find it.
-      directory: where shards go, and where the tokenizer is.
-      identity: `prepared.identity_of` the corpus, which the worker's must equal.
+      mixture: the mixture's address, as workers find it.
+      directory: the directory for the shards, which also has the tokenizer.
+      identity: `prepared.identity_of` the corpus; that of the worker's corpus must be equal.
     """
 
     mixture: str
@@ -67,7 +67,7 @@ class Job:
 
 
 def open_once(job: Job) -> Corpus:
-    """The job's corpus; threads of one process share it. Raises DataError when this worker sees other data."""
+    """Returns the job's corpus, which threads of a process share. Raises DataError if this worker sees other data."""
     digest = prepared.digest(job.identity)
     with _opening:
         if digest not in _opened:
@@ -85,7 +85,7 @@ def open_once(job: Job) -> Corpus:
 
 
 class MakeShard(beam.DoFn):
-    """Writes a shard and its record into the directory and gives nothing back. Doing it twice changes nothing."""
+    """Writes a shard and its record into the directory, and returns nothing. It is idempotent."""
 
     def __init__(self, job: Job):
         self._job = job
@@ -99,7 +99,7 @@ class MakeShard(beam.DoFn):
 
 
 def check_options(options: Sequence[str]) -> None:
-    """Raises ValueError for pipeline options that Beam would drop, misread or find no runner for."""
+    """Raises ValueError for pipeline options that Beam would drop or misread, and for an unknown runner."""
     parsers: list[argparse.ArgumentParser] = []
     complaint = io.StringIO()
     try:
@@ -121,11 +121,11 @@ def run_job(job: Job, shards: Sequence[Shard], options: Sequence[str], progress:
     """Makes the shards with Beam.
 
     Args:
-      options: Beam's pipeline options; its local runner without any.
-      progress: called a few times a second while it goes on.
+      options: Beam's pipeline options; without any, Beam uses its local runner.
+      progress: called a few times a second while the job runs.
 
     Raises:
-      DataError: with what ended the job.
+      DataError: the job failed; the message says why.
     """
     runner = PipelineOptions(list(options)).view_as(StandardOptions).runner
     local = runner is None or "direct" in runner.lower()
@@ -149,11 +149,11 @@ def run_job(job: Job, shards: Sequence[Shard], options: Sequence[str], progress:
             child.wait()
         progress()
         if child.returncode:
-            raise DataError(f"{_reason(Path(folder), child.returncode)}. Finished shards are kept: the same command goes on")
+            raise DataError(f"{_reason(Path(folder), child.returncode)}. Finished shards are kept: run the command again")
 
 
 def main(folder: str) -> None:
-    """The process that Beam runs in."""
+    """Runs Beam in this process."""
     job, shards, options = pickle.loads(Path(folder, _JOB).read_bytes())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     threading.excepthook = lambda args: _end_without_worker(folder, args)
@@ -185,7 +185,7 @@ def _end_group(process: int) -> None:
 
 
 def _reason(folder: Path, status: int) -> str:
-    """The last line of what went wrong: before it comes Beam's own stack."""
+    """Returns why Beam's process ended: the last line of its error, after Beam's own stack trace."""
     for name in (_ERROR, "log"):
         lines = (folder / name).read_text(errors="replace").strip().splitlines() if (folder / name).exists() else []
         if lines:

@@ -1,4 +1,4 @@
-"""`flanjax prepare`: the packed rows of a config's mixture, written once by Apache Beam, for training to read."""
+"""`flanjax prepare`: writes the packed rows of a config's mixture once, with Apache Beam, for training to read."""
 
 import dataclasses
 import json
@@ -20,8 +20,8 @@ from flanjax.prepare.beam_job import Job
 from flanjax.train.log import ProgressBar
 
 _WINDOWS_A_SHARD = 32
-_MARGIN = 1.02  # windows differ in their rows; a second round costs more than a few windows too many
-_LOOK_SECONDS, _REPORT_SECONDS = 2, 30  # looking lists a folder, which may be in a bucket
+_MARGIN = 1.02  # windows have different numbers of rows; a few windows too many cost less than a second round
+_LOOK_SECONDS, _REPORT_SECONDS = 2, 30  # each look lists a folder, which may be in a bucket
 
 
 def prepare(
@@ -33,13 +33,13 @@ def prepare(
     beam: Sequence[str] = (),
     say=print,
 ) -> dict[str, Any]:
-    """Writes enough windows of every stream into the directory, and gives back its manifest.
+    """Writes enough windows of every stream into the directory, and returns its manifest.
 
-    A directory that is unfinished is finished, and one with too few steps gets more: what is there is not made again.
+    An unfinished directory is completed, and one with too few steps is extended. Existing shards are not made again.
 
     Args:
-      steps: of training that the rows must last for; the config's own when neither this nor `examples` is given.
-      examples: of the plan, instead.
+      steps: training steps that the rows must last for. Without it and `examples`, the config's steps.
+      examples: examples of the plan, as an alternative to `steps`.
       beam: Beam's pipeline options.
     """
     if steps is not None and examples is not None:
@@ -49,7 +49,7 @@ def prepare(
     storage.reach(output)
     output = epath.Path(output)
 
-    # What is prepared, as text; then as ids.
+    # First what is prepared as text, then as ids.
     split = parts.split_of(config)
     rows = open_rows(split.train)
     output.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def prepare(
         parts.check_identity(output, old, identity)
     say(f"{len(rows)} tasks, {sum(map(len, rows.values())):,} rows; plan {identity['plan']}")
 
-    # Rounds of shards, until every stream has rows enough.
+    # Rounds of shards until every stream has enough rows.
     work = _Work(
         Job(
             mixture=config.mixture,
@@ -97,12 +97,12 @@ def prepare(
 
 
 class _Work:
-    """What is in the directory so far, and making more of it.
+    """The contents of the directory so far, and the making of more shards.
 
     Attributes:
-      windows: of every stream.
-      shards: what is known of each, by (stream, first window).
-      stats, row: of all their windows.
+      windows: number of windows of every stream.
+      shards: (stream, first window) -> the shard's record.
+      stats, row: the counts of all windows, and the arrays of a row.
     """
 
     def __init__(self, job: Job, corpus: Corpus, old: dict[str, Any] | None, beam: Sequence[str], say):
@@ -114,7 +114,7 @@ class _Work:
         self.row: dict[str, Any] = old["row"] if old else {}
 
     def windows_missing(self, steps: int) -> int:
-        """How many more windows every stream needs for so many steps, as far as can be told; 0 if it has them."""
+        """Returns an estimate of how many more windows every stream needs for `steps` steps; 0 if there are enough."""
         config = self._corpus.config
         needed = steps * (config.batch_size // config.num_streams)
         if not self.windows:
@@ -123,7 +123,7 @@ class _Work:
         return _estimate(missing, self.stats.rows / (self.windows * config.num_streams)) if missing > 0 else 0
 
     def make_until(self, windows: int) -> None:
-        """Lets Beam make the shards that are missing up to so many windows of every stream."""
+        """Makes, with Beam, the missing shards up to `windows` windows of every stream."""
         streams = range(self._corpus.config.num_streams)
         starts = range(self.windows, windows, _WINDOWS_A_SHARD)
         new = [Shard(s, first, min(_WINDOWS_A_SHARD, windows - first)) for first in starts for s in streams]
@@ -173,7 +173,7 @@ class _Work:
 
 
 def _rows_a_window(corpus: Corpus) -> float:
-    """How many rows the first windows give, of which there are enough that one gives some. Raises DataError if none does."""
+    """Returns the mean number of rows in the first windows, trying more until one has rows. Raises DataError if none has."""
     stats, windows = DataStats(len(corpus.entries)), 0
     while not stats.rows:
         if windows * corpus.config.window >= MAX_FRUITLESS:
@@ -189,7 +189,7 @@ def _estimate(rows: int, rows_a_window: float) -> int:
 
 
 def _claim(output: epath.Path, config: RunConfig) -> None:
-    """Says in the directory whose it is. Raises ConfigError if it is another config's."""
+    """Records the config in the directory. Raises ConfigError if the directory belongs to another config."""
     mine = {
         "mixture": config.mixture,
         "heldout": config.heldout,

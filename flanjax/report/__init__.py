@@ -1,1 +1,1 @@
-"""Pages for people: a run, or runs side by side."""
+"""HTML pages about a run, or about several runs side by side."""

@@ -1,4 +1,4 @@
-"""Some predictions to read, right and wrong, drawn by a hash: the same predictions show the same examples."""
+"""Picks right and wrong predictions to read. They are drawn by a hash, so the same predictions show the same examples."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,7 +13,8 @@ WRONG_A_TASK, RIGHT_A_TASK, MOST = 3, 2, 40
 
 
 def pick_examples(predictions: epath.Path, model: str = "trained", most: int = MOST) -> list[dict[str, Any]]:
-    """Up to `most` predictions of `model` with their options, likelihoods and scores, a few right and wrong ones a task."""
+    """Returns up to `most` predictions of `model`, a few right and wrong ones from each task, with options, likelihoods and
+    scores."""
     chosen = [_chosen(matrix) for matrix in split_matrices(of_model(read_table(predictions), model))]
     deepest = max((len(examples) for examples in chosen), default=0)
     in_turn = [examples[i] for i in range(deepest) for examples in chosen if i < len(examples)][:most]
@@ -21,7 +22,7 @@ def pick_examples(predictions: epath.Path, model: str = "trained", most: int = M
 
 
 def _chosen(matrix: ScoreMatrix) -> list[dict[str, Any]]:
-    """Wrong and right examples of one score matrix, alternating."""
+    """Returns wrong and right examples of one score matrix, alternating."""
     scores = _scores(matrix)
     order = sorted(range(len(scores)), key=lambda i: _draw(matrix, i))
     wrong = [i for i in order if scores[i] < 50][:WRONG_A_TASK]
@@ -32,7 +33,7 @@ def _chosen(matrix: ScoreMatrix) -> list[dict[str, Any]]:
 
 
 def _scores(matrix: ScoreMatrix) -> list[float]:
-    """A score a prediction: the first metric that scores single items, else accuracy."""
+    """Returns a score for each prediction: the first metric that scores single items, or else accuracy."""
     found = (score_matrix(matrix, name).items for name in (*matrix.metrics, "accuracy"))
     items = next(scores for scores in found if scores is not None)
     return [float(x) for x in items.ravel()]

@@ -1,7 +1,7 @@
-"""One self-contained HTML page about one run or several: `write_report`.
+"""Writes one self-contained HTML page about one run or several: `write_report`.
 
-Nothing is fetched by the page and nothing is computed that cannot be computed again: it shows results.json (or recomputes
-it from predictions.parquet), the training log and the mixture. A part that was not run says so, with its command.
+The page fetches nothing. It shows results.json (or recomputes it from predictions.parquet), the training log and the mixture.
+If a part is missing because it was not run, the page says so and names the command.
 """
 
 from collections import Counter
@@ -32,10 +32,10 @@ LIBRARIES = ("numpy", "scipy", "rouge-score", "sacrebleu")
 
 
 def write_report(workdirs: Sequence[epath.PathLike], output: epath.PathLike, *, evaluation: str = "") -> epath.Path:
-    """The path of the page about the runs in `workdirs`, written to `output`. The others are held against the first run.
+    """Writes the page about the runs in `workdirs` to `output` and returns its path. Later runs are compared with the first.
 
     Args:
-      evaluation: the folder, under evaluation/, whose scores head the page; the newest held-out ones when empty.
+      evaluation: the folder under evaluation/ whose scores head the page; if empty, the newest held-out evaluation.
     """
     if not workdirs:
         raise ValueError("got no workdir; expected at least one folder that `flanjax train` wrote to")
@@ -47,7 +47,7 @@ def write_report(workdirs: Sequence[epath.PathLike], output: epath.PathLike, *, 
 
 
 def render(runs: Sequence[Run]) -> str:
-    """The page as a string."""
+    """Returns the page as a string."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(score=_score, signed=_signed, percent=_percent, whole=_whole, p=_p, brief=_brief)
     source = resources.files("flanjax.report").joinpath("report.html.j2").read_text(encoding="utf-8")
@@ -55,7 +55,7 @@ def render(runs: Sequence[Run]) -> str:
 
 
 def page(runs: Sequence[Run]) -> dict[str, Any]:
-    """Everything the template shows, by section."""
+    """Returns everything that the template shows, by section."""
     share = max(8, MOST // len(runs))
     return {
         "runs": [{"name": run.name, "colour": score_view.colour(i), "about": _about(run)} for i, run in enumerate(runs)],
@@ -81,7 +81,7 @@ def page(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def health(run: Run) -> list[dict[str, Any]]:
-    """What would make the scores meaningless, checked: name, state ('ok', 'alarm' or 'missing'), value, note."""
+    """Returns checks for what would make the scores meaningless: name, state ('ok', 'alarm' or 'missing'), value, note."""
     return [*_score_checks(run.headline), *_mixture_checks(run), _loss_check(run)]
 
 
@@ -115,7 +115,7 @@ def _score_checks(evaluation: Evaluation | None) -> list[dict[str, Any]]:
 
 
 def _shown(rows: Sequence[dict[str, Any]]) -> str:
-    """`1.2 of 4` for every number of shots."""
+    """Returns text such as `1.2 of 4` for every number of shots."""
     asked = sorted({r["shots"] for r in rows})
     return ", ".join(f"{_mean([r['shots_shown'] for r in rows if r['shots'] == n]):.1f} of {n}" for n in asked)
 
@@ -140,7 +140,7 @@ def _mixture_checks(run: Run) -> list[dict[str, Any]]:
 
 
 def _leaked(run: Run) -> set[str]:
-    """Tasks and clusters that the mixture trains on although they are held out or evaluated as held out."""
+    """Returns tasks and clusters that the mixture trains on although they are held out or evaluated as held out."""
     trained = {t["task"] for t in run.mixture["tasks"]} | {t["cluster"] for t in run.mixture["tasks"]}
     results = run.headline.results if run.headline else {"tasks": []}
     held = {name for row in results["tasks"] for name in (row["task"], row["cluster"])}
@@ -164,7 +164,7 @@ def _check(name: str, good: bool | None, value: str, note: str, rows: Sequence[d
 
 
 def protocol(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
-    """(what, one value a run): how the scores were made."""
+    """Returns how the scores were made: a list of (name, one value for each run)."""
     rows = [of_model(run.headline.results["tasks"], main_model(run.headline)) if run.headline else [] for run in runs]
 
     def of_rows(name: str) -> list[str]:
@@ -207,7 +207,7 @@ def _signatures(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _made(run: Run, name: str) -> str:
-    """An entry of `made` in the headline's protocol.json."""
+    """Returns an entry of `made` in the headline's protocol.json."""
     return str(run.headline.record.get("made", {}).get(name) or "–") if run.headline else "–"
 
 
@@ -216,7 +216,7 @@ def _versions(run: Run) -> str:
 
 
 def _seeds(run: Run) -> str:
-    """The seeds of training, and of the exemplars of the evaluation."""
+    """Returns the seeds of training and of the evaluation's exemplars."""
     record = run.headline.record.get("protocol", {}) if run.headline else {}
     seeds = {name: (run.config.get(name) or {}).get("seed") for name in ("train", "data")} | record.get("training_seeds", {})
     seeds["evaluation"] = record.get("evaluation", {}).get("seed")
@@ -224,7 +224,7 @@ def _seeds(run: Run) -> str:
 
 
 def _cost(run: Run) -> str:
-    """The time that training and evaluation took, as far as it is on record."""
+    """Returns the time that training and evaluation took, as far as it was recorded."""
     steps = [0, *(line["step"] for line in run.train)]
     trained = sum((line.get("seconds") or 0.0) * (b - a) for line, a, b in zip(run.train, steps, steps[1:], strict=False))
     made = run.headline.record.get("made", {}) if run.headline else {}
@@ -262,7 +262,7 @@ def _examples(evaluation: Evaluation, most: int) -> list[dict[str, Any]]:
 
 
 def _named_apart(runs: Sequence[Run]) -> list[Run]:
-    """The runs with names that differ: a name that occurs twice gets its folder's name added."""
+    """Returns the runs with unique names: a name that occurs twice gets its folder's name added."""
     twice = {name for name, n in Counter(run.name for run in runs).items() if n > 1}
     return [Run(**{**vars(r), "name": f"{r.name} ({storage.place(r.path).name})"}) if r.name in twice else r for r in runs]
 

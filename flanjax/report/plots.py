@@ -61,7 +61,7 @@ class Scale(NamedTuple):
 
 
 def scale_for(values: Sequence[float], ticks: int = 5, low: float | None = None, high: float | None = None) -> Scale:
-    """A scale with round ends around all finite `values`; `low` and `high` fix an end.
+    """Returns a scale with round ends around all finite `values`; `low` and `high` fix an end.
 
     >>> scale_for([3.0, 47.0]).ticks
     (0.0, 10.0, 20.0, 30.0, 40.0, 50.0)
@@ -80,14 +80,14 @@ def scale_for(values: Sequence[float], ticks: int = 5, low: float | None = None,
 
 
 def tick_text(value: float) -> str:
-    """A tick without needless digits: `0.5`, `20`, `1,200`, `20k`."""
+    """Returns a tick's text without needless digits: `0.5`, `20`, `1,200`, `20k`."""
     if abs(value) >= 10_000:
         return f"{value / 1000:g}k"
     return f"{value:,.10g}"
 
 
 def strip(dots: Sequence[Dot], scale: Scale, marks: Sequence[Mark] = (), height: int = 22) -> Markup:
-    """Dots with intervals on one horizontal line, over faint ticks."""
+    """Returns dots with intervals on one horizontal line, over faint ticks."""
     middle = height / 2
     parts = [f'<line class="grid" x1="{scale.percent(t)}" x2="{scale.percent(t)}" y1="0" y2="{height}"/>' for t in scale.ticks]
     parts += [_mark(m, scale, height) for m in marks]
@@ -106,7 +106,7 @@ def strip_axis(scale: Scale) -> Markup:
 
 
 def bars(values: Sequence[tuple[float, str, str]], top: float, thickness: int = 7) -> Markup:
-    """Thin horizontal bars from zero, one below the other: (value, colour class, title)."""
+    """Returns thin horizontal bars from zero, one below the other; `values` are (value, colour class, title)."""
     parts = (
         f'<rect class="fill {colour}" x="0" y="{1 + i * (thickness + 2)}" height="{thickness}" rx="2" '
         f'width="{100 * min(1.0, value / top if top else 0.0):.2f}%"><title>{escape(title)}</title></rect>'
@@ -123,7 +123,7 @@ def gauge(share: float, colour: str = "c1") -> Markup:
 
 
 def line_plot(lines: Sequence[Line], *, height: int = 230, scale: Scale | None = None, ends: bool = True) -> Markup:
-    """Curves over a shared x, with ticks to the left and below, each named at its right end."""
+    """Returns curves over a shared x axis, with ticks to the left and below; each curve is named at its right end."""
     xs = [x for line in lines for x in line.x]
     ys = [v for line in lines for values in (line.y, line.low or (), line.high or ()) for v in values]
     first, last = min(xs), max(xs)
@@ -146,7 +146,7 @@ def line_plot(lines: Sequence[Line], *, height: int = 230, scale: Scale | None =
 
 
 def thin(x: Sequence[float], y: Sequence[float | None], most: int = 200) -> tuple[list[float], list[float]]:
-    """At most about `most` points: the means of equal runs of neighbours, the last point kept."""
+    """Returns about `most` points at most: the means of equally many neighbours, and the last point."""
     pairs = [(a, b) for a, b in zip(x, y, strict=True) if b is not None and math.isfinite(b)]
     width = max(1, math.ceil(len(pairs) / most))
     runs = [pairs[i : i + width] for i in range(0, len(pairs), width)]
@@ -213,7 +213,7 @@ def _y_ticks(scale: Scale, height: int) -> Markup:
 
 
 def _end_labels(lines: Sequence[Line], scale: Scale, height: int) -> Markup:
-    """The curves' names at their last values, pushed apart where they would touch."""
+    """Returns the curves' names at their last values, moved apart if they would overlap."""
     wanted = sorted((8 + scale.pixel(line.y[-1], height), i) for i, line in enumerate(lines))
     placed: list[float] = []
     for y, _ in wanted:
@@ -230,7 +230,7 @@ def _end_labels(lines: Sequence[Line], scale: Scale, height: int) -> Markup:
 def forest(
     rows: Sequence[Sequence[Dot]], scale: Scale, marks: Sequence[Mark], band: tuple[float, float] | None, row: int
 ) -> Markup:
-    """Rows of dots with intervals, `row` pixels apart, over reference lines and a shaded band."""
+    """Returns rows of dots with intervals, `row` pixels apart, over reference lines and a shaded band."""
     height = row * len(rows)
     parts = [f'<line class="grid" x1="{scale.percent(t)}" x2="{scale.percent(t)}" y1="0" y2="{height}"/>' for t in scale.ticks]
     if band:

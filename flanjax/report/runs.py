@@ -1,4 +1,4 @@
-"""What a run left in its folder, read for the report: config, metrics, mixture and evaluations. Missing pieces are empty."""
+"""Reads a run's folder for the report: config, metrics, mixture and evaluations. Missing parts are empty."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class Evaluation:
     """One folder under evaluation/.
 
     Attributes:
-      label: "held-out", or the tasks that were named.
-      step: None where an older folder does not say.
-      family: the same for the same protocol at other steps.
+      label: "held-out", or the names of the evaluated tasks.
+      step: step of the checkpoint; None if an older folder does not name it.
+      family: a key that is equal for the same protocol at other steps.
       date: ISO 8601; empty for an older folder.
       record: protocol.json; empty for an older folder.
     """
@@ -37,9 +37,9 @@ class Evaluation:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run's workdir. The last of its evaluations is the headline, unless `shown` names the folder of another.
+    """One run's workdir. Its last evaluation is the headline, unless `shown` names another one's folder.
 
-    `evaluations` are in order: named tasks first, then held-out ones by step and date.
+    `evaluations` are ordered: first those of named tasks, then held-out ones by step and date.
     """
 
     path: epath.Path
@@ -59,7 +59,7 @@ class Run:
 
     @property
     def over_steps(self) -> list[Evaluation]:
-        """The headline's protocol at every step that has it."""
+        """The evaluations with the headline's protocol, at all steps."""
         return [e for e in self.evaluations if self.headline and e.family == self.headline.family and e.step is not None]
 
     @property
@@ -70,11 +70,11 @@ class Run:
 
 
 def load_run(path: epath.PathLike, shown: str = "") -> Run:
-    """The run in workdir `path`, headed by the evaluation in folder `shown`.
+    """Returns the run in workdir `path`, with the evaluation in folder `shown` as its headline.
 
     Raises:
       FileNotFoundError: there is no such folder.
-      ValueError: it holds nothing of a run, or a file that cannot be read.
+      ValueError: the folder has no file of a run, or one that cannot be read.
     """
     workdir = open_workdir(path)
     if not workdir.path.is_dir():
@@ -123,6 +123,6 @@ def _evaluation(folder: epath.Path) -> Evaluation | None:
 
 
 def _last_of_each_step(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One line a step, in order; a resumed run logs some steps twice, and the later line is what its weights saw."""
+    """Returns one line for each step, in order. A resumed run logs some steps twice; the later line belongs to its weights."""
     by_step = {int(line["step"]): line for line in lines}
     return [by_step[step] for step in sorted(by_step)]

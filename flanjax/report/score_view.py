@@ -27,17 +27,17 @@ COLOURS = ("c1", "c2", "c3", "c4", "c5", "c6")
 
 
 def colour(index: int) -> str:
-    """The colour class of the index-th run."""
+    """Returns the colour class of the index-th run."""
     return COLOURS[index % len(COLOURS)]
 
 
 def evaluated(runs: Sequence[Run]) -> Iterator[tuple[int, Run, Evaluation]]:
-    """(index, run, headline evaluation) of every run that has one."""
+    """Yields (index, run, headline evaluation) for every run that has one."""
     return ((i, run, run.headline) for i, run in enumerate(runs) if run.headline is not None)
 
 
 def cards(runs: Sequence[Run]) -> list[Row]:
-    """One card a run and setting: the suite's score on a line from 0 to 100, with what to hold it against."""
+    """Returns one card for each run and setting: the suite's score on a line from 0 to 100, with its reference scores."""
     found = []
     for i, run, evaluation in evaluated(runs):
         for suite in of_model(evaluation.results["suites"], main_model(evaluation)):
@@ -59,7 +59,8 @@ def cards(runs: Sequence[Run]) -> list[Row]:
 
 
 def verdicts(runs: Sequence[Run]) -> list[Row]:
-    """Sentences for the top: each run in one plain sentence, then the numbers, smaller: runs against the first, runs alone."""
+    """Returns the sentences at the top: first a plain one for each run, then smaller ones with numbers, which compare runs with
+    the first run and describe each run alone."""
     plain = [plain_sentence(e.results, run.name) for _, run, e in evaluated(runs)]
     alone = [" ".join(verdict_sentences(e.results, run.name)) for _, run, e in evaluated(runs)]
     return [
@@ -69,7 +70,7 @@ def verdicts(runs: Sequence[Run]) -> list[Row]:
 
 
 def _between_runs(runs: Sequence[Run]) -> Iterator[str]:
-    """Each later run with an evaluated trained model against the first such run."""
+    """Yields a sentence for each later run with an evaluated trained model, compared with the first such run."""
     found = [(run, e.predictions) for _, run, e in evaluated(runs) if main_model(e) == "trained"]
     for run, predictions in found[1:]:
         first, base_predictions = found[0]
@@ -85,7 +86,7 @@ def _between_runs(runs: Sequence[Run]) -> Iterator[str]:
 
 
 def _same_but_seeds(first: Run, second: Run) -> bool:
-    """Whether two runs have one config and one set of training tasks, but other seeds."""
+    """Whether two runs have the same config and training tasks but different seeds."""
     a, b = ({**run.config, "name": ""} for run in (first, second))
     return a != b and _without_seeds(a) == _without_seeds(b) and _tasks(first) == _tasks(second)
 
@@ -139,7 +140,7 @@ def _rows(runs: Sequence[Run], level: str, names: tuple[str, ...]) -> list[Row]:
 
 
 def template_rows(runs: Sequence[Run]) -> list[Row]:
-    """For each task and setting: every template's score in every run, and the first run's mean with its interval."""
+    """Returns, for each task and setting, every template's score in every run, and the first run's mean with its interval."""
     grouped: dict[tuple[Any, ...], list[tuple[int, Run, Row]]] = {}
     for i, run, evaluation in evaluated(runs):
         for row in of_model(evaluation.results["tasks"], main_model(evaluation)):
@@ -172,12 +173,12 @@ def _template_row(members: Sequence[tuple[int, Run, Row]], several: bool) -> Row
 
 
 def _brief_words(template: str) -> str:
-    """A template's own words, each field as an ellipsis."""
+    """Returns a template's own words, with an ellipsis for each field."""
     return " ".join(re.sub(r"\{\{.*?\}\}|\{%.*?%\}", " … ", template, flags=re.DOTALL).split())
 
 
 def run_rows(runs: Sequence[Run]) -> list[Row]:
-    """Every evaluation of every run, a line a setting, to see what a change of mixture does to the held-out score."""
+    """Returns a row for each evaluation and setting of every run, to compare held-out scores between mixtures."""
     everywhere = {c for run in runs for c in training_clusters(run)}
     return [
         {**row, "trained_on": _trained_on(training_clusters(run), everywhere)}
@@ -208,7 +209,7 @@ def _run_rows(index: int, run: Run, evaluation: Evaluation) -> Iterator[Row]:
 
 
 def _label(evaluation: Evaluation) -> str:
-    """What an evaluation beside the headline is of, in few words."""
+    """Returns a short label for an evaluation other than the headline."""
     label = evaluation.label if len(evaluation.label) <= 60 else f"{evaluation.label[:57]}..."
     return label + (f", step {evaluation.step:,}" if evaluation.step is not None else "")
 
@@ -229,7 +230,7 @@ def training_clusters(run: Run) -> list[str]:
 
 
 def main_model(evaluation: Evaluation) -> str:
-    """'trained' where it was evaluated, else the first model in the results."""
+    """Returns 'trained' if that model was evaluated, else the first model in the results."""
     models = evaluation.results["models"]
     return "trained" if "trained" in models else next(iter(models))
 

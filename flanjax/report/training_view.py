@@ -28,17 +28,17 @@ def loss_plot(runs: Sequence[Run]) -> Markup | None:
 
 
 def loss_panels(runs: Sequence[Run]) -> list[Row]:
-    """One small plot of the training loss a cluster, all runs in it, on one shared scale."""
+    """Returns a small plot of the training loss for each cluster, with all runs, on one shared scale."""
     return _panels(runs, lambda run: run.train, lambda line: line.get("cluster_loss") or {})
 
 
 def score_panels(runs: Sequence[Run]) -> list[Row]:
-    """One small plot of the held-out score against the step a cluster, from the log or else from several evaluations."""
+    """Returns a small plot of the held-out score over steps for each cluster, from the log or from several evaluations."""
     return _panels(runs, heldout_lines, lambda line: line["cluster_score"], dots=True)
 
 
 def heldout_lines(run: Run) -> list[Row]:
-    """A run's held-out scores by step: what it logged while training, else its evaluations where there are several."""
+    """Returns a run's held-out scores by step: those logged during training, or else those of its evaluations, if several."""
     if run.heldout:
         return run.heldout
     steps = run.over_steps
@@ -94,7 +94,7 @@ def _line(lines: Sequence[Row], name: str, colour_class: str) -> Line | None:
 
 
 def speed_panels(runs: Sequence[Run]) -> list[Row]:
-    """Target tokens a second, model FLOP utilisation and gradient norm against the step, as far as they were logged."""
+    """Returns plots of target tokens a second, model FLOP utilisation and gradient norm over steps, if they were logged."""
     names = {
         "target_tokens_per_second": "target tokens/s",
         "mfu": "MFU",
@@ -112,7 +112,7 @@ def speed_panels(runs: Sequence[Run]) -> list[Row]:
 
 
 def mixtures(runs: Sequence[Run]) -> list[Row]:
-    """A run's mixture: shares a cluster and a task, styles, packing, removed tasks."""
+    """Returns each run's mixture: shares of clusters and tasks, styles, packing, removed tasks."""
     return [{**_mixture(run.mixture, colour(i)), "run": run.name} for i, run in enumerate(runs) if run.mixture.get("tasks")]
 
 
@@ -159,7 +159,7 @@ def _with_bars(rows: list[Row], colour_class: str) -> list[Row]:
 
 
 def skipped(tasks: Iterable[Row]) -> Counter[str]:
-    """How many rows were left out, by reason."""
+    """Returns how many rows were left out, by reason."""
     total: Counter[str] = Counter()
     for task in tasks:
         total.update(task.get("skipped") or {})

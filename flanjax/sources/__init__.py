@@ -1,4 +1,4 @@
-"""Rows by index, from the Hugging Face hub or its mirror, from files, and from Python."""
+"""Sources give rows by index: from the Hugging Face hub or its mirror, from files, and from Python."""
 
 from flanjax.sources.base import Range, Row, RowError, Rows, Source, SourceError, where
 from flanjax.sources.files import csv, jsonl, parquet, tsv

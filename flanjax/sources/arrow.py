@@ -16,8 +16,8 @@ from etils import epath
 
 from flanjax.sources.base import Row, RowError, SourceError
 
-# One contiguous table gives millions of rows a second, many chunks about 200,000, but merging copies the table.
-# A table over this size is a memory map that must stay one, or may hold columns over Arrow's 2 GiB of text a chunk.
+# One contiguous table gives millions of rows a second, and many chunks about 200,000, but merging copies the table. Larger
+# tables are not merged: they may be memory maps, which must stay so, or have columns over Arrow's 2 GiB of text a chunk.
 _MERGE_UP_TO_BYTES = 1 << 30
 
 Files = Sequence[tuple[str, int]]
@@ -26,11 +26,11 @@ Files = Sequence[tuple[str, int]]
 class ArrowRows:
     """The rows of a table, taken chunk by chunk.
 
-    `Table.take` joins all chunks of a column at every call, and fails where they hold over 2 GiB of text; taking
-    from each chunk does neither.
+    `Table.take` joins all chunks of a column at every call, and fails if they hold over 2 GiB of text. Taking from each chunk
+    avoids both.
 
     Args:
-      files: the files that the table was read from, and the number of rows of each; for messages.
+      files: the files that the table was read from, with the number of rows of each, for messages.
     """
 
     def __init__(self, table: pa.Table, merge_up_to_bytes: int = _MERGE_UP_TO_BYTES, files: Files = ()):
@@ -56,7 +56,7 @@ class ArrowRows:
         return rows
 
     def where(self, index: int) -> str:
-        """The file of a row, and the row's number in it, from 0."""
+        """Returns the file of a row, and the row's number in it, from 0."""
         for name, count in self._files:
             if index < count:
                 return f"{name}: row {index}"
@@ -64,7 +64,7 @@ class ArrowRows:
         return f"row {index}"
 
     def _row_error(self, indices: Sequence[int], taken: pa.RecordBatch, error: Exception) -> RowError:
-        """The error of the first row that cannot be read."""
+        """Returns the error of the first row that cannot be read."""
         for at, index in enumerate(indices):
             for name, column in zip(taken.schema.names, taken.columns, strict=True):
                 try:
@@ -88,7 +88,7 @@ class ArrowRows:
 
 
 def read_parquet(paths: Sequence[epath.Path], owner: str) -> ArrowRows:
-    """The rows of Parquet files of one schema, decoded into memory."""
+    """Returns the rows of Parquet files with the same schema, decoded into memory."""
     tables = []
     for path in paths:
         with _open(path, owner) as file:
@@ -107,7 +107,7 @@ def read_parquet(paths: Sequence[epath.Path], owner: str) -> ArrowRows:
 
 
 def count_parquet(paths: Sequence[epath.Path], owner: str) -> int:
-    """The number of rows, from the footers alone."""
+    """Returns the number of rows; reads only the files' footers."""
     total = 0
     for path in paths:
         with _open(path, owner) as file:
@@ -119,7 +119,7 @@ def count_parquet(paths: Sequence[epath.Path], owner: str) -> int:
 def _open(path: epath.Path, owner: str) -> Iterator[pq.ParquetFile]:
     if path.stat().length == 0:
         raise SourceError(f"{owner}: {path} is an empty file (0 bytes).")
-    # Arrow maps a local path itself; of a remote file it reads what it needs through the file object.
+    # Arrow maps a local path itself. It reads the needed parts of a remote file through the file object.
     with path.open("rb") if "://" in str(path) else contextlib.nullcontext(str(path)) as source:
         try:
             with pq.ParquetFile(source, memory_map=True) as file:

@@ -1,4 +1,4 @@
-"""Sources: named corpora whose rows are read by index; and the errors of reading them."""
+"""Sources are named corpora whose rows are read by index. This module has their interface and errors."""
 
 from __future__ import annotations
 
@@ -36,32 +36,32 @@ class Rows(Protocol):
 
 
 class Source(Protocol):
-    """A named corpus. `name` is its identity, e.g. "hub:nyu-mll/glue/rte", and its lineage unless a task says more."""
+    """A named corpus. `name` is its identity, e.g. "hub:nyu-mll/glue/rte", and its lineage unless a task declares more."""
 
     @property
     def name(self) -> str: ...
 
     def open(self, split: str) -> Rows:
-        """The rows of a split expression, such as "train[:30000]" or "validation+test" (see splits.py)."""
+        """Returns the rows of a split expression, such as "train[:30000]" or "validation+test" (see splits.py)."""
         ...
 
     def range(self, split: str) -> tuple[Range, ...]:
-        """The expression as ranges of whole splits, by which a caller can tell whether two expressions overlap."""
+        """Returns the expression as ranges of whole splits, which show whether two expressions overlap."""
         ...
 
     def num_rows(self, split: str) -> int:
-        """The number of rows of a split expression, from metadata where the format has any."""
+        """Returns the number of rows of a split expression, from metadata if the format has any."""
         ...
 
 
 def where(rows: Rows, index: int) -> str:
-    """Where a row comes from, for messages: file:line, or the file and the row's number in it; else its number."""
+    """Returns a row's origin for messages: file:line, or the file and the row's number in it, or else only its number."""
     find = getattr(rows, "where", None)
     return f"row {index}" if find is None else str(find(index))
 
 
 def unknown(what: str, got: str, owner: str, candidates: Iterable[str]) -> SourceError:
-    """The error for a name that `owner` does not have, with at most 20 of the names that there are and the nearest ones."""
+    """Returns the error for a name that `owner` does not have, with up to 20 of its names and the nearest ones."""
     names = sorted(candidates)
     listed = ", ".join(names[:20]) + (f", … ({len(names)} in all)" if len(names) > 20 else "")
     near = nearest(got, names)
@@ -70,7 +70,7 @@ def unknown(what: str, got: str, owner: str, candidates: Iterable[str]) -> Sourc
 
 
 def nearest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
-    """Up to `limit` candidates that look like `name`, best first. "glue" is as near to "nyu-mll/glue" as to "glue"."""
+    """Returns up to `limit` candidates that resemble `name`, best first. "glue" is as near to "nyu-mll/glue" as to "glue"."""
 
     def likeness(candidate: str) -> float:
         asked, known = name.casefold(), candidate.casefold()

@@ -22,26 +22,26 @@ Paths = PathLike | Sequence[PathLike]
 
 
 def jsonl(files: Mapping[str, Paths] | None = None, /, *, name: str | None = None, **splits: Paths) -> Source:
-    """A source of JSON-lines files, one object a line. Rows are parsed when they are read.
+    """Returns a source of JSON-lines files, one object a line. Rows are parsed when they are read.
 
-    Without `name` it is named for its files, "jsonl:reviews" for reviews.jsonl or reviews/train.jsonl. A name is an
-    identity: give one where two corpora would get the same.
+    Without `name` it is named after its files: "jsonl:reviews" for reviews.jsonl or reviews/train.jsonl. A name is an
+    identity, so give one if two corpora would get the same name.
     """
     return _source("jsonl", files, name, splits)
 
 
 def parquet(files: Mapping[str, Paths] | None = None, /, *, name: str | None = None, **splits: Paths) -> Source:
-    """A source of Parquet files, decoded into memory when first opened. `name`: see jsonl."""
+    """Returns a source of Parquet files, which are decoded into memory when first opened. `name`: see jsonl."""
     return _source("parquet", files, name, splits)
 
 
 def csv(files: Mapping[str, Paths] | None = None, /, *, name: str | None = None, **splits: Paths) -> Source:
-    """A source of comma-separated files with a header line; all values are strings. `name`: see jsonl."""
+    """Returns a source of comma-separated files with a header line; all values are strings. `name`: see jsonl."""
     return _source("csv", files, name, splits)
 
 
 def tsv(files: Mapping[str, Paths] | None = None, /, *, name: str | None = None, **splits: Paths) -> Source:
-    """A source of tab-separated files with a header line without quoting; all values are strings. `name`: see jsonl."""
+    """Returns a source of tab-separated files with a header line, without quotes; all values are strings. `name`: see jsonl."""
     return _source("tsv", files, name, splits)
 
 
@@ -99,7 +99,7 @@ _READERS: dict[str, Callable[[Sequence[epath.Path]], Rows]] = {
 
 
 def expand(pattern: str, owner: str) -> list[epath.Path]:
-    """The files of a path or glob, in order of name. Raises SourceError where there is none."""
+    """Returns the files of a path or glob, in order of name. Raises SourceError if there is none."""
     path = epath.Path(pattern).expanduser()
     if path.is_dir():
         raise SourceError(f"{owner}: {pattern} is a folder. Give its files, as in {pattern.rstrip('/')}/*.")
@@ -134,7 +134,7 @@ def _as_list(kind: str, split: str, paths: Paths) -> tuple[str, ...]:
 
 
 def _name_of(files: Mapping[str, Sequence[str]]) -> str:
-    """The files' own names, or their folders' where a file is named for its split, as in reviews/train-*.jsonl."""
+    """Returns the files' common name, or their folder's if a file is named after its split, as in reviews/train-*.jsonl."""
     name = "+".join(sorted({_corpus(split, path) for split, paths in files.items() for path in paths}))
     if _is_glob(name):
         raise SourceError(f'Cannot name a source for its files, {dict(files)}. Give it a name, as in name="reviews".')

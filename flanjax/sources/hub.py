@@ -1,8 +1,7 @@
 """Data sets of the Hugging Face hub, or of a mirror of it.
 
-Where FLANJAX_HUB_MIRROR is set, hub("nyu-mll/glue", "rte") reads <mirror>/nyu-mll/glue/rte/train.parquet; the mirror is
-a folder or a gs:// address and holds one revision of each data set. Where it is not, `datasets` loads from the hub.
-Rows are the same both ways.
+If FLANJAX_HUB_MIRROR is set, hub("nyu-mll/glue", "rte") reads <mirror>/nyu-mll/glue/rte/train.parquet. The mirror is a folder
+or a gs:// address and holds one revision of each data set. Otherwise `datasets` loads from the hub. Both give the same rows.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ MIRROR = "FLANJAX_HUB_MIRROR"
 
 
 def hub(path: str, config: str | None = None, *, revision: str | None = None) -> Source:
-    """A source of a data set of the hub, named "hub:<path>/<config>".
+    """Returns a source of a data set of the hub, named "hub:<path>/<config>".
 
-    The name leaves the revision out: two revisions of a data set are one lineage.
+    The name does not include the revision, because two revisions of a data set are one lineage.
     """
     namespace, _, rest = path.rpartition("/")
     if "/" in namespace:
@@ -35,7 +34,7 @@ def hub(path: str, config: str | None = None, *, revision: str | None = None) ->
 
 @dataclasses.dataclass(frozen=True)
 class HubStore:
-    """One configuration of a data set. The environment is read when a split is, not before."""
+    """One configuration of a data set. The environment variable is read when a split is read, not before."""
 
     path: str
     config: str | None
@@ -74,7 +73,7 @@ class HubStore:
     def _ask_hub(self, load: Callable[..., Any], split: str) -> Any:
         try:
             return load(self.path, self.config, revision=self.revision)
-        except Exception as e:  # the hub fails in a dozen types: not found, gated, offline, no such split, …
+        except Exception as e:  # the hub raises a dozen types of error: not found, gated, offline, no such split, …
             raise SourceError(
                 f"Cannot load data set {self.path!r}, configuration {self.config!r}, split {split!r}, revision "
                 f"{self.revision!r} from the Hugging Face hub: {type(e).__name__}: {e}\n"
@@ -90,7 +89,7 @@ def _script_hint(error: Exception) -> str:
 
 
 def _mirrored(store: HubStore, split: str, mirror: str) -> epath.Path:
-    """The file of a split in the mirror. Raises SourceError with what there is and the nearest names."""
+    """Returns the file of a split in the mirror. Raises SourceError with the existing and the nearest names."""
     root = epath.Path(mirror).expanduser()
     if not root.is_dir():
         raise SourceError(f"{MIRROR} is {mirror}, which is not a folder.")
@@ -118,7 +117,7 @@ def _config(store: HubStore, configs: list[str]) -> str:
 
 
 def _ids(root: epath.Path) -> list[str]:
-    """Every data set of the mirror: "name" where a folder's folders hold Parquet files, else "namespace/name"."""
+    """Returns every data set of the mirror: "name" if a folder's subfolders hold Parquet files, else "namespace/name"."""
     ids = []
     for top in _folders(root):
         inner = _folders(root / top)

@@ -13,7 +13,7 @@ RowList = Sequence[Row]
 
 
 def rows(name: str, /, **splits: RowList | Callable[[], RowList]) -> Source:
-    """A source of Python rows, named "rows:<name>". A function is called once, when its split is first needed.
+    """Returns a source of Python rows, named "rows:<name>". A function is called once, when its split is first needed.
 
     >>> rows("capitals", train=[{"country": "Peru", "capital": "Lima"}]).open("train")[0]["capital"]
     'Lima'

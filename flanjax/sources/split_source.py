@@ -1,4 +1,4 @@
-"""A Source made of a Store.
+"""Makes a Source from a Store.
 
 Kinds of sources differ only in their Store, which reads and counts whole splits. SplitSource adds the rest: split
 expressions, one shared copy of each split, and pickling.
@@ -25,7 +25,7 @@ from flanjax.sources.base import Range, Row, Rows, Source, where
 
 
 class Store(Protocol):
-    """Whole splits of one corpus, read anew at each call. Where a split is missing or empty it raises SourceError."""
+    """Whole splits of one corpus, read again at each call. Raises SourceError if a split is missing or empty."""
 
     @property
     def name(self) -> str: ...
@@ -33,12 +33,12 @@ class Store(Protocol):
     def rows(self, split: str) -> Rows: ...
 
     def num_rows(self, split: str) -> int | None:
-        """The split's length, or None where counting costs as much as reading."""
+        """Returns the split's length, or None if counting costs as much as reading."""
         ...
 
 
 class _Cache:
-    """Opened splits of one source. It pickles and copies as an empty one, so that the source stays light."""
+    """Opened splits of one source. It is pickled and copied as an empty cache, so that the source stays small."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -95,7 +95,7 @@ class SplitSource:
 class SplitRows:
     """The rows of a split expression: ranges of whole splits, one after the other.
 
-    It pickles as (source, expression) and opens again on the other side, so that no data travels to a worker process.
+    It is pickled as (source, expression) and opened again on the other side, so that no data is sent to a worker process.
     """
 
     def __init__(self, source: Source, split: str, parts: Sequence[tuple[Rows, int, int]]):
@@ -126,7 +126,7 @@ class SplitRows:
         return cast(list[Row], result)
 
     def where(self, index: int) -> str:
-        """Where a row comes from, for messages: file:line, or the file and the row's number in it."""
+        """Returns a row's origin for messages: file:line, or the file and the row's number in it."""
         part = int(np.searchsorted(self._firsts, index, side="right")) - 1
         rows, start = self._parts[part]
         return where(rows, int(index - self._firsts[part]) + start)

@@ -18,7 +18,7 @@ _PART = re.compile(rf"\s*(?P<name>[^\s\[\]+]+)(?:\[\s*(?P<start>{_BOUND})?\s*:\s
 
 
 def resolve(expression: str, length_of: Callable[[str], int], owner: str) -> tuple[Range, ...]:
-    """The ranges of an expression, in order; `length_of(name)` is the length of a whole split.
+    """Returns the ranges of an expression, in order; `length_of(name)` is the length of a whole split.
 
     Raises SourceError for a malformed expression, an empty part, or parts that share rows: if a row had two indices, an
     exemplar could be the query's own row.

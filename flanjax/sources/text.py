@@ -1,4 +1,4 @@
-"""Rows of text files: JSON lines by byte offset, comma- and tab-separated tables at once."""
+"""Rows of text files: JSON lines are read by byte offset, comma- and tab-separated tables as a whole."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from etils import epath
 
 from flanjax.sources.base import Row, RowError, SourceError
 
-_SCAN_BYTES = 1 << 26  # the newline scan makes a mask of this size, not one of the file's
+_SCAN_BYTES = 1 << 26  # the newline scan makes a mask of this size instead of the file's size
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _WHITE = np.frombuffer(b" \t\r\v\f", np.uint8)
 
 
 class JsonlRows:
-    """Rows of JSON-lines files: one pass finds the lines, each row is parsed when it is asked for."""
+    """Rows of JSON-lines files. One pass finds the lines; each row is parsed when it is read."""
 
     def __init__(self, paths: Sequence[epath.Path]):
         self._files = [(path, _buffer(path)) for path in paths]
@@ -43,7 +43,7 @@ class JsonlRows:
         return [self._parse(file, start, stop) for file, (start, stop) in zip(files, spans, strict=True)]
 
     def where(self, index: int) -> str:
-        """file:line of a row."""
+        """Returns file:line of a row."""
         file = int(np.searchsorted(self._firsts, index, side="right")) - 1
         return self._place(file, int(self._spans[index, 0]))
 
@@ -54,7 +54,7 @@ class JsonlRows:
     def _parse(self, file: int, start: int, stop: int) -> Row:
         line = self._files[file][1][start:stop]
         try:
-            row = json.loads(line.decode("utf-8-sig"))  # of bytes, json.loads would let surrogates pass
+            row = json.loads(line.decode("utf-8-sig"))  # given bytes, json.loads would accept surrogates
             if _SURROGATE.search(line):
                 json.dumps(row, ensure_ascii=False).encode()
         except UnicodeEncodeError as e:
@@ -69,7 +69,7 @@ class JsonlRows:
 
 
 def line_spans(buffer: bytes | mmap.mmap) -> np.ndarray:  # int64 [lines, 2]
-    """First byte, and byte after the last, of every line that is not blank."""
+    """Returns the first byte, and the byte after the last, of every line that is not blank."""
     data = np.frombuffer(buffer, np.uint8)
     if len(data) == 0:
         return np.empty((0, 2), np.int64)
@@ -89,7 +89,7 @@ def _line_number(buffer: bytes | mmap.mmap, start: int) -> int:
 
 
 def _buffer(path: epath.Path) -> bytes | mmap.mmap:
-    """The file's bytes: mapped where the file is local and has any, else read."""
+    """Returns the file's bytes: memory-mapped if the file is local and not empty, otherwise read."""
     if "://" in str(path) or path.stat().length == 0:
         data: bytes = path.read_bytes()
         return data
@@ -116,19 +116,19 @@ class TableRows:
         return [self[i] for i in indices]
 
     def where(self, index: int) -> str:
-        """file:line of a row; the first line of several."""
+        """Returns file:line of a row; the first line if it has several."""
         path, line = self._places[index]
         return f"{path}:{line}"
 
 
 def read_csv(paths: Sequence[epath.Path]) -> TableRows:
-    """All rows, values as strings. Quotes and line breaks inside of quotes as in RFC 4180."""
+    """Returns all rows, with strings as values. Quotes and line breaks inside quotes follow RFC 4180."""
     return _read_tables(paths, {"delimiter": ",", "strict": True})
 
 
 def read_tsv(paths: Sequence[epath.Path]) -> TableRows:
-    """All rows, values as strings. A quote is a character like any other: GLUE's files hold lone ones, and a reader
-    that pairs them swallows thousands of rows without a word."""
+    """Returns all rows, with strings as values. Quotes have no special meaning: GLUE's files have unpaired quotes, and a reader
+    that pairs them would silently lose thousands of rows."""
     return _read_tables(paths, {"delimiter": "\t", "quoting": csv.QUOTE_NONE})
 
 
@@ -147,11 +147,11 @@ def _read_tables(paths: Sequence[epath.Path], dialect: dict[str, Any]) -> TableR
 
 
 def _read_table(path: epath.Path, dialect: dict[str, Any]) -> tuple[list[str], list[tuple[int, Row | RowError]]]:
-    """The names of the columns, and every row with the line that it starts on."""
+    """Returns the names of the columns, and every row with the line on which it starts."""
     # The csv module refuses fields over 128 KiB, which documents exceed; its limit can only be set process-wide.
     csv.field_size_limit(sys.maxsize)
-    # epath opens text without `newline`, which csv needs: line breaks inside of quotes must reach it untouched.
-    # Bytes that are not UTF-8 become lone surrogates, by which their row is known.
+    # csv needs `newline`, which epath's text mode lacks, because line breaks inside quotes must reach it unchanged.
+    # Bytes that are not UTF-8 become lone surrogates, which identify their row as bad.
     with path.open("rb") as data, io.TextIOWrapper(data, "utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file, **dialect)
         try:

@@ -1,1 +1,1 @@
-"""Tasks as text: rows become prompts and targets here, and nothing here knows tokens, arrays or I/O."""
+"""Tasks as text: turns rows into prompts and targets. Nothing here knows tokens, arrays or I/O."""

@@ -1,11 +1,11 @@
-"""From what a model wrote to the answer that it gave."""
+"""Extracts the answer from a text that a model wrote."""
 
 import re
 from collections.abc import Sequence
 
 from flanjax.tasks.render import CHAINS_OF_THOUGHT
 
-# The end of a rationale: any of our own bridges, or the common forms of them.
+# The phrases that end a rationale: our own bridges, and common forms of them.
 _BRIDGE = re.compile(
     "|".join([*(re.escape(c.bridge) for c in CHAINS_OF_THOUGHT), r"the (?:final )?answer is", r"answer:"]), re.IGNORECASE
 )
@@ -13,7 +13,7 @@ _LABEL = re.compile(r"^\(?([a-z]|\d{1,2})[).:]?$", re.IGNORECASE)
 
 
 def extract(text: str, options: Sequence[str] = (), *, reasoned: bool = False) -> tuple[str, bool]:
-    """The answer in a generated text, and whether the text has the form that it should have.
+    """Returns the answer in a generated text, and whether the text has the expected form.
 
     A reasoned text should end with a bridge and the answer ("the answer is 4"); without a bridge the whole text is the answer,
     and the flag is False.

@@ -1,7 +1,7 @@
-"""What a template may spend while it renders: steps (turns of loops, calls) and characters of text.
+"""The budget of a template's rendering: steps (loop iterations, calls) and characters of text.
 
-`spend` counts what was made. Before an operation that can make much out of little at once (`"x" * 10**9`, a filter that pads
-text to a width), `check_bound` and `check_product` work out from its arguments how much that would be.
+`spend` counts what was made. Some operations make a large result from small arguments at once (`"x" * 10**9`, a filter that
+pads text to a width); for these, `check_bound` and `check_product` compute the size from the arguments beforehand.
 """
 
 import functools
@@ -15,8 +15,8 @@ from jinja2.filters import FILTERS
 
 MAX_STEPS = 50_000
 MAX_CHARACTERS = 10_000_000
-CALL_STEPS = 5  # a call takes about the time of as many turns of a loop
-MAX_BITS = 4096  # of a whole number
+CALL_STEPS = 5  # a call takes about as long as this many loop iterations
+MAX_BITS = 4096  # the largest size of an integer
 CONTAINERS = (list, tuple, dict, set, frozenset)
 
 
@@ -25,7 +25,7 @@ class TooMuch(jinja2.TemplateRuntimeError):
 
 
 class _Spent(threading.local):
-    """What the rendering in progress in this thread has spent."""
+    """What the current rendering in this thread has spent."""
 
     steps = 0
     characters = 0
@@ -47,7 +47,7 @@ def spend_characters(count: int) -> None:
 
 
 def spend(value: Any) -> Any:
-    """The value, once its characters, or the items that it holds at any depth, are paid for."""
+    """Returns the value, after charging the budget for its characters, or for its items at any depth."""
     if isinstance(value, str | bytes):
         spend_characters(len(value))
     elif isinstance(value, CONTAINERS):
@@ -72,7 +72,7 @@ def _sized(items: Any) -> Any:
     return items if isinstance(items, Sized) else list(turn_by_turn(items, 0))
 
 
-# What an operation may make of its arguments, as a number of characters or items: at least its true size, known beforehand.
+# Upper bounds, known beforehand, of what an operation makes from its arguments, in characters or items.
 
 
 def _width(value: Any, *arguments: Any, **named: Any) -> int:
@@ -104,7 +104,7 @@ def _tojson(value: Any, indent: Any = None) -> int:
 
 
 def _format(value: Any, *arguments: Any, **named: Any) -> int:
-    """Widths and precisions: those in the text, and numbers among the arguments where the text takes its widths from them."""
+    """Returns a bound from widths and precisions: those in the text, and those that the text takes from the arguments."""
     text = str(value)
     widths = sum(map(int, re.findall(r"\d+", text)))
     return widths + (_width(value, *arguments, **named) if "*" in text or re.search(r":[^{}]*\{", text) else 0)
@@ -139,7 +139,7 @@ def check_bound(name: str, value: Any, *arguments: Any, **named: Any) -> None:
 
 
 def bounded_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter of Jinja2 that refuses to make too much."""
+    """Returns a filter of Jinja2 that raises TooMuch before it makes too much."""
     passed = int(hasattr(function, "jinja_pass_arg"))  # Jinja2 puts its own argument first
 
     @functools.wraps(function)

@@ -1,4 +1,4 @@
-"""Holding clusters out: training loses their tasks, what their exclusions name, and every task that shares data with them."""
+"""Holds clusters out: removes from training their tasks, what their exclusions name, and tasks that share data with them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -13,12 +13,12 @@ class OverlapError(ValueError):
 
 
 class Split(NamedTuple):
-    """What is trained on and what is held out.
+    """The tasks that are trained on, and those that are held out.
 
     Attributes:
-      train: the mixture less everything removed.
+      train: the mixture without everything that was removed.
       heldout: the tasks of the held-out clusters.
-      removed: task name -> why training does not have it.
+      removed: task name -> why it is not trained on.
       clusters: the names of the held-out clusters.
     """
 
@@ -28,7 +28,7 @@ class Split(NamedTuple):
     clusters: tuple[str, ...]
 
     def record(self) -> dict[str, Any]:
-        """The split as JSON. It is saved with every checkpoint, and evaluation reads it from there."""
+        """Returns the split as JSON. It is saved with every checkpoint, and evaluation reads it from there."""
         return {
             "clusters": list(self.clusters),
             "train": [t.name for t in self.train.tasks()],
@@ -38,10 +38,10 @@ class Split(NamedTuple):
 
 
 def hold_out(mixture: Mixture, clusters: Sequence[str], leave_out: Sequence[str] = ()) -> Split:
-    """The mixture, split so that training holds nothing of the named clusters.
+    """Returns the mixture split so that training has nothing of the named clusters.
 
     Args:
-      clusters: evaluated, never trained on.
+      clusters: clusters that are evaluated and never trained on.
       leave_out: clusters or tasks that are neither trained on nor evaluated (for ablations).
     """
     known = mixture.clusters()

@@ -7,7 +7,7 @@ _MASK = (1 << 64) - 1
 
 
 def hash64(*key: object) -> int:
-    """A 64-bit hash of the parts of the key, the same in every process (unlike hash(), which depends on PYTHONHASHSEED)."""
+    """Returns a 64-bit hash of the key's parts, the same in every process (unlike hash(), which depends on PYTHONHASHSEED)."""
     text = "\x1f".join(map(str, key)).encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
 

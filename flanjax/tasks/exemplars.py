@@ -7,7 +7,7 @@ from flanjax.tasks.draws import Draws
 
 
 class ExemplarFormat(NamedTuple):
-    """The words around an exemplar. They are words because some vocabularies (T5's) have no newline.
+    """The words that delimit an exemplar. They are words because some vocabularies (T5's) have no newline.
 
     >>> print(ExemplarFormat("Q:", "A:").join([("1 + 1", "2")], "2 + 2"))
     Q: 1 + 1
@@ -21,7 +21,7 @@ class ExemplarFormat(NamedTuple):
     before_target: str
 
     def join(self, exemplars: Sequence[tuple[str, str]], query: str) -> str:
-        """The exemplars in order, then the query, which is never cut."""
+        """Returns the exemplars in order, then the query, which is never cut."""
         blocks = [self.block(*e) for e in exemplars]
         return "\n\n".join([*blocks, f"{self.before_input} {query}\n{self.before_target}"])
 
@@ -39,10 +39,10 @@ FORMATS = (
 
 
 def candidate_rows(draws: Draws, num_rows: int, query_row: int | None, wanted: int) -> Iterator[int]:
-    """Distinct row numbers of the exemplar pool, at most twice as many as wanted. The query's own row is never one.
+    """Yields distinct row numbers of the exemplar pool, at most twice as many as wanted, without the query's own row.
 
     Args:
-      query_row: the number of the query's row if it is one of the pool, else None.
+      query_row: the number of the query's row if it is in the pool, else None.
     """
     seen = {query_row}
     for i in range(4 * wanted):

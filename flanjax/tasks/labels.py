@@ -1,4 +1,4 @@
-"""Class labels: from the number in a row to its word."""
+"""Converts class labels: from the number in a row to its word."""
 
 import operator
 from collections.abc import Callable, Sequence
@@ -9,10 +9,10 @@ from flanjax.tasks.task import BadRow, SkipRow
 
 
 def label(words: Sequence[str]) -> Callable[[Any], str]:
-    """A function from a class label to its word; label 0 is the first.
+    """Returns a function from a class label to its word; label 0 is the first.
 
-    It raises SkipRow for -1, which marks rows without a label on the Hugging Face hub, and BadRow for every other value that is
-    no label. `words[label]` would take -1 for the last word. Several labels may have one word.
+    The function raises SkipRow for -1, which marks rows without a label on the Hugging Face hub, and BadRow for every other
+    value that is not a label. `words[label]` would take -1 as the last word. Several labels may have the same word.
 
     >>> mood = label(("negative", "positive"))
     >>> mood(1)
@@ -36,7 +36,7 @@ def label(words: Sequence[str]) -> Callable[[Any], str]:
 
 
 def _whole_number(value: Any) -> int | None:
-    """The integer, NumPy's too; None for anything else, True and False among it."""
+    """Returns the integer, also from NumPy; None for anything else, True and False included."""
     try:
         return None if isinstance(value, bool) else operator.index(value)
     except TypeError:

@@ -8,26 +8,28 @@ from flanjax.names import nearest
 from flanjax.tasks.styles import StyleShares
 from flanjax.tasks.task import Task
 
-# (number of training rows, number of templates) -> an unnormalised rate.
+# (number of training rows, number of templates) -> unnormalised rate.
 Rate = Callable[[int, int], float]
 
 
 def proportional(cap: int | None = None) -> Rate:
-    """Examples-proportional mixing with an artificial size limit (Raffel et al. 2020, section 3.5.2; FLAN: cap 3,000)."""
+    """Returns examples-proportional mixing with an artificial size limit (Raffel et al. 2020, section 3.5.2; FLAN: 3,000)."""
     return lambda rows, templates: float(rows if cap is None else min(rows, cap))
 
 
 def temperature(t: float, cap: int | None = None) -> Rate:
-    """The capped size to the power 1/t (Raffel et al. 2020); t = 1 is proportional, a large t nearly equal."""
+    """Returns the capped size to the power 1/t (Raffel et al. 2020); t = 1 is proportional, a large t nearly equal."""
     if t <= 0:
         raise ValueError(f"temperature is {t}, expected more than 0")
     return lambda rows, templates: float(rows if cap is None else min(rows, cap)) ** (1 / t)
 
 
 def t0(limit: int = 500_000) -> Rate:
-    """T0's rule (Sanh et al. 2022, section 5): each template of a task counts as a dataset with all of its rows, but a task of
-    more rows than the limit counts as `limit` examples in all. A task just under the limit outweighs a larger one by its number
-    of templates."""
+    """Returns T0's rule (Sanh et al. 2022, section 5): each template of a task counts as a dataset with all the task's rows.
+
+    A task with more rows than `limit` counts as `limit` examples in total. So a task just under the limit outweighs a larger
+    one by its number of templates.
+    """
     return lambda rows, templates: float(rows * templates if rows <= limit else limit // templates * templates)
 
 
@@ -39,7 +41,7 @@ _FLAN_RATE = proportional(cap=3000)
 
 
 class Part(NamedTuple):
-    """One part of a mixture with a weight of its own, relative to the other parts."""
+    """One part of a mixture with its own weight, relative to the other parts."""
 
     of: "Task | Mixture"
     weight: float
@@ -60,7 +62,7 @@ class Mixture:
     Args:
       name: shown in plans and reports.
       parts: tasks, mixtures, or `Part(task_or_mixture, weight)`. Either every part has a weight or none has.
-      rate: how parts without weights share the examples. A nested mixture counts as its tasks together.
+      rate: how parts without weights share the examples. A nested mixture counts as the sum of its tasks.
       styles: the prompt styles of its tasks; a nested mixture may have its own.
       exclusions: cluster -> clusters or tasks that must leave training too when it is held out.
     """
@@ -119,7 +121,7 @@ class Mixture:
         return merged
 
     def without(self, names: frozenset[str] | set[str]) -> "Mixture":
-        """The mixture without the named tasks and without parts that have no other. The rest keep their weights."""
+        """Returns the mixture without the named tasks and without parts that become empty. The rest keep their weights."""
         kept: list[Task | Mixture | Part] = []
         for part in self.parts:
             of = _of(part)
@@ -132,11 +134,11 @@ class Mixture:
         return dataclasses.replace(self, parts=kept)
 
     def resolve(self, num_rows: Mapping[str, int], styles: StyleShares | None = None) -> list[Entry]:
-        """Each task's share of the examples; the shares sum to one.
+        """Returns each task's share of the examples; the shares sum to one.
 
         Args:
           num_rows: task name -> its number of training rows.
-          styles: used where this mixture says nothing of styles.
+          styles: the styles to use if this mixture sets none.
         """
         styles = self.styles or styles or StyleShares()
         rates = [p.weight if isinstance(p, Part) else self._rate_of(_of(p), num_rows) for p in self.parts]

@@ -1,4 +1,4 @@
-"""Options as an object: how they are shown, and whether the target is an option's text or its label."""
+"""Option styles: how options are shown, and whether the target is an option's text or its label."""
 
 import dataclasses
 import functools
@@ -42,7 +42,7 @@ class OptionStyle:
         return "\n".join((self.header, *lines))
 
     def targets(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """What stands for each option in a target."""
+        """Returns the text that represents each option in a target."""
         return tuple(texts) if self.target == "text" else self.labels(len(texts))
 
 
@@ -51,7 +51,7 @@ def _labels(pattern: str, counter: str, n: int) -> tuple[str, ...]:
     if not counter:
         return (pattern,) * n
     letters = {"A": string.ascii_uppercase, "a": string.ascii_lowercase}.get(counter, "")
-    # More than 26 options: letters run out, numbers do not.
+    # There are only 26 letters, so more options are numbered.
     counted = letters[:n] if 0 < n <= len(letters) else [str(i + 1) for i in range(n)]
     return tuple(pattern.replace(counter, c, 1) for c in counted)
 

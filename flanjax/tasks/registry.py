@@ -1,6 +1,6 @@
-"""Finding tasks and mixtures by address: `mixtures/flan_mini.py:flan_mini`, from any folder.
+"""Finds tasks and mixtures by address, such as `mixtures/flan_mini.py:flan_mini`, from any folder.
 
-A Python file is a namespace of its own. Nothing global is filled when it is read, so two files may use one name.
+Each Python file is its own namespace. Reading it changes no global registry, so two files may use the same name.
 """
 
 import ast
@@ -14,11 +14,11 @@ from flanjax.tasks import user_code
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.task import Task
 
-MODULE_PREFIX = "flanjax_mixtures_"  # of the modules that mixture files become
+MODULE_PREFIX = "flanjax_mixtures_"  # prefix of the names of modules made from mixture files
 
 
 def load(address: str, *, relative_to: str = ".") -> Mixture | Task:
-    """The mixture or task at `path/to/file.py:name`.
+    """Returns the mixture or task at `path/to/file.py:name`.
 
     Args:
       relative_to: a folder, or a file (pass `__file__` in a mixture that reuses another file's tasks).
@@ -42,13 +42,13 @@ def load(address: str, *, relative_to: str = ".") -> Mixture | Task:
 
 
 def load_mixture(address: str) -> Mixture:
-    """The mixture at the address; a single task becomes a mixture of one."""
+    """Returns the mixture at the address; a single task becomes a mixture of one."""
     found = load(address)
     return found if isinstance(found, Mixture) else Mixture(name=found.name, parts=[found])
 
 
 def catalog(path: Path | str) -> dict[str, Mixture | Task]:
-    """Everything that the file defines: its variables, and its tasks by their own names."""
+    """Returns every mixture and task that the file defines, by variable name, and tasks by their own names too."""
     module = _module(Path(path).resolve())
     values = {k: v for k, v in vars(module).items() if isinstance(v, Mixture | Task)}
     tasks = {t.name: t for v in values.values() for t in (v.tasks() if isinstance(v, Mixture) else (v,))}
@@ -68,7 +68,7 @@ def _module(path: Path) -> ModuleType:
 
 
 def _check_kind(path: Path, name: str) -> None:
-    """Raises UserCodeError when the file has the name, but for something that is no mixture."""
+    """Raises UserCodeError if the file has the name, but it is neither a mixture nor a task."""
     defined = vars(_module(path))
     if name not in defined:
         return
@@ -87,7 +87,7 @@ def _kind(value: object) -> str:
 
 
 def _line_of(path: Path, name: str) -> int | None:
-    """The last line at the top of the file that gives the name a value."""
+    """Returns the last line at the file's top level that gives the name a value."""
     lines = [
         node.lineno
         for node in ast.parse(path.read_bytes()).body

@@ -1,4 +1,4 @@
-"""From an example to the text that a model reads and the text that it should write."""
+"""Renders an example as the text that a model reads and the text that it should write."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ CHAINS_OF_THOUGHT = (
 
 
 class Wording(NamedTuple):
-    """Every choice made for one query: template, style and words. Its exemplars have the same wording."""
+    """All choices for one query: template, style and words. Its exemplars have the same wording."""
 
     template: int
     style: Style
@@ -45,7 +45,7 @@ class Rendered(NamedTuple):
 
 
 def choose(task: Task, example: Example, shares: StyleShares, draws: Draws) -> Wording:
-    """The wording of a training example: a pure function of its draws."""
+    """Returns the wording of a training example, as a pure function of its draws."""
     inverted = [i for i in task.inverted if example.rationale or not task.templates[i].needs_rationale]
     is_inverted = bool(inverted) and draws.uniform("inverted") < shares.inverted
     pool = inverted if is_inverted else task.forward
@@ -72,7 +72,7 @@ def _option_style(shares: StyleShares, draws: Draws) -> OptionStyle:
 
 
 def render(task: Task, example: Example, wording: Wording, draws: Draws | None = None) -> Rendered:
-    """The text of one example without exemplars.
+    """Returns the text of one example without exemplars.
 
     Args:
       draws: decides the order of the options; None keeps their canonical order.
@@ -99,7 +99,7 @@ def render(task: Task, example: Example, wording: Wording, draws: Draws | None =
 
 
 def render_candidates(task: Task, example: Example, wording: Wording, draws: Draws | None = None) -> tuple[str, ...]:
-    """The target of every option, in the order shown: what rank classification compares.
+    """Returns the target of every option, in the order shown, for rank classification.
 
     Raises:
       BadRow: as `render` does.
@@ -118,20 +118,20 @@ def ordered_options(task: Task, example: Example, draws: Draws | None) -> list[s
 
 
 def with_fields(example: Example, shortened: Mapping[str, str]) -> Example:
-    """The example with some of its texts replaced by shorter ones; "answer" and "rationale" may be among them."""
+    """Returns the example with some of its texts replaced by shorter ones, "answer" and "rationale" included."""
     fields = {**example.fields, **{k: v for k, v in shortened.items() if k in example.fields}}
     answer = (shortened[ANSWER], *example.references[1:]) if ANSWER in shortened and not example.options else example.answer
     return example._replace(fields=fields, answer=answer, rationale=shortened.get(RATIONALE, example.rationale))
 
 
 def _values(example: Example, options: list[str], block: str) -> dict[str, Any]:
-    """What a template may name, but for the answer. A field that is None is one that the row lacks."""
+    """Returns the values that a template may name, except the answer. A field that is None counts as missing."""
     fields = {name: null(name) if value is None else value for name, value in example.fields.items()}
     return {**fields, RATIONALE: example.rationale, OPTIONS: block, CHOICES: options}
 
 
 def _written(write: Callable[[Mapping[str, Any]], str], values: Mapping[str, Any]) -> str:
-    """A part of a template as text that can be encoded."""
+    """Returns a rendered part of a template. Raises BadRow if the text cannot be encoded."""
     try:
         text = write(values)
         if not text.isascii():

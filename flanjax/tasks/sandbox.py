@@ -1,11 +1,11 @@
 """The sandbox that templates are rendered in: Jinja2 with limits on text, loops and calls.
 
-Jinja2's own sandbox keeps a template from reaching Python, but lets it run for hours or fill the memory. Here a rendering
-spends from a budget (flanjax.tasks.budget): loops, calls, `*`, `**`, `%`, `+`, `~`, nested lists, and the filters and
-methods that can make much out of little.
+Jinja2's own sandbox keeps a template from reaching Python, but lets it run for hours or fill the memory. Here a rendering has a
+budget (flanjax.tasks.budget), which is charged by loops, calls, `*`, `**`, `%`, `+`, `~`, nested lists, and the filters and
+methods that can make a large result from small arguments.
 
-The code that spends is put into a template when it is compiled, and only where there is something to spend: a template of
-plain fields and conditions renders as fast as without limits.
+The code that charges the budget is added when a template is compiled, and only where it is needed: a template of plain fields
+and conditions renders as fast as without limits.
 
 >>> compile_template("Hello {{ name }}!")({"name": "you"})
 'Hello you!'
@@ -25,15 +25,15 @@ from flanjax.tasks import budget
 
 _LIST, _TEXT, _TURNS = "!list", "!text", "!turns"  # filters whose names no template can write
 
-# A template of nothing else spends nothing.
+# A template of only these nodes costs nothing.
 _PLAIN = (nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, nodes.Compare, nodes.Operand)
 
-# What the compiled template calls. `pass_context` keeps Jinja2 from calling them when it compiles.
+# Functions that the compiled template calls. `pass_context` keeps Jinja2 from calling them at compile time.
 
 
 @jinja2.pass_context
 def _turns(context: object, items: Any, characters: int) -> Any:
-    """The items of a loop, paid for; `characters` is the length of the text in the loop's body."""
+    """Yields the items of a loop and charges for them; `characters` is the length of the text in the loop's body."""
     if isinstance(items, Sized):
         budget.spend_steps(len(items))
         budget.spend_characters(len(items) * characters)
@@ -43,7 +43,7 @@ def _turns(context: object, items: Any, characters: int) -> Any:
 
 @jinja2.pass_context
 def _text(context: object, value: Any) -> Any:
-    """A value that is about to become text."""
+    """Returns a value that is about to become text, after charging for it. Raises UndefinedError for None."""
     if value is None:
         raise jinja2.UndefinedError("a value is null (None), which is no text")
     return budget.spend(value)
@@ -55,11 +55,11 @@ def _list(context: object, value: Any) -> Any:
 
 
 class _Spending(NodeTransformer):
-    """Puts the calls that spend into a template's syntax tree.
+    """Adds calls that charge the budget to a template's syntax tree.
 
     Args:
-      fields: the names that only the example gives; as text they are neither null nor of the template's making.
-      repeats: whether anything in the template can happen more than once.
+      fields: the names that only the example defines; the template cannot have made their text, and it is never null.
+      repeats: whether any part of the template can run more than once.
     """
 
     def __init__(self, fields: set[str], repeats: bool):
@@ -119,7 +119,7 @@ def _filtered(node: Any, name: str, *arguments: nodes.Node) -> nodes.Filter:
 
 
 def _own_characters(node: nodes.Node) -> int:
-    """The characters of a loop's or a macro's own text, those of inner loops and macros included."""
+    """Returns the number of characters of a loop's or a macro's own text, inner loops and macros included."""
     return sum(len(data.data) for data in node.find_all(nodes.TemplateData))
 
 
@@ -166,7 +166,7 @@ def _make_environment() -> _Environment:
     made.filters.update({name: budget.bounded_filter(name, FILTERS[name]) for name in budget.BOUNDS if name in FILTERS})
     made.filters.update({_LIST: _list, _TEXT: _text, _TURNS: _turns, "sum": budget.sum_of_numbers})
     made.globals["range"] = budget.short_range
-    # A prompt is a function of its row and its seed, which these would break.
+    # A prompt must be a function of its row and its seed; these would break that.
     del made.filters["random"], made.globals["lipsum"]
     return made
 
@@ -175,14 +175,14 @@ _ENVIRONMENT = _make_environment()
 
 
 def parse(text: str) -> nodes.Template:
-    """The syntax tree of a template. Raises jinja2.TemplateSyntaxError."""
+    """Returns the syntax tree of a template. Raises jinja2.TemplateSyntaxError."""
     return _ENVIRONMENT.parse(text)
 
 
 def compile_template(text: str) -> Callable[[Mapping[str, Any]], str]:
-    """The function that renders a template's text from values, stripped.
+    """Returns the function that renders a template's text from values and strips it.
 
-    Compiling raises jinja2.TemplateSyntaxError, and RecursionError or SyntaxError where something is nested too deeply.
+    Compiling raises jinja2.TemplateSyntaxError, and RecursionError or SyntaxError if something is nested too deeply.
     Rendering raises `budget.TooMuch`, jinja2.TemplateError for an undefined name or an unsafe access, and whatever the
     template's own operations raise.
     """
@@ -190,7 +190,7 @@ def compile_template(text: str) -> Callable[[Mapping[str, Any]], str]:
     spent = budget.spent
 
     def render(values: Mapping[str, Any]) -> str:
-        # What template.render does, without merging the globals anew for each example: half the time.
+        # As template.render, but without merging the globals again for each example, which takes half the time.
         context = template.new_context({**shared, **values}, shared=True)
         return "".join(template.root_render_func(context)).strip()
 

@@ -1,4 +1,4 @@
-"""Prompt styles: four independent axes, and the share of examples that a mixture gives to each."""
+"""Prompt styles have four independent axes. A mixture sets the share of examples for each axis."""
 
 import dataclasses
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Style(NamedTuple):
 
     @property
     def id(self) -> int:
-        """A number in [0, 16) that travels with every token of the example."""
+        """A number in [0, 16) that is stored with every token of the example."""
         return sum(int(on) << i for i, on in enumerate(self))
 
     @classmethod
@@ -34,7 +34,7 @@ class Style(NamedTuple):
 
 
 NUM_STYLES = 16
-MAX_SHOTS = 256  # exemplars are looked for one by one, whether or not they fit the budget
+MAX_SHOTS = 256  # exemplars are searched one by one, even beyond the token budget
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,11 +43,11 @@ class StyleShares:
 
     Args:
       few_shot: share with exemplars before the question; their number is uniform in 1..max_shots.
-      max_shots: the most exemplars asked for; fewer are shown where the token budget ends.
+      max_shots: the largest number of exemplars requested; fewer are shown if they exceed the token budget.
       options: share of examples with options that show them.
       chain_of_thought: share of examples with a rationale whose target is the rationale and then the answer.
-      option_styles: the layouts of options, drawn alike.
-      inverted: share of examples that use one of the task's inverted templates, where it has any.
+      option_styles: the layouts of options, drawn with equal probability.
+      inverted: share of examples that use one of the task's inverted templates, if it has any.
     """
 
     few_shot: float = 0.5

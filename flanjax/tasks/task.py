@@ -1,4 +1,4 @@
-"""A task: a source of rows, what one row says, and the wordings it is asked in."""
+"""A task: a source of rows, a function from a row to an example, and the templates in which it is asked."""
 
 import dataclasses
 import functools
@@ -21,27 +21,27 @@ class BadRow(ValueError):
 
 
 class SkipRow(Exception):
-    """Raised by a task's `example` for a row it leaves out on purpose; counted, never an error."""
+    """Raised by a task's `example` for a row that it leaves out on purpose. Such rows are counted, and are not errors."""
 
 
 class Message(NamedTuple):
-    """One turn of a conversation; the roles are those that the tokenizer's chat template knows, such as "user"."""
+    """One turn of a conversation. Roles are those that the tokenizer's chat template knows, such as "user"."""
 
     role: str
     content: str
 
 
 class Example(NamedTuple):
-    """What one row says, before any wording.
+    """The contents of one row, independent of any wording.
 
     Attributes:
-      fields: what templates may name. A field that is None (null in the data) is one that the row lacks: a template that
-        uses it makes a bad row, and `{% if name is defined %}` tells.
-      answer: the answer's text; a sequence of texts where several are right (the first is trained on).
+      fields: values that templates may name. A field that is None (null in the data) counts as missing: a template that uses
+        it makes a bad row, unless it first tests `{% if name is defined %}`.
+      answer: the answer's text; a sequence of texts if several are right (the first is trained on).
       options: the texts to choose from, in their canonical order; empty for free text.
       rationale: the reasoning that leads to the answer, if the data has it.
-      messages: the whole conversation, where there is one: trained on as such under `features.chat`, every turn of the
-        assistant a target. Without it the task's templates are used.
+      messages: the whole conversation, if there is one. With `features.chat` it is trained on, with every turn of the assistant
+        as a target; without `features.chat` the task's templates are used.
     """
 
     fields: Mapping[str, Any]
@@ -56,7 +56,7 @@ class Example(NamedTuple):
 
 
 class RowSource(Protocol):
-    """What a task needs of a source; flanjax.sources has them."""
+    """The methods of a source that a task needs; flanjax.sources has such sources."""
 
     name: str
 
@@ -64,9 +64,9 @@ class RowSource(Protocol):
 
 
 def conversation(messages: Sequence[Mapping[str, str]]) -> Example:
-    """The example of a conversation in the usual columns: {"role": ..., "content": ...}, or {"from": ..., "value": ...}.
+    """Returns the example of a conversation with the usual keys: {"role", "content"}, or {"from", "value"}.
 
-    Its field `conversation` is all but the last answer, as plain text, for models without a chat template.
+    Its field `conversation` is everything but the last answer, as plain text, for models without a chat template.
 
     >>> conversation([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]).answer
     'Hello!'
@@ -87,7 +87,7 @@ def conversation(messages: Sequence[Mapping[str, str]]) -> Example:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Task:
-    """One dataset in its wordings.
+    """One dataset with its templates.
 
     Args:
       name: unique within a mixture: lower case, digits, `_`, `-`, `.`.
@@ -96,8 +96,8 @@ class Task:
       example: row -> Example; raise SkipRow to leave a row out.
       templates: its wordings; at least one forward.
       lineage: the raw corpora that the rows derive from. The source's own name always counts as one.
-      metrics: of flanjax.tasks.metric_names.METRIC_NAMES; the first is the one reported.
-      train, evaluation: split expressions of the source; None where the task has no such rows.
+      metrics: names in flanjax.tasks.metric_names.METRIC_NAMES; the first is the primary one.
+      train, evaluation: split expressions of the source; None if the task has no such rows.
       long_fields: the fields that may be shortened to fit a length ("answer" may be one). Nothing else is ever cut.
       shuffle_options: whether training may show the options in another order.
       licence, link: shown by `flanjax show` and kept with the run.
@@ -167,14 +167,14 @@ class Task:
         return frozenset(self.lineage) | {self.source.name}
 
     def template(self, name: str) -> int:
-        """The position of the template of that name."""
+        """Returns the position of the template with this name."""
         names = [t.name for t in self.templates]
         if name not in names:
             raise KeyError(f"task {self.name} has no template {name!r}; {nearest(name, names)}")
         return names.index(name)
 
     def read(self, row: Row) -> Example:
-        """The row's Example, checked.
+        """Returns the row's Example, after checking it.
 
         Raises:
           SkipRow: the task leaves this row out.
@@ -193,7 +193,7 @@ class Task:
 
 
 def _checked(example: Example) -> Example:
-    """The example, without None for "no options" and "no rationale". Raises BadRow for what cannot be asked or answered."""
+    """Returns the example with () and "" in place of None for options and rationale. Raises BadRow if it is not valid."""
     if not isinstance(example, Example):
         raise BadRow(f"the task's `example` returned {type(example).__name__}, expected Example")
     example = example._replace(
@@ -254,5 +254,5 @@ def _check_encodes(texts: Iterable[str]) -> None:
 
 
 def lone_surrogate(error: UnicodeEncodeError) -> str:
-    """What is wrong with a text that no tokenizer and no file can take."""
+    """Returns what is wrong with a text that cannot be encoded."""
     return f"the text holds {error.object[error.start]!a}, half of a surrogate pair, which has no encoding"

@@ -15,14 +15,14 @@ import jinja2.meta
 from flanjax.tasks import sandbox
 from flanjax.tasks.budget import TooMuch
 
-# What a template may name besides the fields of its example.
+# Names that a template may use besides the fields of its example.
 ANSWER, RATIONALE, OPTIONS, CHOICES = "answer", "rationale", "options", "choices"
 
 _JUST_THE_ANSWER = "{{ answer }}"
 
 
 class TemplateError(ValueError):
-    """A template that cannot be used, with its name and the reason."""
+    """A template cannot be used; the message has its name and the reason."""
 
 
 @functools.cache
@@ -42,7 +42,7 @@ def _literals(text: str) -> tuple[str, ...]:
 
 
 def null(field: str) -> jinja2.Undefined:
-    """What a field that is None becomes for a template: like a missing one, it can be tested but not used."""
+    """Returns the value of a None field in a template: like a missing field, it can be tested but not used."""
     return jinja2.StrictUndefined(f"{field!r} is null (None) in this row", name=field)
 
 
@@ -98,7 +98,7 @@ class Template:
 
     @property
     def places_options(self) -> bool:
-        """Whether the input says itself where the options go."""
+        """Whether the input itself places the options."""
         return bool(self.input_variables & {OPTIONS, CHOICES})
 
     @property

@@ -1,4 +1,4 @@
-"""Python files of the user, mixtures and configs, are run here; an error in one is one line with its file and line number.
+"""Runs the user's Python files, which are mixtures and configs. An error in one is reported in one line, with file and line.
 
 mixtures/mine.py:12: NameError: name 'Mixtrue' is not defined
 """
@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 _PACKAGE = str(Path(__file__).parents[1])
-# "<" stands before the name of code that no file holds.
+# The name of code without a file starts with "<".
 _LIBRARIES = (_PACKAGE, *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")), "<")
 _MAX_CHARACTERS = 500
 
@@ -25,7 +25,7 @@ class UserCodeError(ValueError):
 
 
 def run_file(path: Path, name: str) -> ModuleType:
-    """The module that a Python file makes, listed in sys.modules under the name.
+    """Runs a Python file and returns its module, which is also put into sys.modules under `name`.
 
     Raises:
       UserCodeError: the file cannot be read as Python, raises an error, or calls sys.exit().
@@ -47,7 +47,7 @@ def run_file(path: Path, name: str) -> ModuleType:
 
 
 def call(function: Callable[..., Any], *arguments: Any) -> Any:
-    """What a user's function returns.
+    """Returns what a user's function returns.
 
     Raises:
       UserCodeError: the function raises an error, or calls sys.exit().
@@ -62,7 +62,7 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def one_line(error: BaseException) -> str:
-    """The kind of an error and its message, on one line of at most 500 characters.
+    """Returns an error's type and message, on one line of at most 500 characters.
 
     >>> one_line(ZeroDivisionError("division by zero"))
     'ZeroDivisionError: division by zero'
@@ -77,7 +77,7 @@ def one_line(error: BaseException) -> str:
 
 
 def place(error: BaseException, path: Path | str | None = None, line: int | None = None) -> str:
-    """file:line of the user's code that the error comes from, as seen from the current folder; else the given place, or ""."""
+    """Returns file:line, relative to the current folder, of the user's code that raised an error; else the given place."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(_LIBRARIES)]
     if frames:
         path, line = frames[-1].filename, frames[-1].lineno
@@ -85,13 +85,13 @@ def place(error: BaseException, path: Path | str | None = None, line: int | None
 
 
 def located(path: Path | str, line: int | None = None) -> str:
-    """file:line, the file as seen from the current folder where it lies in there."""
+    """Returns file:line; a file inside the current folder has a relative path."""
     relative = os.path.relpath(path)
     return f"{path if relative.startswith(os.pardir) else relative}{f':{line}' if line else ''}"
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Whether flanjax itself raised the error, so that its message says all."""
+    """Whether flanjax itself raised the error, so that its message is complete."""
     frames = traceback.extract_tb(error.__traceback__)
     return bool(frames) and frames[-1].filename.startswith(_PACKAGE) and not frames[-1].filename.startswith(__file__)
 
@@ -105,7 +105,7 @@ def _explained(error: BaseException, path: Path | str | None, line: int | None =
 
 
 def _hint(error: BaseException, path: Path | str | None) -> str:
-    """Where a file imports another one that lies beside it."""
+    """Returns a hint for a file that imports another one beside it; "" for other errors."""
     name = error.name if isinstance(error, ModuleNotFoundError) else None
     if not name or not path or not Path(path).with_name(f"{name}.py").is_file():
         return ""

@@ -1,1 +1,1 @@
-"""Losses, optimizers and the training step: JAX on pytrees, one module an idea."""
+"""Losses, optimizers and the training step: JAX functions on pytrees, one idea in each module."""

@@ -1,4 +1,4 @@
-"""Adafactor as T5X defines it, per layer also on stacked weights.
+"""Adafactor as T5X defines it. On stacked weights it works on each layer separately.
 
 The rule is arXiv:1804.04235 with T5X's constants (adafactor.py of google-research/t5x), for a gradient g, a weight p
 and the step t = 0, 1, ...:
@@ -9,12 +9,12 @@ and the step t = 0, 1, ...:
     u     = u / max(1, RMS(u) / 1.0)
     p     = p - learning_rate * max(RMS(p), 1e-3) * u
 
-Which axes are rows and which are columns comes from the weights' logical axis names by FACTOR_RULES. RMS, clipping and
-factors never cross a BATCH axis, so a stacked [layers, ...] weight moves exactly as its layers would apart.
+FACTOR_RULES decides from the weights' logical axis names which axes are rows and which are columns. RMS, clipping and
+factors never cross a BATCH axis, so a stacked [layers, ...] weight is updated exactly as its layers would be one by one.
 `optax.adafactor` takes one RMS over the stack, which is off by 51x for the smallest of four layers, and keeps the full
 moment of a [768, 12, 64] kernel. Weights of rank 2 or less per layer follow the older heuristic, as in T5X: both
-dimensions at least 128, or no factors. T5X applies that heuristic only to weights without a BATCH axis; here the shape
-of one layer decides, for otherwise a small stacked weight would be factored and the same weight alone would not.
+dimensions are at least 128, or the weight is not factored. T5X applies that heuristic only to weights without a BATCH
+axis. Here the shape of one layer decides: otherwise a small weight would be factored when stacked, but not alone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LearningRate = float | Callable[[jax.Array], Any]
 
 
 class Factor(enum.Enum):
-    """What a logical axis is to the factored second moment."""
+    """The role of a logical axis in the factored second moment."""
 
     ROW = "row"
     COLUMN = "column"
@@ -66,7 +66,7 @@ class Layout(NamedTuple):
 
 
 class AdafactorState(NamedTuple):
-    """Float32 trees of the weights' structure; a weight has None in the trees that it does not use."""
+    """Adafactor's state: float32 trees with the weights' structure. A weight has None in the trees that it does not use."""
 
     step: jax.Array  # int32 [], steps taken
     v_row: Any  # factored: mean of v over the columns
@@ -93,10 +93,11 @@ def adafactor(
     """Returns T5X's Adafactor for weights whose logical axes are `axes`.
 
     axes: the weights' tree with a tuple of names for each, e.g. ("layers", "embed", "mlp").
-    beta1: averages the scaled update, one more copy of the weights, of momentum_dtype; None is off.
-    weight_decay: each step takes weight_decay * learning_rate ** weight_decay_lr_exponent of a weight: the exponent 0
-        ignores the learning rate, 1 is AdamW's meaning. decay_mask: tree of bools, which weights; None is all.
-    step_offset: the first step of a fine-tuning that starts with fresh moments at a late step count.
+    beta1: decay of the average of scaled updates, which costs one more copy of the weights in momentum_dtype; None is off.
+    weight_decay: each step subtracts weight_decay * learning_rate ** weight_decay_lr_exponent times the weight. The
+        exponent 0 ignores the learning rate; 1 is AdamW's weight decay.
+    decay_mask: tree of bools that selects the weights to decay; None selects all.
+    step_offset: the step at which a fine-tuning starts with fresh moments, where the step count goes on from pretraining.
     """
 
     def init(params: Any) -> AdafactorState:
@@ -138,9 +139,9 @@ def adafactor(
 
 
 def state_axes(state: AdafactorState, params: Any, axes: Any) -> AdafactorState:
-    """Returns the state's tree with a tuple of logical axes for each array; (), replicated, for the step.
+    """Returns the state's tree with a tuple of logical axes in place of each array; the step has (), which is replicated.
 
-    `state` and `params` may be abstract. Read it together with the state, which tells a tuple from a container:
+    `state` and `params` may be abstract. Map over both trees, because only the state tells an axes tuple from a container:
     `jax.tree.map(lambda array, names: ..., state, state_axes(state, params, axes))`.
     """
     _, treedef, layouts = _flatten(params, axes)
@@ -156,7 +157,7 @@ def state_axes(state: AdafactorState, params: Any, axes: Any) -> AdafactorState:
 
 
 def factor_layout(shape: Sequence[int], names: Axes) -> Layout:
-    """Returns the axes inside one layer and the row and column axes of its second moment.
+    """Returns the positions of the axes inside one layer, and of the rows and columns of its second moment.
 
     >>> factor_layout((24, 768, 12, 64), ("layers", "embed", "heads", "kv"))
     Layout(within=(1, 2, 3), rows=(1,), columns=(2, 3))
@@ -184,7 +185,7 @@ def within_layer(names: Axes) -> tuple[int, ...]:
 
 
 def rms(x: jax.Array, axis: tuple[int, ...]) -> jax.Array:
-    """Returns the root mean square over `axis`, kept as dimensions of size 1."""
+    """Returns the root mean square over `axis`, whose dimensions are kept with size 1."""
     return jnp.sqrt(jnp.mean(jnp.square(x), axis=axis, keepdims=True))
 
 

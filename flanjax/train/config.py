@@ -1,4 +1,4 @@
-"""What decides a training run besides its data and model."""
+"""The settings of a training run other than its data and model."""
 
 import dataclasses
 from typing import Literal
@@ -11,19 +11,19 @@ from flanjax.train.optimizer import OptimizerConfig
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """The length of a run and its cadence.
+    """The length of a run, and how often it logs, validates and evaluates.
 
     Args:
       steps: optimizer steps of the whole run, counted from its initial weights.
-      seed: of initial weights and dropout.
-      microbatches: into how many parts a global batch is split to save memory; changes no result. "auto" takes the fewest
-        that fit, by the compiler's analysis of the step.
+      seed: seed of the initial weights and of dropout.
+      microbatches: number of parts into which a global batch is split to save memory; the result stays the same. "auto" takes
+        the smallest number that fits, by the compiler's analysis of the step.
       log_every: steps between lines of metrics.jsonl.
       validate_every: steps between validation losses on evaluation rows of the training tasks; 0 for none.
-      validation_examples: rows of each task in it.
+      validation_examples: rows of each task in a validation loss.
       heldout_every: steps between scores of the held-out clusters during training; 0 for none.
-      heldout_items: items of each held-out task in them.
-      tensorboard: also write event files.
+      heldout_items: items of each held-out task that are scored during training.
+      tensorboard: also write TensorBoard event files.
     """
 
     steps: Count = 1000

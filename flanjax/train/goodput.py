@@ -1,7 +1,7 @@
-"""Goodput: the share of a run's wall time that went into steps which count, over all its restarts.
+"""Goodput: the share of a run's wall time, over all its restarts, that was spent in steps which the run kept.
 
-Not in steps are starting, compiling, saving, evaluating, waiting for a stop, and steps that were lost by a kill and trained
-again. The time between two starts, when no process runs, is not counted at all.
+The rest is starting, compiling, saving, evaluating, waiting for a stop, and steps that were lost when a process was killed and
+had to be trained again. The time between two starts, when no process runs, is not counted at all.
 """
 
 import time
@@ -12,12 +12,12 @@ Record = Mapping[str, Any]
 
 
 class Goodput:
-    """Counts the seconds of one start of a run, after those of the earlier ones.
+    """Counts the seconds of one start of a run, and adds them to those of the earlier starts.
 
     Args:
-      earlier: the records that metrics.jsonl held when this start began, those that it drops included: their steps are lost,
-        and their time is not.
-      start: the step that the run goes on from.
+      earlier: the records that metrics.jsonl held when this start began, with those that this start drops: their steps are
+        lost, but the time that they took still counts.
+      start: the step that the run continues from.
       began: time.perf_counter() when this start began; None for now.
     """
 
@@ -29,15 +29,15 @@ class Goodput:
         self._began = time.perf_counter() if began is None else began
 
     def add(self, seconds: float) -> None:
-        """Time that went into steps."""
+        """Adds time that was spent in steps."""
         self._in_steps += seconds
 
     def read(self) -> dict[str, float]:
-        """What a record of metrics.jsonl holds: the share so far, and the seconds that it is a share of."""
+        """Returns the fields of a record of metrics.jsonl: the goodput so far, and the wall time in seconds."""
         wall = max(self._before + time.perf_counter() - self._began, 1e-9)
         return {"goodput": min(self._in_steps / wall, 1.0), "wall_seconds": wall}
 
 
 def latest(records: Sequence[Record]) -> float | None:
-    """The goodput of a run by its records; None where none holds it."""
+    """Returns the latest goodput in a run's records; None if no record has one."""
     return next((r["goodput"] for r in reversed(records) if "goodput" in r), None)

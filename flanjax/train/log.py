@@ -1,4 +1,4 @@
-"""What a run says while it runs: lines of metrics, TensorBoard events, and a bar or lines on the terminal."""
+"""The log of a run: lines of metrics.jsonl, TensorBoard events, and a progress bar or lines on the terminal."""
 
 import sys
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from flanjax.workdir import Workdir
 
 
 class MetricsWriter:
-    """Adds records to the run's metrics, and their numbers to TensorBoard.
+    """Appends records to metrics.jsonl, and their numbers to TensorBoard.
 
     Args:
-      start: the step that the run goes on from; records of later steps, left by a killed run, are dropped.
+      start: the step that the run continues from; records of later steps, left by a killed run, are dropped.
     """
 
     def __init__(self, workdir: Workdir, *, start: int, tensorboard: bool):
@@ -31,7 +31,7 @@ class MetricsWriter:
                 self._events.add_scalar(f"{kind}/{name}", value, record["step"])
 
     def flush(self) -> None:
-        """Until all records of metrics are where a killed run would find them; to be called before a checkpoint."""
+        """Returns once all records are on storage, so that they survive a kill. Call it before saving a checkpoint."""
         self._log.flush()
 
     def close(self) -> None:
@@ -41,7 +41,7 @@ class MetricsWriter:
 
 
 class ProgressBar:
-    """A rich bar on a terminal; elsewhere a line at each report; nothing when `silent`."""
+    """A progress bar on a terminal, a line for each report elsewhere, and nothing when `silent`."""
 
     def __init__(self, title: str, total: int, start: int = 0, file: TextIO | None = None, *, silent: bool = False):
         console = Console(file=file or sys.stderr, quiet=silent)
@@ -80,19 +80,19 @@ def _numbers(record: Mapping[str, Any], prefix: str = ""):
 
 
 def _event_writer(directory: epath.Path) -> Any:
-    from tensorboardX import SummaryWriter, record_writer  # half a second to import, not needed by runs that turn it off
+    from tensorboardX import SummaryWriter, record_writer  # takes 0.5 s to import; runs without TensorBoard skip it
 
     if storage.is_remote(directory):
-        # Its own writer for a bucket uploads all events of a run anew every two minutes.
+        # tensorboardX's own writer for buckets uploads all events of a run again every two minutes.
         record_writer.register_writer_factory(str(directory).partition(":")[0], _EventFiles())
     return SummaryWriter(str(directory))
 
 
 class _EventFiles:
-    """How TensorBoard's events are written to a bucket: as files of bounded size, which TensorBoard reads one after another."""
+    """Writes TensorBoard's events to a bucket as files of bounded size, which TensorBoard reads one after another."""
 
     def open(self, path: str) -> storage.Parts:
         return storage.Parts(path)
 
     def directory_check(self, path: str) -> None:
-        """A bucket needs no folders."""
+        """Does nothing: a bucket needs no folders."""

@@ -1,4 +1,4 @@
-"""The loop: batches in, steps, and what happens every so many steps. It builds nothing."""
+"""The training loop: takes batches, runs steps, and calls the periodic actions. It builds nothing itself."""
 
 import math
 import signal
@@ -16,7 +16,7 @@ from flanjax.train.step import StepMetrics, TrainState
 
 
 class Interrupted(Exception):
-    """A signal asked the run to stop; everything is saved."""
+    """A signal asked the run to stop. The state was saved before this is raised."""
 
     def __init__(self, number: int, step: int):
         super().__init__(f"stopped by {signal.Signals(number).name} at step {step}; run the same command again to go on")
@@ -24,11 +24,11 @@ class Interrupted(Exception):
 
 
 class Diverged(RuntimeError):
-    """The loss is no longer a number."""
+    """The loss or the gradient norm is not finite."""
 
 
 class Periodic(NamedTuple):
-    """Something done every so many steps (never for 0), and after the last step when `at_end`."""
+    """An action that runs every `every` steps (0: never), and after the last step if `at_end`."""
 
     every: int
     action: Callable[[int, TrainState], None]
@@ -39,9 +39,9 @@ class Periodic(NamedTuple):
 
 
 class Stop:
-    """Set by SIGTERM, Ctrl-C or a lost terminal, read by the loop between steps. A second Ctrl-C ends the program at once.
+    """A flag that SIGTERM, Ctrl-C or a lost terminal sets. A second Ctrl-C ends the program at once.
 
-    The loop acts on it one step after all processes have agreed.
+    The loop reads the flag between steps, and stops one step after all processes have agreed to.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,8 @@ class Stop:
     def __enter__(self) -> "Stop":
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                # nohup ignores a lost terminal; a shell's background job ignores Ctrl-C, but a signal sent to it is meant.
+                # Under nohup a lost terminal stays ignored. A shell's background job ignores SIGINT by default, but one that
+                # is sent to it by `kill` is meant for it.
                 if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                     self._old[number] = signal.signal(number, self._set)
         return self
@@ -66,7 +67,7 @@ class Stop:
 
 
 class Report(NamedTuple):
-    """Who hears of the figures of the steps."""
+    """Where the metrics of the steps go."""
 
     writer: MetricsWriter
     bar: ProgressBar
@@ -91,19 +92,19 @@ def fit(
     agree: Callable[[int], Any],
     save: Callable[[int, TrainState], None],
 ) -> TrainState:
-    """The state after `steps` steps.
+    """Returns the state after `steps` steps.
 
-    Figures are read one step late, so that the device never waits for the host, except where something is due: what is saved
-    or measured is known to be sound, and its steps are on record.
+    Metrics are read one step late, so that the device never waits for the host. Where a periodic action is due they are read
+    at once: a state that is saved or evaluated is then known to be finite, and its steps are on record.
 
     Args:
-      agree: a number of this process -> the largest of all processes, as something that int() waits for. A signal reaches one
-        process, and all must save at the same step: so each step asks, and the step after it reads the answer, which costs
-        no more than a tiny reduction behind the step's own.
+      agree: maps this process's number to the largest of all processes, as a value that int() waits for. A signal reaches one
+        process, but all must save at the same step. So each step starts this reduction and the next step reads its result,
+        which costs no more than one small collective a step.
 
     Raises:
-      Interrupted: after saving, when a signal asked for it.
-      Diverged: naming the step.
+      Interrupted: a signal asked the run to stop; the state is saved.
+      Diverged: a loss or gradient norm is not finite; the message names the step.
     """
     pending: list[tuple[int, StepMetrics]] = []
     asked: Any = 0
@@ -136,7 +137,7 @@ def fit(
 
 
 def _report(pending: Sequence[tuple[int, StepMetrics]], report: Report) -> None:
-    """One record for the steps: means of their metrics, and those of each task over all of them."""
+    """Reports the pending steps as one record: the means of their metrics, and each task's mean over all of them."""
     step = pending[-1][0]
     metrics: list[StepMetrics] = jax.device_get([m for _, m in pending])
     means = {name: float(np.mean([m.values[name] for m in metrics])) for name in metrics[0].values if name != "learning_rate"}
@@ -168,7 +169,7 @@ def _report(pending: Sequence[tuple[int, StepMetrics]], report: Report) -> None:
 
 
 def mean_by(names: Sequence[str], sums: np.ndarray, weights: np.ndarray) -> dict[str, float]:
-    """sum / weight for each distinct name that has any weight."""
+    """Returns sum / weight for each distinct name whose weight is not 0."""
     totals: dict[str, tuple[float, float]] = {}
     for name, s, w in zip(names, sums.tolist(), weights.tolist(), strict=True):
         old = totals.get(name, (0.0, 0.0))

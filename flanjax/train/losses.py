@@ -1,6 +1,6 @@
-"""Token losses as sums, so that whoever sums over microbatches and hosts divides once.
+"""Token losses as sums: the step adds them up over microbatches and hosts, and divides once.
 
-A mean taken inside a microbatch weighs the tokens of a sparse microbatch more than those of a full one. Nothing
+A mean inside each microbatch would give the tokens of a sparse microbatch more weight than those of a full one. So nothing
 here divides by a token count: `cross_entropy` returns sums, and the step divides the grand total by `denominator`.
 
 Letters: B batch, T target length, D model, V vocabulary.
@@ -27,13 +27,14 @@ _CHUNK_BYTES = 64 * 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class LossConfig:
-    """The training objective: cross entropy, its two regularisers, and what the step divides by.
+    """The training objective: cross entropy, its two regularisers, and the number that the loss is divided by.
 
     Args:
-      z_loss: times log(Z)^2 of each token; 0 is off.
+      z_loss: coefficient of log(Z)^2, which is added to each token's loss; 0 is off.
       label_smoothing: the probability that is taken from the label and spread over the other tokens.
-      normalizer: what the loss is divided by: "weights" is the sum of the loss weights, a number is itself (T5: 2048 * 114).
-      chunk: target positions of each row whose logits exist at a time; 0 takes what fits 64 MiB a row.
+      normalizer: what the loss is divided by: "weights" is the sum of the loss weights; a number is used as it is (T5: 2048 *
+        114).
+      chunk: target positions of each row whose logits exist at a time; 0 takes as many as fit 64 MiB a row.
     """
 
     z_loss: NonNegative = 1e-4
@@ -46,7 +47,7 @@ class LossConfig:
 
 
 class TokenLosses(NamedTuple):
-    """What one microbatch contributes; sums of two of these are those of the joint batch."""
+    """The losses of one microbatch. The sums of two microbatches add up to those of the joint batch."""
 
     sum: jax.Array  # float32 [], weighted objective: cross entropy with smoothing, plus z-loss
     weight: jax.Array  # float32 [], sum of the loss weights
@@ -60,10 +61,10 @@ def cross_entropy(
     weights: jax.Array,  # float32 [B, T]
     config: LossConfig,
 ) -> TokenLosses:
-    """Returns the sums of the objective and of the weights, and the plain losses of every token.
+    """Returns the sums of the objective and of the weights, and the unweighted loss of every token.
 
-    Smoothing is T5X's: the label keeps 1 - s, each other token gets s / (V - 1), and the entropy of that target is
-    subtracted, so that a perfect prediction costs 0 (losses.py of google-research/t5x).
+    Label smoothing is T5X's: the label keeps 1 - s, each other token gets s / (V - 1), and the entropy of that target is
+    subtracted, so that a perfect prediction has loss 0 (losses.py of google-research/t5x).
 
     >>> logits, targets = jnp.zeros((1, 2, 4)), jnp.array([[3, 1]])
     >>> losses = cross_entropy(logits, targets, jnp.array([[1.0, 0.0]]), LossConfig(z_loss=0.0))
@@ -83,7 +84,7 @@ def cross_entropy(
 
 
 class Head(NamedTuple):
-    """How a model's logits come from its hidden states, and where that runs.
+    """How a model computes logits from its hidden states, and on which devices.
 
     Attributes:
       logits: (hidden [B, t, D], kernel [D, V]) -> float32 [B, t, V].
@@ -106,10 +107,11 @@ def chunked_cross_entropy(
     config: LossConfig,
     chunk: int,
 ) -> TokenLosses:
-    """`cross_entropy` of the head's logits, of `chunk` positions of each row at a time: float32 [B, T, V] never exists.
+    """Returns `cross_entropy` of the head's logits, computed for `chunk` positions of each row at a time.
 
-    Where a gradient is wanted it is taken on the way, chunk by chunk, so that no logits are made twice; each device adds up its
-    own part of the kernel's, in float32, and the devices exchange the sum once. Only `sum` has a gradient.
+    The float32 [B, T, V] logits never exist as a whole. Where a gradient is needed it is computed in the same pass, chunk by
+    chunk, so that no logits are computed twice. Each device sums its own part of the kernel's gradient in float32, and the
+    devices exchange that sum once. Only `sum` has a gradient.
     """
     return _chunked(hidden, kernel, targets, weights, head, config, chunk, with_gradient=False)[0]
 
@@ -125,7 +127,7 @@ def _chunked(
     *,
     with_gradient: bool,
 ) -> tuple[TokenLosses, tuple[Any, Any]]:
-    """The losses, and the gradients of their sum by hidden states and kernel."""
+    """Returns the losses, and the gradients of their sum with respect to the hidden states and the kernel."""
 
     def on_rows(kernel: jax.Array, rows: tuple[jax.Array, ...]) -> tuple[Any, Any, Any]:
         def split(x: jax.Array) -> jax.Array:  # [B, T, ...] -> [T / t, B, t, ...]
@@ -174,7 +176,7 @@ chunked_cross_entropy.defvjp(_chunked_forward, _chunked_backward)
 
 
 def chunk_length(length: int, vocab_size: int, asked: int = 0) -> int:
-    """The largest divisor of `length` that is at most `asked`, or at most what 64 MiB of float32 logits allow.
+    """Returns the largest divisor of `length` that is at most `asked`, or if that is 0, that keeps a row's logits in 64 MiB.
 
     >>> chunk_length(256, 32128), chunk_length(512, 128256), chunk_length(512, 128256, asked=100)
     (256, 128, 64)
@@ -184,7 +186,7 @@ def chunk_length(length: int, vocab_size: int, asked: int = 0) -> int:
 
 
 def denominator(config: LossConfig, weight: jax.Array) -> jax.Array:
-    """Returns the float32 number to divide the loss and its gradient by, from the weight of the whole step.
+    """Returns the number, float32 [], that the loss and its gradient are divided by, given the weight of the whole step.
 
     A step without any weighted token has loss 0 and is divided by 1.
     """
@@ -216,8 +218,8 @@ def per_task(
     return by_task(values.astype(jnp.float32) * weights), by_task(weights)
 
 
-# The derivative is written out because autodiff keeps several float32 [B, T, V] arrays (softmax, shifted logits, the
-# scatter of the label), and this one keeps the logits and one number a token.
+# The derivative is written by hand: autodiff would keep several float32 [B, T, V] arrays (softmax, shifted logits, the
+# scatter of the label), while this one keeps the logits and one number a token.
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def _token_losses(logits: jax.Array, targets: jax.Array, z_loss: float, smoothing: float) -> tuple[jax.Array, jax.Array]:
     """Returns (objective, nll), both [B, T], without weights."""

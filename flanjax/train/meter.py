@@ -1,4 +1,4 @@
-"""Throughput that counts real work only: tokens of examples and the FLOPs that their lengths need, never padding."""
+"""Throughput of real work only: the tokens of examples and the FLOPs that their lengths need, without padding."""
 
 import dataclasses
 import time
@@ -15,10 +15,10 @@ from flanjax.train.goodput import Goodput
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """What some batches held.
+    """The work in one or more batches.
 
     Attributes:
-      filled: name -> (tokens, positions), of the parts of a row that could have been filled.
+      filled: name -> (tokens, positions) for each part of a row: the tokens in it, and the positions that it has.
     """
 
     examples: int = 0
@@ -42,7 +42,7 @@ class Work:
 
 
 def work_of(batch: Mapping[str, np.ndarray], model: functional.Config) -> Work:
-    """The work in a batch, of either layout (flanjax/data/layout.py)."""
+    """Returns the work in a batch of either layout (flanjax/data/layout.py)."""
     flops = functional.step_flops(model, batch)
     if "inputs" in batch:
         inputs, targets = paired_lengths(batch["inputs_segment_ids"], batch["segment_ids"])
@@ -52,23 +52,23 @@ def work_of(batch: Mapping[str, np.ndarray], model: functional.Config) -> Work:
     lengths, written = segment_lengths(batch["segment_ids"]), int(np.count_nonzero(batch["loss_weights"]))
     used = int(lengths.sum())
     filled = {"row_fill": (used, batch["decoder_inputs"].size), "target_fill": (written, batch["targets"].size)}
-    # An example of n tokens takes n - 1 positions.
+    # An example of n tokens takes n - 1 positions: its last token is only a target.
     return Work(len(lengths), used + len(lengths) - written, written, flops, filled)
 
 
 class Meter:
-    """Rates since the last reading.
+    """Measures throughput since the last reading.
 
     Args:
-      hosts: each sees its share of the batch; rates are of all.
-      goodput: of the run until now.
+      hosts: number of hosts. Each sees only its share of the batch; the rates are those of all hosts together.
+      goodput: the goodput of the run until now.
     """
 
     def __init__(self, hosts: int, goodput: Goodput | None = None):
         device = jax.devices()[0]
         peak = peak_flops(device)
         self.limit, self.limit_named = peak or measured_matmul_flops()
-        # CPU "devices" share the cores that the limit was measured on.
+        # All CPU "devices" share the same cores, whose FLOP/s were measured together.
         self._limit = self.limit * (1 if peak is None else jax.device_count())
         self._hosts = hosts
         self._goodput = goodput or Goodput()
@@ -80,15 +80,15 @@ class Meter:
         self._work += work
 
     def pause(self, seconds: float) -> None:
-        """Takes time that went into something else, such as an evaluation, out of the reading."""
+        """Leaves time that was spent on something else, such as an evaluation, out of the reading."""
         self._began += seconds
 
     def compiled(self, seconds: float) -> None:
-        """Time of the steps to come that went into compiling: in their rates, and not in goodput."""
+        """Counts time of the coming steps as compilation: it lowers their rates, but does not count as time in steps."""
         self._compiling += seconds
 
     def read(self, steps: int) -> dict[str, float]:
-        """Figures over the steps since the last reading, and starts the next."""
+        """Returns the metrics of the steps since the last reading, and starts the next reading."""
         now = time.perf_counter()
         seconds, work = max(now - self._began, 1e-9), self._work
         self._goodput.add(max(seconds - self._compiling, 0.0))

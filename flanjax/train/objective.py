@@ -1,7 +1,7 @@
-"""What a step minimises, as sums: the contract, and cross entropy of the targets.
+"""The contract of an objective, which is what a step minimises, and the default one: cross entropy of the targets.
 
 An objective returns sums over the examples that it is given. The step adds them up over microbatches and hosts and divides
-once, so that how a batch is split changes nothing.
+once, so the result does not depend on how a batch is split.
 """
 
 import dataclasses
@@ -28,18 +28,18 @@ Batch = Mapping[str, jax.Array]
 
 
 class Mean(NamedTuple):
-    """A mean that is still to be divided: totals and weights of two batches add up to those of both. float32, of any shape."""
+    """A mean before its division, float32 of any shape. Totals and weights of two batches add up to those of both."""
 
     total: jax.Array
     weight: jax.Array
 
 
 class Sums(NamedTuple):
-    """What a microbatch adds to a step; all float32.
+    """The sums of one microbatch; all float32.
 
     Attributes:
       loss: [], what is minimised.
-      weight: [], what `Objective.divisor` turns into what the loss is divided by.
+      weight: [], from which `Objective.divisor` computes what the loss is divided by.
       metrics: name -> Mean of [], shown beside the loss.
       by_task: name -> Mean of [tasks], shown for each task and cluster.
     """
@@ -51,27 +51,27 @@ class Sums(NamedTuple):
 
 
 class Hooks(NamedTuple):
-    """What the mesh makes of the objective's and the model's mathematics: see Context and sharding.by_rows."""
+    """How the objective and the model run on a mesh: see Context and sharding.by_rows."""
 
     context: Context = Context()
     by_rows: ByRows = whole_batch
 
 
 class Objective(Protocol):
-    """What training minimises. Traced; the model is bound to its parameters, trained and frozen ones joined."""
+    """What training minimises. It is traced; the model is bound to its parameters, trainable and frozen ones joined."""
 
     def __call__(self, model: functional.Model, batch: Batch, hooks: Hooks) -> Sums:
-        """The sums of a microbatch. Without a key in the context they are those of validation: no dropout."""
+        """Returns the sums of a microbatch. Without a key in the context there is no dropout, as in validation."""
         ...
 
     def divisor(self, weight: jax.Array) -> jax.Array:
-        """What the loss is divided by, float32 [], from the weight of the whole step."""
+        """Returns what the loss is divided by, float32 [], given the weight of the whole step."""
         ...
 
 
 @dataclasses.dataclass(frozen=True)
 class CrossEntropy:
-    """Cross entropy of the targets, by their loss weights; the logits some positions at a time where all would not fit."""
+    """Cross entropy of the targets with their loss weights. Large logits are computed for some positions at a time."""
 
     config: LossConfig
     num_tasks: int

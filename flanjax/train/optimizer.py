@@ -1,7 +1,7 @@
-"""Optimizers by config: T5X's Adafactor, AdamW with RMS-scaled updates, plain AdamW; with schedule, decay and clipping.
+"""The optimizer of a config: T5X's Adafactor, AdamW with RMS-scaled updates, or plain AdamW; schedule, decay and clipping.
 
-Plain AdamW diverges from T5's initialisation, whose weights differ in scale by orders of magnitude; scaled by each
-weight's RMS it matches or beats Adafactor (nanoT5, arXiv:2309.02373: 1.953 against 1.993 on C4).
+Plain AdamW diverges when it starts from T5's initialisation, whose weights differ in scale by orders of magnitude. With
+updates scaled by each weight's RMS it matches or beats Adafactor (nanoT5, arXiv:2309.02373: 1.953 against 1.993 on C4).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from flanjax import fields
 from flanjax.fields import Count, Fraction, NonNegative, Positive, Whole
 from flanjax.train import adafactor
 
-DECAYING = ("cosine", "linear")  # towards a last step, on whose number every rate before it depends
+DECAYING = ("cosine", "linear")  # schedules with a last step: its number changes every rate before it
 Name = Literal["adafactor", "adamw_rms", "adamw"]
 NAMES: tuple[str, ...] = get_args(Name)
 _MIN_SCALE = 1e-3  # of a weight's RMS: zero-initialised weights must be able to leave zero
@@ -28,22 +28,23 @@ _MIN_SCALE = 1e-3  # of a weight's RMS: zero-initialised weights must be able to
 class OptimizerConfig:
     """An optimizer, its learning rate over time, decay and clipping.
 
-    The learning rates of adafactor and adamw_rms are relative to each weight's RMS: 1e-3 to 2e-2 is usual, where adamw
-    needs 1e-5 to 1e-3.
+    The learning rates of adafactor and adamw_rms are relative to each weight's RMS: 1e-3 to 2e-2 is usual. adamw needs
+    1e-5 to 1e-3.
 
     Args:
       name: "adafactor" is T5X's, "adamw_rms" is AdamW with updates scaled by each weight's RMS, "adamw" is plain AdamW.
-      learning_rate: the peak.
-      schedule: of the learning rate after the warm-up.
-      warmup_steps: the learning rate rises linearly from 0 at step 0 to the peak.
-      schedule_steps: until the last learning rate of cosine and linear, counted from the first step; none is train.steps.
+      learning_rate: the peak learning rate.
+      schedule: the schedule of the learning rate after the warm-up.
+      warmup_steps: steps in which the learning rate rises linearly from 0 to the peak.
+      schedule_steps: the step, counted from the first, at which cosine and linear reach their last learning rate; none is
+        train.steps.
       end_factor: the last learning rate of cosine and linear, as a fraction of the peak.
       beta1: decay of the first moment; none is no momentum for adafactor and 0.9 for AdamW.
       beta2: decay of AdamW's second moment; none is 0.999.
-      epsilon: of AdamW; none is 1e-8.
-      weight_decay: times the learning rate, of matrices only, whatever the optimizer.
-      clip_norm: the bound of the global gradient's norm; 0 is off.
-      momentum_dtype: of the first moment; "bfloat16" halves its memory.
+      epsilon: AdamW's epsilon; none is 1e-8.
+      weight_decay: each step subtracts weight_decay * learning rate times the weight, from matrices only, with any optimizer.
+      clip_norm: the largest norm of the global gradient; 0 is off.
+      momentum_dtype: type of the first moment; "bfloat16" halves its memory.
     """
 
     name: Name = "adafactor"
@@ -69,9 +70,9 @@ class OptimizerConfig:
 
 
 def schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
-    """Returns step -> learning rate: linear from 0 over the warm-up, then by `config.schedule`.
+    """Returns the function step -> learning rate: linear from 0 during the warm-up, then by `config.schedule`.
 
-    cosine and linear reach end_factor * peak at schedule_steps (total_steps where it is None) and stay; rsqrt is
+    cosine and linear reach end_factor * peak at schedule_steps (total_steps if that is None) and stay there. rsqrt is
     peak * sqrt(warmup / step).
 
     >>> rate = schedule(OptimizerConfig(learning_rate=1.0, schedule="rsqrt", warmup_steps=100), 1000)
@@ -100,10 +101,10 @@ def schedule(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
 
 
 def bent_schedule(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """What is wrong where a run goes on with another length of a decaying schedule; "" where all rates stay as they were.
+    """Returns why a resumed run may not change the length of its decaying schedule; "" if every rate stays the same.
 
     Args:
-      old, new: `train` of the two configs, as a checkpoint has it.
+      old, new: the section `train` of the two configs, as a checkpoint stores it.
     """
     optimizer = new["optimizer"]
     if optimizer["schedule"] not in DECAYING:
@@ -121,8 +122,8 @@ def bent_schedule(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 def make_optimizer(config: OptimizerConfig, axes: Any, total_steps: int) -> optax.GradientTransformation:
     """Returns the optimizer for weights whose logical axes are `axes`, a tree of tuples of names.
 
-    Its update needs the weights: update(grads, state, params). Weight decay is learning_rate * weight_decay of each
-    matrix for every name; norms, biases and T5's relative bias are never decayed.
+    Its update needs the weights: update(grads, state, params). With every optimizer, weight decay subtracts learning_rate *
+    weight_decay times each matrix; norms, biases and T5's relative bias are never decayed.
     """
     rate = schedule(config, total_steps)
     mask = decay_mask(axes)
@@ -163,9 +164,9 @@ def scale_by_layer_rms(axes: Any) -> optax.GradientTransformation:
 
 
 def decay_mask(axes: Any) -> Any:
-    """Returns the tree of bools that says which weights decay: matrices, by their axes within a layer.
+    """Returns a tree of bools: whether a weight decays. Matrices do, judged by their axes within a layer.
 
-    Out are norms (rank 1), the relative bias (its axes are never factored) and biases of projections (columns alone).
+    Excluded are norms (rank 1), the relative bias (its axes are never factored) and biases of projections (columns only).
 
     >>> decay_mask({"wi": ("layers", "embed", "mlp"), "norm": ("layers", "embed"), "bias": ("buckets", "relpos_heads")})
     {'bias': False, 'norm': False, 'wi': True}
@@ -180,11 +181,11 @@ def decay_mask(axes: Any) -> Any:
 
 
 def state_axes(optimizer: optax.GradientTransformation, params_abstract: Any, axes: Any) -> Any:
-    """Returns the optimizer state's tree with a tuple of logical axes for each array.
+    """Returns the optimizer state's tree with a tuple of logical axes in place of each array.
 
-    An array that lies under a weight's path and has its shape (AdamW's moments) takes the weight's axes, Adafactor's
-    rows and columns take what is left of them, the rest (), which is replicated. Since the state's containers are
-    tuples too, read it together with the state: `jax.tree.map(lambda array, names: ..., state, state_axes(...))`.
+    An array under a weight's path with the weight's shape (AdamW's moments) has the weight's axes. Adafactor's rows and
+    columns have those of the weight's axes that they keep. Everything else has (), which is replicated. The state's
+    containers are tuples too, so map over both trees: `jax.tree.map(lambda array, names: ..., state, state_axes(...))`.
     """
     state = jax.eval_shape(optimizer.init, params_abstract)
     leaves = jax.tree_util.tree_leaves_with_path(params_abstract)
@@ -205,7 +206,7 @@ def state_axes(optimizer: optax.GradientTransformation, params_abstract: Any, ax
 
 
 def _rsqrt(peak: float, warmup: int) -> optax.Schedule:
-    """Returns, of the steps since the end of the warm-up, peak * sqrt(warmup / step), flat before step 1."""
+    """Returns the function steps since the end of the warm-up -> peak * sqrt(warmup / step), constant before step 1."""
     start = max(warmup, 1)
     return lambda steps_after: peak * jnp.sqrt(start / jnp.maximum(steps_after + warmup, start))
 

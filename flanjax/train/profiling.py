@@ -1,4 +1,4 @@
-"""A trace of some steps of a run, for TensorBoard's profile tab or XProf: profile/ in the workdir."""
+"""Profiling: traces some steps of a run into profile/ in its workdir, for TensorBoard's profile tab or XProf."""
 
 import re
 import tempfile
@@ -10,7 +10,7 @@ import jax
 from etils import epath
 
 FOLDER = "profile"
-_WARM_UP_STEPS = 2  # of a start, of which the first compiles
+_WARM_UP_STEPS = 2  # steps after a start that are not traced; the first one compiles
 
 
 class Steps(NamedTuple):
@@ -21,14 +21,14 @@ class Steps(NamedTuple):
 
 
 def parse_steps(text: str, start: int) -> Steps:
-    """The steps that --profile names.
+    """Returns the steps that --profile names.
 
     Args:
-      text: "10:13" for the steps 10, 11, 12 and 13; "4" for so many, once this start of the run is warm.
-      start: the step that the run goes on from.
+      text: "10:13" for the steps 10, 11, 12 and 13; "4" for four steps, after this start's warm-up.
+      start: the step that the run continues from.
 
     Raises:
-      ValueError: it is neither.
+      ValueError: the text has neither form.
     """
     found = re.fullmatch(r"([1-9]\d{0,8})(?::([1-9]\d{0,8}))?", text)
     first, last = (int(found[1]), int(found[2] or 0)) if found else (1, 0)
@@ -40,12 +40,12 @@ def parse_steps(text: str, start: int) -> Steps:
 
 
 class Profiler:
-    """Traces some of a run's steps; to be used in a `with`, which ends a trace that the run does not complete.
+    """Traces some of a run's steps. Use it in a `with` block, which also ends a trace that the run leaves incomplete.
 
     Args:
-      steps: what to trace; None for nothing.
-      start: the step that the run goes on from.
-      silent: trace nothing, as one of several processes, which all run the same program.
+      steps: the steps to trace; None traces nothing.
+      start: the step that the run continues from.
+      silent: trace nothing. One process of several is enough, since all run the same program.
     """
 
     def __init__(self, steps: Steps | None, workdir: epath.PathLike, start: int, *, silent: bool = False):
@@ -54,7 +54,7 @@ class Profiler:
         self._local: tempfile.TemporaryDirectory | None = None
 
     def around(self, step_fn: Callable[..., tuple[Any, dict[str, jax.Array]]]) -> Callable[..., Any]:
-        """The same step function, which counts its calls and traces those that were asked for."""
+        """Returns the step function wrapped so that it counts its calls and traces the chosen ones."""
         if self._steps is None:
             return step_fn
         first, last = self._steps
@@ -79,7 +79,7 @@ class Profiler:
         self._end()
 
     def _begin(self) -> None:
-        # The profiler writes to local disks only; what it wrote is copied, so that a bucket may be the workdir.
+        # The profiler writes to local disks only. Its files are copied afterwards, because the workdir may be a bucket.
         self._local = tempfile.TemporaryDirectory(prefix="flanjax-profile-")
         jax.profiler.start_trace(self._local.name)
 

@@ -1,4 +1,4 @@
-"""The compiled functions of a run on a mesh, with the shapes and places of all they touch: known before any array exists."""
+"""The jitted functions of a run on a mesh, with the shapes and shardings of their arrays, known before any array exists."""
 
 import dataclasses
 import functools
@@ -23,13 +23,13 @@ from flanjax.train.step import StepSpec, TrainState, init_state, train_step, val
 
 
 class Compiled(NamedTuple):
-    """A step as the compiler made it.
+    """The result of compiling a step.
 
     Attributes:
-      executable: None if the compiler refused it for want of memory.
-      peak_bytes: of a device, at the fullest moment, state included; 0 if refused.
-      message: why it was refused.
-      lowered: what was compiled.
+      executable: the compiled step; None if the compiler found that it does not fit the memory.
+      peak_bytes: peak memory of a device, state included; 0 if the step does not fit.
+      message: the compiler's error if the step does not fit.
+      lowered: the lowered program that was compiled.
     """
 
     executable: Any
@@ -39,7 +39,10 @@ class Compiled(NamedTuple):
 
 
 def compile_for(function: Any, *shapes: Any) -> Compiled:
-    """Compiles a jitted function for shapes with shardings. Want of memory is an answer, anything else is raised."""
+    """Returns a jitted function compiled for shapes with shardings.
+
+    A program that does not fit the memory is returned as a Compiled without an executable. Other errors are raised.
+    """
     lowered = function.lower(*shapes)
     try:
         executable = lowered.compile()
@@ -53,16 +56,16 @@ def compile_for(function: Any, *shapes: Any) -> Compiled:
 
 
 class Program:
-    """What is run, and compiled ahead for a slice that is not there.
+    """The functions and shapes of a training run. They also compile for a TPU slice that this machine does not have.
 
     Attributes:
       state: the training state as ShapeDtypeStruct with shardings.
       params: trainable and frozen parameters, likewise.
-      axes: their logical axes.
-      split: (the model's parameters, key) -> Params on the mesh; takes over their memory.
+      axes: the logical axes of `params`.
+      split: (the model's parameters, key) -> Params on the mesh; the argument's memory is donated.
       join: (trainable, frozen) -> the model's parameters.
-      init: trainable parameters -> the first state; takes over their memory.
-      step: (state, frozen, batch) -> (state, metrics); takes over the state's memory.
+      init: trainable parameters -> the first state; the argument's memory is donated.
+      step: (state, frozen, batch) -> (state, metrics); the state's memory is donated.
       validate: (trainable, frozen, batch) -> sums.
     """
 
@@ -76,7 +79,7 @@ class Program:
         objective: Objective | None = None,
         tuning: Tuning = Full(),
     ):
-        """Without an `objective`, the config's cross entropy of the targets."""
+        """Builds the functions. Without an `objective` they minimise the config's cross entropy of the targets."""
         self.axes = tuning.axes(functional.logical_axes(model))
         key = jax.random.key(config.seed)
         _, tree = functional.abstract(model)
@@ -125,7 +128,7 @@ class Program:
         )
 
     def compile(self, batch: Any) -> Compiled:
-        """The step compiled for a batch of ShapeDtypeStructs with shardings; `step` is that executable from now on."""
+        """Returns the step compiled for a batch of ShapeDtypeStructs with shardings, and makes it this program's `step`."""
         if self.compiled is None:
             self.compiled = compile_for(self.step, self.state, self.params.frozen, batch)
             self.step = self.compiled.executable or self.step
@@ -133,15 +136,18 @@ class Program:
 
     @property
     def size(self) -> str:
-        """How many parameters there are, in words."""
+        """The number of parameters, in words."""
         trained = f", {self.num_trainable / 1e6:.2f}M of them trained" if self.params.frozen else ""
         return f"{self.num_parameters / 1e6:.1f}M parameters{trained}"
 
     def attention(self, batch: Mapping[str, Any]) -> str:
-        """What each attention of the model runs on, and why: a line, of a batch of these arrays or ShapeDtypeStructs.
+        """Returns one line: the backend of each of the model's attentions, and why it was chosen.
+
+        Args:
+          batch: arrays or ShapeDtypeStructs; only their shapes matter.
 
         Raises:
-          ValueError: the backend that the model's config asks for cannot serve.
+          ValueError: the backend that the model's config asks for cannot be used.
         """
         found: dict[Need, Choice] = {}
         hooks = self._spec.hooks

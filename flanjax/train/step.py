@@ -15,11 +15,11 @@ from flanjax.models import functional
 from flanjax.models.params import Full, Params, Tuning
 from flanjax.train.objective import Batch, Hooks, Mean, Objective, Sums
 
-_TUNING = 1 << 16  # folds of a model's own parts are small numbers
+_TUNING = 1 << 16  # larger than any number that the model itself folds into its key
 
 
 class TrainState(NamedTuple):
-    """What a step changes."""
+    """The state that a training step updates."""
 
     step: jax.Array  # int32 [], steps done
     params: Any  # the trainable ones
@@ -27,7 +27,7 @@ class TrainState(NamedTuple):
 
 
 class StepMetrics(NamedTuple):
-    """What a step tells; all float32.
+    """The metrics of a step; all float32.
 
     Attributes:
       values: name -> [], `loss` and `grad_norm` among them.
@@ -57,10 +57,10 @@ def init_state(spec: StepSpec, trainable: Any) -> TrainState:
 
 
 def train_step(spec: StepSpec, state: TrainState, frozen: Any, batch: Batch) -> tuple[TrainState, StepMetrics]:
-    """The state after one optimizer step on the global batch, and its metrics.
+    """Returns the state after one optimizer step on the global batch, and the step's metrics.
 
-    The objective is summed over all microbatches, its gradient too, and both are divided once: how the batch is split changes
-    nothing.
+    The objective and its gradient are summed over all microbatches and divided once, so the result does not depend on how the
+    batch is split.
     """
     key = jax.random.fold_in(jax.random.key(spec.seed), state.step)
     grads, sums = _accumulate(spec, state.params, frozen, batch, key)
@@ -78,12 +78,12 @@ def train_step(spec: StepSpec, state: TrainState, frozen: Any, batch: Batch) -> 
 
 
 def validation_step(spec: StepSpec, trainable: Any, frozen: Any, batch: Batch) -> Sums:
-    """The sums of a batch without dropout."""
+    """Returns the sums of a batch, without dropout."""
     return _sums(spec, trainable, frozen, batch, None)[1]
 
 
 def _accumulate(spec: StepSpec, trainable: Any, frozen: Any, batch: Batch, key: jax.Array) -> tuple[Any, Sums]:
-    """The gradient of the summed objective by the trainable parameters, and the sums."""
+    """Returns the gradient of the summed objective with respect to the trainable parameters, and the sums."""
     gradient = jax.grad(lambda t, b, k: _sums(spec, t, frozen, b, k), has_aux=True)
     if spec.microbatches == 1:
         return gradient(trainable, batch, key)
@@ -100,7 +100,7 @@ def _accumulate(spec: StepSpec, trainable: Any, frozen: Any, batch: Batch, key: 
 
 
 def _split(batch: Batch, microbatches: int) -> Batch:
-    """[B, ...] -> [M, B/M, ...], strided, so that every microbatch has rows of every device."""
+    """Reshapes [B, ...] to [M, B/M, ...]. The split is strided, so that every microbatch has rows of every device."""
     return jax.tree.map(lambda x: x.reshape(-1, microbatches, *x.shape[1:]).swapaxes(0, 1), batch)
 
 

@@ -1,4 +1,4 @@
-"""Features: visits become ids one by one, whatever their company; and every row that gives none is accounted for."""
+"""Features: a visit gives the same ids whatever other visits are processed with it, and every skipped row is counted."""
 
 import dataclasses
 

@@ -147,7 +147,7 @@ def test_whose_features_they_are_is_in_the_identity_of_prepared_rows():
     assert own["made_by"].endswith("test_groups.make_pairs")
     assert usual["made_by"] == "flanjax.data.features.make_features"
     assert list(own["numbers"]) == ["reference"]
-    with pytest.raises(ValueError, match="it has no name to be known by"):
+    with pytest.raises(ValueError, match="it has no name; use a function defined with def"):
         identity_of(corpus_of()._replace(make_features=functools.partial(make_pairs)))
 
 

@@ -1,4 +1,4 @@
-"""What a task was: its templates, code and rows are told apart."""
+"""The identity of tasks: changes of templates, code and rows are distinguished."""
 
 import dataclasses
 import functools

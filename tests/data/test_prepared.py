@@ -1,4 +1,4 @@
-"""Prepared windows: read from files they are what is made on the fly, and whatever is other or damaged is named."""
+"""Prepared windows: read from files they equal those made during training, and different or damaged files are named."""
 
 import dataclasses
 import importlib

@@ -1,4 +1,4 @@
-"""Prompts under a budget: what is cut, what never is, which exemplars get in. A token is a byte here: budgets are exact."""
+"""Prompts within a budget: what is cut and what never, which exemplars fit. A token is a byte here, so budgets are exact."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""What is asked, how it is scored, and what becomes of the answers; and the "lm_eval" preset against lm-evaluation-harness."""
+"""Which questions are asked, how answers are scored and stored; and the "lm_eval" preset against lm-evaluation-harness."""
 
 import functools
 import json

@@ -1,4 +1,4 @@
-"""Log-likelihoods and greedy texts equal Hugging Face's, whatever the batch, the mesh and the company."""
+"""Log-likelihoods and greedy texts equal Hugging Face's for any batch size, mesh and order of prompts."""
 
 import dataclasses
 import functools
@@ -20,7 +20,7 @@ from flanjax.models.t5 import T5Config
 from flanjax.parallel.sharding import MeshConfig, make_mesh
 
 EOS, VOCABULARY, MAX_TOKENS = 1, 96, 12
-DONE = []  # what decoders say of their progress
+DONE = []  # progress that decoders report
 V1_1 = T5Config(vocab_size=VOCABULARY, d_model=24, d_ff=40, num_layers=2, num_decoder_layers=2, num_heads=2, head_dim=16)
 V1_0 = dataclasses.replace(V1_1, activation="relu", gated=False, tied_embedding=True, scale_logits=True)
 LLAMA = DecoderConfig(vocab_size=VOCABULARY, d_model=24, d_ff=40, num_layers=2, num_heads=4, num_kv_heads=2, head_dim=8)

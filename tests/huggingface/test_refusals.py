@@ -1,4 +1,4 @@
-"""Directories that are not what they say, or hold what we have not, are refused with the file's and the key's name."""
+"""Directories that contradict their config, or need what our models lack, are refused with the file's and the key's name."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Every implementation of attention against the reference in one product, on packed rows; and which one serves where."""
+"""Every implementation of attention against the reference in one product, on packed rows; and which is chosen where."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""The sandbox's limits: no template runs away, and none of what templates ordinarily do is refused."""
+"""The sandbox's limits: every template ends soon, and ordinary templates are not refused."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""The loop by itself, with a step that is a few numbers: when it logs, acts, stops and gives up, and what it then says."""
+"""The training loop alone, with a tiny step: when it logs, runs periodic actions, stops or diverges, and its messages."""
 
 import dataclasses
 import itertools

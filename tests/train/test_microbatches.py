@@ -61,7 +61,7 @@ def test_what_fits_in_no_way_says_what_helps(mesh, batch, peaks):
 
 def test_a_device_that_does_not_tell_its_memory_takes_the_batch_whole(mesh, batch):
     found = fit(mesh, batch, None)
-    assert (found.microbatches, found.reason) == (1, "this device does not tell its memory")
+    assert (found.microbatches, found.reason) == (1, "this device does not report its memory")
 
 
 def test_a_number_is_taken_as_it_is_and_a_wrong_word_refused(mesh, batch):

@@ -1,4 +1,4 @@
-"""The step: the same whatever the microbatches, the mesh and the packing; and what its figures mean."""
+"""The step gives the same result for any microbatches, mesh and packing; and what its metrics mean."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""Compiled programs, read from their text: what one execution computes, moves and sends."""
+"""Reads the text of compiled programs: what one execution computes, moves to and from memory, and sends between devices."""
 
 from flanjax.aot.hlo.totals import Collective, Counts, both, count
 

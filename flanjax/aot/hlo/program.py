@@ -1,8 +1,9 @@
-"""The text of a compiled program, read: its instructions, and how often each runs.
+"""Parses the text of a compiled program: its instructions, and how often each runs.
 
-A program is computations; one of them is its entry. Instructions call others: a fusion runs the whole of one, a loop its body
-as often as its condition holds. The trips of a loop are those that XLA notes, or else come from following the integers that its
-condition compares, from their constants on. TPU programs carry no note, and their ring products go several shards a trip.
+A program consists of computations; one of them is its entry. Instructions call other computations: a fusion runs all of one,
+and a loop runs its body as long as its condition holds. The trip count of a loop is the one that XLA notes. Without a note it
+is found by following the integers that the condition compares, starting from their constants. TPU programs carry no note, and
+their ring products process several shards a trip.
 """
 
 import dataclasses
@@ -14,9 +15,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-MOST_TRIPS = 100_000  # a loop that runs longer, by its condition, is reported as unknown
+MOST_TRIPS = 100_000  # a loop whose condition allows more trips is reported as unknown
 
-# What is known of the integers that a computation is given, by place; None: not known.
+# The known integers among a computation's arguments, by position; None: not known.
 Integers = Callable[[int], int | None]
 
 _ARRAY = re.compile(r"\b([a-z]\w*)\[([^\]]*)\](\{[^}]*\})?")
@@ -69,8 +70,8 @@ class Instruction(NamedTuple):
     opcode: str
     result: tuple[Array, ...]  # a nested tuple is flattened
     operands: tuple[str, ...]
-    arguments: str  # what stands in the parentheses
-    attributes: str  # what follows them
+    arguments: str  # the text in the parentheses
+    attributes: str  # the text after the parentheses
 
 
 MISSING = Instruction("", "unparsed", (), (), "", "")
@@ -105,7 +106,7 @@ class Program(NamedTuple):
 
 
 class Run(NamedTuple):
-    """An instruction, how often it runs, whether inside a fusion, and whether all of that is known."""
+    """An instruction, how often it runs, whether it is inside a fusion, and whether the number of runs is known."""
 
     computation: Computation
     instruction: Instruction
@@ -115,7 +116,7 @@ class Run(NamedTuple):
 
 
 def arrays(value_type: str) -> tuple[Array, ...]:
-    """The arrays of an HLO type.
+    """Returns the arrays of an HLO type.
 
     >>> arrays("(s4[3]{0:T(128)S(1)}, pred[]{:T(512)}, f8e4m3fn[<=2,5]{1,0})")
     (Array(shape=(3,), bits=4, space=1), Array(shape=(), bits=8, space=0), Array(shape=(2, 5), bits=8, space=0))
@@ -135,12 +136,12 @@ def _array(dtype: str, shape: str, layout: str) -> Array:
 
 
 def parse(text: str) -> Program:
-    """The computations of a program's text. Raises ValueError if there is no entry computation."""
+    """Returns the computations of a program's text. Raises ValueError if there is no entry computation."""
     computations: dict[str, Computation] = {}
     entry, name, root, unparsed = "", "", "", 0
     instructions: dict[str, Instruction] = {}
     for line in text.splitlines():
-        if line.rstrip() == "}":  # a kernel's metadata may go over several lines, of which one begins with "}}"
+        if line.rstrip() == "}":  # a kernel's metadata may span several lines, one of which begins with "}}"
             if name:
                 computations[name] = Computation(instructions=instructions, root=root or next(reversed(instructions), ""))
             name = ""
@@ -166,7 +167,7 @@ def parse(text: str) -> Program:
 
 
 def _instruction(line: str, name: str, start: int) -> Instruction:
-    """The instruction on a line whose type begins at `start`. Raises ValueError if it cannot be read."""
+    """Returns the instruction on a line whose type begins at `start`. Raises ValueError if it cannot be read."""
     end = _closing(line, start) if line[start : start + 1] == "(" else line.index(" ", start)
     if not (opcode := _OPCODE.match(line, end)):
         raise ValueError(f"Expected an operation after {line[start:end]}.")
@@ -177,7 +178,7 @@ def _instruction(line: str, name: str, start: int) -> Instruction:
 
 
 def _closing(line: str, start: int) -> int:
-    """The place behind the bracket that closes the one at `start`."""
+    """Returns the position after the bracket that closes the one at `start`."""
     depth = 0
     for bracket in _BRACKET.finditer(line, start):
         depth += 1 if bracket[0] == "(" else -1
@@ -197,8 +198,10 @@ def runs(
 ) -> Iterator[Run]:
     """Yields all instructions that an execution of a computation runs.
 
-    choose: picks the branch of a conditional that is taken to run. given: what is known of the computation's parameter.
-    A loop of unknown trips is taken to run once.
+    A loop of unknown trip count is assumed to run once.
+
+    choose: picks the branch of a conditional that is assumed to run.
+    given: the known integers in the computation's parameter.
     """
     computation = program.computations[name]
     for instruction in computation.instructions.values():
@@ -218,13 +221,13 @@ def runs(
 
 
 def attribute(instruction: Instruction, key: str) -> str:
-    """A named attribute such as body=%x; "" where there is none."""
+    """Returns a named attribute, such as body=%x; "" if there is none."""
     found = re.search(rf"\b{key}=%?\"?([\w.\-]+)", instruction.attributes)
     return found[1] if found else ""
 
 
 def called(instruction: Instruction) -> str:
-    """The computation that a fusion or a call runs; "" where none is named."""
+    """Returns the computation that a fusion or a call runs; "" if none is named."""
     return attribute(instruction, "calls") or attribute(instruction, "to_apply")
 
 
@@ -235,7 +238,7 @@ def _branches(conditional: Instruction) -> list[str]:
 
 
 def _trips(program: Program, outer: Computation, loop: Instruction, given: Integers) -> int | None:
-    """How often a loop's body runs: as XLA says, else by following its condition's integers; None if that cannot be told."""
+    """Returns how often a loop's body runs: as XLA notes, else by following its condition's integers; None if unknown."""
     if stated := re.search(r"known_trip_count\W+n\W+(\d+)", loop.attributes):
         return int(stated[1])
     condition = program.computations[attribute(loop, "condition")]
@@ -246,7 +249,7 @@ def _trips(program: Program, outer: Computation, loop: Instruction, given: Integ
 
     @functools.cache
     def after(trips: int, k: int) -> int | None:
-        """Element k of the loop's state."""
+        """Returns element k of the loop's state after some trips."""
         if not trips:
             return _scalar(program, outer, start.operands[k], given)
         return _scalar(program, body, step.operands[k], functools.partial(after, trips - 1))
@@ -259,7 +262,7 @@ def _trips(program: Program, outer: Computation, loop: Instruction, given: Integ
 
 
 def _unchanged(program: Program, outer: Computation, loop: Instruction, given: Integers, k: int) -> int | None:
-    """Element k of a loop's state, if the loop does not change it."""
+    """Returns element k of a loop's state, if the loop does not change it."""
     start = outer.instructions[loop.operands[0]]
     body = program.computations[attribute(loop, "body")]
     step = body.instructions[body.root]
@@ -271,7 +274,7 @@ def _unchanged(program: Program, outer: Computation, loop: Instruction, given: I
 
 
 def _scalar(program: Program, computation: Computation, name: str, given: Integers) -> int | None:
-    """The integer that an instruction returns; None if it depends on more than constants and what is given."""
+    """Returns the integer that an instruction computes; None if it depends on more than constants and `given`."""
     instruction = computation.instructions.get(name, MISSING)
     of = functools.partial(_scalar, program, computation, given=given)
     match instruction.opcode:
@@ -295,5 +298,5 @@ def _scalar(program: Program, computation: Computation, name: str, given: Intege
 
 
 def _place(instruction: Instruction) -> int:
-    """Which element get-tuple-element gets."""
+    """Returns the index of a get-tuple-element."""
     return int(attribute(instruction, "index"))

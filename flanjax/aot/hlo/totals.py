@@ -1,11 +1,11 @@
-"""What one execution of a compiled program does: matrix products, bytes to and from main memory, bytes between chips.
+"""Counts what one execution of a compiled program does: matrix products, bytes to and from main memory and between chips.
 
 XLA's `cost_analysis()` counts the body of a loop once, however often it runs, so it is off by the number of scanned layers.
-Here an instruction counts as often as it runs. All figures are those of one device.
+Here an instruction counts as often as it runs. All numbers are those of one device.
 
 Sizes are those of the arrays, without the padding of a TPU's tiles. A product that the compiler turned into multiplications and
-sums (often that of a vector) is no matrix product any more. What a kernel computes inside a custom call cannot be seen; some
-state it.
+sums (often one with a vector) no longer counts as a matrix product. What a kernel computes inside a custom call is not visible;
+some kernels state their FLOPs.
 """
 
 import functools
@@ -29,17 +29,17 @@ _BOOKKEEPING = frozenset({
     "AllocateBuffer", "ConcatBitcast", "AsyncCollectiveStart", "AsyncCollectiveDone", "AssumeGatherIndicesInBound",
     "GatherScatterIndicesBitpacked", "Sharding", "SPMDFullToShardShape", "SPMDShardToFullShape",
 })  # fmt: skip
-# In a fusion these are computed element by element: who slices their result needs no more than that slice of their operand.
+# In a fusion these are computed element by element: a slice of their result needs only the same slice of their operand.
 _ELEMENTWISE = frozenset({"bitcast", "convert", "copy", "reshape", "transpose"})
 
 
 class Collective(NamedTuple):
-    """What the collectives of one kind do in one execution, on one device.
+    """The totals of the collectives of one kind in one execution, on one device.
 
     Attributes:
-      largest_bytes: the largest array that one of them returns.
-      received_bytes: what arrives from other devices, as in a ring: all-gather its result * (n - 1) / n in groups of n,
-        reduce-scatter its operand * (n - 1) / n, all-reduce twice that, collective-permute all of it.
+      largest_bytes: size of the largest array that one of them returns.
+      received_bytes: bytes that arrive from other devices, if groups of n form rings: result * (n - 1) / n for all-gather,
+        operand * (n - 1) / n for reduce-scatter, twice that for all-reduce, and all of it for collective-permute.
     """
 
     executions: int
@@ -48,16 +48,16 @@ class Collective(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """What one execution of a program does on one device.
+    """The totals of one execution of a program on one device.
 
     Attributes:
-      matmul_flops: 2 * m * n * k of every dot and convolution that runs, recomputation included, and what kernels state.
-      hbm_bytes: read from and written to main memory by the instructions outside fusions.
-      collectives: by kind.
-      kernels: kernel -> executions, of those that state their FLOPs (pallas_call's cost_estimate).
-      custom_calls: likewise of those that do not, without the compiler's own bookkeeping.
-      unknown: loops whose trips cannot be told, counted once; conditionals, counted with the branch of most work.
-      unparsed: instructions that could not be read, and are missing in all of the above.
+      matmul_flops: 2 * m * n * k of every dot and convolution that runs, recomputation included, plus what kernels state.
+      hbm_bytes: bytes read from and written to main memory by the instructions outside fusions.
+      collectives: kind -> totals of the collectives of that kind.
+      kernels: kernel -> executions, for kernels that state their FLOPs (pallas_call's cost_estimate).
+      custom_calls: custom call -> executions, for those that do not, without the compiler's own bookkeeping.
+      unknown: loops of unknown trip count, counted once, and conditionals, counted with the branch that has most work.
+      unparsed: number of instructions that could not be read; they are missing from all of the above.
     """
 
     matmul_flops: int
@@ -74,7 +74,7 @@ class Counts(NamedTuple):
 
 
 def both(first: Counts, second: Counts) -> Counts:
-    """What two programs, one after the other, do together."""
+    """Returns the totals of two programs that run one after the other."""
     none = Collective(0, 0, 0)
     pairs = {
         kind: (first.collectives.get(kind, none), second.collectives.get(kind, none))
@@ -137,7 +137,7 @@ def _total(program: Program, name: str) -> Counts:
 
 
 def _kernel(call: Instruction) -> str:
-    """A Pallas kernel's own name, else the target's; "" for bookkeeping."""
+    """Returns a Pallas kernel's own name, or the custom call's target; "" for bookkeeping."""
     target = attribute(call, "custom_call_target")
     if target in _BOOKKEEPING:
         return ""
@@ -155,7 +155,7 @@ def _stated_flops(call: Instruction) -> int | None:
 def _flops(computation: Computation, product: Instruction) -> int:
     operands = computation.operands(product)
     if not all(operands):
-        return 0  # of an instruction that could not be read
+        return 0  # the instruction could not be read
     (left,), (right,) = operands
     if product.opcode == "dot":
         contracted = _numbers(product, "lhs_contracting_dims")
@@ -164,7 +164,10 @@ def _flops(computation: Computation, product: Instruction) -> int:
 
 
 def _convolution_flops(image: Array, kernel: Array, product: Instruction) -> int:
-    """A TPU's matrix products are convolutions, whose batches are windows: only places inside the image count."""
+    """Returns the FLOPs of a convolution, counting only kernel positions inside the image.
+
+    On a TPU matrix products are convolutions, whose batch dimensions are windows.
+    """
     labels = re.search(r"dim_labels=(\w+)_(\w+)->(\w+)", product.attributes)
     assert labels, product
     inner, weights, outer = labels.groups()
@@ -187,7 +190,7 @@ def _convolution_flops(image: Array, kernel: Array, product: Instruction) -> int
 
 @functools.cache
 def _taps(size: int, kernel: int, out: int, stride: int, pad: int, dilate: int, spread: int) -> int:
-    """Pairs of a kernel's and a result's place, along one axis, that meet an element of the image.
+    """Returns, along one axis, the number of pairs of a kernel's and a result's position that meet an element of the image.
 
     >>> _taps(5, 3, 5, 1, 1, 1, 1)  # padded by one on both sides: two of the fifteen miss
     13
@@ -207,7 +210,8 @@ def _numbers(instruction: Instruction, key: str) -> list[int]:
 
 
 def _moved(program: Program, computation: Computation, instruction: Instruction) -> int:
-    """Bytes from and to main memory of an instruction outside fusions; a start has what is read, its done what is written."""
+    """Returns the bytes that an instruction outside fusions reads from and writes to main memory. Of an asynchronous pair, the
+    start counts what is read and the done what is written."""
     opcode, result = instruction.opcode, instruction.result
     if opcode in _FREE or attribute(instruction, "custom_call_target") in _BOOKKEEPING:
         return 0
@@ -247,7 +251,7 @@ def _fusion_moved(program: Program, computation: Computation, fusion: Instructio
 
 
 def _elements_read(program: Program, inner: Computation, name: str, in_place: bool = False) -> int:
-    """How many elements of a value the rest of its fusion looks at; what a collective takes is counted with the collective."""
+    """Returns how many elements of a value the rest of its fusion reads. A collective's operand counts with the collective."""
     whole, looked_at = inner.instructions[name].result[0].elements, 0
     for user in inner.users[name]:
         first = user.operands[0] == name
@@ -271,7 +275,8 @@ def _elements_read(program: Program, inner: Computation, name: str, in_place: bo
 
 
 def _bytes_written(program: Program, inner: Computation, name: str) -> int:
-    """Bytes that a fusion writes for a value it returns: an update in place writes the update, an operand passed on nothing."""
+    """Returns the bytes that a fusion writes for a value that it returns: the update if it updates in place, and nothing for an
+    operand that it passes on."""
     value = inner.instructions[name]
     if value.opcode == "bitcast":
         return _bytes_written(program, inner, value.operands[0])
@@ -296,10 +301,11 @@ def _kind(instruction: Instruction) -> str:
 
 
 def _collectives(talking: list[Run], devices: int) -> tuple[dict[str, Collective], int]:
-    """The collectives by kind, and the bytes in main memory of those that run as steps of fusions.
+    """Returns the collectives by kind, and the bytes in main memory of those that run as steps of fusions.
 
-    A TPU runs a collective in steps, each inside a fusion that computes something else; they share channel and chain. So do
-    others (all of a shard_map have channel 1), so that starts are counted, or where none is marked, the step that runs least.
+    A TPU runs a collective in steps, each inside a fusion that computes something else. The steps share channel and chain, but
+    so may different collectives (all of a shard_map have channel 1). So starts are counted; if no step is marked as one, the
+    step that runs least often is counted.
     """
     groups: dict[tuple[object, ...], list[Run]] = defaultdict(list)
     for place, run in enumerate(talking):
@@ -328,7 +334,8 @@ def _starts(step: Run) -> bool:
 
 
 def _one(computation: Computation, instruction: Instruction, devices: int) -> Collective:
-    """One execution. The result's size follows from the operand's: a start returns both, and more."""
+    """Returns one execution of a collective. The result's size is computed from the operand's, because a start returns both of
+    them, and more."""
     sizes = [a.size for operand in computation.operands(instruction) for a in operand]
     n, kind = group_size(instruction.attributes, devices), _kind(instruction)
     largest, total = max(sizes, default=0), sum(sizes)
@@ -345,7 +352,7 @@ def _one(computation: Computation, instruction: Instruction, devices: int) -> Co
 
 
 def group_size(attributes: str, devices: int) -> int:
-    """How many devices take part in one group of a collective of a program for so many devices.
+    """Returns the number of devices in one group of a collective, in a program for `devices` devices.
 
     >>> [group_size(f"replica_groups={g}, x=1", 16) for g in ("{}", "{{0,1},{2,3}}", "[2,8]<=[16]", "[8,2]<=[2,8]T(1,0)")]
     [16, 2, 8, 2]

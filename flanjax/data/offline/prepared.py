@@ -1,14 +1,14 @@
 """Prepared windows: the packed rows of a mixture in files, which training reads as if it had just made them.
 
-A window is a pure function of (stream, number), so it can be kept: one record is one window, one shard some consecutive
-windows of one stream. Training asks for (stream, number) and does not know where a window comes from: positions and
-checkpoints are those of a run that makes its own. The manifest is written last; without it a directory is unfinished.
+A window is a pure function of (stream, number), so it can be stored: one record is one window, and one shard holds consecutive
+windows of one stream. Training asks for (stream, number) and does not know where a window comes from, so positions and
+checkpoints are the same as in a run that makes its own. The manifest is written last; a directory without it is unfinished.
 
-    DIR/manifest.json                        what decided the rows, what was counted, the checksum of every shard
+    DIR/manifest.json                        what the rows depend on, their counts, the checksum of every shard
     DIR/stream-0003-window-000064.array_record
-    DIR/tokenizer                            the one whose ids the rows hold
+    DIR/tokenizer                            the tokenizer whose ids the rows hold
     DIR/job.json                             the config that the directory belongs to
-    DIR/parts                                of a preparation at work or interrupted; from there it goes on
+    DIR/parts                                files of a preparation that is running or interrupted, from which it continues
 """
 
 import contextlib
@@ -44,15 +44,15 @@ from flanjax.data.tokenizer import Tokenizer, load_tokenizer
 from flanjax.tasks.registry import MODULE_PREFIX
 
 MANIFEST, TOKENIZER, JOB = "manifest.json", "tokenizer", "job.json"
-# Rows do not depend on these: they say how many make a batch, or where and when windows are made.
+# Rows do not depend on these keys: they set how many rows make a batch, or where and when windows are made.
 _NOT_IN_ROWS = ("batch_size", "max_bad_share", "num_workers", "num_threads", "prefetch_windows", "prepared")
 _PROBED_EXAMPLES = 4
-_OPEN_A_STREAM = 2  # threads that read ahead may stand on both sides of a border
+_OPEN_A_STREAM = 2  # open shards a stream: threads that read ahead may be in two adjacent shards
 _LIBRARIES = ("flanjax", "numpy", "jinja2", "sentencepiece", "tokenizers", "datasets", "array_record")
 
 
 def identity_of(corpus: Corpus) -> dict[str, Any]:
-    """Everything that the rows depend on, as JSON: two corpora with the same identity give the same windows."""
+    """Returns everything that the rows depend on, as JSON: two corpora with the same identity give the same windows."""
     return {
         "plan": corpus.plan.hash(),
         "tokenizer": corpus.tokenizer.fingerprint,
@@ -63,9 +63,9 @@ def identity_of(corpus: Corpus) -> dict[str, Any]:
 
 
 def _name_of(function: Any) -> str:
-    """Module and name of a function. A mixture file may lie in another folder, so only the file's own name counts."""
+    """Returns module and name of a function. A mixture file may be in another folder, so only the file's own name counts."""
     if not (name := getattr(function, "__qualname__", "")):
-        raise ValueError(f"the rows of {function!r} cannot be prepared: it has no name to be known by; give a plain function")
+        raise ValueError(f"the rows of {function!r} cannot be prepared: it has no name; use a function defined with def")
     module = function.__module__
     if module.startswith(MODULE_PREFIX):
         module = module.removeprefix(MODULE_PREFIX).rpartition("_")[0]
@@ -73,7 +73,7 @@ def _name_of(function: Any) -> str:
 
 
 def data_keys(config: DataConfig) -> dict[str, Any]:
-    """The config's keys that decide the rows: a key added to it later is one of them until it is said not to be."""
+    """Returns the config's keys that the rows depend on. A new key counts as one of them unless it is listed above."""
     return {name: value for name, value in dataclasses.asdict(config).items() if name not in _NOT_IN_ROWS}
 
 
@@ -82,7 +82,7 @@ def digest(identity: dict[str, Any]) -> str:
 
 
 def _task_digests(corpus: Corpus) -> dict[str, str]:
-    """For each task a hash of its templates, its styles and the texts of a few examples, which the plan leaves out."""
+    """Returns a hash for each task of what the plan does not cover: its templates, styles and the texts of some examples."""
     digests = {}
     for entry, rows in zip(corpus.entries, corpus.rows, strict=True):
         name, seed = entry.task.name, corpus.config.seed
@@ -94,7 +94,7 @@ def _task_digests(corpus: Corpus) -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Of the libraries that have a part in the rows."""
+    """Returns the versions of the libraries that the rows depend on."""
     found = {}
     for name in _LIBRARIES:
         with contextlib.suppress(PackageNotFoundError):
@@ -110,11 +110,11 @@ def manifest_of(
     stats: DataStats,
     row: dict[str, Any],
 ) -> dict[str, Any]:
-    """What a finished directory says of itself, as JSON: nothing in it depends on who made the shards, or when.
+    """Returns the manifest of a finished directory, as JSON. It does not depend on which process made the shards, or when.
 
     Args:
-      about: mixture, split and tokenizer as they were asked for.
-      shards: what `describe_shard` says of each; every stream has the same windows.
+      about: mixture, split and tokenizer as the config names them.
+      shards: the record of each shard from `describe_shard`; every stream has the same windows.
       row: name -> [dtype, shape] of the arrays of a row.
     """
     listed = sorted(shards, key=lambda s: (s["stream"], s["first"]))
@@ -138,7 +138,7 @@ def manifest_of(
 
 
 def write_manifest(directory: epath.PathLike, manifest: dict[str, Any]) -> None:
-    """Finishes a directory: from now on it can be trained from. What no shard of the manifest needs is removed."""
+    """Finishes a directory, so that a run can train from it. Files that the manifest does not need are removed."""
     directory = epath.Path(directory)
     with replacing(directory / MANIFEST) as local:
         local.write_text(json.dumps(manifest, indent=1))
@@ -151,7 +151,7 @@ def write_manifest(directory: epath.PathLike, manifest: dict[str, Any]) -> None:
 
 
 def read_manifest(directory: epath.PathLike) -> dict[str, Any]:
-    """The manifest of a finished directory. Raises DataError when there is none."""
+    """Returns the manifest of a finished directory. Raises DataError if there is none."""
     storage.reach(directory)
     path = epath.Path(directory) / MANIFEST
     if not path.exists():
@@ -168,7 +168,7 @@ def read_manifest(directory: epath.PathLike) -> dict[str, Any]:
 
 
 def _check_names(path: epath.Path, manifest: dict[str, Any]) -> None:
-    """Raises DataError if a shard's file is another than that of its windows, which lies beside the manifest."""
+    """Raises DataError if a shard's file is not the one that its windows have, beside the manifest."""
     try:
         names = [(shard["file"], Shard.of(shard).file) for shard in manifest["shards"]]
     except (KeyError, TypeError, ValueError) as error:
@@ -179,13 +179,13 @@ def _check_names(path: epath.Path, manifest: dict[str, Any]) -> None:
 
 
 def load_prepared_tokenizer(directory: epath.PathLike) -> Tokenizer:
-    """The tokenizer whose ids the rows of a finished directory hold."""
+    """Returns the tokenizer whose ids the rows of a finished directory hold."""
     read_manifest(directory)
     return load_tokenizer(str(epath.Path(directory) / TOKENIZER))
 
 
 def num_steps(rows: Sequence[int], config: DataConfig) -> int:
-    """How many batches there are in so many rows of every stream."""
+    """Returns the number of batches in streams with these numbers of rows."""
     return min(rows) // (config.batch_size // config.num_streams)
 
 
@@ -197,13 +197,13 @@ def rows_of_streams(shards: Iterable[dict[str, Any]], num_streams: int) -> list[
 
 
 class Prepared:
-    """The windows of a finished directory: (stream, number) -> Window, as `make_window` gives it.
+    """The windows of a finished directory: (stream, number) -> Window, as from `make_window`.
 
     A shard is compared with its checksum when its first window is read.
 
     Attributes:
-      manifest: as it was written.
-      num_windows: of every stream.
+      manifest: the directory's manifest.
+      num_windows: number of windows of every stream.
     """
 
     def __init__(self, directory: epath.PathLike):
@@ -250,13 +250,13 @@ class Prepared:
         return num_steps(rows_of_streams(self.manifest["shards"], config.num_streams), config)
 
     def check_sizes(self, streams: Iterable[int]) -> None:
-        """Raises DataError naming a shard of these streams that is missing or cut."""
+        """Raises DataError if a shard of these streams is missing or truncated; it names the shard."""
         for stream in streams:
             for shard in self._shards[stream]:
                 check_size(self._directory, shard)
 
     def check_made_alike(self, corpus: Corpus, stream: int) -> None:
-        """Makes a stream's first window anew; raises DataError if it is another than the prepared one."""
+        """Makes a stream's first window again; raises DataError if it differs from the prepared one."""
         made, read = make_window(corpus, stream, 0), self(stream, 0)
         alike = len(made.rows) == len(read.rows) and made.stats.to_json() == read.stats.to_json()
         if not alike or not all(map(_same, made.rows, read.rows)):
@@ -270,7 +270,7 @@ class Prepared:
 
 
 def verify(directory: epath.PathLike) -> dict[str, Any]:
-    """Reads every record of a finished directory and gives back its manifest. Raises DataError naming what is damaged."""
+    """Reads every record of a finished directory and returns its manifest. Raises DataError naming what is damaged."""
     directory = epath.Path(directory)
     manifest = read_manifest(directory)
     data, damaged = digest(manifest["identity"]), []

@@ -1,6 +1,7 @@
-"""Shards: ArrayRecord files whose records are consecutive windows of one stream. Made whole or not at all, read with checks.
+"""Shards: ArrayRecord files whose records are consecutive windows of one stream. They are written atomically and checked when
+they are read.
 
-Everything goes through etils.epath, so that a directory may be in a bucket; ArrayRecord itself reads and writes local files.
+All files go through etils.epath, so a directory may be in a bucket. ArrayRecord itself reads and writes local files only.
 """
 
 import contextlib
@@ -25,11 +26,11 @@ PARTS = "parts"
 SUFFIX = ".array_record"
 _WRITER = "group_size:1,zstd:3"
 _READER = "readahead_buffer_size:0"  # windows are read one at a time
-_ANEW = ". Delete it and run the same `flanjax prepare` again, which makes it anew"
+_ANEW = ". Delete it and run the same `flanjax prepare` again, which makes it again"
 
 
 class Shard(NamedTuple):
-    """Some consecutive windows of a stream."""
+    """Consecutive windows of a stream."""
 
     stream: int
     first: int
@@ -41,17 +42,17 @@ class Shard(NamedTuple):
 
     @property
     def part(self) -> str:
-        # With the number of windows in its name: what was noted of a shard of another size says nothing of this one.
+        # The name holds the number of windows, because the record of a shard of another size does not apply to this one.
         return f"{PARTS}/{self.file}-{self.windows}.json"
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> "Shard":
-        """The shard that a record of a manifest describes."""
+        """Returns the shard that a record of a manifest describes."""
         return cls(record["stream"], record["first"], record["windows"])
 
 
 def make_shard(directory: epath.PathLike, shard: Shard, corpus: Corpus, data: str) -> None:
-    """Writes the shard and, beside it, its record (see `describe_shard`). A shard that is there already is only read.
+    """Writes the shard and, beside it, its record (see `describe_shard`). A shard that already exists is only read.
 
     Args:
       data: the digest of the corpus's identity.
@@ -61,7 +62,7 @@ def make_shard(directory: epath.PathLike, shard: Shard, corpus: Corpus, data: st
         return
     record = None
     if (directory / shard.file).exists():
-        with contextlib.suppress(DataError):  # of other data, or damaged: made again
+        with contextlib.suppress(DataError):  # it holds other data or is damaged, so it is made again
             record = describe_shard(directory, shard, data)
     if record is None:
         with replacing(directory / shard.file) as local:
@@ -77,7 +78,7 @@ def make_shard(directory: epath.PathLike, shard: Shard, corpus: Corpus, data: st
 
 
 def describe_shard(directory: epath.PathLike, shard: Shard, data: str) -> dict[str, Any]:
-    """What a manifest says of a shard, and its stats, found by reading all of it. Raises DataError if it is another."""
+    """Reads a whole shard and returns its record for the manifest, with its stats. Raises DataError if it is another shard."""
     path = epath.Path(directory) / shard.file
     stats: DataStats | None = None
     arrays: dict[str, Any] = {}
@@ -106,19 +107,19 @@ def describe_shard(directory: epath.PathLike, shard: Shard, data: str) -> dict[s
 
 
 def read_part(directory: epath.PathLike, shard: Shard) -> dict[str, Any] | None:
-    """What `make_shard` left beside a shard; None where it did not come to its end."""
+    """Returns the record that `make_shard` wrote beside a shard; None if it did not finish."""
     path = epath.Path(directory) / shard.part
     return json.loads(path.read_text()) if path.exists() else None
 
 
 def num_parts(directory: epath.PathLike) -> int:
-    """How many shards `make_shard` has made since the last manifest."""
+    """Returns how many shards `make_shard` has made since the last manifest."""
     place = epath.Path(directory) / PARTS
     return sum(path.name.endswith(".json") for path in place.iterdir()) if place.exists() else 0
 
 
 def check_size(directory: epath.Path, record: dict[str, Any]) -> None:
-    """Raises DataError if the file that a manifest describes is missing or of another size."""
+    """Raises DataError if the file of a manifest's record is missing or has another size."""
     path = directory / record["file"]
     found = path.stat().length if path.exists() else None
     if found != record["bytes"]:
@@ -127,7 +128,7 @@ def check_size(directory: epath.Path, record: dict[str, Any]) -> None:
 
 
 def open_shard(directory: epath.Path, record: dict[str, Any]) -> Any:
-    """An ArrayRecord reader of the file, after all of it was compared with its checksum in the manifest."""
+    """Returns an ArrayRecord reader of the file, after comparing the whole file with its checksum in the manifest."""
     path = directory / record["file"]
     with as_local(path) as local:
         if (found := _sha256(local)) != record["sha256"]:
@@ -144,7 +145,7 @@ def read_record(reader: Any, path: epath.Path, at: int) -> bytes:
 
 
 def decoded(record: bytes, path: epath.Path, at: int, label: Label) -> Window:
-    """The window of a record that was read at `at`. Raises DataError if it is another than the label says."""
+    """Returns the window of a record that was read at `at`. Raises DataError if its label differs from `label`."""
     try:
         found, window = decode_window(record)
     except (ValueError, KeyError, TypeError) as error:
@@ -156,7 +157,7 @@ def decoded(record: bytes, path: epath.Path, at: int, label: Label) -> Window:
 
 @contextlib.contextmanager
 def replacing(path: epath.Path) -> Iterator[Path]:
-    """A local file that becomes `path`, as a whole, when all went well."""
+    """Yields a local file that becomes `path` atomically if the block succeeds."""
     if _is_remote(path):
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder, path.name)
@@ -172,7 +173,7 @@ def replacing(path: epath.Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def as_local(path: epath.Path) -> Iterator[Path]:
-    """The file on this machine. If opened, it stays readable after the `with`."""
+    """Yields the file on this machine. If it is opened, it stays readable after the `with` block."""
     if not _is_remote(path):
         yield Path(path)
         return

@@ -1,4 +1,4 @@
-"""A window as bytes and back: what one record of a prepared shard holds. Explicit and versioned; nothing is unpickled.
+"""Encodes a window as bytes and back: the format of one record of a prepared shard. It is versioned and needs no pickle.
 
 4 bytes   length of the header, little-endian
 header    JSON: format, the data's digest, stream, window, number of rows, arrays, stats
@@ -20,7 +20,7 @@ _NARROW = ("u1", "i1", "<u2", "<i2")
 
 
 class Label(NamedTuple):
-    """Which window a record holds, and of what data (`prepared.digest`)."""
+    """Which window a record holds, and of which data (`prepared.digest`)."""
 
     data: str
     stream: int
@@ -28,7 +28,7 @@ class Label(NamedTuple):
 
 
 def encode_window(window: Window, label: Label) -> bytes:
-    """The record of a window. Its rows have the same arrays, of any names, in the same shapes."""
+    """Returns the record of a window. All its rows must have the same arrays, with any names, in the same shapes."""
     arrays, described = [], []
     for name in window.rows[0] if window.rows else ():
         whole = np.stack([row[name] for row in window.rows])
@@ -47,7 +47,7 @@ def encode_window(window: Window, label: Label) -> bytes:
 
 
 def decode_window(record: bytes) -> tuple[Label, Window]:
-    """What a record holds. Raises ValueError when it is no record of this format."""
+    """Returns a record's label and window. Raises ValueError if it is not a record of this format."""
     header, at = _header(record)
     whole: dict[str, np.ndarray] = {}
     for name, dtype, shape, kept in header["arrays"]:
@@ -62,7 +62,7 @@ def decode_window(record: bytes) -> tuple[Label, Window]:
 
 
 def row_arrays(window: Window) -> dict[str, list[Any]]:
-    """Name -> [dtype, shape] of the arrays of a row; nothing for a window without rows."""
+    """Returns name -> [dtype, shape] of the arrays of a row; {} for a window without rows."""
     return {name: [_little(a.dtype).str, list(a.shape)] for name, a in window.rows[0].items()} if window.rows else {}
 
 
