@@ -27,8 +27,7 @@ from flanjax.names import nearest
 from flanjax.parallel import sharding
 from flanjax.parallel.hardware import CHIPS
 from flanjax.train.microbatches import fit_program
-from flanjax.train.program import Compiled as Executable
-from flanjax.train.program import Program, compile_for
+from flanjax.train.program import Compiled, Program, compile_for
 
 GIB = 2**30
 _PER_ROW = 4  # assumed number of examples in a full row, for all FLOPs here; it is printed beside them
@@ -38,7 +37,7 @@ _AS_ONE_DEVICE = {"v4": {"chip_config_name": "megacore"}}  # without this its tw
 TRAINING, SCORING = "training step", "scoring"
 
 
-class Compiled(NamedTuple):
+class CompileReport(NamedTuple):
     """The results of compiling, per chip.
 
     Attributes:
@@ -67,7 +66,7 @@ class Compiled(NamedTuple):
     seconds: float
 
 
-def compile_training(config: RunConfig, topology: str) -> Compiled:
+def compile_training(config: RunConfig, topology: str) -> CompileReport:
     """Returns the results of compiling a config's training step for a slice such as "v5e:4x4".
 
     Raises:
@@ -88,7 +87,7 @@ def compile_training(config: RunConfig, topology: str) -> Compiled:
         raise ConfigError(_too_large(TRAINING, topology, found.message or _over(found.peak_bytes, hbm)))
     flops = functional.step_flops_of(model, *_lengths(config, config.data.batch_size))
     texts, texts_differ = _texts(found)
-    return Compiled(
+    return CompileReport(
         what=TRAINING,
         chips=mesh.size,
         num_parameters=program.num_parameters,
@@ -105,7 +104,7 @@ def compile_training(config: RunConfig, topology: str) -> Compiled:
     )
 
 
-def compile_scoring(config: RunConfig, topology: str) -> Compiled:
+def compile_scoring(config: RunConfig, topology: str) -> CompileReport:
     """Returns the results of compiling what evaluation runs: reading full prompts, then scoring full options,
     `evaluation.batch_size` at a time."""
     mesh, model = slice_mesh(config, topology), model_of(config)
@@ -139,7 +138,7 @@ def compile_scoring(config: RunConfig, topology: str) -> Compiled:
     whole = np.full(rows, features.inputs_length), np.full(rows, features.targets_length)
     flops = functional.step_flops_of(model, *whole)
     texts, texts_differ = _texts(read, score)
-    return Compiled(
+    return CompileReport(
         what=SCORING,
         chips=mesh.size,
         num_parameters=sum(int(np.prod(x.shape)) for x in jax.tree.leaves(params)),
@@ -188,7 +187,7 @@ def model_of(config: RunConfig) -> functional.Config:
     return config.model.build(known)
 
 
-def describe(config: RunConfig, topology: str, found: Compiled) -> str:
+def describe(config: RunConfig, topology: str, found: CompileReport) -> str:
     """Returns the lines that `flanjax compile` prints."""
     chip = CHIPS[_chip(topology)]
     lines = [
@@ -205,7 +204,7 @@ def describe(config: RunConfig, topology: str, found: Compiled) -> str:
     return "\n".join([*lines, *("  " + line for line in _moved(found, topology))])
 
 
-def table_row(config: RunConfig, topology: str, found: Compiled) -> str:
+def table_row(config: RunConfig, topology: str, found: CompileReport) -> str:
     """Returns one line of the Markdown table whose head is TABLE_HEAD."""
     counts = _counts(found)
     largest = max((kind.largest_bytes for kind in counts.collectives.values()), default=0) if counts else None
@@ -236,7 +235,7 @@ TABLE_HEAD = (
 )
 
 
-def _moved(found: Compiled, topology: str) -> list[str]:
+def _moved(found: CompileReport, topology: str) -> list[str]:
     counts = _counts(found)
     if counts is None:
         return ["collectives and time are not known: libtpu cannot print this program"]
@@ -251,11 +250,11 @@ def _moved(found: Compiled, topology: str) -> list[str]:
     return [f"collectives   {'; '.join(kinds) or 'none'}", *at_best]
 
 
-def _counts(found: Compiled) -> hlo.Counts | None:
+def _counts(found: CompileReport) -> hlo.Counts | None:
     return functools.reduce(hlo.both, map(hlo.count, found.texts)) if found.texts else None
 
 
-def _texts(*programs: Executable) -> tuple[tuple[str, ...], bool]:
+def _texts(*programs: Compiled) -> tuple[tuple[str, ...], bool]:
     """Returns the texts of programs, and whether these had to be compiled with _PRINTED; no texts if one cannot be printed."""
     for options in ({}, _PRINTED):
         try:

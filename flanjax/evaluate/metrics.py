@@ -23,7 +23,7 @@ from sacrebleu.metrics.bleu import BLEU
 Predictions = Sequence[str]
 References = Sequence[Sequence[str]]
 PerItem = Callable[[Predictions, References], np.ndarray]  # float64 [N]
-Corpus = Callable[[Predictions, References], float]
+CorpusMetric = Callable[[Predictions, References], float]
 
 
 class CorpusCounts(NamedTuple):
@@ -37,7 +37,7 @@ class Metric(NamedTuple):
     """One metric. `per_item` is None for a corpus metric, which has `corpus_counts` instead."""
 
     per_item: PerItem | None
-    corpus: Corpus
+    corpus: CorpusMetric
     corpus_counts: CorpusCounts | None = None
     higher_is_better: bool = True
     scale: float = 100.0
@@ -108,7 +108,7 @@ def _best_reference(score: Callable[[str, str], float]) -> PerItem:
     return per_item
 
 
-def _mean_of(per_item: PerItem) -> Corpus:
+def _mean_of(per_item: PerItem) -> CorpusMetric:
     return lambda predictions, references: float(np.mean(per_item(predictions, references)))
 
 

@@ -23,7 +23,7 @@ from flanjax.evaluate.score_matrix import Key, ScoreMatrix, Scores
 from flanjax.evaluate.verdict import verdict_sentences
 from flanjax.records import FORMAT
 
-Row = dict[str, Any]
+TableRow = dict[str, Any]
 SCHEMA_VERSION = 2
 CUT_SHARE = 0.01
 PARSE_RATE = 0.99
@@ -31,7 +31,7 @@ LENGTH_STOPS = 0.05
 FEWEST_SHOTS = 0.5  # share of the requested exemplars
 
 
-class Task(NamedTuple):
+class ScoredTask(NamedTuple):
     """One score matrix with its scores, primary metric first, and the estimate of the primary."""
 
     matrix: ScoreMatrix
@@ -39,7 +39,7 @@ class Task(NamedTuple):
     primary: st.Estimate
 
 
-def summarize(predictions: pa.Table) -> Row:
+def summarize(predictions: pa.Table) -> TableRow:
     """Returns results.json of a predictions table: each model's tasks, clusters and suites, trained minus untuned, alarms and
     verdicts."""
     tasks = [_task(matrix) for matrix in sm.split_matrices(predictions)]
@@ -60,28 +60,28 @@ def summarize(predictions: pa.Table) -> Row:
     return {**results, "verdicts": verdict_sentences(results)}
 
 
-def with_left_out(predictions: pa.Table, counts: Row) -> pa.Table:
+def with_left_out(predictions: pa.Table, counts: TableRow) -> pa.Table:
     """Returns the table with the counts of rows left out: task -> {"rows": tried, "left_out": number, "reasons": examples}."""
     return predictions.replace_schema_metadata({**(predictions.schema.metadata or {}), _LEFT_OUT: json.dumps(counts)})
 
 
-def left_out(predictions: pa.Table) -> Row:
+def left_out(predictions: pa.Table) -> TableRow:
     """Returns the counts that `with_left_out` wrote; {} if the table has none."""
-    counts: Row = json.loads((predictions.schema.metadata or {}).get(_LEFT_OUT, b"{}"))
+    counts: TableRow = json.loads((predictions.schema.metadata or {}).get(_LEFT_OUT, b"{}"))
     return counts
 
 
 _LEFT_OUT = b"flanjax.left_out"
 
 
-def compare_tables(first: pa.Table, second: pa.Table, model: str = "trained") -> Row:
+def compare_tables(first: pa.Table, second: pa.Table, model: str = "trained") -> TableRow:
     """Returns the scores of `model` in the first predictions minus those in the second, paired by item, as in results.json's
     `comparison`."""
     one, two = ([_task(matrix) for matrix in sm.split_matrices(sm.of_model(t, model))] for t in (first, second))
     return compare(one, two)
 
 
-def compare(first: Sequence[Task], second: Sequence[Task]) -> Row:
+def compare(first: Sequence[ScoredTask], second: Sequence[ScoredTask]) -> TableRow:
     """Returns `first` minus `second` for each task, cluster and suite. Tasks with different items are listed, not compared."""
     others = {task.matrix.key._replace(model=""): task for task in second}
     pairs = [(task, others.get(task.matrix.key._replace(model=""))) for task in first]
@@ -101,16 +101,16 @@ def compare(first: Sequence[Task], second: Sequence[Task]) -> Row:
     }
 
 
-def _task(matrix: ScoreMatrix) -> Task:
+def _task(matrix: ScoreMatrix) -> ScoredTask:
     scores = {name: sm.score_matrix(matrix, name) for name in matrix.metrics}
-    return Task(matrix, scores, sm.estimate(scores[matrix.metrics[0]], matrix.groups)[0])
+    return ScoredTask(matrix, scores, sm.estimate(scores[matrix.metrics[0]], matrix.groups)[0])
 
 
-def _of_model(tasks: Sequence[Task], model: str) -> list[Task]:
+def _of_model(tasks: Sequence[ScoredTask], model: str) -> list[ScoredTask]:
     return [task for task in tasks if task.matrix.key.model == model]
 
 
-def _models(tasks: Sequence[Task]) -> dict[str, int]:
+def _models(tasks: Sequence[ScoredTask]) -> dict[str, int]:
     steps: dict[str, int] = {}
     for matrix in (task.matrix for task in tasks):
         if steps.setdefault(matrix.key.model, matrix.step) != matrix.step:
@@ -121,7 +121,7 @@ def _models(tasks: Sequence[Task]) -> dict[str, int]:
     return dict(sorted(steps.items()))
 
 
-def _task_row(task: Task) -> Row:
+def _task_row(task: ScoredTask) -> TableRow:
     matrix, primary = task.matrix, task.matrix.metrics[0]
     alone = sm.template_estimates(task.scores[primary], matrix.groups)
     label, share, constant = sm.constant_predictions(matrix)
@@ -151,7 +151,7 @@ def _task_row(task: Task) -> Row:
     }
 
 
-def _metric_row(task: Task, name: str) -> Row:
+def _metric_row(task: ScoredTask, name: str) -> TableRow:
     narrow, wide = sm.estimate(task.scores[name], task.matrix.groups)
     signature = get_metric(name).signature
     row = {
@@ -164,7 +164,7 @@ def _metric_row(task: Task, name: str) -> Row:
     return {**row, "signature": signature(task.matrix.columns["references"])} if signature else row
 
 
-def _template_scores(matrix: ScoreMatrix, alone: Sequence[st.Estimate]) -> list[Row]:
+def _template_scores(matrix: ScoreMatrix, alone: Sequence[st.Estimate]) -> list[TableRow]:
     """Returns each template's name, words (null in tables of format 1) and own score."""
     words = matrix.columns["template_text"][: len(matrix.templates)]
     rows = zip(matrix.templates, words, alone, strict=True)
@@ -177,7 +177,7 @@ def _stops(matrix: ScoreMatrix) -> dict[str, float] | None:
     return {name: round(counts[name] / total, 6) for name in ("eos", "length")} if total else None
 
 
-def _macro_rows(tasks: Sequence[Task], rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+def _macro_rows(tasks: Sequence[ScoredTask], rows: Sequence[TableRow]) -> tuple[list[TableRow], list[TableRow]]:
     clusters, suites = _macro([(task.matrix.key, task.primary) for task in tasks], st.macro_mean)
     cluster_rows = [_macro_row({**_cluster(key), "model": key.model}, e, rows, rows) for key, e, _ in clusters]
     suite_rows = [
@@ -186,7 +186,7 @@ def _macro_rows(tasks: Sequence[Task], rows: Sequence[Row]) -> tuple[list[Row], 
     return cluster_rows, suite_rows
 
 
-def _macro_row(where: Row, e: st.Estimate, tasks: Sequence[Row], parts: Sequence[Row]) -> Row:
+def _macro_row(where: TableRow, e: st.Estimate, tasks: Sequence[TableRow], parts: Sequence[TableRow]) -> TableRow:
     """Returns the row of a cluster or suite: its estimate, totals over its tasks, and means over its parts."""
     references = {name: _mean_or_none(_members(parts, where), name) for name in _REFERENCES}
     return {**where, **_interval(e), **_totals(_members(tasks, where)), **references}
@@ -207,21 +207,21 @@ def _grouped(parts: Sequence[tuple[Key, Any]], mean: Callable[[Sequence[Any]], A
     return [(key, mean(members), len(members)) for key, members in groups]
 
 
-def _members(rows: Iterable[Row], where: Row) -> list[Row]:
+def _members(rows: Iterable[TableRow], where: TableRow) -> list[TableRow]:
     return [row for row in rows if all(row[name] == value for name, value in where.items())]
 
 
-def _totals(rows: Sequence[Row]) -> Row:
+def _totals(rows: Sequence[TableRow]) -> TableRow:
     sums = {"items": sum(r["items"] for r in rows), "templates": sum(r["templates"] for r in rows)}
     return {"tasks": len(rows), **sums}
 
 
-def _mean_or_none(rows: Sequence[Row], name: str) -> float | None:
+def _mean_or_none(rows: Sequence[TableRow], name: str) -> float | None:
     values = [row[name] for row in rows]
     return None if None in values else _number(sum(values) / len(values))
 
 
-def _unpaired(first: Task, second: Task | None) -> str:
+def _unpaired(first: ScoredTask, second: ScoredTask | None) -> str:
     if second is None:
         return "evaluated for one of the two only"
     a, b = first.matrix, second.matrix
@@ -233,26 +233,26 @@ def _unpaired(first: Task, second: Task | None) -> str:
     return "" if a.columns["references"] == b.columns["references"] else "other references for the same items"
 
 
-def _difference(first: Task, second: Task) -> st.Difference:
+def _difference(first: ScoredTask, second: ScoredTask) -> st.Difference:
     name = first.matrix.metrics[0]
     return sm.difference(first.scores[name], second.scores[name], first.matrix.groups)
 
 
-def _difference_row(difference: st.Difference) -> Row:
+def _difference_row(difference: st.Difference) -> TableRow:
     e = difference.estimate
     values = {"difference": e.mean, "low": e.low, "high": e.high, "standard_error": e.se}
     extra = {"correlation": difference.correlation, "detectable": difference.detectable}
     return {**{name: _number(value) for name, value in {**values, **extra}.items()}, "p": _p(difference.p)}
 
 
-def _sides(first: Task, second: Task) -> Row:
+def _sides(first: ScoredTask, second: ScoredTask) -> TableRow:
     hashes = zip(first.matrix.columns["prompt_hash"], second.matrix.columns["prompt_hash"], strict=True)
     same = [a == b for a, b in hashes]
     means = {"first": _number(first.primary.mean), "second": _number(second.primary.mean)}
     return {**means, "same_prompt_share": _number(sum(same) / len(same))}
 
 
-def _alarms(row: Row) -> list[Row]:
+def _alarms(row: TableRow) -> list[TableRow]:
     constant, stops = row["majority_prediction"], row["stops"] or {"length": 0}
     checks = [
         (
@@ -273,23 +273,23 @@ def _alarms(row: Row) -> list[Row]:
     return [{**_where_row(row), "model": row["model"], "kind": kind, "message": text} for kind, bad, text in checks if bad]
 
 
-def _where(key: Key) -> Row:
+def _where(key: Key) -> TableRow:
     return {"cluster": key.cluster, "task": key.task, **_setting(key)}
 
 
-def _where_row(row: Row) -> Row:
+def _where_row(row: TableRow) -> TableRow:
     return {name: row[name] for name in ("cluster", "task", "shots", "chain_of_thought")}
 
 
-def _cluster(key: Key) -> Row:
+def _cluster(key: Key) -> TableRow:
     return {"cluster": key.cluster, **_setting(key)}
 
 
-def _setting(key: Key) -> Row:
+def _setting(key: Key) -> TableRow:
     return {"shots": key.shots, "chain_of_thought": key.chain_of_thought}
 
 
-def _interval(e: st.Estimate) -> Row:
+def _interval(e: st.Estimate) -> TableRow:
     values = {"mean": e.mean, "low": e.low, "high": e.high, "standard_error": e.se}
     return {name: _number(value) for name, value in values.items()}
 

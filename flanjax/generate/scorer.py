@@ -46,7 +46,7 @@ class Functions(NamedTuple):
 
     Attributes:
       read: (params, prompts) -> memory, as in `functional.Model`.
-      score: (params, memory, owners, options, lengths) -> float32 [O].
+      score: (params, memory, prompt_index, options, lengths) -> float32 [O].
       generate: (params, prompts, lengths, *, max_tokens, stop_ids) -> int32 [B, max_tokens].
     """
 
@@ -66,8 +66,8 @@ def make_functions(config: functional.Config, mesh: Mesh) -> Functions:
     def read(params: Any, prompts: functional.Arrays) -> Any:
         return functional.bind(config, params).read(prompts, context)
 
-    def score(params: Any, memory: Any, owners: jax.Array, options: jax.Array, lengths: jax.Array) -> jax.Array:
-        return functional.bind(config, params).score(memory, owners, options, lengths, context)
+    def score(params: Any, memory: Any, prompt_index: jax.Array, options: jax.Array, lengths: jax.Array) -> jax.Array:
+        return functional.bind(config, params).score(memory, prompt_index, options, lengths, context)
 
     def generate(
         params: Any, prompts: functional.Arrays, lengths: jax.Array, *, max_tokens: int, stop_ids: tuple[int, ...]
@@ -163,9 +163,9 @@ class Scorer:
 
     def _score_chunk(self, memory: Any, chunk: Sequence[tuple[int, Sequence[int]]]) -> np.ndarray:
         options, lengths = _padded([option for _, option in chunk], self._batch_size)
-        owners = np.zeros(self._batch_size, np.int32)
-        owners[: len(chunk)] = [at for at, _ in chunk]
-        arrays = (place(x, self._rows) for x in (owners, options, lengths))
+        prompt_index = np.zeros(self._batch_size, np.int32)
+        prompt_index[: len(chunk)] = [at for at, _ in chunk]
+        arrays = (place(x, self._rows) for x in (prompt_index, options, lengths))
         return np.asarray(self._functions.score(self._params, memory, *arrays))[: len(chunk)]
 
 

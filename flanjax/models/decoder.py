@@ -139,14 +139,14 @@ class Decoder(nnx.Module):
     def score(
         self,
         memory: Memory,
-        owners: jax.Array,  # int32 [O], the row of the memory that each option follows
+        prompt_index: jax.Array,  # int32 [O], the row of the memory that each option follows
         options: jax.Array,  # int32 [O, T]
         lengths: jax.Array,  # int32 [O]
         context: Context = Context(),
     ) -> jax.Array:
         """Returns the summed log-likelihood of each option after its prompt: float32 [O], in nats."""
-        after = self.logits(self.extend(options, memory.cache, owners, context), context)
-        logits = jnp.concatenate([memory.first[owners][:, None], after[:, :-1]], axis=1)
+        after = self.logits(self.extend(options, memory.cache, prompt_index, context), context)
+        logits = jnp.concatenate([memory.first[prompt_index][:, None], after[:, :-1]], axis=1)
         return summed_log_likelihoods(logits, options, lengths)
 
     def begin(self, memory: Memory, max_tokens: int, context: Context = Context()) -> tuple[jax.Array, Cache]:
@@ -175,34 +175,34 @@ class Decoder(nnx.Module):
         keys, values = cache.keys[:, rows], cache.values[:, rows]
         return Cache(keys, values, cache.positions[rows], cache.next_positions[rows], cache.used)
 
-    def extend(self, tokens: jax.Array, cache: Cache, owners: jax.Array, context: Context = Context()) -> jax.Array:
+    def extend(self, tokens: jax.Array, cache: Cache, prompt_index: jax.Array, context: Context = Context()) -> jax.Array:
         """Returns the input of `logits` for every token of texts that continue cached prompts: [O, T, D].
 
         A prompt's keys and values are copied for its texts one layer at a time. Texts may be padded at their end.
 
         Args:
           tokens: int32 [O, T].
-          owners: int32 [O], the row of the cache that each text follows.
+          prompt_index: int32 [O], the row of the cache that each text follows.
         """
-        return self._continue(tokens, cache, owners, context)[0]
+        return self._continue(tokens, cache, prompt_index, context)[0]
 
     def _continue(
-        self, tokens: jax.Array, cache: Cache, owners: jax.Array | None, context: Context
+        self, tokens: jax.Array, cache: Cache, prompt_index: jax.Array | None, context: Context
     ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
         """Returns the normed final residual [O, T, D] of tokens after the cache, and their keys and values [L, O, T, K, H]."""
 
-        def of_owners(x: jax.Array) -> jax.Array:
-            return x if owners is None else x[owners]
+        def of_prompts(x: jax.Array) -> jax.Array:
+            return x if prompt_index is None else x[prompt_index]
 
-        positions = of_owners(cache.next_positions)[:, None] + jnp.arange(tokens.shape[1], dtype=jnp.int32)
-        key_positions = jnp.concatenate([of_owners(cache.positions), positions], axis=1)
+        positions = of_prompts(cache.next_positions)[:, None] + jnp.arange(tokens.shape[1], dtype=jnp.int32)
+        key_positions = jnp.concatenate([of_prompts(cache.positions), positions], axis=1)
         turns = rotation(self.config, positions)
 
         def body(layer, x, past, kind):
             visible = _visible(positions, key_positions, self.config.windows[kind])
 
             def read(query, key, value, **how):
-                olds = (context.constrain(of_owners(old), PAST) for old in past)
+                olds = (context.constrain(of_prompts(old), PAST) for old in past)
                 keys, values = (jnp.concatenate([old, new], 1) for old, new in zip(olds, (key, value), strict=True))
                 return _attend_where(visible, query, keys, values, **how)
 

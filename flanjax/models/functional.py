@@ -82,9 +82,14 @@ class Model(Protocol):
         ...
 
     def score(
-        self, memory: Any, owners: jax.Array, options: jax.Array, lengths: jax.Array, context: Context = ...
+        self, memory: Any, prompt_index: jax.Array, options: jax.Array, lengths: jax.Array, context: Context = ...
     ) -> jax.Array:
-        """Returns summed log-likelihoods, float32 [O], of options int32 [O, T] of `lengths` [O] after prompts `owners` [O]."""
+        """Returns summed log-likelihoods, float32 [O].
+
+        Args:
+          prompt_index: int32 [O], the prompt in `memory` that each option follows.
+          options: int32 [O, T], of which the first `lengths`, int32 [O], count.
+        """
         ...
 
     def begin(self, memory: Any, max_tokens: int, context: Context = ...) -> tuple[jax.Array, Any]:

@@ -163,16 +163,16 @@ class T5(nnx.Module):
     def score(
         self,
         memory: Memory,
-        owners: jax.Array,  # int32 [O], the row of the memory that each option follows
+        prompt_index: jax.Array,  # int32 [O], the row of the memory that each option follows
         options: jax.Array,  # int32 [O, T]
         lengths: jax.Array,  # int32 [O]
         context: Context = Context(),
     ) -> jax.Array:
         """Returns the summed log-likelihood of each option after its prompt: float32 [O], in nats."""
-        inputs = jnp.concatenate([memory.starts[owners][:, None], options[:, :-1]], axis=1)
+        inputs = jnp.concatenate([memory.starts[prompt_index][:, None], options[:, :-1]], axis=1)
         real = (jnp.arange(options.shape[1]) < lengths[:, None]).astype(jnp.int32)
-        encoded = context.constrain(memory.encoded[owners], RESIDUAL)
-        hidden = self.decode(inputs, real, encoded, memory.inputs_segment_ids[owners], context)
+        encoded = context.constrain(memory.encoded[prompt_index], RESIDUAL)
+        hidden = self.decode(inputs, real, encoded, memory.inputs_segment_ids[prompt_index], context)
         return summed_log_likelihoods(self.logits(hidden, context), options, lengths)
 
     def begin(self, memory: Memory, max_tokens: int, context: Context = Context()) -> tuple[jax.Array, Cache]:

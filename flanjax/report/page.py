@@ -17,7 +17,7 @@ from flanjax.evaluate.results import CUT_SHARE, FEWEST_SHOTS, LENGTH_STOPS, PARS
 from flanjax.evaluate.verdict import count, setting_name
 from flanjax.report import plots, score_view, training_view
 from flanjax.report.examples import MOST, pick_examples
-from flanjax.report.runs import Evaluation, Run, load_run
+from flanjax.report.runs import Evaluation, RunRecord, load_run
 from flanjax.report.score_view import evaluated, main_model, of_model
 from flanjax.train.goodput import latest
 
@@ -46,7 +46,7 @@ def write_report(workdirs: Sequence[epath.PathLike], output: epath.PathLike, *, 
     return target
 
 
-def render(runs: Sequence[Run]) -> str:
+def render(runs: Sequence[RunRecord]) -> str:
     """Returns the page as a string."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(score=_score, signed=_signed, percent=_percent, whole=_whole, p=_p, brief=_brief)
@@ -54,7 +54,7 @@ def render(runs: Sequence[Run]) -> str:
     return environment.from_string(source).render(page(runs))
 
 
-def page(runs: Sequence[Run]) -> dict[str, Any]:
+def page(runs: Sequence[RunRecord]) -> dict[str, Any]:
     """Returns everything that the template shows, by section."""
     share = max(8, MOST // len(runs))
     return {
@@ -80,7 +80,7 @@ def page(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def health(run: Run) -> list[dict[str, Any]]:
+def health(run: RunRecord) -> list[dict[str, Any]]:
     """Returns checks for what would make the scores meaningless: name, state ('ok', 'alarm' or 'missing'), value, note."""
     return [*_score_checks(run.headline), *_mixture_checks(run), _loss_check(run)]
 
@@ -124,7 +124,7 @@ def _lost(task: str, counts: dict[str, Any]) -> str:
     return f"{task} {counts['left_out']:,} of {counts['rows']:,} ({counts['reasons'][0]})"
 
 
-def _mixture_checks(run: Run) -> list[dict[str, Any]]:
+def _mixture_checks(run: RunRecord) -> list[dict[str, Any]]:
     names = ("Held-out tasks trained on", "Skipped rows", "Largest share error")
     tasks = run.mixture.get("tasks", [])
     if not tasks:
@@ -139,7 +139,7 @@ def _mixture_checks(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def _leaked(run: Run) -> set[str]:
+def _leaked(run: RunRecord) -> set[str]:
     """Returns tasks and clusters that the mixture trains on although they are held out or evaluated as held out."""
     trained = {t["task"] for t in run.mixture["tasks"]} | {t["cluster"] for t in run.mixture["tasks"]}
     results = run.headline.results if run.headline else {"tasks": []}
@@ -147,7 +147,7 @@ def _leaked(run: Run) -> set[str]:
     return trained & (held | set(run.mixture.get("heldout", [])) | set(run.config.get("heldout") or []))
 
 
-def _loss_check(run: Run) -> dict[str, Any]:
+def _loss_check(run: RunRecord) -> dict[str, Any]:
     losses = [line["loss"] for line in run.train]
     bad = [x for x in losses if x is None or not 0 < x < float("inf")]
     if not losses:
@@ -163,7 +163,7 @@ def _check(name: str, good: bool | None, value: str, note: str, rows: Sequence[d
     return {"name": name, "state": state, "value": value or "–", "note": note + which}
 
 
-def protocol(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
+def protocol(runs: Sequence[RunRecord]) -> list[tuple[str, list[str]]]:
     """Returns how the scores were made: a list of (name, one value for each run)."""
     rows = [of_model(run.headline.results["tasks"], main_model(run.headline)) if run.headline else [] for run in runs]
 
@@ -206,16 +206,16 @@ def _signatures(rows: Sequence[dict[str, Any]]) -> list[str]:
     return sorted({m["signature"] for row in rows for m in row["metrics"].values() if "signature" in m})
 
 
-def _made(run: Run, name: str) -> str:
+def _made(run: RunRecord, name: str) -> str:
     """Returns an entry of `made` in the headline's protocol.json."""
     return str(run.headline.record.get("made", {}).get(name) or "–") if run.headline else "–"
 
 
-def _versions(run: Run) -> str:
+def _versions(run: RunRecord) -> str:
     return _flat(run.headline.record.get("made", {}).get("versions", {})) if run.headline else "–"
 
 
-def _seeds(run: Run) -> str:
+def _seeds(run: RunRecord) -> str:
     """Returns the seeds of training and of the evaluation's exemplars."""
     record = run.headline.record.get("protocol", {}) if run.headline else {}
     seeds = {name: (run.config.get(name) or {}).get("seed") for name in ("train", "data")} | record.get("training_seeds", {})
@@ -223,7 +223,7 @@ def _seeds(run: Run) -> str:
     return ", ".join(f"{name} {seed}" for name, seed in seeds.items() if seed is not None) or "–"
 
 
-def _cost(run: Run) -> str:
+def _cost(run: RunRecord) -> str:
     """Returns the time that training and evaluation took, as far as it was recorded."""
     steps = [0, *(line["step"] for line in run.train)]
     trained = sum((line.get("seconds") or 0.0) * (b - a) for line, a, b in zip(run.train, steps, steps[1:], strict=False))
@@ -239,7 +239,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def _planned(run: Run) -> str:
+def _planned(run: RunRecord) -> str:
     steps = (run.config.get("train") or {}).get("steps")
     done = f"{run.train[-1]['step']:,} logged" if run.train else "none logged"
     return f"{steps:,} planned, {done}" if isinstance(steps, int) else done
@@ -249,7 +249,7 @@ def _flat(values: dict[str, Any]) -> str:
     return ", ".join(f"{k} {v}" for k, v in values.items() if not isinstance(v, (dict, list))) or "–"
 
 
-def _about(run: Run) -> str:
+def _about(run: RunRecord) -> str:
     clusters = len(score_view.training_clusters(run))
     parts = [f"step {run.train[-1]['step']:,}" if run.train else "", count(clusters, "training cluster") if clusters else ""]
     return " · ".join(part for part in parts if part)
@@ -261,10 +261,12 @@ def _examples(evaluation: Evaluation, most: int) -> list[dict[str, Any]]:
     return pick_examples(evaluation.predictions, main_model(evaluation), most)
 
 
-def _named_apart(runs: Sequence[Run]) -> list[Run]:
+def _named_apart(runs: Sequence[RunRecord]) -> list[RunRecord]:
     """Returns the runs with unique names: a name that occurs twice gets its folder's name added."""
     twice = {name for name, n in Counter(run.name for run in runs).items() if n > 1}
-    return [Run(**{**vars(r), "name": f"{r.name} ({storage.place(r.path).name})"}) if r.name in twice else r for r in runs]
+    return [
+        RunRecord(**{**vars(r), "name": f"{r.name} ({storage.place(r.path).name})"}) if r.name in twice else r for r in runs
+    ]
 
 
 def _mean(values: Sequence[float]) -> float:

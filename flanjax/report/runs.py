@@ -36,7 +36,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class RunRecord:
     """One run's workdir. Its last evaluation is the headline, unless `shown` names another one's folder.
 
     `evaluations` are ordered: first those of named tasks, then held-out ones by step and date.
@@ -69,7 +69,7 @@ class Run:
         return [e for e in newest.values() if self.headline and e.family != self.headline.family]
 
 
-def load_run(path: epath.PathLike, shown: str = "") -> Run:
+def load_run(path: epath.PathLike, shown: str = "") -> RunRecord:
     """Returns the run in workdir `path`, with the evaluation in folder `shown` as its headline.
 
     Raises:
@@ -87,7 +87,7 @@ def load_run(path: epath.PathLike, shown: str = "") -> Run:
             f"workdir {path} holds nothing to report; expected config.json, metrics.jsonl, mixture.json or evaluation/: "
             "run `flanjax train` into it first"
         )
-    return Run(
+    return RunRecord(
         path=workdir.path,
         name=str(config.get("name", workdir.name)),
         config=config,

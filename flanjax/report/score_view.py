@@ -19,9 +19,9 @@ from flanjax.evaluate.verdict import (
 )
 from flanjax.report import plots
 from flanjax.report.plots import Dot, Mark, Scale
-from flanjax.report.runs import Evaluation, Run
+from flanjax.report.runs import Evaluation, RunRecord
 
-Row = dict[str, Any]
+TableRow = dict[str, Any]
 PERCENT = Scale(0.0, 100.0, (0.0, 25.0, 50.0, 75.0, 100.0))
 COLOURS = ("c1", "c2", "c3", "c4", "c5", "c6")
 
@@ -31,12 +31,12 @@ def colour(index: int) -> str:
     return COLOURS[index % len(COLOURS)]
 
 
-def evaluated(runs: Sequence[Run]) -> Iterator[tuple[int, Run, Evaluation]]:
+def evaluated(runs: Sequence[RunRecord]) -> Iterator[tuple[int, RunRecord, Evaluation]]:
     """Yields (index, run, headline evaluation) for every run that has one."""
     return ((i, run, run.headline) for i, run in enumerate(runs) if run.headline is not None)
 
 
-def cards(runs: Sequence[Run]) -> list[Row]:
+def cards(runs: Sequence[RunRecord]) -> list[TableRow]:
     """Returns one card for each run and setting: the suite's score on a line from 0 to 100, with its reference scores."""
     found = []
     for i, run, evaluation in evaluated(runs):
@@ -58,7 +58,7 @@ def cards(runs: Sequence[Run]) -> list[Row]:
     return found
 
 
-def verdicts(runs: Sequence[Run]) -> list[Row]:
+def verdicts(runs: Sequence[RunRecord]) -> list[TableRow]:
     """Returns the sentences at the top: first a plain one for each run, then smaller ones with numbers, which compare runs with
     the first run and describe each run alone."""
     plain = [plain_sentence(e.results, run.name) for _, run, e in evaluated(runs)]
@@ -69,7 +69,7 @@ def verdicts(runs: Sequence[Run]) -> list[Row]:
     ]
 
 
-def _between_runs(runs: Sequence[Run]) -> Iterator[str]:
+def _between_runs(runs: Sequence[RunRecord]) -> Iterator[str]:
     """Yields a sentence for each later run with an evaluated trained model, compared with the first such run."""
     found = [(run, e.predictions) for _, run, e in evaluated(runs) if main_model(e) == "trained"]
     for run, predictions in found[1:]:
@@ -85,27 +85,27 @@ def _between_runs(runs: Sequence[Run]) -> Iterator[str]:
             yield f"{lead}: {count(len(left), 'task')} not compared ({left[0]['task']}: {left[0]['reason']})."
 
 
-def _same_but_seeds(first: Run, second: Run) -> bool:
+def _same_but_seeds(first: RunRecord, second: RunRecord) -> bool:
     """Whether two runs have the same config and training tasks but different seeds."""
     a, b = ({**run.config, "name": ""} for run in (first, second))
     return a != b and _without_seeds(a) == _without_seeds(b) and _tasks(first) == _tasks(second)
 
 
-def _tasks(run: Run) -> set[str]:
+def _tasks(run: RunRecord) -> set[str]:
     return {task["task"] for task in run.mixture.get("tasks", [])}
 
 
-def _without_seeds(config: Row) -> Row:
+def _without_seeds(config: TableRow) -> TableRow:
     kept = ((k, v) for k, v in config.items() if k not in ("seed", "name"))
     return {k: _without_seeds(v) if isinstance(v, dict) else v for k, v in kept}
 
 
-def cluster_rows(runs: Sequence[Run]) -> list[Row]:
+def cluster_rows(runs: Sequence[RunRecord]) -> list[TableRow]:
     """Rows of the cluster table, runs of one cluster together."""
     return _rows(runs, "clusters", ("cluster",))
 
 
-def task_rows(runs: Sequence[Run]) -> list[Row]:
+def task_rows(runs: Sequence[RunRecord]) -> list[TableRow]:
     """Rows of the task table, runs of one task together."""
     rows = _rows(runs, "tasks", ("cluster", "task"))
     for row in rows:
@@ -113,8 +113,8 @@ def task_rows(runs: Sequence[Run]) -> list[Row]:
     return rows
 
 
-def _rows(runs: Sequence[Run], level: str, names: tuple[str, ...]) -> list[Row]:
-    found: list[Row] = []
+def _rows(runs: Sequence[RunRecord], level: str, names: tuple[str, ...]) -> list[TableRow]:
+    found: list[TableRow] = []
     for i, run, evaluation in evaluated(runs):
         for row in of_model(evaluation.results[level], main_model(evaluation)):
             shown = {**row, **row["metrics"][row["primary"]]} if level == "tasks" else dict(row)
@@ -139,9 +139,9 @@ def _rows(runs: Sequence[Run], level: str, names: tuple[str, ...]) -> list[Row]:
     return found
 
 
-def template_rows(runs: Sequence[Run]) -> list[Row]:
+def template_rows(runs: Sequence[RunRecord]) -> list[TableRow]:
     """Returns, for each task and setting, every template's score in every run, and the first run's mean with its interval."""
-    grouped: dict[tuple[Any, ...], list[tuple[int, Run, Row]]] = {}
+    grouped: dict[tuple[Any, ...], list[tuple[int, RunRecord, TableRow]]] = {}
     for i, run, evaluation in evaluated(runs):
         for row in of_model(evaluation.results["tasks"], main_model(evaluation)):
             key = (row["cluster"], row["task"], row["shots"], row["chain_of_thought"])
@@ -149,7 +149,7 @@ def template_rows(runs: Sequence[Run]) -> list[Row]:
     return [_template_row(members, len(runs) > 1) for _, members in sorted(grouped.items(), key=lambda pair: pair[0])]
 
 
-def _template_row(members: Sequence[tuple[int, Run, Row]], several: bool) -> Row:
+def _template_row(members: Sequence[tuple[int, RunRecord, TableRow]], several: bool) -> TableRow:
     first = members[0][2]
     scores = {i: {t["template"]: t for t in row["template_scores"]} for i, _, row in members}
     names = {i: run.name for i, run, _ in members}
@@ -177,7 +177,7 @@ def _brief_words(template: str) -> str:
     return " ".join(re.sub(r"\{\{.*?\}\}|\{%.*?%\}", " … ", template, flags=re.DOTALL).split())
 
 
-def run_rows(runs: Sequence[Run]) -> list[Row]:
+def run_rows(runs: Sequence[RunRecord]) -> list[TableRow]:
     """Returns a row for each evaluation and setting of every run, to compare held-out scores between mixtures."""
     everywhere = {c for run in runs for c in training_clusters(run)}
     return [
@@ -188,12 +188,12 @@ def run_rows(runs: Sequence[Run]) -> list[Row]:
     ]
 
 
-def _shown(run: Run) -> list[Evaluation]:
+def _shown(run: RunRecord) -> list[Evaluation]:
     """The headline, then the newest evaluation of every other protocol."""
     return [e for e in [run.headline] if e] + run.others
 
 
-def _run_rows(index: int, run: Run, evaluation: Evaluation) -> Iterator[Row]:
+def _run_rows(index: int, run: RunRecord, evaluation: Evaluation) -> Iterator[TableRow]:
     results, shade = evaluation.results, colour(index)
     for suite in of_model(results["suites"], main_model(evaluation)):
         marks = marks_of({"untuned": _references(evaluation, "suites", suite)["untuned"]})
@@ -224,7 +224,7 @@ def _trained_on(clusters: Sequence[str], everywhere: set[str]) -> str:
     return f"{named}, without {', '.join(lacking)}" if 0 < len(lacking) <= 3 else named
 
 
-def training_clusters(run: Run) -> list[str]:
+def training_clusters(run: RunRecord) -> list[str]:
     """The clusters that a run's mixture draws from."""
     return sorted({task["cluster"] for task in run.mixture.get("tasks", [])})
 
@@ -235,12 +235,12 @@ def main_model(evaluation: Evaluation) -> str:
     return "trained" if "trained" in models else next(iter(models))
 
 
-def of_model(rows: Sequence[Row], model: str) -> list[Row]:
+def of_model(rows: Sequence[TableRow], model: str) -> list[TableRow]:
     """The rows of one model."""
     return [row for row in rows if row["model"] == model]
 
 
-def dot_of(row: Row, colour_class: str, name: str) -> Dot:
+def dot_of(row: TableRow, colour_class: str, name: str) -> Dot:
     """A row's mean and interval as a dot with a tooltip."""
     return Dot(row["mean"], row["low"], row["high"], colour_class, title=f"{name}: {interval(row, 'mean')}")
 
@@ -250,7 +250,7 @@ def marks_of(references: dict[str, float | None]) -> list[Mark]:
     return [Mark(value, f"{name} {value:.1f}", name) for name, value in references.items() if value is not None]
 
 
-def _references(evaluation: Evaluation, level: str, row: Row, names: tuple[str, ...] = ()) -> dict[str, float | None]:
+def _references(evaluation: Evaluation, level: str, row: TableRow, names: tuple[str, ...] = ()) -> dict[str, float | None]:
     untuned = _match(of_model(evaluation.results[level], "untuned"), row, names)
     value = None
     if untuned is not None and row["model"] != "untuned":
@@ -258,5 +258,5 @@ def _references(evaluation: Evaluation, level: str, row: Row, names: tuple[str, 
     return {"chance": row["chance"], "majority": row["majority"], "untuned": value}
 
 
-def _match(rows: Sequence[Row], row: Row, names: tuple[str, ...]) -> Row | None:
+def _match(rows: Sequence[TableRow], row: TableRow, names: tuple[str, ...]) -> TableRow | None:
     return find([r for r in rows if all(r[n] == row[n] for n in names)], row)

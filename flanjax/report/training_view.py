@@ -8,13 +8,13 @@ from markupsafe import Markup
 
 from flanjax.report import plots
 from flanjax.report.plots import Line
-from flanjax.report.runs import Run
+from flanjax.report.runs import RunRecord
 from flanjax.report.score_view import colour
 
-Row = dict[str, Any]
+TableRow = dict[str, Any]
 
 
-def loss_plot(runs: Sequence[Run]) -> Markup | None:
+def loss_plot(runs: Sequence[RunRecord]) -> Markup | None:
     """Training loss of every run, its validation loss dashed."""
     several, lines = len(runs) > 1, []
     for i, run in enumerate(runs):
@@ -27,17 +27,17 @@ def loss_plot(runs: Sequence[Run]) -> Markup | None:
     return plots.line_plot(lines, height=260) if lines else None
 
 
-def loss_panels(runs: Sequence[Run]) -> list[Row]:
+def loss_panels(runs: Sequence[RunRecord]) -> list[TableRow]:
     """Returns a small plot of the training loss for each cluster, with all runs, on one shared scale."""
     return _panels(runs, lambda run: run.train, lambda line: line.get("cluster_loss") or {})
 
 
-def score_panels(runs: Sequence[Run]) -> list[Row]:
+def score_panels(runs: Sequence[RunRecord]) -> list[TableRow]:
     """Returns a small plot of the held-out score over steps for each cluster, from the log or from several evaluations."""
     return _panels(runs, heldout_lines, lambda line: line["cluster_score"], dots=True)
 
 
-def heldout_lines(run: Run) -> list[Row]:
+def heldout_lines(run: RunRecord) -> list[TableRow]:
     """Returns a run's held-out scores by step: those logged during training, or else those of its evaluations, if several."""
     if run.heldout:
         return run.heldout
@@ -45,20 +45,20 @@ def heldout_lines(run: Run) -> list[Row]:
     return [{"step": e.step, "cluster_score": _cluster_scores(e.results)} for e in steps] if len(steps) > 1 else []
 
 
-def _cluster_scores(results: Row) -> dict[str, Row]:
+def _cluster_scores(results: TableRow) -> dict[str, TableRow]:
     rows = (c for c in results["clusters"] if c["model"] == "trained" and not c["chain_of_thought"])
-    scores: dict[str, Row] = {}
+    scores: dict[str, TableRow] = {}
     for row in sorted(rows, key=lambda c: c["shots"]):
         scores.setdefault(row["cluster"], row)
     return scores
 
 
 def _panels(
-    runs: Sequence[Run],
-    lines_of: Callable[[Run], Sequence[Row]],
-    values_of: Callable[[Row], dict[str, Any]],
+    runs: Sequence[RunRecord],
+    lines_of: Callable[[RunRecord], Sequence[TableRow]],
+    values_of: Callable[[TableRow], dict[str, Any]],
     dots: bool = False,
-) -> list[Row]:
+) -> list[TableRow]:
     found: dict[str, list[Line]] = {}
     for i, run in enumerate(runs):
         for name in sorted({n for line in lines_of(run) for n in values_of(line)}):
@@ -88,12 +88,12 @@ def _curve(points: Sequence[tuple[int, Any]], label: str, colour_class: str, dot
     return Line(label, xs, means, colour_class, low, high, dots=True)
 
 
-def _line(lines: Sequence[Row], name: str, colour_class: str) -> Line | None:
+def _line(lines: Sequence[TableRow], name: str, colour_class: str) -> Line | None:
     x, y = plots.thin([line["step"] for line in lines], [line.get(name) for line in lines])
     return Line("", x, y, colour_class) if x else None
 
 
-def speed_panels(runs: Sequence[Run]) -> list[Row]:
+def speed_panels(runs: Sequence[RunRecord]) -> list[TableRow]:
     """Returns plots of target tokens a second, model FLOP utilisation and gradient norm over steps, if they were logged."""
     names = {
         "target_tokens_per_second": "target tokens/s",
@@ -111,12 +111,12 @@ def speed_panels(runs: Sequence[Run]) -> list[Row]:
     return panels
 
 
-def mixtures(runs: Sequence[Run]) -> list[Row]:
+def mixtures(runs: Sequence[RunRecord]) -> list[TableRow]:
     """Returns each run's mixture: shares of clusters and tasks, styles, packing, removed tasks."""
     return [{**_mixture(run.mixture, colour(i)), "run": run.name} for i, run in enumerate(runs) if run.mixture.get("tasks")]
 
 
-def _mixture(mixture: Row, colour_class: str) -> Row:
+def _mixture(mixture: TableRow, colour_class: str) -> TableRow:
     tasks = mixture["tasks"]
     by_cluster = {c: [t for t in tasks if t["cluster"] == c] for c in sorted({t["cluster"] for t in tasks})}
     clusters = [_share_row(c, members) for c, members in by_cluster.items()]
@@ -136,7 +136,7 @@ def _mixture(mixture: Row, colour_class: str) -> Row:
     }
 
 
-def _share_row(name: str, tasks: Sequence[Row]) -> Row:
+def _share_row(name: str, tasks: Sequence[TableRow]) -> TableRow:
     examples = sum(t["examples"] for t in tasks)
     return {
         "name": name,
@@ -149,7 +149,7 @@ def _share_row(name: str, tasks: Sequence[Row]) -> Row:
     }
 
 
-def _with_bars(rows: list[Row], colour_class: str) -> list[Row]:
+def _with_bars(rows: list[TableRow], colour_class: str) -> list[TableRow]:
     top = max(max(r["asked_share"], r["realised_share"]) for r in rows)
     for row in rows:
         asked, realised = row["asked_share"], row["realised_share"]
@@ -158,7 +158,7 @@ def _with_bars(rows: list[Row], colour_class: str) -> list[Row]:
     return rows
 
 
-def skipped(tasks: Iterable[Row]) -> Counter[str]:
+def skipped(tasks: Iterable[TableRow]) -> Counter[str]:
     """Returns how many rows were left out, by reason."""
     total: Counter[str] = Counter()
     for task in tasks:

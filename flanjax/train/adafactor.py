@@ -57,7 +57,7 @@ _HEURISTIC_RANK = 2
 _MIN_FACTORED_SIZE = 128
 
 
-class Layout(NamedTuple):
+class Factoring(NamedTuple):
     """The axes of one weight: those inside a layer, and those of the factored moment (both empty: not factored)."""
 
     within: tuple[int, ...]
@@ -116,7 +116,7 @@ def adafactor(
         t = state.step.astype(jnp.float32) + 1.0 - step_offset
         decay = 1.0 - t**-decay_rate
 
-        def one(grad: jax.Array, param: jax.Array, slots: Slots, layout: Layout, decayed: bool) -> tuple[Any, Slots]:
+        def one(grad: jax.Array, param: jax.Array, slots: Slots, layout: Factoring, decayed: bool) -> tuple[Any, Slots]:
             grad, param = grad.astype(jnp.float32), param.astype(jnp.float32)
             u, slots = _precondition(grad, slots, layout, decay, epsilon1)
             u = u / jnp.maximum(1.0, rms(u, layout.within) / clipping_threshold)
@@ -156,27 +156,27 @@ def state_axes(state: AdafactorState, params: Any, axes: Any) -> AdafactorState:
     return AdafactorState((), *_columns(treedef, slots))  # type: ignore[arg-type]
 
 
-def factor_layout(shape: Sequence[int], names: Axes) -> Layout:
+def factoring_of(shape: Sequence[int], names: Axes) -> Factoring:
     """Returns the positions of the axes inside one layer, and of the rows and columns of its second moment.
 
-    >>> factor_layout((24, 768, 12, 64), ("layers", "embed", "heads", "kv"))
-    Layout(within=(1, 2, 3), rows=(1,), columns=(2, 3))
-    >>> factor_layout((32, 12), ("buckets", "relpos_heads"))
-    Layout(within=(0, 1), rows=(), columns=())
+    >>> factoring_of((24, 768, 12, 64), ("layers", "embed", "heads", "kv"))
+    Factoring(within=(1, 2, 3), rows=(1,), columns=(2, 3))
+    >>> factoring_of((32, 12), ("buckets", "relpos_heads"))
+    Factoring(within=(0, 1), rows=(), columns=())
     """
     if len(shape) != len(names):
         raise ValueError(f"A weight of shape {tuple(shape)} needs {len(shape)} logical axes, got {tuple(names)}.")
     within = within_layer(names)
     if len(within) <= _HEURISTIC_RANK:
         factored = len(within) == _HEURISTIC_RANK and min(shape[i] for i in within) >= _MIN_FACTORED_SIZE
-        return Layout(within, within[:1], within[1:]) if factored else Layout(within, (), ())
+        return Factoring(within, within[:1], within[1:]) if factored else Factoring(within, (), ())
     kinds = {i: _factor(names[i], names) for i in within}
     rows = tuple(i for i in within if kinds[i] is Factor.ROW)
     columns = tuple(i for i in within if kinds[i] is Factor.COLUMN)
     if rows and columns and len(rows) + len(columns) < len(within):
         unfactored = [names[i] for i in within if kinds[i] is Factor.NONE]
         raise ValueError(f"Axes {tuple(names)} have rows and columns, but also {unfactored}, which are neither.")
-    return Layout(within, rows, columns) if rows and columns else Layout(within, (), ())
+    return Factoring(within, rows, columns) if rows and columns else Factoring(within, (), ())
 
 
 def within_layer(names: Axes) -> tuple[int, ...]:
@@ -198,7 +198,9 @@ class Slots(NamedTuple):
     m: Any
 
 
-def _precondition(grad: jax.Array, slots: Slots, layout: Layout, decay: jax.Array, epsilon1: float) -> tuple[jax.Array, Slots]:
+def _precondition(
+    grad: jax.Array, slots: Slots, layout: Factoring, decay: jax.Array, epsilon1: float
+) -> tuple[jax.Array, Slots]:
     """Returns grad / sqrt(v) and the slots with the new moments."""
     square = jnp.square(grad) + epsilon1
     rows, columns = layout.rows, layout.columns
@@ -214,7 +216,7 @@ def _precondition(grad: jax.Array, slots: Slots, layout: Layout, decay: jax.Arra
     return grad * row_factor * col_factor, slots._replace(v_row=v_row, v_col=v_col)
 
 
-def _init_slots(shape: tuple[int, ...], layout: Layout, momentum_dtype: Any) -> Slots:
+def _init_slots(shape: tuple[int, ...], layout: Factoring, momentum_dtype: Any) -> Slots:
     def zeros(without: tuple[int, ...]) -> jax.Array:
         return jnp.zeros(_without(shape, without), jnp.float32)  # float32 whatever the weights are
 
@@ -224,14 +226,14 @@ def _init_slots(shape: tuple[int, ...], layout: Layout, momentum_dtype: Any) -> 
     return Slots(None, None, zeros(()), m)
 
 
-def _flatten(params: Any, axes: Any) -> tuple[list[Any], Any, list[Layout]]:
+def _flatten(params: Any, axes: Any) -> tuple[list[Any], Any, list[Factoring]]:
     """Returns the weights' leaves, their tree and their layouts; an error names the weight."""
     paths = jax.tree_util.tree_leaves_with_path(params)
     treedef: Any = jax.tree.structure(params)
     layouts = []
     for (path, param), names in zip(paths, treedef.flatten_up_to(axes), strict=True):
         try:
-            layouts.append(factor_layout(param.shape, names))
+            layouts.append(factoring_of(param.shape, names))
         except ValueError as error:
             error.add_note(f"In the weight {jax.tree_util.keystr(path)}.")
             raise

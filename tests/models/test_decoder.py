@@ -289,20 +289,20 @@ def test_decoding_by_steps_equals_teacher_forcing(config, scan, prefix):
 def test_texts_after_cached_prompts_score_as_in_packed_rows(config, prefix):
     """Seven options of 1 to 9 tokens, of prompts in any order, against each prompt and option in a segment of its own."""
     params, (tokens, lengths) = params_of(config), prompts(11)
-    owners, sizes = jnp.array([2, 0, 2, 3, 1, 2, 0]), [9, 1, 4, 9, 2, 7, 5]
+    prompt_index, sizes = jnp.array([2, 0, 2, 3, 1, 2, 0]), [9, 1, 4, 9, 2, 7, 5]
     options = jax.random.randint(jax.random.key(5), (7, 9), 1, 64)
 
     @functools.partial(jax.jit, compiler_options=QUICK)
     def score(params):
         model = bind(config, params)
         first, cache = model.read(as_read(tokens, lengths, prefix))
-        return first[owners], model.logits(model.extend(options, cache, owners))
+        return first[prompt_index], model.logits(model.extend(options, cache, prompt_index))
 
     first, rest = score(params)
     batch = {name: np.zeros((2, 70), np.int32) for name in ("decoder_inputs", "segment_ids", "positions")}
     batch["prefix"] = np.zeros((2, 70), bool)
     places, ends = [], [0, 0]
-    for i, (owner, size) in enumerate(zip(owners, sizes, strict=True)):
+    for i, (owner, size) in enumerate(zip(prompt_index, sizes, strict=True)):
         row, length = i % 2, int(lengths[owner])
         at = slice(ends[row], ends[row] + length + size)
         batch["decoder_inputs"][row, at] = [*tokens[owner, :length], *options[i, :size]]

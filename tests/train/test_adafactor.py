@@ -157,7 +157,7 @@ def test_every_axis_of_a_decoder_has_a_rule_and_its_matrices_alone_are_factored_
     for (path, value), of_value, decays in zip(jax.tree.leaves_with_path(shapes), names, masks, strict=True):
         is_matrix = not path[-1].key.endswith(("scale", "bias"))
         assert set(of_value) <= adafactor.FACTOR_RULES.keys(), path
-        assert bool(adafactor.factor_layout(value.shape, of_value).rows) == is_matrix == decays, path
+        assert bool(adafactor.factoring_of(value.shape, of_value).rows) == is_matrix == decays, path
     assert sum(masks) == 2 + 4 + 3  # two tables, attention, MLP
 
 

@@ -98,14 +98,14 @@ class Computation:
         return [self.instructions.get(name, MISSING).result for name in instruction.operands]
 
 
-class Program(NamedTuple):
+class HloProgram(NamedTuple):
     computations: dict[str, Computation]
     entry: str
     devices: int
     unparsed: int  # lines that look like an instruction and could not be read
 
 
-class Run(NamedTuple):
+class Execution(NamedTuple):
     """An instruction, how often it runs, whether it is inside a fusion, and whether the number of runs is known."""
 
     computation: Computation
@@ -135,7 +135,7 @@ def _array(dtype: str, shape: str, layout: str) -> Array:
     return Array(tuple(int(d) for d in re.findall(r"\d+", shape)), bits, int(space[1]) if space else 0)
 
 
-def parse(text: str) -> Program:
+def parse(text: str) -> HloProgram:
     """Returns the computations of a program's text. Raises ValueError if there is no entry computation."""
     computations: dict[str, Computation] = {}
     entry, name, root, unparsed = "", "", "", 0
@@ -163,7 +163,7 @@ def parse(text: str) -> Program:
         raise ValueError(f"Expected the text of an HLO module with an ENTRY computation, got {text[:60]!r} ...")
     header = re.search(r"^HloModule .*$", text, re.MULTILINE)
     devices = math.prod(int(n) for n in re.findall(r"\b(?:num_partitions|replica_count)=(\d+)", header[0] if header else ""))
-    return Program(computations, entry, devices, unparsed)
+    return HloProgram(computations, entry, devices, unparsed)
 
 
 def _instruction(line: str, name: str, start: int) -> Instruction:
@@ -188,14 +188,14 @@ def _closing(line: str, start: int) -> int:
 
 
 def runs(
-    program: Program,
+    program: HloProgram,
     name: str,
     choose: Callable[[list[str]], str],
     *,
     times: int = 1,
     given: Integers = lambda _: None,
     fused: bool = False,
-) -> Iterator[Run]:
+) -> Iterator[Execution]:
     """Yields all instructions that an execution of a computation runs.
 
     A loop of unknown trip count is assumed to run once.
@@ -217,7 +217,7 @@ def runs(
             yield from within(choose(_branches(instruction)), times=times)
         elif instruction.opcode in ("fusion", "call", "async-start") and (callee := called(instruction)):
             yield from within(callee, times=times, fused=fused or instruction.opcode == "fusion")
-        yield Run(computation, instruction, times, fused, known)
+        yield Execution(computation, instruction, times, fused, known)
 
 
 def attribute(instruction: Instruction, key: str) -> str:
@@ -237,7 +237,7 @@ def _branches(conditional: Instruction) -> list[str]:
     return _NAME.findall(names)
 
 
-def _trips(program: Program, outer: Computation, loop: Instruction, given: Integers) -> int | None:
+def _trips(program: HloProgram, outer: Computation, loop: Instruction, given: Integers) -> int | None:
     """Returns how often a loop's body runs: as XLA notes, else by following its condition's integers; None if unknown."""
     if stated := re.search(r"known_trip_count\W+n\W+(\d+)", loop.attributes):
         return int(stated[1])
@@ -261,7 +261,7 @@ def _trips(program: Program, outer: Computation, loop: Instruction, given: Integ
     return None
 
 
-def _unchanged(program: Program, outer: Computation, loop: Instruction, given: Integers, k: int) -> int | None:
+def _unchanged(program: HloProgram, outer: Computation, loop: Instruction, given: Integers, k: int) -> int | None:
     """Returns element k of a loop's state, if the loop does not change it."""
     start = outer.instructions[loop.operands[0]]
     body = program.computations[attribute(loop, "body")]
@@ -273,7 +273,7 @@ def _unchanged(program: Program, outer: Computation, loop: Instruction, given: I
     return _scalar(program, outer, start.operands[k], given) if same and _place(last) == k else None
 
 
-def _scalar(program: Program, computation: Computation, name: str, given: Integers) -> int | None:
+def _scalar(program: HloProgram, computation: Computation, name: str, given: Integers) -> int | None:
     """Returns the integer that an instruction computes; None if it depends on more than constants and `given`."""
     instruction = computation.instructions.get(name, MISSING)
     of = functools.partial(_scalar, program, computation, given=given)

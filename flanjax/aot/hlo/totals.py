@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from flanjax.aot.hlo.program import Array, Computation, Instruction, Program, Run, attribute, called, parse, runs
+from flanjax.aot.hlo.program import Array, Computation, Execution, HloProgram, Instruction, attribute, called, parse, runs
 
 COLLECTIVES = ("all-gather", "all-reduce", "reduce-scatter", "all-to-all", "ragged-all-to-all", "collective-permute")
 
@@ -112,12 +112,12 @@ def count(text: str) -> Counts:
     return _total(program, program.entry)
 
 
-def _total(program: Program, name: str) -> Counts:
+def _total(program: HloProgram, name: str) -> Counts:
     flops = moved = 0
     stating: dict[str, int] = defaultdict(int)
     silent: dict[str, int] = defaultdict(int)
     unknown: dict[str, None] = {}
-    talking: list[Run] = []
+    talking: list[Execution] = []
     for run in runs(program, name, choose=lambda branches: max(branches, key=lambda b: _total(program, b)[:2])):
         computation, instruction, times, fused, known = run
         if instruction.opcode in ("dot", "convolution"):
@@ -209,7 +209,7 @@ def _numbers(instruction: Instruction, key: str) -> list[int]:
 # Main memory
 
 
-def _moved(program: Program, computation: Computation, instruction: Instruction) -> int:
+def _moved(program: HloProgram, computation: Computation, instruction: Instruction) -> int:
     """Returns the bytes that an instruction outside fusions reads from and writes to main memory. Of an asynchronous pair, the
     start counts what is read and the done what is written."""
     opcode, result = instruction.opcode, instruction.result
@@ -236,7 +236,7 @@ def _moved(program: Program, computation: Computation, instruction: Instruction)
     return sum(read) + written
 
 
-def _fusion_moved(program: Program, computation: Computation, fusion: Instruction) -> int:
+def _fusion_moved(program: HloProgram, computation: Computation, fusion: Instruction) -> int:
     inner = program.computations[called(fusion)]
     moved = 0
     for k, operand in enumerate(computation.operands(fusion)):
@@ -250,7 +250,7 @@ def _fusion_moved(program: Program, computation: Computation, fusion: Instructio
     return moved
 
 
-def _elements_read(program: Program, inner: Computation, name: str, in_place: bool = False) -> int:
+def _elements_read(program: HloProgram, inner: Computation, name: str, in_place: bool = False) -> int:
     """Returns how many elements of a value the rest of its fusion reads. A collective's operand counts with the collective."""
     whole, looked_at = inner.instructions[name].result[0].elements, 0
     for user in inner.users[name]:
@@ -274,7 +274,7 @@ def _elements_read(program: Program, inner: Computation, name: str, in_place: bo
     return min(whole, looked_at)
 
 
-def _bytes_written(program: Program, inner: Computation, name: str) -> int:
+def _bytes_written(program: HloProgram, inner: Computation, name: str) -> int:
     """Returns the bytes that a fusion writes for a value that it returns: the update if it updates in place, and nothing for an
     operand that it passes on."""
     value = inner.instructions[name]
@@ -300,14 +300,14 @@ def _kind(instruction: Instruction) -> str:
     return kind if kind in COLLECTIVES else ""
 
 
-def _collectives(talking: list[Run], devices: int) -> tuple[dict[str, Collective], int]:
+def _collectives(talking: list[Execution], devices: int) -> tuple[dict[str, Collective], int]:
     """Returns the collectives by kind, and the bytes in main memory of those that run as steps of fusions.
 
     A TPU runs a collective in steps, each inside a fusion that computes something else. The steps share channel and chain, but
     so may different collectives (all of a shard_map have channel 1). So starts are counted; if no step is marked as one, the
     step that runs least often is counted.
     """
-    groups: dict[tuple[object, ...], list[Run]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[Execution]] = defaultdict(list)
     for place, run in enumerate(talking):
         channel, chain = attribute(run.instruction, "channel_id"), attribute(run.instruction, "chain_id")
         shapes = tuple(a.shape for a in run.instruction.result)
@@ -328,7 +328,7 @@ def _collectives(talking: list[Run], devices: int) -> tuple[dict[str, Collective
     return dict(sorted(found.items())), stepped
 
 
-def _starts(step: Run) -> bool:
+def _starts(step: Execution) -> bool:
     users = step.computation.users[step.instruction.name]
     return any(attribute(user, "custom_call_target") == "AsyncCollectiveStart" for user in users)
 
