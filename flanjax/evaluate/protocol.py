@@ -61,7 +61,7 @@ def folder_name(protocol: Mapping[str, Any], step: int) -> str:
     """Returns the name of the evaluation's folder: the step and 8 hex digits, for any number of tasks.
 
     >>> folder_name({"tasks": ["rte"]}, 1200)
-    '1200-f2dd32e2'
+    '1200-759fe9a9'
     """
     return f"{step}-{_digest(protocol)}"
 

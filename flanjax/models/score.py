@@ -14,7 +14,7 @@ def summed_log_likelihoods(
     """Returns the log-likelihood of each option, summed over its first `lengths` tokens: float32 [O], in nats.
 
     >>> logits = jnp.log(jnp.array([[[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]]]))
-    >>> float(summed_log_likelihoods(logits, jnp.array([[0, 2]]), jnp.array([2])).round(4)[0])  # log(0.5 * 0.8)
+    >>> round(float(summed_log_likelihoods(logits, jnp.array([[0, 2]]), jnp.array([2]))[0]), 4)  # log(0.5 * 0.8)
     -0.9163
     """
     chosen = jnp.sum(jnp.where(is_token(logits, options), logits, 0), axis=-1)
