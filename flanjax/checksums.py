@@ -6,7 +6,7 @@ If a disk or a network flips a bit, a checkpoint may still restore without an er
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import xxhash
@@ -98,8 +98,17 @@ def share(sums: Mapping[str, tuple[int, str]], index: int, count: int) -> list[s
 
 
 def _files(folder: epath.Path) -> Sequence[str]:
-    places = [(epath.Path(root), files) for root, _, files in folder.walk()]
-    return sorted(str((root / name).relative_to(folder)) for root, files in places for name in files)
+    """Returns the names of all files under a folder, relative to it."""
+
+    def under(place: epath.Path, prefix: str) -> Iterator[str]:
+        for path in place.iterdir():
+            name = f"{prefix}{path.name}"
+            if path.is_dir():
+                yield from under(path, f"{name}/")
+            else:
+                yield name
+
+    return sorted(under(folder, ""))
 
 
 def _fault(path: epath.Path, size: int, digest: str) -> str:

@@ -53,7 +53,7 @@ def test_help_config_explains_every_key_beside_the_values_of_a_config(capsys):
     assert main(["train", "--config", "configs/quickstart.py:decoder", "--help-config", "--config.train.seed", "3"]) == 0
     told = capsys.readouterr().out
     assert "train.seed = 0   [3 in this config]" in told
-    assert "an integer from 0 to 4,294,967,295. Of initial weights and dropout." in told
+    assert "an integer from 0 to 4,294,967,295. Seed of the initial weights and of dropout." in told
     assert "data.features.layout = auto   [causal in this config]" in told
 
 

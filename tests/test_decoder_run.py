@@ -159,6 +159,7 @@ def test_its_export_is_the_same_model_in_transformers_and_here(home, tokenizer, 
     from flanjax import checkpoint, parts
     from flanjax import huggingface as hf
     from flanjax.models import functional
+    from flanjax.parallel import sharding
 
     run.export(trained, home / "export", say=lambda line: None)
     theirs = transformers.AutoModelForCausalLM.from_pretrained(home / "export", attn_implementation="eager").eval()
@@ -166,7 +167,7 @@ def test_its_export_is_the_same_model_in_transformers_and_here(home, tokenizer, 
     assert transformers.AutoTokenizer.from_pretrained(home / "export").chat_template == CHAT
     step, meta = checkpoint.read_meta(trained)
     model = functional.config_from(meta["model"])
-    mesh = parts.sharding.make_mesh(parts.sharding.MeshConfig(), jax.devices()[:1])
+    mesh = sharding.make_mesh(sharding.MeshConfig(), jax.devices()[:1])
     params = parts.read_params(trained, step, model, mesh)
     ids = torch.arange(1, 20)[None]
     batch = {"decoder_inputs": ids.numpy(), "segment_ids": (ids * 0 + 1).numpy(), "positions": (ids - 1).numpy()}

@@ -121,7 +121,7 @@ def test_a_run_in_a_bucket_is_evaluated_and_reported_there(home, continued, caps
     page = epath.Path(said.rpartition("report: ")[2].strip())
     assert str(page).startswith(f"{PLACE}/evaluation/")
     assert "hidden" in page.read_text()
-    results = storage.read_json(page.parent / "results.json")
+    results = storage.read_json(page.parent / "results.json", 2)
     assert [row["task"] for row in results["tasks"]] == ["hidden"]
     assert main(["report", PLACE, "--output", f"{PLACE}/both.html"]) == 0
     assert (epath.Path(PLACE) / "both.html").read_text().count("<svg") >= 2

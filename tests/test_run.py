@@ -322,7 +322,7 @@ def test_any_model_is_evaluated_on_any_mixtures_tasks(here, whole, tmp_path, cap
     for command, said in (
         (["--model", "whole"], "--model and --mixture go together"),
         (["--workdir", "whole"], "needs --tasks"),
-        (["--tasks", "copy"], "needed: --workdir DIR"),
+        (["--tasks", "copy"], "flanjax evaluate needs --workdir DIR"),
         (["--model", "nowhere", "--mixture", "toy.py:toy"], "nowhere is no run that has a checkpoint"),
     ):
         assert said in refused(capsys, "evaluate", *command)
