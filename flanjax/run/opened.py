@@ -10,6 +10,7 @@ from etils import epath
 
 from flanjax import parts, storage
 from flanjax.aot import compile as aot
+from flanjax.aot import libtpu
 from flanjax.config import ConfigError, RunConfig, load_config
 from flanjax.data.features import MakeFeatures, make_features
 from flanjax.data.pipeline import BatchIterator, DataConfig, open_corpus, open_rows
@@ -127,6 +128,7 @@ class Run:
 
     def compile(self, topology: str) -> str:
         """Compiles training and scoring for a TPU slice such as "v5e:4x4" that is not here, and says what was found."""
+        libtpu.find()
         return "\n".join(
             aot.describe(self.config, topology, make(self.config, topology))
             for make in (aot.compile_training, aot.compile_scoring)

@@ -18,12 +18,10 @@ from flanjax.data.features import MakeFeatures, make_features
 from flanjax.data.pipeline import BatchIterator, Corpus, DataState, Host, open_corpus, open_rows
 from flanjax.data.validation import validation_batches
 from flanjax.evaluate.config import EvaluationConfig
-from flanjax.evaluate.metrics import METRICS
 from flanjax.evaluate.predict import ask, scoring_layout
 from flanjax.generate.scorer import Scorer
 from flanjax.models import functional
 from flanjax.models.params import Full, Tuning
-from flanjax.names import nearest
 from flanjax.out_of_memory import explained
 from flanjax.parallel import distributed, sharding
 from flanjax.run.periodic import HeldoutScores, Saving, Validation
@@ -178,16 +176,12 @@ def open_text(
     numbers: Sequence[str],
     say: Say,
 ) -> Text:
-    """The split mixture with its rows opened and its tokenizer, as text; says what is held out and what gets lost."""
+    """Returns the split mixture with its rows and tokenizer; prints what is held out and what the tokenizer loses."""
     split = parts.split_of(config, mixture)
     rows = open_rows(split.train)
     workdir.mkdir(parents=True, exist_ok=True)
     tokenizer = parts.tokenizer_of(config, workdir, split.train, rows)
     corpus = open_corpus(split.train, rows, tokenizer, config.data, features=features, numbers=numbers)
-    for task in split.train.tasks():
-        for name in task.metrics:
-            if name not in METRICS:
-                raise KeyError(f"task {task.name}: no metric {name!r}; {nearest(name, METRICS)}")
     for line in parts.template_warnings(split.train, tokenizer):
         say(f"warning: {line}")
     heldout = ", ".join(t.name for t in split.heldout) or "none"

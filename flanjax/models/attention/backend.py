@@ -28,7 +28,7 @@ class Kernel(Protocol):
     BIAS_AXES: tuple[str, ...]
 
 
-KERNELS: Mapping[str, Any] = {"splash": splash, "relative": relative_kernel, "hopper": hopper}
+KERNELS: Mapping[str, Any] = {"splash": splash, "relative": relative_kernel, "hopper": hopper}  # modules, each a Kernel
 
 
 class Shard(Protocol):
