@@ -279,3 +279,11 @@ def test_a_run_of_soft_tokens_is_evaluated_beside_its_base(soft):
     found = soft_run(kind, trained.workdir).evaluate("say", items=4)
     assert {row["model"] for row in found.predictions.to_pylist()} == {"trained", "untuned"}
     assert json.dumps(found.results["tasks"])
+
+
+def test_a_config_file_whose_mixture_is_not_there_takes_a_mixture_made_here(tmp_path):
+    file = tmp_path / "config.py"
+    file.write_text("def get_config():\n    return {'name': 'x', 'mixture': 'nowhere.py:m', 'model': {'size': 't5_small'}}\n")
+    assert flanjax.open_run(str(file), MIXTURE).config.mixture == "made in Python:toy"
+    with pytest.raises(ConfigError, match=r"there is no file nowhere\.py"):
+        flanjax.open_run(str(file))

@@ -21,11 +21,12 @@ from flanjax.names import nearest
 from flanjax.tasks import user_code
 
 
-def load_config(path: str, overrides: Sequence[str] = ()) -> RunConfig:
+def load_config(path: str, overrides: Sequence[str] = (), *, with_mixture: bool = True) -> RunConfig:
     """Returns the config of a file with `get_config()`, after overrides such as "train.steps=100".
 
     Args:
       path: "configs/x.py", or "configs/x.py:variant" for a `get_config(variant)`, as in ml_collections.
+      with_mixture: whether the mixture's file is looked for; not needed if a mixture object takes its place.
 
     Raises:
       ConfigError: the file, the variant, a key or the mixture's file does not exist, or a value is invalid for its key.
@@ -38,7 +39,7 @@ def load_config(path: str, overrides: Sequence[str] = ()) -> RunConfig:
     for override in overrides:
         _override(config, override)
     made = RunConfig.from_config_dict(config)
-    return dataclasses.replace(made, mixture=find_mixture(made.mixture, file))
+    return dataclasses.replace(made, mixture=find_mixture(made.mixture, file)) if with_mixture else made
 
 
 def find_mixture(address: str, config_file: Path) -> str:

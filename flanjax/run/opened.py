@@ -166,7 +166,7 @@ def open_run(
       ConfigError: the config, or a change of it, names something unknown or has a value of the wrong kind.
     """
     if isinstance(config, str):
-        config = load_config(config)
+        config = load_config(config, with_mixture=mixture is None)
     plain = config.to_dict() if isinstance(config, RunConfig | ml_collections.ConfigDict) else dict(config)
     if mixture is not None:
         if not isinstance(mixture, Mixture):

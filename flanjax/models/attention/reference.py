@@ -1,6 +1,6 @@
 """Attention over packed rows, behind one function.
 
-`attend` here is the reference, in plain XLA, on every platform and for every model; attention_choice.py says where a kernel
+`attend` here is the reference, in plain XLA, on every platform and for every model; choice.py says where a kernel
 takes its place. Long rows are read some queries at a time, and the scores of a block are computed again in the backward pass:
 memory is then linear in the length, and the result is the same.
 
