@@ -1,7 +1,7 @@
 """The three contracts in use: a pairwise objective and soft tokens, defined here, work in runs without changes to flanjax."""
 
 import dataclasses
-import json
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ import orbax.checkpoint as ocp
 import pytest
 
 import flanjax
-from flanjax import Example, Mixture, Task, Template, rows
+from flanjax import Example, Mixture, Task, Template, rows, run
 from flanjax.config import ConfigError
 from flanjax.data.features import Features
 from flanjax.data.layout import fits, make_layout
@@ -166,16 +166,17 @@ def token_losses(model, batch):
 
 def test_a_pairwise_run_is_the_same_in_microbatches_and_on_one_device(pairs, tmp_path, monkeypatch):
     kind, _, trained = pairs
-    parts = pair_run(kind, tmp_path / "parts", microbatches=2).train()
-    one_device(monkeypatch)
-    alone = pair_run(kind, tmp_path / "alone", microbatches=4).train()
-    for other in (parts, alone):
-        np.testing.assert_allclose(losses(other), losses(trained), rtol=0, atol=2e-5)
+    check_alike(functools.partial(pair_run, kind), trained, tmp_path, monkeypatch)
 
 
-def one_device(monkeypatch):
+def check_alike(run, trained, folder, monkeypatch):
+    """Whether `run(workdir, microbatches=...)` has the losses of `trained`, which had one microbatch on eight devices."""
+    parts = run(folder / "parts", microbatches=2).train()
     make_mesh = sharding.make_mesh
     monkeypatch.setattr(sharding, "make_mesh", lambda config: make_mesh(config, jax.devices()[:1]))
+    alone = run(folder / "alone", microbatches=4).train()
+    for other in (parts, alone):
+        np.testing.assert_allclose(losses(other), losses(trained), rtol=0, atol=2e-5)
 
 
 def test_a_pairwise_run_goes_on_exactly_where_it_stopped(pairs):
@@ -267,18 +268,17 @@ def test_a_run_with_frozen_parameters_goes_on_exactly_where_it_stopped(soft):
 
 def test_soft_tokens_are_trained_alike_in_microbatches_and_on_one_device(soft, tmp_path, monkeypatch):
     kind, _, trained = soft
-    parts = soft_run(kind, tmp_path / "parts", microbatches=2).train()
-    one_device(monkeypatch)
-    alone = soft_run(kind, tmp_path / "alone", microbatches=4).train()
-    for other in (parts, alone):
-        np.testing.assert_allclose(losses(other), losses(trained), rtol=0, atol=2e-5)
+    check_alike(functools.partial(soft_run, kind), trained, tmp_path, monkeypatch)
 
 
 def test_a_run_of_soft_tokens_is_evaluated_beside_its_base(soft):
     kind, _, trained = soft
     found = soft_run(kind, trained.workdir).evaluate("say", items=4)
     assert {row["model"] for row in found.predictions.to_pylist()} == {"trained", "untuned"}
-    assert json.dumps(found.results["tasks"])
+    assert [row["task"] for row in found.results["tasks"]] == ["say", "say"]
+    for opened in (flanjax.load_model, lambda workdir: run.evaluate(workdir, tasks=["say"])):
+        with pytest.raises(ConfigError, match="was trained with the tuning SoftPrompt, not with Full"):
+            opened(trained.workdir)
 
 
 def test_a_config_file_whose_mixture_is_not_there_takes_a_mixture_made_here(tmp_path):

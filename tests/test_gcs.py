@@ -29,6 +29,7 @@ SETTINGS = (
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
+    bucket().objects.clear()  # of other files' tests in this process
     folder = tmp_path_factory.mktemp("home")
     (folder / "toy.py").write_text(MIXTURE)
     (folder / "config.py").write_text(CONFIG)

@@ -3,11 +3,13 @@
 from flanjax.parts.data import MADE_IN_PYTHON, batch_shapes, check_identity, prepared_of, split_of
 from flanjax.parts.meta import check_same_run, meta_of
 from flanjax.parts.mixture_record import mixture_record, num_visits, training_prompts
-from flanjax.parts.tokenizer import keep_tokenizer, saved_tokenizer, template_warnings, tokenizer_of
-from flanjax.parts.weights import Weights, param_shardings, read_newest_params, read_params, settled, weights_of
+from flanjax.parts.saved import SavedRun, open_saved
+from flanjax.parts.tokenizer import keep_tokenizer, template_warnings, tokenizer_of
+from flanjax.parts.weights import Weights, param_shardings, read_params, settled, weights_of
 
 __all__ = [
     "MADE_IN_PYTHON",
+    "SavedRun",
     "Weights",
     "batch_shapes",
     "check_identity",
@@ -16,11 +18,10 @@ __all__ = [
     "meta_of",
     "mixture_record",
     "num_visits",
+    "open_saved",
     "param_shardings",
     "prepared_of",
-    "read_newest_params",
     "read_params",
-    "saved_tokenizer",
     "settled",
     "split_of",
     "template_warnings",

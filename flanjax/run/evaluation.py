@@ -1,7 +1,6 @@
 """Evaluating a trained run: predictions, results and the report, read top-down."""
 
 import contextlib
-import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -10,8 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from etils import epath
 
-from flanjax import checkpoint, parts, storage
-from flanjax.config import RunConfig
+from flanjax import parts, storage
 from flanjax.data import identity
 from flanjax.data.layout import Layout
 from flanjax.evaluate import protocol
@@ -19,7 +17,6 @@ from flanjax.evaluate.config import EvaluationConfig
 from flanjax.evaluate.predict import Questions, ask, predict, scoring_layout
 from flanjax.evaluate.results import summarize
 from flanjax.generate.scorer import Scorer
-from flanjax.models import functional
 from flanjax.models.params import Full, Tuning
 from flanjax.names import nearest
 from flanjax.out_of_memory import explained
@@ -60,12 +57,9 @@ def evaluate(
       mixture: the one trained on, if it is at no address.
       tuning: the one trained with.
     """
-    folder = open_workdir(workdir)
-    workdir = folder.path
-    say = distributed.first_only(say)
-    fixed = step is not None
-    step, meta = checkpoint.read_meta(workdir, step)
-    config = RunConfig.from_config_dict(meta["config"])
+    folder, say = open_workdir(workdir), distributed.first_only(say)
+    saved = parts.open_saved(folder.path, step, tuning)
+    config, meta, step = saved.config, saved.meta, saved.step
     evaluation = _changed(config.evaluation, changes or {})
     split = parts.split_of(config, mixture)
     chosen = _chosen(split, meta["split"], tasks)
@@ -76,27 +70,19 @@ def evaluate(
     for line in changed or ():
         say(f"warning: the mixture has changed since the training: {line}")
 
-    tokenizer = parts.saved_tokenizer(workdir, config, meta)
-    layout = scoring_layout(config.data.features, evaluation, tokenizer)
+    layout = scoring_layout(config.data.features, evaluation, saved.tokenizer)
     asked = _asked(chosen, evaluation, layout, say)
     mesh = sharding.make_mesh(sharding.MeshConfig())  # the devices here may be others than those of the training
-    model = functional.config_from(meta["model"])
     began = time.perf_counter()
-
-    def base() -> Any:
-        return parts.weights_of(config, tokenizer, mesh).make()
-
-    how: dict[str, Any] = {"fixed": fixed, "tuning": tuning, "base": base, "seed": config.train.seed}
-    read_trained = functools.partial(parts.read_newest_params, workdir, step, model, mesh, **how)
-    readers: dict[str, Callable[[], tuple[int, Any]]] = {TRAINED: read_trained}
+    readers: dict[str, Callable[[], tuple[int, Any]]] = {TRAINED: lambda: saved.read_params(mesh)}
     if evaluation.untuned:
-        readers[UNTUNED] = lambda: (0, base())
+        readers[UNTUNED] = lambda: (0, saved.base_params(mesh))
     tables: list[pa.Table] = []
     for label, read in readers.items():
         at, params = read()
         step = at if label == TRAINED else step
         with _progress(f"evaluating {label}", asked) as advance, explained("scoring", config, batch_size=evaluation.batch_size):
-            scorer = Scorer(model, params, mesh, layout, batch_size=evaluation.batch_size, progress=advance)
+            scorer = Scorer(saved.model, params, mesh, layout, batch_size=evaluation.batch_size, progress=advance)
             tables.append(predict(asked, evaluation, layout, scorer, model=label, step=at))
         del scorer, params
 

@@ -4,12 +4,11 @@ from typing import Any
 
 from etils import epath
 
-from flanjax import checkpoint, parts, storage
 from flanjax import huggingface as hf
+from flanjax import parts, storage
 from flanjax.config import RunConfig
 from flanjax.data.layout import Layout, make_layout
 from flanjax.data.tokenizer_export import export_tokenizer
-from flanjax.models import functional
 from flanjax.models.params import Full, Tuning, plain
 from flanjax.parallel import distributed, sharding
 from flanjax.version import __version__
@@ -38,19 +37,11 @@ def export(
     """
     workdir = open_workdir(workdir).path
     storage.reach(output)
-    say, fixed = distributed.first_only(say), step is not None
-    step, meta = checkpoint.read_meta(workdir, step)
-    config = RunConfig.from_config_dict(meta["config"])
-    model = functional.config_from(meta["model"])
-    tokenizer = parts.saved_tokenizer(workdir, config, meta)
+    say = distributed.first_only(say)
+    saved = parts.open_saved(workdir, step, tuning)
+    config, model, tokenizer = saved.config, saved.model, saved.tokenizer
     layout = make_layout(config.data.features, tokenizer)
-    mesh = sharding.make_mesh(sharding.MeshConfig())
-
-    def base() -> Any:
-        return parts.weights_of(config, tokenizer, mesh).make()
-
-    how: dict[str, Any] = {"fixed": fixed, "tuning": tuning, "base": base, "seed": config.train.seed}
-    step, params = parts.read_newest_params(workdir, step, model, mesh, **how)
+    step, params = saved.read_params(sharding.make_mesh(sharding.MeshConfig()))
     model_type = "mt5" if (config.model.size or "").startswith("mt5") else None
     ids = hf.SpecialIds(tokenizer.bos_id, layout.stop_ids, tokenizer.pad_id)
     hf.export(output, model, plain(params), ids, _card(config, layout, step, licence), model_type=model_type, dtype=dtype)

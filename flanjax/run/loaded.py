@@ -7,7 +7,7 @@ from etils import epath
 
 from flanjax import checkpoint, parts
 from flanjax import huggingface as hf
-from flanjax.config import ConfigError, RunConfig
+from flanjax.config import ConfigError
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.layout import Layout, make_layout
 from flanjax.data.tokenizer import Tokenizer, load_tokenizer
@@ -106,7 +106,11 @@ def load_model(
     mesh = sharding.make_mesh(sharding.MeshConfig())
     place = open_workdir(source).path
     if checkpoint.steps_of(place):
-        return _of_run(place, step, features, tuning, mesh, computed)
+        saved = parts.open_saved(place, step, tuning, **computed)
+        at, params = saved.read_params(mesh)
+        trained_on = frozenset(saved.meta["split"]["train"])
+        laid_out = features or saved.config.data.features
+        return LoadedModel(str(place), saved.model, params, saved.tokenizer, laid_out, mesh, step=at, trained_on=trained_on)
     try:
         directory = hf.find(str(source))
     except FileNotFoundError as error:
@@ -116,29 +120,3 @@ def load_model(
     params = published.params(parts.param_shardings(config, mesh))
     features = features or FeatureConfig(layout=config.layouts[0], separator="")  # type: ignore[arg-type]
     return LoadedModel(str(source), config, params, load_tokenizer(tokenizer or str(directory)), features, mesh)
-
-
-def _of_run(
-    workdir: epath.Path,
-    step: int | None,
-    features: FeatureConfig | None,
-    tuning: Tuning,
-    mesh: sharding.Mesh,
-    computed: dict[str, Any],
-) -> LoadedModel:
-    fixed = step is not None
-    step, meta = checkpoint.read_meta(workdir, step)
-    if (trained := meta.get("tuning", Full.__name__)) != type(tuning).__name__:
-        raise ConfigError(f"{workdir} was trained with tuning={trained}; give load_model the same one")
-    config = RunConfig.from_config_dict(meta["config"])
-    model = functional.config_from({**meta["model"], **computed})
-    tokenizer = parts.saved_tokenizer(workdir, config, meta)
-
-    def base() -> Any:
-        return parts.weights_of(config, tokenizer, mesh).make()
-
-    how: dict[str, Any] = {"fixed": fixed, "tuning": tuning, "base": base, "seed": config.train.seed}
-    step, params = parts.read_newest_params(workdir, step, model, mesh, **how)
-    trained_on = frozenset(meta["split"]["train"])
-    features = features or config.data.features
-    return LoadedModel(str(workdir), model, params, tokenizer, features, mesh, step=step, trained_on=trained_on)

@@ -2,11 +2,11 @@
 
 import dataclasses
 import functools
-import itertools
 import json
 
 import numpy as np
 import pytest
+from batch_checks import joined, same, take
 
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import Features, make_features
@@ -65,22 +65,6 @@ def make_pairs(entries, opened, visits, layout, seed):
 def corpus_of(features=ENCODER_DECODER, **changes):
     config = dataclasses.replace(CONFIG, features=features, **changes)
     return open_corpus(MIXTURE, open_rows(MIXTURE), ByteTokenizer(), config, features=make_pairs, numbers=["reference"])
-
-
-def take(iterator, n):
-    return list(itertools.islice(iterator, n))
-
-
-def same(left, right):
-    assert len(left) == len(right)
-    for a, b in zip(left, right, strict=True):
-        assert a.keys() == b.keys()
-        for name in a:
-            np.testing.assert_array_equal(a[name], b[name], err_msg=name)
-
-
-def joined(parts):
-    return [{k: np.concatenate([p[k] for p in batch]) for k in batch[0]} for batch in zip(*parts, strict=True)]
 
 
 def answers_in(row, is_causal):

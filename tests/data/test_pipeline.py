@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import itertools
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from batch_checks import joined, same, take
 
 from flanjax.data.data_stats import DataError, DataStats
 from flanjax.data.feature_config import FeatureConfig
@@ -58,23 +58,6 @@ def corpus_of(mixture=MIXTURE, **changes):
 
 
 CORPUS = corpus_of()
-
-
-def take(iterator, n):
-    return list(itertools.islice(iterator, n))
-
-
-def same(left, right):
-    assert len(left) == len(right)
-    for a, b in zip(left, right, strict=True):
-        assert a.keys() == b.keys()
-        for name in a:
-            np.testing.assert_array_equal(a[name], b[name], err_msg=name)
-
-
-def joined(parts):
-    """The global batches of several hosts' parts of them."""
-    return [{k: np.concatenate([p[k] for p in batch]) for k in batch[0]} for batch in zip(*parts, strict=True)]
 
 
 def hosts(count, state=None, corpus=CORPUS):

@@ -10,6 +10,7 @@ import sys
 import fsspec
 import numpy as np
 import pytest
+from batch_checks import joined, same, take
 from etils import epath
 from etils.epath import backend as epath_backend
 
@@ -84,23 +85,6 @@ def directory(tmp_path_factory):
 @pytest.fixture
 def copied(directory, tmp_path):
     return shutil.copytree(directory, tmp_path / "copied")
-
-
-def take(iterator, n):
-    return list(itertools.islice(iterator, n))
-
-
-def same(left, right):
-    assert len(left) == len(right)
-    for a, b in zip(left, right, strict=True):
-        assert a.keys() == b.keys()
-        for name in a:
-            assert a[name].dtype == b[name].dtype
-            np.testing.assert_array_equal(a[name], b[name], err_msg=name)
-
-
-def joined(parts):
-    return [{k: np.concatenate([p[k] for p in batch]) for k in batch[0]} for batch in zip(*parts, strict=True)]
 
 
 def hosts(count, source, state=None, corpus=CORPUS):

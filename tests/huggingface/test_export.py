@@ -128,7 +128,7 @@ def test_lm_eval_with_its_default_settings_scores_as_we_do(exported):
     theirs = scores(harness, Instance, pairs)
     if between:
         theirs -= scores(harness, Instance, [(prompt, between) for prompt, _ in pairs])
-    assert np.std(theirs) > 0.1
+    assert np.std(theirs) > 0.01  # a hundred times what they may differ by
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4)
 
 
