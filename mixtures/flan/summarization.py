@@ -161,7 +161,8 @@ cnn_dailymail = Task(
 def _gigaword(row):
     if re.search(r"\bunk\b", row["summary"], re.IGNORECASE):
         raise SkipRow("the headline has an unknown word in it")
-    return Example({"sentence": _joined(row["document"])}, _joined(row["summary"]))
+    sentence, headline = (_joined(re.sub(r"(?<=\w) - (?=\w)", "-", row[column].replace("\\/", "/"))) for column in ("document", "summary"))
+    return Example({"sentence": sentence}, headline)
 
 
 gigaword = Task(
@@ -334,7 +335,7 @@ xsum = Task(
     templates=[
         Template("Say in a single sentence what this BBC article is about.\nArticle: {{ article }}"),
         Template("{{ article }}\nThe opening sentence of this report, which gave the whole story, has gone missing. Restore it."),
-        Template("Article: {{ article }}", cue="The story in one sentence:"),
+        Template("Report: {{ article }}", cue="The report in one sentence:"),
         Template("You have one breath. What is the news? {{ article }}"),
         Template(
             "BBC News prints the first sentence of every story in bold, and a reader who stops there should still know what happened. "
@@ -433,11 +434,16 @@ dialogsum = Task(
 #  'summary': 'Shields a business entity from civil liability relating to any injury or death occurring at a facility ...',
 #  'title': 'A bill to limit the civil liability of business entities providing use of facilities to nonprofit organizations.'}
 # Splits: train and test are bills of the US Congress, ca_test those of California.
+def _billsum(row):
+    text, title, summary = (_one_line(re.sub("``|''", '"', row[column])) for column in ("text", "title", "summary"))
+    return Example({"bill": text, "title": title}, summary)
+
+
 billsum = Task(
     name="billsum",
     cluster="summarization",
     source=hub("FiscalNote/billsum"),
-    example=lambda row: Example({"bill": _one_line(row["text"]), "title": _one_line(row["title"])}, _one_line(row["summary"])),
+    example=_billsum,
     templates=[
         Template("Summarize this bill of the United States Congress, saying what it would change in the law.\nBill: {{ bill }}"),
         Template("{{ bill }}\nExplain what this bill does, for citizens who will not read the legal text."),
@@ -491,7 +497,8 @@ billsum = Task(
 #  'abstract': 'research on the implications of anxiety in parkinson s disease ( pd ) has been neglected despite its ...'}
 # Lower case and tokenized; figures and citations are masked with @xmath and @xcite.
 def _pubmed(row):
-    article, abstract = (_joined(re.sub(r"@x(?:cite|math)\w*", " ", row[column])) for column in ("article", "abstract"))
+    plain = (re.sub(r"(?<=\w) - (?=\w)", "-", re.sub(r"@x(?:cite|math)\w*", " ", row[column])) for column in ("article", "abstract"))
+    article, abstract = map(_joined, plain)
     if not article or not abstract:
         raise SkipRow("no article or no abstract")
     return Example({"paper": article, "introduction": " ".join(re.split(r"(?<=[.?!]) ", article)[:5])}, abstract)
@@ -565,7 +572,7 @@ wiki_lingua = Task(
         Template("Reduce these instructions to one short command for each step.\nInstructions: {{ text }}"),
         Template("{{ text }}\nThis comes from a how-to guide. Which steps does it tell the reader to take? List them as brief orders."),
         Template("How to {{ goal }}\n{{ heading }}: {{ text }}", cue="The steps in short:"),
-        Template("A wikiHow page explains how to {{ goal }}. Sum up this part of it in a few imperative sentences. Part: {{ text }}"),
+        Template("A wikiHow page bears the title \"How to {{ goal }}\". Sum up this part of it in a few imperative sentences. Part: {{ text }}"),
         Template("I want the checklist, not the lecture. Cut this advice down to what I actually have to do: {{ text }}"),
         Template("Every paragraph of a guide starts with a line in bold that says what to do. Write the bold lines for this text: {{ text }}"),
         Template(
@@ -581,7 +588,7 @@ wiki_lingua = Task(
             name="write_guide",
         ),
         Template(
-            "In a guide on how to {{ goal }}, one section consists of these steps: {{ answer }}\nGive the section a heading.",
+            "A guide with the title \"How to {{ goal }}\" has a section that consists of these steps: {{ answer }}\nGive the section a heading.",
             "{{ heading }}",
             kind="inverted",
             name="heading",
