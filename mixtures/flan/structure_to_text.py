@@ -59,7 +59,9 @@ web_nlg = Task(
     example=_web_nlg,
     templates=[
         Template("Express everything in these DBpedia triples (subject | property | value) in fluent English: {{ triples }}"),
-        Template("{{ facts }}\nThat is what the knowledge base holds. Put it into a short text, adding nothing and leaving nothing out."),
+        Template(
+            "{{ facts }}\nThat is what the knowledge base holds. Put it into a short text, adding nothing and leaving nothing out."
+        ),
         Template("Triples: {{ triples }}", cue="Text:"),
         Template(
             "A voice assistant has looked up {{ subject }} and received this record: {{ triples }}\n"
@@ -75,7 +77,10 @@ web_nlg = Task(
             "Statements: {{ facts }}"
         ),
         Template("The knowledge graph has a single edge for us: {{ facts }}\nState it in one sentence.", when="count == 1"),
-        Template("Here are {{ count }} linked facts: {{ facts }}\nTell them in connected prose, in three sentences at most.", when="count > 1"),
+        Template(
+            "Here are {{ count }} linked facts: {{ facts }}\nTell them in connected prose, in three sentences at most.",
+            when="count > 1",
+        ),
         Template(
             "Semantic Web for beginners, exercise 2. Verbalize the following RDF data; a reader who has never heard of RDF must be able "
             "to understand the result. Data: {{ triples }}"
@@ -88,7 +93,7 @@ web_nlg = Task(
             name="extract_triples",
         ),
         Template(
-            "{{ answer }}\nList what this says in the style of a data sheet: \"property of thing: value\", one item for each fact.",
+            '{{ answer }}\nList what this says in the style of a data sheet: "property of thing: value", one item for each fact.',
             "{{ facts }}",
             kind="inverted",
             name="data_sheet",
@@ -135,7 +140,9 @@ common_gen = Task(
             "What might be going on when the following come together: {{ words[:-1] | join(', ') }} and {{ words[-1] }}? "
             "Say it in one plain sentence and use the words."
         ),
-        Template("Language class. Form a sentence with \"{{ words | join('\", \"') }}\". It should describe something that people or animals really do."),
+        Template(
+            'Language class. Form a sentence with "{{ words | join(\'", "\') }}". It should describe something that people or animals really do.'
+        ),
         Template("Write a caption with these ingredients, in any order: {{ words | join(' + ') }}"),
         Template(
             "Common sense tells us how these {{ count }} words hang together: {{ words | join(', ') }}\nShow it in a sentence."
@@ -179,8 +186,12 @@ gem_common_gen = Task(
     source=hub("GEM/common_gen", revision="refs/convert/parquet"),
     example=_gem_common_gen,
     templates=[
-        Template("Concepts: {{ words | join(', ') }}. Compose a single sentence that brings every concept into one ordinary situation."),
-        Template("Can you think of a situation that involves {{ words | join(', ') }}? Describe it in a sentence, with those very words in it."),
+        Template(
+            "Concepts: {{ words | join(', ') }}. Compose a single sentence that brings every concept into one ordinary situation."
+        ),
+        Template(
+            "Can you think of a situation that involves {{ words | join(', ') }}? Describe it in a sentence, with those very words in it."
+        ),
         Template("Keywords = {{ words | join('; ') }}", cue="Sentence ="),
         Template(
             "A child has drawn {{ count }} word cards from a box: {{ words | join(', ') }}. "
@@ -197,7 +208,9 @@ gem_common_gen = Task(
         Template(
             "{{ words | join(' / ') }}\nThese were the tags on a video clip of somebody doing something quite normal. Guess the clip's description."
         ),
-        Template("Put the following into a sentence that anyone would find plausible, and do not skip any: {{ words | join(', ') }}"),
+        Template(
+            "Put the following into a sentence that anyone would find plausible, and do not skip any: {{ words | join(', ') }}"
+        ),
         Template(
             "Reduce the sentence to its {{ count }} key concepts. Give each as a single lower-case word without an ending.\n{{ answer }}",
             "{{ words | join(', ') }}",
@@ -205,7 +218,7 @@ gem_common_gen = Task(
             name="concepts",
         ),
         Template(
-            "\"{{ answer }}\" was written as an answer to: \"Make a sentence with the following {{ count }} words.\" Which words were given?",
+            '"{{ answer }}" was written as an answer to: "Make a sentence with the following {{ count }} words." Which words were given?',
             "{{ words | join(', ') }}",
             kind="inverted",
             name="given_words",
@@ -248,7 +261,9 @@ e2e_nlg = Task(
         Template("Describe this restaurant, pub or coffee shop in a sentence or two.\nRecord: {{ card }}"),
         Template("{{ card }}\nWrite the entry for a dining guide from these details."),
         Template("Card: {{ card }}", cue="Description:"),
-        Template("A tourist at the hotel desk asks about places to eat. You look one up and find: {{ card }}. What do you tell the tourist?"),
+        Template(
+            "A tourist at the hotel desk asks about places to eat. You look one up and find: {{ card }}. What do you tell the tourist?"
+        ),
         Template("What sort of place is {{ name }}? The listing says: {{ card }}", when="name is defined"),
         Template("Advertise the place below without inventing anything about it. {{ card }}"),
         Template(
@@ -256,17 +271,19 @@ e2e_nlg = Task(
         ),
         Template("Text a friend who is looking for somewhere to eat. You know just this about the place: {{ card }}"),
         Template("Turn the {{ count }} details into running text, all of them if you can: {{ card }}"),
-        Template("For each venue we print one short paragraph with its name, what it serves, the price and where it is, as far as we know. "
-                 "Venue: {{ card }}\nParagraph, please."),
         Template(
-            "Fill in the card of the venue described here, as \"property: value\" with semicolons in between. The properties are name, eat type, "
+            "For each venue we print one short paragraph with its name, what it serves, the price and where it is, as far as we know. "
+            "Venue: {{ card }}\nParagraph, please."
+        ),
+        Template(
+            'Fill in the card of the venue described here, as "property: value" with semicolons in between. The properties are name, eat type, '
             "food, price range, customer rating, area, family friendly and near; leave out what is not said.\nDescription: {{ answer }}",
             "{{ card }}",
             kind="inverted",
             name="fill_in_card",
         ),
         Template(
-            "A guest praised a place in these words: {{ answer }}\nEnter what they reveal into the database of venues, as \"property: value\".",
+            'A guest praised a place in these words: {{ answer }}\nEnter what they reveal into the database of venues, as "property: value".',
             "{{ card }}",
             kind="inverted",
             name="enter_into_database",
@@ -294,7 +311,10 @@ e2e_nlg_cleaned = Task(
         Template("A slot is written as slot[value]. Say in English what these slots say about a place to eat: {{ slots }}"),
         Template("{{ slots }}\nRealize this meaning as text. Every slot has to be mentioned, and nothing else may be."),
         Template("Meaning: {{ slots }}", cue="Wording:"),
-        Template("A guest asks where to go for a meal. The concierge's notes on one place are these: {{ slots }}", cue="The concierge says:"),
+        Template(
+            "A guest asks where to go for a meal. The concierge's notes on one place are these: {{ slots }}",
+            cue="The concierge says:",
+        ),
         Template(
             "You write the texts for a restaurant app, and its database hands you this row: {{ slots }}\nWrite the text that users will see."
         ),
@@ -303,7 +323,9 @@ e2e_nlg_cleaned = Task(
             "Check your wording against the data before you answer: no attribute may be missing or changed. "
             "Data: {{ slots }}\nDescribe the venue."
         ),
-        Template("Here is what our inspector noted about a venue, in her own shorthand: {{ slots }}. Please write it out in full for the newsletter."),
+        Template(
+            "Here is what our inspector noted about a venue, in her own shorthand: {{ slots }}. Please write it out in full for the newsletter."
+        ),
         Template("Compose one or two friendly sentences about a place of which this is known. {{ slots }}"),
         Template("If the data {{ slots }} were read aloud by a radio host, how would that sound? Write the host's words."),
         Template(
@@ -354,22 +376,30 @@ dart = Task(
     source=hub("Yale-LILY/dart", revision="refs/convert/parquet"),
     example=_dart,
     templates=[
-        Template("Each record below has the form subject | attribute | value. Write a sentence or two that convey all of them.\nRecords: {{ records }}"),
+        Template(
+            "Each record below has the form subject | attribute | value. Write a sentence or two that convey all of them.\nRecords: {{ records }}"
+        ),
         Template("{{ records }}\nThis was read off a table, row by row. What does it tell us? Answer in plain sentences."),
         Template("Records: {{ records }}", cue="In a sentence:"),
         Template(
             "Tables from the web have been taken apart into numbered pieces, each of which reads subject : column : cell. "
             "Put these pieces together again as English text. {{ listing }}"
         ),
-        Template("A colleague asks what this line of the spreadsheet means. Explain it in one sentence if you can. The line holds: {{ records }}"),
-        Template("Write down what the data say, whatever they are about: sports, music, restaurants or rivers. Data: {{ records }}"),
+        Template(
+            "A colleague asks what this line of the spreadsheet means. Explain it in one sentence if you can. The line holds: {{ records }}"
+        ),
+        Template(
+            "Write down what the data say, whatever they are about: sports, music, restaurants or rivers. Data: {{ records }}"
+        ),
         Template("Say this so that it can be heard and understood by someone who cannot see the table. {{ listing }}"),
-        Template("Given the following {{ count }} pieces of structured information, produce the sentence that a person would have written instead of them: {{ records }}",
-                 when="count > 1"),
+        Template(
+            "Given the following {{ count }} pieces of structured information, produce the sentence that a person would have written instead of them: {{ records }}",
+            when="count > 1",
+        ),
         Template("One record, one sentence. Record: {{ records }}", when="count == 1"),
         Template(
             "The triples below form a tree whose branches meet in shared names. Follow it from its root and describe it, linking the facts with "
-            "words such as \"which\", \"where\" and \"and\".\nTriples: {{ records }}",
+            'words such as "which", "where" and "and".\nTriples: {{ records }}',
             when="count > 1",
         ),
         Template("What does the following row of a table amount to, if you say it rather than list it? Row: {{ records }}"),
@@ -425,29 +455,35 @@ totto = Task(
     example=_totto,
     templates=[
         Template(
-            "Some cells of a table in the Wikipedia article \"{{ page }}\" are highlighted: {{ cells }}\nDescribe them in one sentence that "
+            'Some cells of a table in the Wikipedia article "{{ page }}" are highlighted: {{ cells }}\nDescribe them in one sentence that '
             "makes sense on its own."
         ),
         Template("Page: {{ page }}\nSection: {{ section }}\nHighlighted: {{ cells }}", cue="Sentence:"),
-        Template("{{ cells }}\nThese table cells belong to the page \"{{ page }}\", section \"{{ section }}\". What do they say? One sentence."),
+        Template(
+            '{{ cells }}\nThese table cells belong to the page "{{ page }}", section "{{ section }}". What do they say? One sentence.'
+        ),
         Template("What does the table tell us here about {{ page }}? Use only the marked cells: {{ cells }}"),
         Template(
-            "A Wikipedia editor is turning tables into prose. In the table under the heading \"{{ section }}\" of the article on {{ page }}, she has "
+            'A Wikipedia editor is turning tables into prose. In the table under the heading "{{ section }}" of the article on {{ page }}, she has '
             "reached these cells: {{ cells }}\nWrite her next sentence."
         ),
         Template(
             "State the fact that the selected cells record. Do not add anything that is in neither the cells nor the titles.\n"
             "Titles: {{ page }}, {{ section }}. Cells: {{ cells }}"
         ),
-        Template("Readers on a small phone will not see the table, only your one sentence. Table on: {{ page }} ({{ section }}). Selected: {{ cells }}"),
+        Template(
+            "Readers on a small phone will not see the table, only your one sentence. Table on: {{ page }} ({{ section }}). Selected: {{ cells }}"
+        ),
         Template(
             "Someone has drawn a yellow marker over part of a table about {{ page }}. The marked text runs: {{ cells }}\nExplain to a friend "
             "in a single sentence what was worth marking."
         ),
-        Template("Fact check, step 1: write out as a full sentence what the source table claims.\nSource: {{ page }}, {{ section }}\nCells: {{ cells }}"),
         Template(
-            "This sentence was written from a few cells of a table in the article \"{{ page }}\": {{ answer }}\n"
-            "Which cells were they? Give each as \"column = value\".",
+            "Fact check, step 1: write out as a full sentence what the source table claims.\nSource: {{ page }}, {{ section }}\nCells: {{ cells }}"
+        ),
+        Template(
+            'This sentence was written from a few cells of a table in the article "{{ page }}": {{ answer }}\n'
+            'Which cells were they? Give each as "column = value".',
             "{{ cells }}",
             kind="inverted",
             name="cells",
@@ -474,7 +510,9 @@ totto = Task(
 #   'context': 'walter extra\n'},
 #  'target_text': 'walter extra is a german award-winning aerobatic pilot , chief aircraft designer and founder of extra ...'}
 # Lower case and tokenized. Splits: train, test, val.
-_NO_FACT = frozenset({"article title", "image", "image size", "imagesize", "image caption", "caption", "alt", "width", "module"})
+_NO_FACT = frozenset(
+    {"article title", "image", "image size", "imagesize", "image caption", "caption", "alt", "width", "module"}
+)
 
 
 def _wiki_bio(row):
@@ -486,7 +524,9 @@ def _wiki_bio(row):
             facts.append(f"{header}: {content}")
     if not facts:
         raise SkipRow("an empty infobox")
-    return Example({"box": "; ".join(facts), "person": _detokenized(row["input_text"]["context"])}, _detokenized(row["target_text"]))
+    return Example(
+        {"box": "; ".join(facts), "person": _detokenized(row["input_text"]["context"])}, _detokenized(row["target_text"])
+    )
 
 
 def _detokenized(text):
@@ -504,20 +544,26 @@ wiki_bio = Task(
         Template("Write the first paragraph of a biography, in lower case, from this Wikipedia infobox.\nInfobox: {{ box }}"),
         Template("{{ box }}\nWho is this person? Introduce them as an encyclopedia would."),
         Template("Name of the article: {{ person }}\nInfobox: {{ box }}", cue="Opening of the article:"),
-        Template("Somebody has filled in a form about {{ person }} but has not written a word of text yet. Form: {{ box }}\nWrite the introduction."),
+        Template(
+            "Somebody has filled in a form about {{ person }} but has not written a word of text yet. Form: {{ box }}\nWrite the introduction."
+        ),
         Template(
             "Below are the facts in the box at the upper right of a Wikipedia page. Say when and where the person was born, if it is given, "
             "and what he or she is known for.\nFacts: {{ box }}"
         ),
-        Template("The moderator has to introduce {{ person }} to the audience and gets only these notes: {{ box }}\nWhat does the moderator say?"),
+        Template(
+            "The moderator has to introduce {{ person }} to the audience and gets only these notes: {{ box }}\nWhat does the moderator say?"
+        ),
         Template("Put this biographical data into prose, beginning with the person's name: {{ box }}"),
         Template(
             "A stub about {{ person }} needs a lead. Write it from the data alone; leave out numbers that would bore a general reader.\n"
             "Data: {{ box }}"
         ),
-        Template("Database entry for a person: {{ box }} What would a short life of this person say, in one to four sentences?"),
         Template(
-            "Fill in an infobox for this biography: one \"label: value\" after another, separated by semicolons.\nBiography: {{ answer }}",
+            "Database entry for a person: {{ box }} What would a short life of this person say, in one to four sentences?"
+        ),
+        Template(
+            'Fill in an infobox for this biography: one "label: value" after another, separated by semicolons.\nBiography: {{ answer }}',
             "{{ box }}",
             kind="inverted",
             name="infobox",
@@ -617,7 +663,9 @@ rnnlg_hotel = Task(
     source=hub("rnnlg", "hotel"),
     example=_rnnlg,
     templates=[
-        Template("You answer the phone for a hotel guide to San Francisco. Your aim now: {{ goal }}. Details: {{ facts }}\nWhat do you say?"),
+        Template(
+            "You answer the phone for a hotel guide to San Francisco. Your aim now: {{ goal }}. Details: {{ facts }}\nWhat do you say?"
+        ),
         Template("{{ facts }}\nA hotel finder wants to {{ goal }}. Write its next line."),
         Template("Aim: {{ goal }}\nHotel details: {{ facts }}", cue="Assistant:"),
         Template("Write one sentence in which a travel clerk uses these details to {{ goal }}: {{ facts }}"),
@@ -628,9 +676,11 @@ rnnlg_hotel = Task(
         ),
         Template("In a few polite words, {{ goal }}. It is about a place to stay. {{ facts }}"),
         Template("A traveler is on the line and you have to {{ goal }}. Notes: {{ facts }}. Your words, please."),
-        Template("Data on hotels: {{ facts }}\nPurpose of the message: {{ goal }}\nWrite the message for the traveler's phone."),
         Template(
-            "A hotel assistant said: \"{{ answer }}\" List the details in it as \"slot: value\", separated by semicolons.",
+            "Data on hotels: {{ facts }}\nPurpose of the message: {{ goal }}\nWrite the message for the traveler's phone."
+        ),
+        Template(
+            'A hotel assistant said: "{{ answer }}" List the details in it as "slot: value", separated by semicolons.',
             "{{ facts }}",
             kind="inverted",
             name="details",
@@ -650,21 +700,29 @@ rnnlg_restaurant = Task(
     source=hub("rnnlg", "restaurant"),
     example=_rnnlg,
     templates=[
-        Template("A dialogue system helps people to find a restaurant. Now it has to {{ goal }}, using: {{ facts }}\nWhat does it say?"),
+        Template(
+            "A dialogue system helps people to find a restaurant. Now it has to {{ goal }}, using: {{ facts }}\nWhat does it say?"
+        ),
         Template("{{ facts }}\nWith this in hand, {{ goal }}. The customer is looking for somewhere to eat."),
         Template("Move: {{ goal }}\nContent: {{ facts }}", cue="Spoken by the restaurant guide:"),
-        Template("Imagine that you work at an information desk for restaurants. You want to {{ goal }}. Say it in one sentence, given {{ facts }}"),
+        Template(
+            "Imagine that you work at an information desk for restaurants. You want to {{ goal }}. Say it in one sentence, given {{ facts }}"
+        ),
         Template("The customer is hungry and impatient. Be brief and {{ goal }}: {{ facts }}"),
         Template(
-            "Complete the conversation. Customer: \"I'm looking for a restaurant.\" The system now has to {{ goal }}. "
+            'Complete the conversation. Customer: "I\'m looking for a restaurant." The system now has to {{ goal }}. '
             "Its data: {{ facts }}",
             cue="System:",
         ),
         Template("What is a natural way to {{ goal }} when the topic is food and the facts are these? {{ facts }}"),
-        Template("Voice prompt needed. Function: {{ goal }}. Variables: {{ facts }}. Subject: restaurants. Write the prompt as it will be spoken."),
-        Template("A visitor to San Francisco wants to eat out, and it is your turn to {{ goal }}. You have this to go on: {{ facts }}"),
         Template(
-            "From this line of a restaurant guide, recover the facts that it was made from, as \"slot: value\" pairs. Line: {{ answer }}",
+            "Voice prompt needed. Function: {{ goal }}. Variables: {{ facts }}. Subject: restaurants. Write the prompt as it will be spoken."
+        ),
+        Template(
+            "A visitor to San Francisco wants to eat out, and it is your turn to {{ goal }}. You have this to go on: {{ facts }}"
+        ),
+        Template(
+            'From this line of a restaurant guide, recover the facts that it was made from, as "slot: value" pairs. Line: {{ answer }}',
             "{{ facts }}",
             kind="inverted",
             name="recover_facts",
@@ -685,11 +743,19 @@ rnnlg_laptop = Task(
     example=_rnnlg,
     templates=[
         Template("You sell laptops over the phone. Use these specifications to {{ goal }}: {{ facts }}"),
-        Template("{{ facts }}\nWrite the words with which a shop assistant who sells laptops would {{ goal }}, given the above."),
+        Template(
+            "{{ facts }}\nWrite the words with which a shop assistant who sells laptops would {{ goal }}, given the above."
+        ),
         Template("Specifications: {{ facts }}\nIntention: {{ goal }}", cue="Sales assistant:"),
-        Template("Our online store has a chat window. The bot's plan is to {{ goal }}. Its data: {{ facts }}\nType the bot's message."),
-        Template("A customer does not know much about computers. Explain this data sheet in order to {{ goal }}. Data sheet: {{ facts }}"),
-        Template("What would you say across the counter of a computer shop if you had to {{ goal }} and the computer in front of you told you this? {{ facts }}"),
+        Template(
+            "Our online store has a chat window. The bot's plan is to {{ goal }}. Its data: {{ facts }}\nType the bot's message."
+        ),
+        Template(
+            "A customer does not know much about computers. Explain this data sheet in order to {{ goal }}. Data sheet: {{ facts }}"
+        ),
+        Template(
+            "What would you say across the counter of a computer shop if you had to {{ goal }} and the computer in front of you told you this? {{ facts }}"
+        ),
         Template("Say all of it in one or two sentences, so as to {{ goal }}. Laptop data: {{ facts }}"),
         Template("Catalog copy about laptops sounds stiff. Speak instead, and {{ goal }}. Catalog: {{ facts }}"),
         Template("Reply to an e-mail about laptops. Your reply should {{ goal }}. Mention each of these points: {{ facts }}"),
@@ -700,7 +766,7 @@ rnnlg_laptop = Task(
             name="properties",
         ),
         Template(
-            "\"{{ answer }}\" A program generated these words about laptops from a list of slots and values. Reconstruct the list.",
+            '"{{ answer }}" A program generated these words about laptops from a list of slots and values. Reconstruct the list.',
             "{{ facts }}",
             kind="inverted",
             name="slots",
@@ -720,17 +786,25 @@ rnnlg_tv = Task(
     source=hub("rnnlg", "tv"),
     example=_rnnlg,
     templates=[
-        Template("An electronics store advises people who want a new television. Use the data to {{ goal }}.\nData: {{ facts }}"),
+        Template(
+            "An electronics store advises people who want a new television. Use the data to {{ goal }}.\nData: {{ facts }}"
+        ),
         Template("{{ facts }}\nSomeone is choosing a TV set, and you need to {{ goal }}. How do you put it?"),
         Template("TV data: {{ facts }}\nTask: {{ goal }}", cue="Reply to the customer:"),
-        Template("Write the sentence with which a TV adviser would {{ goal }}, keeping every value as it is given: {{ facts }}"),
+        Template(
+            "Write the sentence with which a TV adviser would {{ goal }}, keeping every value as it is given: {{ facts }}"
+        ),
         Template("What does the help line for television buyers say in order to {{ goal }}? On its screen: {{ facts }}"),
-        Template("Label on the shelf: {{ facts }}\nYou stand beside it, in the store's uniform, and want to {{ goal }}. Speak."),
+        Template(
+            "The screen between the shelves shows this: {{ facts }}\nYou wear the store's uniform and want to {{ goal }}. What do you tell the shopper?"
+        ),
         Template("Generate a turn of a dialogue about television sets. Dialogue act: {{ goal }}. Slots: {{ facts }}"),
         Template("Without any sales patter, {{ goal }}. The talk is of televisions. Points to cover: {{ facts }}"),
-        Template("Tell it the way a friend who knows about screens and sockets would, in order to {{ goal }}. This is what the friend knows: {{ facts }}"),
         Template(
-            "Copy the technical facts out of this remark about televisions, as \"slot: value\", with semicolons. Remark: {{ answer }}",
+            "Tell it the way a friend who knows about screens and sockets would, in order to {{ goal }}. This is what the friend knows: {{ facts }}"
+        ),
+        Template(
+            'Copy the technical facts out of this remark about televisions, as "slot: value", with semicolons. Remark: {{ answer }}',
             "{{ facts }}",
             kind="inverted",
             name="technical_facts",

@@ -49,9 +49,13 @@ aeslc = Task(
     source=hub("Yale-LILY/aeslc"),
     example=_aeslc,
     templates=[
-        Template("Below is the body of an office e-mail whose subject line has been lost. Write the subject line.\nE-mail: {{ email }}"),
+        Template(
+            "Below is the body of an office e-mail whose subject line has been lost. Write the subject line.\nE-mail: {{ email }}"
+        ),
         Template("{{ email }}\nThat is the whole message. What would you put in its subject field?"),
-        Template("I'm about to send this to a colleague and can't think of a subject. Can you suggest one? The mail: {{ email }}"),
+        Template(
+            "I'm about to send this to a colleague and can't think of a subject. Can you suggest one? The mail: {{ email }}"
+        ),
         Template(
             "In as few words as you can, say what this message is about, so that its reader can find it again in a full inbox.\n"
             "Message: {{ email }}"
@@ -67,13 +71,18 @@ aeslc = Task(
             "Mail: {{ email }}"
         ),
         Template(
-            "The mail program warns: \"This message has no subject. Send it anyway?\" You press Cancel and type one after all. "
+            'The mail program warns: "This message has no subject. Send it anyway?" You press Cancel and type one after all. '
             "The message you were sending: {{ email }}",
             cue="The subject you type:",
         ),
-        Template("Write the body of a work e-mail that has this subject line: {{ answer }}", "{{ email }}", kind="inverted", name="write_email"),
         Template(
-            "A message arrives in the mailbox of someone who works for an energy company. Its subject is \"{{ answer }}\". "
+            "Write the body of a work e-mail that has this subject line: {{ answer }}",
+            "{{ email }}",
+            kind="inverted",
+            name="write_email",
+        ),
+        Template(
+            'A message arrives in the mailbox of someone who works for an energy company. Its subject is "{{ answer }}". '
             "What might it say? Write the full text.",
             "{{ email }}",
             kind="inverted",
@@ -96,7 +105,9 @@ aeslc = Task(
 #  'id': '...'}   one highlight a line
 def _cnn_dailymail(row):
     article = re.sub(r"^.{0,60}\(CNN\)\s*(?:--)?\s*", "", _one_line(row["article"]))
-    article = re.sub(r"\s*(?:E-mail to a friend\s*\.?|Copyright \d{4} .{0,80}All rights reserved.*?redistributed\.)", "", article)
+    article = re.sub(
+        r"\s*(?:E-mail to a friend\s*\.?|Copyright \d{4} .{0,80}All rights reserved.*?redistributed\.)", "", article
+    )
     highlights = [re.sub(r"\s+([.?!])$", r"\1", line.strip()) for line in row["highlights"].splitlines() if line.strip()]
     highlights = [line if re.search(r"[.?!][\"']?$", line) else line + "." for line in highlights]
     return Example({"article": article, "lead": highlights[0]}, " ".join(highlights))
@@ -108,10 +119,12 @@ cnn_dailymail = Task(
     source=hub("abisee/cnn_dailymail", "3.0.0"),
     example=_cnn_dailymail,
     templates=[
-        Template("Write the highlights of this news story: the three or four points that a hurried reader needs.\nStory: {{ article }}"),
+        Template(
+            "Write the highlights of this news story: the three or four points that a hurried reader needs.\nStory: {{ article }}"
+        ),
         Template("{{ article }}\nWhat are the main points of this report? Give each of them a short sentence of its own."),
         Template(
-            "You run the home page of a news site. Beside every story stands a box called \"Story highlights\". "
+            'You run the home page of a news site. Beside every story stands a box called "Story highlights". '
             "Fill in the box for this one. Story: {{ article }}"
         ),
         Template("Article: {{ article }}", cue="Key points:"),
@@ -161,7 +174,9 @@ cnn_dailymail = Task(
 def _gigaword(row):
     if re.search(r"\bunk\b", row["summary"], re.IGNORECASE):
         raise SkipRow("the headline has an unknown word in it")
-    sentence, headline = (_joined(re.sub(r"(?<=\w) - (?=\w)", "-", row[column].replace("\\/", "/"))) for column in ("document", "summary"))
+    sentence, headline = (
+        _joined(re.sub(r"(?<=\w) - (?=\w)", "-", row[column].replace("\\/", "/"))) for column in ("document", "summary")
+    )
     return Example({"sentence": sentence}, headline)
 
 
@@ -183,13 +198,13 @@ gigaword = Task(
             "The ticker at the bottom of the screen has room for one short line. Make one from this dispatch, without capitals: {{ sentence }}"
         ),
         Template("{{ sentence }}\nPut the news in this sentence into a headline. Figures stay masked with number signs."),
-        Template("What's the story here, in a handful of words? \"{{ sentence }}\""),
+        Template('What\'s the story here, in a handful of words? "{{ sentence }}"'),
         Template(
             "Dear subeditor, the lead below came in without a title. Please supply one in the agency's usual lower-case style.\n"
             "Lead: {{ sentence }}"
         ),
         Template(
-            "Given the headline \"{{ answer }}\", write the opening sentence of the report, in lower case.",
+            'Given the headline "{{ answer }}", write the opening sentence of the report, in lower case.',
             "{{ sentence }}",
             kind="inverted",
             name="write_lead",
@@ -277,7 +292,9 @@ multi_news = Task(
 #  'summary': 'Amanda baked cookies and will bring Jerry some tomorrow.'}
 # <file_photo> and the like stand for attachments.
 def _samsum(row):
-    dialogue = re.sub(r"<\s?(?:file[_:\s]*)?([a-z]\w*?)(?:_file)?>", lambda m: f"({m[1].replace('_', ' ')})", row["dialogue"], flags=re.I)
+    dialogue = re.sub(
+        r"<\s?(?:file[_:\s]*)?([a-z]\w*?)(?:_file)?>", lambda m: f"({m[1].replace('_', ' ')})", row["dialogue"], flags=re.I
+    )
     lines = (_one_line(line.replace("<3", "(heart)")) for line in dialogue.splitlines())
     return Example({"chat": "\n".join(line for line in lines if line)}, _one_line(row["summary"]))
 
@@ -305,9 +322,14 @@ samsum = Task(
         ),
         Template("{{ chat }}\nReport this chat to someone who knows the people in it but has no time to scroll."),
         Template("From the following text messages, write one plain statement of the facts. {{ chat }}"),
-        Template("Invent the chat between friends that could be summed up like this: {{ answer }}", "{{ chat }}", kind="inverted", name="write_chat"),
         Template(
-            "\"{{ answer }}\" That is all we know about a conversation on a messenger. Write out the conversation, with a name before every message.",
+            "Invent the chat between friends that could be summed up like this: {{ answer }}",
+            "{{ chat }}",
+            kind="inverted",
+            name="write_chat",
+        ),
+        Template(
+            '"{{ answer }}" That is all we know about a conversation on a messenger. Write out the conversation, with a name before every message.',
             "{{ chat }}",
             kind="inverted",
             name="write_messages",
@@ -334,7 +356,9 @@ xsum = Task(
     example=lambda row: Example({"article": _one_line(row["document"])}, _one_line(row["summary"])),
     templates=[
         Template("Say in a single sentence what this BBC article is about.\nArticle: {{ article }}"),
-        Template("{{ article }}\nThe opening sentence of this report, which gave the whole story, has gone missing. Restore it."),
+        Template(
+            "{{ article }}\nThe opening sentence of this report, which gave the whole story, has gone missing. Restore it."
+        ),
         Template("Report: {{ article }}", cue="The report in one sentence:"),
         Template("You have one breath. What is the news? {{ article }}"),
         Template(
@@ -343,13 +367,17 @@ xsum = Task(
         ),
         Template("What happened, to whom, and where? Answer all three in one sentence, from this report: {{ article }}"),
         Template(
-            "A friend sends you a long link and you answer: \"Just tell me what it says.\" Your friend replies with one line. "
+            'A friend sends you a long link and you answer: "Just tell me what it says." Your friend replies with one line. '
             "The page behind the link reads: {{ article }}",
             cue="Your friend's line:",
         ),
         Template("Compress the whole of this news text into one sentence of twenty to thirty words: {{ article }}"),
-        Template("Without copying any sentence of it, state the gist of the following article in one sentence. Article: {{ article }}"),
-        Template("Here is a story from a British news site. {{ article }} How would the presenter announce it in a single sentence?"),
+        Template(
+            "Without copying any sentence of it, state the gist of the following article in one sentence. Article: {{ article }}"
+        ),
+        Template(
+            "Here is a story from a British news site. {{ article }} How would the presenter announce it in a single sentence?"
+        ),
         Template(
             "An article begins like this: {{ answer }}\nGo on and write the rest of it.",
             "{{ article }}",
@@ -379,7 +407,9 @@ xsum = Task(
 def _dialogsum(row):
     dialogue, summary = (re.sub(r"#(Person\d)#", r"\1", row[column]) for column in ("dialogue", "summary"))
     lines = (_one_line(line) for line in dialogue.splitlines())
-    return Example({"dialogue": "\n".join(line for line in lines if line), "topic": _one_line(row["topic"])}, _one_line(summary))
+    return Example(
+        {"dialogue": "\n".join(line for line in lines if line), "topic": _one_line(row["topic"])}, _one_line(summary)
+    )
 
 
 dialogsum = Task(
@@ -391,15 +421,23 @@ dialogsum = Task(
         Template("Summarize this spoken dialogue. Refer to the speakers as they are labeled.\n{{ dialogue }}"),
         Template("{{ dialogue }}\nWrite down what was said in this conversation, without quoting anyone."),
         Template("Transcript:\n{{ dialogue }}", cue="Minutes of the conversation:"),
-        Template("Someone overheard the talk below on a bus. What could they tell a friend about it in two or three sentences?\n{{ dialogue }}"),
-        Template("Listening exercise. Play the recording once, then explain what the speakers talk about and what they decide.\n{{ dialogue }}"),
+        Template(
+            "Someone overheard the talk below on a bus. What could they tell a friend about it in two or three sentences?\n{{ dialogue }}"
+        ),
+        Template(
+            "Listening exercise. Play the recording once, then explain what the speakers talk about and what they decide.\n{{ dialogue }}"
+        ),
         Template("What does each person want, and how does the conversation end? Keep the answer short. {{ dialogue }}"),
         Template(
             "A call has just been recorded, and the file needs a note of a few lines so that nobody has to play it again. "
             "The words spoken were these.\n{{ dialogue }}\nWrite the note."
         ),
-        Template("In a collection of everyday talk, the dialogue below is filed under \"{{ topic }}\". Sum it up.\n{{ dialogue }}"),
-        Template("Turn this dialogue into a report in the present tense, as in \"Person1 asks Person2 for help\".\n{{ dialogue }}"),
+        Template(
+            'In a collection of everyday talk, the dialogue below is filed under "{{ topic }}". Sum it up.\n{{ dialogue }}'
+        ),
+        Template(
+            'Turn this dialogue into a report in the present tense, as in "Person1 asks Person2 for help".\n{{ dialogue }}'
+        ),
         Template(
             "What is the topic of this conversation? Name it in one to four words.\n{{ dialogue }}",
             "{{ topic }}",
@@ -445,7 +483,9 @@ billsum = Task(
     source=hub("FiscalNote/billsum"),
     example=_billsum,
     templates=[
-        Template("Summarize this bill of the United States Congress, saying what it would change in the law.\nBill: {{ bill }}"),
+        Template(
+            "Summarize this bill of the United States Congress, saying what it would change in the law.\nBill: {{ bill }}"
+        ),
         Template("{{ bill }}\nExplain what this bill does, for citizens who will not read the legal text."),
         Template("What would happen if this bill became law? Text of the bill: {{ bill }}"),
         Template("Title: {{ title }}\nText: {{ bill }}", cue="Digest:"),
@@ -458,13 +498,15 @@ billsum = Task(
             "Whom does this legislation affect, and what does it require, permit, fund or forbid? Answer in one paragraph.\n"
             "Legislation: {{ bill }}"
         ),
-        Template("A lobbyist phones about a bill. Its title: {{ title }}\nIts full text: {{ bill }}\nTell the lobbyist the essentials."),
         Template(
-            "Write the paragraph that stands under \"What this bill does\" on a web site that follows Congress. The bill reads: {{ bill }}"
+            "A lobbyist phones about a bill. Its title: {{ title }}\nIts full text: {{ bill }}\nTell the lobbyist the essentials."
+        ),
+        Template(
+            'Write the paragraph that stands under "What this bill does" on a web site that follows Congress. The bill reads: {{ bill }}'
         ),
         Template("Condense these sections into plain prose and leave out the definitions and the section numbers. {{ bill }}"),
         Template(
-            "Give this bill its official title, in the form \"A bill to ...\" or \"To ...\" or as the name of an act.\nBill: {{ bill }}",
+            'Give this bill its official title, in the form "A bill to ..." or "To ..." or as the name of an act.\nBill: {{ bill }}',
             "{{ title }}",
             kind="inverted",
             name="title",
@@ -497,7 +539,9 @@ billsum = Task(
 #  'abstract': 'research on the implications of anxiety in parkinson s disease ( pd ) has been neglected despite its ...'}
 # Lower case and tokenized; figures and citations are masked with @xmath and @xcite.
 def _pubmed(row):
-    plain = (re.sub(r"(?<=\w) - (?=\w)", "-", re.sub(r"@x(?:cite|math)\w*", " ", row[column])) for column in ("article", "abstract"))
+    plain = (
+        re.sub(r"(?<=\w) - (?=\w)", "-", re.sub(r"@x(?:cite|math)\w*", " ", row[column])) for column in ("article", "abstract")
+    )
     article, abstract = map(_joined, plain)
     if not article or not abstract:
         raise SkipRow("no article or no abstract")
@@ -511,7 +555,9 @@ pubmed_summarization = Task(
     example=_pubmed,
     templates=[
         Template("Write the abstract of this medical paper, in lower case like the paper itself.\nPaper: {{ paper }}"),
-        Template("{{ paper }}\nWhat did the researchers ask, how did they study it, and what did they find? Answer as an abstract would."),
+        Template(
+            "{{ paper }}\nWhat did the researchers ask, how did they study it, and what did they find? Answer as an abstract would."
+        ),
         Template("Full text from PubMed: {{ paper }}", cue="Abstract:"),
         Template(
             "A journal of biomedicine has received the manuscript below without an abstract. Supply one that covers background, methods, "
@@ -519,12 +565,16 @@ pubmed_summarization = Task(
         ),
         Template("A doctor wants to know whether this study is worth reading. Tell her what is in it. Study: {{ paper }}"),
         Template("Sum up the following research article for its entry in a medical database. {{ paper }}"),
-        Template("What is the contribution of this paper to medicine or biology? Describe the work from its aim to its conclusion. {{ paper }}"),
+        Template(
+            "What is the contribution of this paper to medicine or biology? Describe the work from its aim to its conclusion. {{ paper }}"
+        ),
         Template(
             "We are preparing a systematic review and need every included article reduced to one paragraph. This is the next article: "
             "{{ paper }}\nReduce it, with the figures that matter."
         ),
-        Template("Article: {{ paper }}\nIf you had written this article, which summary would you have sent to the conference along with it?"),
+        Template(
+            "Article: {{ paper }}\nIf you had written this article, which summary would you have sent to the conference along with it?"
+        ),
         Template(
             "Here is the abstract of a paper on a biomedical subject: {{ answer }}\nWrite the paper, beginning with its introduction.",
             "{{ paper }}",
@@ -570,17 +620,25 @@ wiki_lingua = Task(
     example=_wiki_lingua,
     templates=[
         Template("Reduce these instructions to one short command for each step.\nInstructions: {{ text }}"),
-        Template("{{ text }}\nThis comes from a how-to guide. Which steps does it tell the reader to take? List them as brief orders."),
+        Template(
+            "{{ text }}\nThis comes from a how-to guide. Which steps does it tell the reader to take? List them as brief orders."
+        ),
         Template("How to {{ goal }}\n{{ heading }}: {{ text }}", cue="The steps in short:"),
-        Template("A wikiHow page bears the title \"How to {{ goal }}\". Sum up this part of it in a few imperative sentences. Part: {{ text }}"),
+        Template(
+            'A wikiHow page bears the title "How to {{ goal }}". Sum up this part of it in a few imperative sentences. Part: {{ text }}'
+        ),
         Template("I want the checklist, not the lecture. Cut this advice down to what I actually have to do: {{ text }}"),
-        Template("Every paragraph of a guide starts with a line in bold that says what to do. Write the bold lines for this text: {{ text }}"),
+        Template(
+            "Every paragraph of a guide starts with a line in bold that says what to do. Write the bold lines for this text: {{ text }}"
+        ),
         Template(
             "Someone is standing in the kitchen, the garage or the garden with dirty hands and can read only a few words at a glance. "
             "Shorten this guide for them.\nGuide: {{ text }}"
         ),
-        Template("Here is the section \"{{ heading }}\" of a set of instructions. What does it boil down to? {{ text }}"),
-        Template("What should the reader do, step by step, according to this text? Be as brief as a recipe card. Text: {{ text }}"),
+        Template('Here is the section "{{ heading }}" of a set of instructions. What does it boil down to? {{ text }}'),
+        Template(
+            "What should the reader do, step by step, according to this text? Be as brief as a recipe card. Text: {{ text }}"
+        ),
         Template(
             "Write the part of a how-to guide that goes with these steps, with reasons and tips for each. {{ answer }}",
             "{{ text }}",
@@ -588,13 +646,13 @@ wiki_lingua = Task(
             name="write_guide",
         ),
         Template(
-            "A guide with the title \"How to {{ goal }}\" has a section that consists of these steps: {{ answer }}\nGive the section a heading.",
+            'A guide with the title "How to {{ goal }}" has a section that consists of these steps: {{ answer }}\nGive the section a heading.',
             "{{ heading }}",
             kind="inverted",
             name="heading",
         ),
         Template(
-            "What is somebody trying to achieve who follows this advice? Answer with the title of the guide, after the words \"How to\".\n"
+            'What is somebody trying to achieve who follows this advice? Answer with the title of the guide, after the words "How to".\n'
             "Advice: {{ text }}",
             "{{ goal }}",
             kind="inverted",
@@ -626,15 +684,21 @@ opinosis = Task(
     source=hub("kavgan/opinosis"),
     example=_opinosis,
     templates=[
-        Template("These sentences come from many customer reviews and concern one and the same thing. What do customers think of it?\nReviews: {{ opinions }}"),
+        Template(
+            "These sentences come from many customer reviews and concern one and the same thing. What do customers think of it?\nReviews: {{ opinions }}"
+        ),
         Template("{{ opinions }}\nSum up the opinions above in two short sentences."),
         Template("Customer comments: {{ opinions }}", cue="Overall:"),
-        Template("Before I buy or book, what do other people say? Give me the consensus and the main complaint, if there is one. {{ opinions }}"),
+        Template(
+            "Before I buy or book, what do other people say? Give me the consensus and the main complaint, if there is one. {{ opinions }}"
+        ),
         Template(
             "The product team wants to know how people feel about one feature. Their remarks have been collected below. "
             "Report what most of them agree on.\nRemarks: {{ opinions }}"
         ),
-        Template("Write the line that a shopping or travel site would show above these reviews under \"Guests and buyers say\". {{ opinions }}"),
+        Template(
+            'Write the line that a shopping or travel site would show above these reviews under "Guests and buyers say". {{ opinions }}'
+        ),
         Template("Is the verdict good, bad or mixed, and why? Base your one or two sentences on these remarks: {{ opinions }}"),
         Template("Dozens of reviewers, one paragraph. Their words: {{ opinions }} Now yours, in at most thirty words."),
         Template("Condense the review sentences, weighing each opinion by how often it comes up. {{ opinions }}"),
@@ -677,13 +741,15 @@ asset = Task(
         Template("Rewrite this sentence from Wikipedia so that it is easier to read.\nSentence: {{ sentence }}"),
         Template("{{ sentence }}\nSay the same thing in simpler words."),
         Template("Original: {{ sentence }}", cue="Simple English:"),
-        Template("My English is not very good, and I don't understand this. Can you put it more simply? \"{{ sentence }}\""),
+        Template('My English is not very good, and I don\'t understand this. Can you put it more simply? "{{ sentence }}"'),
         Template(
             "Edit for a children's encyclopedia. Replace hard words, split long sentences in two, and cut what a child can do without.\n"
             "Text: {{ sentence }}"
         ),
         Template("How would you explain this to a twelve-year-old without changing what it says? {{ sentence }}"),
-        Template("Plain-language check: the sentence below failed. Write a version that will pass.\nFailed sentence: {{ sentence }}"),
+        Template(
+            "Plain-language check: the sentence below failed. Write a version that will pass.\nFailed sentence: {{ sentence }}"
+        ),
         Template(
             "A teacher of English as a second language adapts reading texts for beginners. This is the next sentence: {{ sentence }}\n"
             "Write what the beginners will read."
