@@ -1,8 +1,9 @@
 """Structure to text: facts, tables, dialogue acts and sets of words made into sentences.
 
-FLAN 2021's cluster (web_nlg_en, common_gen, e2e_nlg, dart) and T0's (common_gen, wiki_bio), with ToTTo, the cleaned E2E data and
-the four domains of RNNLG beside them. Nothing of either is missing. CommonGen is here twice, as T0 took it (one sentence a row) and as
-FLAN took it from GEM (several references for evaluation); one lineage ties the two together, as it does the two of E2E.
+FLAN 2021's cluster (web_nlg_en, common_gen, e2e_nlg, dart) and T0's (common_gen, wiki_bio), with ToTTo, the cleaned E2E data
+and the four domains of RNNLG beside them. Nothing of either is missing. CommonGen is here twice, as T0 took it (one sentence
+a row) and as FLAN took it from GEM (several references for evaluation); one lineage ties the two together, as it does the two
+of E2E.
 
 RNNLG is not on the hub. Its rows are those of github.com/shawnwun/RNNLG, in the columns of e2e_nlg; a mirror must hold them.
 """
@@ -60,7 +61,8 @@ web_nlg = Task(
     templates=[
         Template("Express everything in these DBpedia triples (subject | property | value) in fluent English: {{ triples }}"),
         Template(
-            "{{ facts }}\nThat is what the knowledge base holds. Put it into a short text, adding nothing and leaving nothing out."
+            "{{ facts }}\n"
+            "That is what the knowledge base holds. Put it into a short text, adding nothing and leaving nothing out."
         ),
         Template("Triples: {{ triples }}", cue="Text:"),
         Template(
@@ -69,8 +71,8 @@ web_nlg = Task(
         ),
         Template("What do we know about {{ subject }}? Answer in complete sentences, using only these data: {{ facts }}"),
         Template(
-            "The editors of an encyclopedia keep their facts in a graph, where each edge is written as thing | relation | thing. "
-            "Write the passage that goes with this graph.\nEdges: {{ triples }}"
+            "The editors of an encyclopedia keep their facts in a graph, where each edge is written as thing | relation | "
+            "thing. Write the passage that goes with this graph.\nEdges: {{ triples }}"
         ),
         Template(
             "Each item below is one statement about the world. Merge all of them into as few natural sentences as you can.\n"
@@ -82,18 +84,19 @@ web_nlg = Task(
             when="count > 1",
         ),
         Template(
-            "Semantic Web for beginners, exercise 2. Verbalize the following RDF data; a reader who has never heard of RDF must be able "
-            "to understand the result. Data: {{ triples }}"
+            "Semantic Web for beginners, exercise 2. Verbalize the following RDF data; a reader who has never heard of RDF "
+            "must be able to understand the result. Data: {{ triples }}"
         ),
         Template(
-            "Extract the facts from this text as triples of the form subject | property | value, with semicolons between them.\n"
-            "Text: {{ answer }}",
+            "Extract the facts from this text as triples of the form subject | property | value, with semicolons between "
+            "them.\nText: {{ answer }}",
             "{{ triples }}",
             kind="inverted",
             name="extract_triples",
         ),
         Template(
-            '{{ answer }}\nList what this says in the style of a data sheet: "property of thing: value", one item for each fact.',
+            "{{ answer }}\n"
+            'List what this says in the style of a data sheet: "property of thing: value", one item for each fact.',
             "{{ facts }}",
             kind="inverted",
             name="data_sheet",
@@ -109,7 +112,7 @@ web_nlg = Task(
 )
 
 
-# https://huggingface.co/datasets/allenai/common_gen · licence: MIT (dataset card)
+# https://huggingface.co/datasets/allenai/common_gen · licence: MIT
 # {'concept_set_idx': 0, 'concepts': ['ski', 'mountain', 'skier'], 'target': 'Skier skis down the mountain'}
 # Concepts are three to five nouns and verbs in their base form. The test split has no targets.
 def _common_gen(row):
@@ -129,33 +132,35 @@ common_gen = Task(
         Template("{{ words | join(', ') }}\nUse all {{ count }} words in one sentence that makes sense. You may inflect them."),
         Template("Words: {{ words | join(', ') }}", cue="A sentence with all of them:"),
         Template(
-            "You are shown a photograph, and the only things you are told about it are these keywords: {{ words | join(', ') }}\n"
-            "Describe in one sentence what the photograph most likely shows."
+            "You are shown a photograph, and the only things you are told about it are these keywords: "
+            "{{ words | join(', ') }}\nDescribe in one sentence what the photograph most likely shows."
         ),
         Template(
-            "A game: I give you a few words and you answer with a short, believable sentence that contains every one of them. "
-            "Ready? {{ words | join(' - ') }}"
+            "A game: I give you a few words and you answer with a short, believable sentence that contains every one of "
+            "them. Ready? {{ words | join(' - ') }}"
         ),
         Template(
-            "What might be going on when the following come together: {{ words[:-1] | join(', ') }} and {{ words[-1] }}? "
-            "Say it in one plain sentence and use the words."
+            "What might be going on when the following come together: {{ words[:-1] | join(', ') }} and {{ words[-1] }}? Say "
+            "it in one plain sentence and use the words."
         ),
         Template(
-            'Language class. Form a sentence with "{{ words | join(\'", "\') }}". It should describe something that people or animals really do.'
+            'Language class. Form a sentence with "{{ words | join(\'", "\') }}". It should describe something that people '
+            "or animals really do."
         ),
         Template("Write a caption with these ingredients, in any order: {{ words | join(' + ') }}"),
         Template(
             "Common sense tells us how these {{ count }} words hang together: {{ words | join(', ') }}\nShow it in a sentence."
         ),
         Template(
-            "Which {{ count }} basic words, nouns or verbs in the form that a dictionary lists, carry the meaning of this sentence? "
-            "Separate them with commas.\nSentence: {{ answer }}",
+            "Which {{ count }} basic words, nouns or verbs in the form that a dictionary lists, carry the meaning of this "
+            "sentence? Separate them with commas.\nSentence: {{ answer }}",
             "{{ words | join(', ') }}",
             kind="inverted",
             name="keywords",
         ),
         Template(
-            "A puzzle maker hid {{ count }} concepts in the sentence below. Find them and write them in their base form.\n{{ answer }}",
+            "A puzzle maker hid {{ count }} concepts in the sentence below. Find them and write them in their base form.\n"
+            "{{ answer }}",
             "{{ words | join(', ') }}",
             kind="inverted",
             name="hidden_words",
@@ -170,7 +175,7 @@ common_gen = Task(
 )
 
 
-# https://huggingface.co/datasets/GEM/common_gen · licence: MIT (dataset card)
+# https://huggingface.co/datasets/GEM/common_gen · licence: MIT
 # {'gem_id': 'common_gen-train-0', 'gem_parent_id': 'common_gen-train-0', 'concept_set_id': 0,
 #  'concepts': ['mountain', 'ski', 'skier'], 'target': 'Skier skis down the mountain', 'references': []}
 def _gem_common_gen(row):
@@ -187,38 +192,44 @@ gem_common_gen = Task(
     example=_gem_common_gen,
     templates=[
         Template(
-            "Concepts: {{ words | join(', ') }}. Compose a single sentence that brings every concept into one ordinary situation."
+            "Concepts: {{ words | join(', ') }}. Compose a single sentence that brings every concept into one ordinary "
+            "situation."
         ),
         Template(
-            "Can you think of a situation that involves {{ words | join(', ') }}? Describe it in a sentence, with those very words in it."
+            "Can you think of a situation that involves {{ words | join(', ') }}? Describe it in a sentence, with those very "
+            "words in it."
         ),
         Template("Keywords = {{ words | join('; ') }}", cue="Sentence ="),
         Template(
-            "A child has drawn {{ count }} word cards from a box: {{ words | join(', ') }}. "
-            "Help the child to build a sentence in which no card is left over."
+            "A child has drawn {{ count }} word cards from a box: {{ words | join(', ') }}. Help the child to build a "
+            "sentence in which no card is left over."
         ),
         Template("Connect the dots between {{ words | join(', ') }} with one sentence of no more than fifteen words."),
         Template(
-            "A script for a silent film says only \"{{ words | join(', ') }}\". What do we see on the screen? One sentence, please, "
-            "in which each of the words turns up in some form."
+            "A script for a silent film says only \"{{ words | join(', ') }}\". What do we see on the screen? One sentence, "
+            "please, in which each of the words turns up in some form."
         ),
         Template(
-            "Write an example sentence for a picture dictionary. The page illustrates these entries together: {{ words | join(', ') }}"
+            "Write an example sentence for a picture dictionary. The page illustrates these entries together: "
+            "{{ words | join(', ') }}"
         ),
         Template(
-            "{{ words | join(' / ') }}\nThese were the tags on a video clip of somebody doing something quite normal. Guess the clip's description."
+            "{{ words | join(' / ') }}\n"
+            "These were the tags on a video clip of somebody doing something quite normal. Guess the clip's description."
         ),
         Template(
             "Put the following into a sentence that anyone would find plausible, and do not skip any: {{ words | join(', ') }}"
         ),
         Template(
-            "Reduce the sentence to its {{ count }} key concepts. Give each as a single lower-case word without an ending.\n{{ answer }}",
+            "Reduce the sentence to its {{ count }} key concepts. Give each as a single lower-case word without an ending.\n"
+            "{{ answer }}",
             "{{ words | join(', ') }}",
             kind="inverted",
             name="concepts",
         ),
         Template(
-            '"{{ answer }}" was written as an answer to: "Make a sentence with the following {{ count }} words." Which words were given?',
+            '"{{ answer }}" was written as an answer to: "Make a sentence with the following {{ count }} words." Which words '
+            "were given?",
             "{{ words | join(', ') }}",
             kind="inverted",
             name="given_words",
@@ -262,28 +273,32 @@ e2e_nlg = Task(
         Template("{{ card }}\nWrite the entry for a dining guide from these details."),
         Template("Card: {{ card }}", cue="Description:"),
         Template(
-            "A tourist at the hotel desk asks about places to eat. You look one up and find: {{ card }}. What do you tell the tourist?"
+            "A tourist at the hotel desk asks about places to eat. You look one up and find: {{ card }}. What do you tell "
+            "the tourist?"
         ),
         Template("What sort of place is {{ name }}? The listing says: {{ card }}", when="name is defined"),
         Template("Advertise the place below without inventing anything about it. {{ card }}"),
         Template(
-            "A booking system prints attributes where people expect sentences. Replace its output with good English.\nOutput: {{ card }}"
+            "A booking system prints attributes where people expect sentences. Replace its output with good English.\n"
+            "Output: {{ card }}"
         ),
         Template("Text a friend who is looking for somewhere to eat. You know just this about the place: {{ card }}"),
         Template("Turn the {{ count }} details into running text, all of them if you can: {{ card }}"),
         Template(
-            "For each venue we print one short paragraph with its name, what it serves, the price and where it is, as far as we know. "
-            "Venue: {{ card }}\nParagraph, please."
+            "For each venue we print one short paragraph with its name, what it serves, the price and where it is, as far as "
+            "we know. Venue: {{ card }}\nParagraph, please."
         ),
         Template(
-            'Fill in the card of the venue described here, as "property: value" with semicolons in between. The properties are name, eat type, '
-            "food, price range, customer rating, area, family friendly and near; leave out what is not said.\nDescription: {{ answer }}",
+            'Fill in the card of the venue described here, as "property: value" with semicolons in between. The properties '
+            "are name, eat type, food, price range, customer rating, area, family friendly and near; leave out what is not "
+            "said.\nDescription: {{ answer }}",
             "{{ card }}",
             kind="inverted",
             name="fill_in_card",
         ),
         Template(
-            'A guest praised a place in these words: {{ answer }}\nEnter what they reveal into the database of venues, as "property: value".',
+            "A guest praised a place in these words: {{ answer }}\n"
+            'Enter what they reveal into the database of venues, as "property: value".',
             "{{ card }}",
             kind="inverted",
             name="enter_into_database",
@@ -298,7 +313,7 @@ e2e_nlg = Task(
 )
 
 
-# https://huggingface.co/datasets/tuetschek/e2e_nlg_cleaned · licence: unknown
+# https://huggingface.co/datasets/tuetschek/e2e_nlg_cleaned · licence: CC BY-SA 4.0
 # {'meaning_representation': 'name[The Wrestlers], customer rating[average], familyFriendly[no]',
 #  'human_reference': 'The Wrestlers is a place that has average rating and is not family-friendly'}
 # e2e_nlg with the slots corrected to what the texts really say; FLAN's e2e_nlg, through GEM, is this one.
@@ -316,15 +331,17 @@ e2e_nlg_cleaned = Task(
             cue="The concierge says:",
         ),
         Template(
-            "You write the texts for a restaurant app, and its database hands you this row: {{ slots }}\nWrite the text that users will see."
+            "You write the texts for a restaurant app, and its database hands you this row: {{ slots }}\n"
+            "Write the text that users will see."
         ),
         Template("How would you describe the {{ kind }} with these attributes to someone over the phone? {{ slots }}"),
         Template(
-            "Check your wording against the data before you answer: no attribute may be missing or changed. "
-            "Data: {{ slots }}\nDescribe the venue."
+            "Check your wording against the data before you answer: no attribute may be missing or changed. Data: "
+            "{{ slots }}\nDescribe the venue."
         ),
         Template(
-            "Here is what our inspector noted about a venue, in her own shorthand: {{ slots }}. Please write it out in full for the newsletter."
+            "Here is what our inspector noted about a venue, in her own shorthand: {{ slots }}. Please write it out in full "
+            "for the newsletter."
         ),
         Template("Compose one or two friendly sentences about a place of which this is known. {{ slots }}"),
         Template("If the data {{ slots }} were read aloud by a radio host, how would that sound? Write the host's words."),
@@ -335,7 +352,8 @@ e2e_nlg_cleaned = Task(
             name="annotate",
         ),
         Template(
-            "Which attributes of a restaurant, pub or coffee shop does this text mention, and what are their values? Text: {{ answer }}",
+            "Which attributes of a restaurant, pub or coffee shop does this text mention, and what are their values? Text: "
+            "{{ answer }}",
             "{{ card }}",
             kind="inverted",
             name="attributes",
@@ -345,16 +363,17 @@ e2e_nlg_cleaned = Task(
     metrics=["rougeL", "bleu"],
     train="train",
     evaluation="test",
-    licence="unknown",
+    licence="CC BY-SA 4.0",
     link="https://huggingface.co/datasets/tuetschek/e2e_nlg_cleaned",
 )
 
 
 # https://huggingface.co/datasets/Yale-LILY/dart · licence: MIT
-# {'tripleset': [['[TABLECONTEXT]', 'METROPOLITAN_AREA', 'Berlin'], ['Berlin', 'COUNTRY', 'Germany'], ['[TABLECONTEXT]', '[TITLE]',
-#   'List of metropolitan areas by population'], ['Berlin', 'OFFICIAL_POPULATION', '5,097,712']], 'subtree_was_extended': True,
-#  'annotations': {'source': ['WikiTableQuestions_mturk'], 'text': ['Berlin is a metropolitan area in Germany with an official ...']}}
-# [TABLECONTEXT] is the table as a whole. A third of the rows is WebNLG's and E2E's, so they are one lineage.
+# {'tripleset': [['[TABLECONTEXT]', 'METROPOLITAN_AREA', 'Berlin'], ['Berlin', 'COUNTRY', 'Germany'],
+#   ['[TABLECONTEXT]', '[TITLE]', 'List of metropolitan areas by population'], ['Berlin', 'OFFICIAL_POPULATION', '5,097,712']],
+#  'subtree_was_extended': True, 'annotations': {'source': ['WikiTableQuestions_mturk'],
+#   'text': ['Berlin is a metropolitan area in Germany with an official population of 5,097,712.']}}
+# [TABLECONTEXT] is the table as a whole. Many rows are WebNLG's and E2E's, so they are one lineage.
 def _dart(row):
     triples = []
     for subject, relation, value in row["tripleset"]:
@@ -377,7 +396,8 @@ dart = Task(
     example=_dart,
     templates=[
         Template(
-            "Each record below has the form subject | attribute | value. Write a sentence or two that convey all of them.\nRecords: {{ records }}"
+            "Each record below has the form subject | attribute | value. Write a sentence or two that convey all of them.\n"
+            "Records: {{ records }}"
         ),
         Template("{{ records }}\nThis was read off a table, row by row. What does it tell us? Answer in plain sentences."),
         Template("Records: {{ records }}", cue="In a sentence:"),
@@ -386,31 +406,35 @@ dart = Task(
             "Put these pieces together again as English text. {{ listing }}"
         ),
         Template(
-            "A colleague asks what this line of the spreadsheet means. Explain it in one sentence if you can. The line holds: {{ records }}"
+            "A colleague asks what this line of the spreadsheet means. Explain it in one sentence if you can. The line "
+            "holds: {{ records }}"
         ),
         Template(
             "Write down what the data say, whatever they are about: sports, music, restaurants or rivers. Data: {{ records }}"
         ),
         Template("Say this so that it can be heard and understood by someone who cannot see the table. {{ listing }}"),
         Template(
-            "Given the following {{ count }} pieces of structured information, produce the sentence that a person would have written instead of them: {{ records }}",
+            "Given the following {{ count }} pieces of structured information, produce the sentence that a person would have "
+            "written instead of them: {{ records }}",
             when="count > 1",
         ),
         Template("One record, one sentence. Record: {{ records }}", when="count == 1"),
         Template(
-            "The triples below form a tree whose branches meet in shared names. Follow it from its root and describe it, linking the facts with "
-            'words such as "which", "where" and "and".\nTriples: {{ records }}',
+            "The triples below form a tree whose branches meet in shared names. Follow it from its root and describe it, "
+            'linking the facts with words such as "which", "where" and "and".\nTriples: {{ records }}',
             when="count > 1",
         ),
         Template("What does the following row of a table amount to, if you say it rather than list it? Row: {{ records }}"),
         Template(
-            "Take this text apart into records of the form subject | attribute | value and separate them with semicolons.\nText: {{ answer }}",
+            "Take this text apart into records of the form subject | attribute | value and separate them with semicolons.\n"
+            "Text: {{ answer }}",
             "{{ records }}",
             kind="inverted",
             name="records",
         ),
         Template(
-            "Which entries of a table lie behind this statement? Number them and write each as subject : column : cell.\n{{ answer }}",
+            "Which entries of a table lie behind this statement? Number them and write each as subject : column : cell.\n"
+            "{{ answer }}",
             "{{ listing }}",
             kind="inverted",
             name="numbered_records",
@@ -428,7 +452,8 @@ dart = Task(
 
 # https://huggingface.co/datasets/GEM/totto · licence: CC BY-SA 3.0
 # {'table_page_title': "'Weird Al' Yankovic", 'table_section_title': 'Television', 'table_section_text': '',
-#  'table': [[{'column_span': 1, 'is_header': True, 'row_span': 1, 'value': 'Year'}, ...], ...], 'highlighted_cells': [[22, 2], ...],
+#  'table': [[{'column_span': 1, 'is_header': True, 'row_span': 1, 'value': 'Year'}, ...], ...],
+#  'highlighted_cells': [[22, 2], ...],
 #  'target': 'In 2016, Al appeared in 2 episodes of BoJack Horseman as Mr. Peanutbutter.', 'references': [], ...}
 # Only the highlighted cells are shown, each under the nearest header above it in its column. The test split has no targets.
 def _totto(row):
@@ -455,31 +480,34 @@ totto = Task(
     example=_totto,
     templates=[
         Template(
-            'Some cells of a table in the Wikipedia article "{{ page }}" are highlighted: {{ cells }}\nDescribe them in one sentence that '
-            "makes sense on its own."
+            'Some cells of a table in the Wikipedia article "{{ page }}" are highlighted: {{ cells }}\n'
+            "Describe them in one sentence that makes sense on its own."
         ),
         Template("Page: {{ page }}\nSection: {{ section }}\nHighlighted: {{ cells }}", cue="Sentence:"),
         Template(
-            '{{ cells }}\nThese table cells belong to the page "{{ page }}", section "{{ section }}". What do they say? One sentence.'
+            "{{ cells }}\n"
+            'These table cells belong to the page "{{ page }}", section "{{ section }}". What do they say? One sentence.'
         ),
         Template("What does the table tell us here about {{ page }}? Use only the marked cells: {{ cells }}"),
         Template(
-            'A Wikipedia editor is turning tables into prose. In the table under the heading "{{ section }}" of the article on {{ page }}, she has '
-            "reached these cells: {{ cells }}\nWrite her next sentence."
+            'A Wikipedia editor is turning tables into prose. In the table under the heading "{{ section }}" of the article '
+            "on {{ page }}, she has reached these cells: {{ cells }}\nWrite her next sentence."
         ),
         Template(
-            "State the fact that the selected cells record. Do not add anything that is in neither the cells nor the titles.\n"
-            "Titles: {{ page }}, {{ section }}. Cells: {{ cells }}"
+            "State the fact that the selected cells record. Do not add anything that is in neither the cells nor the "
+            "titles.\nTitles: {{ page }}, {{ section }}. Cells: {{ cells }}"
         ),
         Template(
-            "Readers on a small phone will not see the table, only your one sentence. Table on: {{ page }} ({{ section }}). Selected: {{ cells }}"
+            "Readers on a small phone will not see the table, only your one sentence. Table on: {{ page }} ({{ section }}). "
+            "Selected: {{ cells }}"
         ),
         Template(
-            "Someone has drawn a yellow marker over part of a table about {{ page }}. The marked text runs: {{ cells }}\nExplain to a friend "
-            "in a single sentence what was worth marking."
+            "Someone has drawn a yellow marker over part of a table about {{ page }}. The marked text runs: {{ cells }}\n"
+            "Explain to a friend in a single sentence what was worth marking."
         ),
         Template(
-            "Fact check, step 1: write out as a full sentence what the source table claims.\nSource: {{ page }}, {{ section }}\nCells: {{ cells }}"
+            "Fact check, step 1: write out as a full sentence what the source table claims.\n"
+            "Source: {{ page }}, {{ section }}\nCells: {{ cells }}"
         ),
         Template(
             'This sentence was written from a few cells of a table in the article "{{ page }}": {{ answer }}\n'
@@ -489,7 +517,8 @@ totto = Task(
             name="cells",
         ),
         Template(
-            "On which page of Wikipedia, and in which section of it, would you look for the table that supports this sentence? {{ answer }}",
+            "On which page of Wikipedia, and in which section of it, would you look for the table that supports this "
+            "sentence? {{ answer }}",
             "{{ page }}, {{ section }}",
             kind="inverted",
             name="where_from",
@@ -505,11 +534,11 @@ totto = Task(
 )
 
 
-# https://huggingface.co/datasets/michaelauli/wiki_bio · licence: CC BY-SA 3.0 (dataset card)
-# {'input_text': {'table': {'column_header': ['name', 'birth_date', ...], 'row_number': [1, 1, ...], 'content': ['walter extra', '1954', ...]},
-#   'context': 'walter extra\n'},
+# https://huggingface.co/datasets/michaelauli/wiki_bio · licence: CC BY-SA 3.0
+# {'input_text': {'table': {'column_header': ['name', 'birth_date', ...], 'row_number': [1, 1, ...],
+#   'content': ['walter extra', '1954', ...]}, 'context': 'walter extra\n'},
 #  'target_text': 'walter extra is a german award-winning aerobatic pilot , chief aircraft designer and founder of extra ...'}
-# Lower case and tokenized. Splits: train, test, val.
+# Lower case and tokenized. The third split is called "val".
 _NO_FACT = frozenset(
     {"article title", "image", "image size", "imagesize", "image caption", "caption", "alt", "width", "module"}
 )
@@ -545,25 +574,28 @@ wiki_bio = Task(
         Template("{{ box }}\nWho is this person? Introduce them as an encyclopedia would."),
         Template("Name of the article: {{ person }}\nInfobox: {{ box }}", cue="Opening of the article:"),
         Template(
-            "Somebody has filled in a form about {{ person }} but has not written a word of text yet. Form: {{ box }}\nWrite the introduction."
+            "Somebody has filled in a form about {{ person }} but has not written a word of text yet. Form: {{ box }}\n"
+            "Write the introduction."
         ),
         Template(
-            "Below are the facts in the box at the upper right of a Wikipedia page. Say when and where the person was born, if it is given, "
-            "and what he or she is known for.\nFacts: {{ box }}"
+            "Below are the facts in the box at the upper right of a Wikipedia page. Say when and where the person was born, "
+            "if it is given, and what he or she is known for.\nFacts: {{ box }}"
         ),
         Template(
-            "The moderator has to introduce {{ person }} to the audience and gets only these notes: {{ box }}\nWhat does the moderator say?"
+            "The moderator has to introduce {{ person }} to the audience and gets only these notes: {{ box }}\n"
+            "What does the moderator say?"
         ),
         Template("Put this biographical data into prose, beginning with the person's name: {{ box }}"),
         Template(
-            "A stub about {{ person }} needs a lead. Write it from the data alone; leave out numbers that would bore a general reader.\n"
-            "Data: {{ box }}"
+            "A stub about {{ person }} needs a lead. Write it from the data alone; leave out numbers that would bore a "
+            "general reader.\nData: {{ box }}"
         ),
         Template(
             "Database entry for a person: {{ box }} What would a short life of this person say, in one to four sentences?"
         ),
         Template(
-            'Fill in an infobox for this biography: one "label: value" after another, separated by semicolons.\nBiography: {{ answer }}',
+            'Fill in an infobox for this biography: one "label: value" after another, separated by semicolons.\n'
+            "Biography: {{ answer }}",
             "{{ box }}",
             kind="inverted",
             name="infobox",
@@ -590,12 +622,11 @@ wiki_bio = Task(
 #   'human_reference': 'grant hotel is in the inexpensive price range and does not allow dogs'}
 # restaurant: {'meaning_representation': "?confirm(near='potrero hill')",
 #   'human_reference': 'can i confirm if you are looking for a restaurant near potrero hill'}
-# laptop: {'meaning_representation': 'inform(name=portege atlas 59;type=laptop;driverange=small;memory=4 gb;weightrange=light weight)',
-#   'human_reference': 'portege atlas 59 is a light weight laptop with a small drive range , it has a 4 gb memory'}
+# laptop: {'meaning_representation': 'inform_count(count=72;type=laptop;driverange=large;weightrange=dontcare)', ...}
 # tv: {'meaning_representation': 'inform_all(type=television;pricerange=cheap;screensizerange=small)',
 #   'human_reference': 'all cheap televisions are small .'}
-# What an assistant says to a customer: an act and its slots. Sentences get their capitals and stops back. Acts without slots, such
-# as goodbye(), are left out: they are the same few words hundreds of times.
+# What an assistant says to a customer: an act and its slots. Sentences get their capitals and stops back. Acts without slots,
+# such as goodbye(), are left out: they are the same few words hundreds of times.
 _ACTS = {
     "inform": "inform the customer",
     "recommend": "make a recommendation",
@@ -631,7 +662,8 @@ _SLOTS = {
 }
 _VALUES = {"true": "yes", "false": "no", "dontcare": "does not matter", "dont_care": "does not matter", "none": "unknown"}
 _QUESTION = re.compile(
-    r"(?:and |or |so |ok |okay |sorry, )?(?:what|which|where|how|do|does|did|is|are|was|can|could|would|will|may|should|have|has)\b"
+    "(?:and |or |so |ok |okay |sorry, "
+    ")?(?:what|which|where|how|do|does|did|is|are|was|can|could|would|will|may|should|have|has)\\b"
 )
 
 
@@ -664,15 +696,16 @@ rnnlg_hotel = Task(
     example=_rnnlg,
     templates=[
         Template(
-            "You answer the phone for a hotel guide to San Francisco. Your aim now: {{ goal }}. Details: {{ facts }}\nWhat do you say?"
+            "You answer the phone for a hotel guide to San Francisco. Your aim now: {{ goal }}. Details: {{ facts }}\n"
+            "What do you say?"
         ),
         Template("{{ facts }}\nA hotel finder wants to {{ goal }}. Write its next line."),
         Template("Aim: {{ goal }}\nHotel details: {{ facts }}", cue="Assistant:"),
         Template("Write one sentence in which a travel clerk uses these details to {{ goal }}: {{ facts }}"),
         Template("How can a booking assistant {{ goal }} if this is what it has on its screen? {{ facts }}"),
         Template(
-            "Script for a chatbot that helps travelers to find a room. It must {{ goal }}, and it has these slots to fill in: {{ facts }}\n"
-            "Write the utterance."
+            "Script for a chatbot that helps travelers to find a room. It must {{ goal }}, and it has these slots to fill "
+            "in: {{ facts }}\nWrite the utterance."
         ),
         Template("In a few polite words, {{ goal }}. It is about a place to stay. {{ facts }}"),
         Template("A traveler is on the line and you have to {{ goal }}. Notes: {{ facts }}. Your words, please."),
@@ -701,28 +734,33 @@ rnnlg_restaurant = Task(
     example=_rnnlg,
     templates=[
         Template(
-            "A dialogue system helps people to find a restaurant. Now it has to {{ goal }}, using: {{ facts }}\nWhat does it say?"
+            "A dialogue system helps people to find a restaurant. Now it has to {{ goal }}, using: {{ facts }}\n"
+            "What does it say?"
         ),
         Template("{{ facts }}\nWith this in hand, {{ goal }}. The customer is looking for somewhere to eat."),
         Template("Move: {{ goal }}\nContent: {{ facts }}", cue="Spoken by the restaurant guide:"),
         Template(
-            "Imagine that you work at an information desk for restaurants. You want to {{ goal }}. Say it in one sentence, given {{ facts }}"
+            "Imagine that you work at an information desk for restaurants. You want to {{ goal }}. Say it in one sentence, "
+            "given {{ facts }}"
         ),
         Template("The customer is hungry and impatient. Be brief and {{ goal }}: {{ facts }}"),
         Template(
-            'Complete the conversation. Customer: "I\'m looking for a restaurant." The system now has to {{ goal }}. '
-            "Its data: {{ facts }}",
+            'Complete the conversation. Customer: "I\'m looking for a restaurant." The system now has to {{ goal }}. Its '
+            "data: {{ facts }}",
             cue="System:",
         ),
         Template("What is a natural way to {{ goal }} when the topic is food and the facts are these? {{ facts }}"),
         Template(
-            "Voice prompt needed. Function: {{ goal }}. Variables: {{ facts }}. Subject: restaurants. Write the prompt as it will be spoken."
+            "Voice prompt needed. Function: {{ goal }}. Variables: {{ facts }}. Subject: restaurants. Write the prompt as it "
+            "will be spoken."
         ),
         Template(
-            "A visitor to San Francisco wants to eat out, and it is your turn to {{ goal }}. You have this to go on: {{ facts }}"
+            "A visitor to San Francisco wants to eat out, and it is your turn to {{ goal }}. You have this to go on: "
+            "{{ facts }}"
         ),
         Template(
-            'From this line of a restaurant guide, recover the facts that it was made from, as "slot: value" pairs. Line: {{ answer }}',
+            'From this line of a restaurant guide, recover the facts that it was made from, as "slot: value" pairs. Line: '
+            "{{ answer }}",
             "{{ facts }}",
             kind="inverted",
             name="recover_facts",
@@ -748,25 +786,30 @@ rnnlg_laptop = Task(
         ),
         Template("Specifications: {{ facts }}\nIntention: {{ goal }}", cue="Sales assistant:"),
         Template(
-            "Our online store has a chat window. The bot's plan is to {{ goal }}. Its data: {{ facts }}\nType the bot's message."
+            "Our online store has a chat window. The bot's plan is to {{ goal }}. Its data: {{ facts }}\n"
+            "Type the bot's message."
         ),
         Template(
-            "A customer does not know much about computers. Explain this data sheet in order to {{ goal }}. Data sheet: {{ facts }}"
+            "A customer does not know much about computers. Explain this data sheet in order to {{ goal }}. Data sheet: "
+            "{{ facts }}"
         ),
         Template(
-            "What would you say across the counter of a computer shop if you had to {{ goal }} and the computer in front of you told you this? {{ facts }}"
+            "What would you say across the counter of a computer shop if you had to {{ goal }} and the computer in front of "
+            "you told you this? {{ facts }}"
         ),
         Template("Say all of it in one or two sentences, so as to {{ goal }}. Laptop data: {{ facts }}"),
         Template("Catalog copy about laptops sounds stiff. Speak instead, and {{ goal }}. Catalog: {{ facts }}"),
         Template("Reply to an e-mail about laptops. Your reply should {{ goal }}. Mention each of these points: {{ facts }}"),
         Template(
-            "Note down which properties of laptops are mentioned in this sales talk, and with which values. Sales talk: {{ answer }}",
+            "Note down which properties of laptops are mentioned in this sales talk, and with which values. Sales talk: "
+            "{{ answer }}",
             "{{ facts }}",
             kind="inverted",
             name="properties",
         ),
         Template(
-            '"{{ answer }}" A program generated these words about laptops from a list of slots and values. Reconstruct the list.',
+            '"{{ answer }}" A program generated these words about laptops from a list of slots and values. Reconstruct the '
+            "list.",
             "{{ facts }}",
             kind="inverted",
             name="slots",
@@ -796,15 +839,18 @@ rnnlg_tv = Task(
         ),
         Template("What does the help line for television buyers say in order to {{ goal }}? On its screen: {{ facts }}"),
         Template(
-            "The screen between the shelves shows this: {{ facts }}\nYou wear the store's uniform and want to {{ goal }}. What do you tell the shopper?"
+            "The screen between the shelves shows this: {{ facts }}\n"
+            "You wear the store's uniform and want to {{ goal }}. What do you tell the shopper?"
         ),
         Template("Generate a turn of a dialogue about television sets. Dialogue act: {{ goal }}. Slots: {{ facts }}"),
         Template("Without any sales patter, {{ goal }}. The talk is of televisions. Points to cover: {{ facts }}"),
         Template(
-            "Tell it the way a friend who knows about screens and sockets would, in order to {{ goal }}. This is what the friend knows: {{ facts }}"
+            "Tell it the way a friend who knows about screens and sockets would, in order to {{ goal }}. This is what the "
+            "friend knows: {{ facts }}"
         ),
         Template(
-            'Copy the technical facts out of this remark about televisions, as "slot: value", with semicolons. Remark: {{ answer }}',
+            'Copy the technical facts out of this remark about televisions, as "slot: value", with semicolons. Remark: '
+            "{{ answer }}",
             "{{ facts }}",
             kind="inverted",
             name="technical_facts",

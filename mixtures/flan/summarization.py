@@ -1,7 +1,7 @@
-"""Summarization: news, mail, chats, bills, papers, how-to guides and reviews told in fewer words; plus one task of simplification.
+"""Summarization: news, mail, chats, bills, papers, how-to guides and reviews in fewer words, and simplification.
 
-FLAN 2021's cluster and T0's, as far as they can be had as data today, with DialogSum, BillSum, PubMed, Opinosis and ASSET beside
-them. Missing:
+FLAN 2021's cluster and T0's, as far as they can be had as data today, with DialogSum, BillSum, PubMed, Opinosis and ASSET
+beside them. Missing:
   newsroom (FLAN): its form has to be filled in by hand, and the download may not be passed on; there is no copy on the hub.
   opinion_abstracts_rotten_tomatoes, opinion_abstracts_idebate (FLAN): they exist as an archive on a university's page, which
     tensorflow-datasets downloads, but not as a data set of the hub.
@@ -35,8 +35,8 @@ def _joined(text):
 
 
 # https://huggingface.co/datasets/Yale-LILY/aeslc · licence: CC BY-NC-SA 4.0
-# {'email_body': 'Phillip,  I will get a room for our Wednesday 10:00 meeting and e-mail you with the room number.\nFYI, our goal
-#   is to discuss the expert path ...', 'subject_line': 'Wednesday Meeting'}
+# {'email_body': 'Phillip,  I will get a room for our Wednesday 10:00 meeting and e-mail you with the room number.\nFYI, ...',
+#  'subject_line': 'Wednesday Meeting'}
 # Some bodies hold the =09, =20 and line-end marks of quoted-printable mail.
 def _aeslc(row):
     body = re.sub(r"(?<=\w)=\s+(?=\w)", "", re.sub(r"=(?:09|20)", " ", row["email_body"]))
@@ -50,20 +50,21 @@ aeslc = Task(
     example=_aeslc,
     templates=[
         Template(
-            "Below is the body of an office e-mail whose subject line has been lost. Write the subject line.\nE-mail: {{ email }}"
+            "Below is the body of an office e-mail whose subject line has been lost. Write the subject line.\n"
+            "E-mail: {{ email }}"
         ),
         Template("{{ email }}\nThat is the whole message. What would you put in its subject field?"),
         Template(
             "I'm about to send this to a colleague and can't think of a subject. Can you suggest one? The mail: {{ email }}"
         ),
         Template(
-            "In as few words as you can, say what this message is about, so that its reader can find it again in a full inbox.\n"
-            "Message: {{ email }}"
+            "In as few words as you can, say what this message is about, so that its reader can find it again in a full "
+            "inbox.\nMessage: {{ email }}"
         ),
         Template("Body: {{ email }}", cue="Subject:"),
         Template(
-            "A company's old mail is being catalogued, and each message gets a short heading. The next one reads: {{ email }}\n"
-            "Which heading should it get?"
+            "A company's old mail is being catalogued, and each message gets a short heading. The next one reads: "
+            "{{ email }}\nWhich heading should it get?"
         ),
         Template("Which subject did the sender of this e-mail most likely type? E-mail: {{ email }}"),
         Template(
@@ -99,10 +100,9 @@ aeslc = Task(
 )
 
 
-# https://huggingface.co/datasets/abisee/cnn_dailymail (3.0.0) · licence: Apache-2.0 (dataset card)
+# https://huggingface.co/datasets/abisee/cnn_dailymail (3.0.0) · licence: Apache-2.0
 # {'article': '(CNN) -- Venezuelan President Hugo Chavez said Wednesday he is cutting all ties with Colombia ...',
-#  'highlights': 'Zenit Saint Petersburg clinch the Russian Premier League title on Sunday .\nThey secure the title ahead of ...',
-#  'id': '...'}   one highlight a line
+#  'highlights': 'Venezuelan President Hugo Chavez ... .\n...', 'id': '...'}   one highlight a line
 def _cnn_dailymail(row):
     article = re.sub(r"^.{0,60}\(CNN\)\s*(?:--)?\s*", "", _one_line(row["article"]))
     article = re.sub(
@@ -120,22 +120,23 @@ cnn_dailymail = Task(
     example=_cnn_dailymail,
     templates=[
         Template(
-            "Write the highlights of this news story: the three or four points that a hurried reader needs.\nStory: {{ article }}"
+            "Write the highlights of this news story: the three or four points that a hurried reader needs.\n"
+            "Story: {{ article }}"
         ),
         Template("{{ article }}\nWhat are the main points of this report? Give each of them a short sentence of its own."),
         Template(
-            'You run the home page of a news site. Beside every story stands a box called "Story highlights". '
-            "Fill in the box for this one. Story: {{ article }}"
+            'You run the home page of a news site. Beside every story stands a box called "Story highlights". Fill in the '
+            "box for this one. Story: {{ article }}"
         ),
         Template("Article: {{ article }}", cue="Key points:"),
         Template("Can you boil this article down for me? I only have time for a few sentences. {{ article }}"),
         Template(
-            "Exam question 4. Read the newspaper article and list what happened, who was involved and what may come next, "
-            "in no more than four short sentences. Article: {{ article }}"
+            "Exam question 4. Read the newspaper article and list what happened, who was involved and what may come next, in "
+            "no more than four short sentences. Article: {{ article }}"
         ),
         Template(
-            "A reader has pasted in an article from CNN or the Daily Mail. Leave out the quotations and the background and keep "
-            "the news.\nThe article: {{ article }}"
+            "A reader has pasted in an article from CNN or the Daily Mail. Leave out the quotations and the background and "
+            "keep the news.\nThe article: {{ article }}"
         ),
         Template("News copy follows. {{ article }} End of copy. Brief the newsreader on it in a few crisp statements."),
         Template("tl;dr of the following news story, please: {{ article }}"),
@@ -146,13 +147,15 @@ cnn_dailymail = Task(
             name="write_article",
         ),
         Template(
-            "The desk has only bullet points from the correspondent: {{ answer }}\nTurn them into a full report for the web site.",
+            "The desk has only bullet points from the correspondent: {{ answer }}\n"
+            "Turn them into a full report for the web site.",
             "{{ article }}",
             kind="inverted",
             name="report_from_points",
         ),
         Template(
-            "If readers could learn only one thing from this story, what should it be? Answer in one sentence. Story: {{ article }}",
+            "If readers could learn only one thing from this story, what should it be? Answer in one sentence. Story: "
+            "{{ article }}",
             "{{ lead }}",
             kind="inverted",
             name="single_point",
@@ -168,7 +171,7 @@ cnn_dailymail = Task(
 )
 
 
-# https://huggingface.co/datasets/Harvard/gigaword · licence: MIT (dataset card; the text is the Linguistic Data Consortium's)
+# https://huggingface.co/datasets/Harvard/gigaword · licence: MIT (the text is the Linguistic Data Consortium's)
 # {'document': 'libyan leader moamer kadhafi monday promised wide political and economic reforms that he said would see ...',
 #  'summary': 'kadhafi promises wide political economic reforms'}   lower case, # for each digit, UNK for rare words
 def _gigaword(row):
@@ -190,18 +193,19 @@ gigaword = Task(
         Template("{{ sentence }}\nA newspaper prints this as the first sentence of a report. What is the headline above it?"),
         Template("First sentence: {{ sentence }}", cue="Headline:"),
         Template(
-            "Shorten this sentence from a news agency to eight words or so. Use the present tense, drop the articles and write "
-            "everything small, as the agency's headlines do. Sentence: {{ sentence }}"
+            "Shorten this sentence from a news agency to eight words or so. Use the present tense, drop the articles and "
+            "write everything small, as the agency's headlines do. Sentence: {{ sentence }}"
         ),
         Template("How would a wire service sum this up in one line? The dispatch begins: {{ sentence }}"),
         Template(
-            "The ticker at the bottom of the screen has room for one short line. Make one from this dispatch, without capitals: {{ sentence }}"
+            "The ticker at the bottom of the screen has room for one short line. Make one from this dispatch, without "
+            "capitals: {{ sentence }}"
         ),
         Template("{{ sentence }}\nPut the news in this sentence into a headline. Figures stay masked with number signs."),
         Template('What\'s the story here, in a handful of words? "{{ sentence }}"'),
         Template(
-            "Dear subeditor, the lead below came in without a title. Please supply one in the agency's usual lower-case style.\n"
-            "Lead: {{ sentence }}"
+            "Dear subeditor, the lead below came in without a title. Please supply one in the agency's usual lower-case "
+            "style.\nLead: {{ sentence }}"
         ),
         Template(
             'Given the headline "{{ answer }}", write the opening sentence of the report, in lower case.',
@@ -210,8 +214,9 @@ gigaword = Task(
             name="write_lead",
         ),
         Template(
-            "Headline: {{ answer }}\nThe reporter who wrote the story under it packed who, what, when and where into the first sentence. "
-            "How might that sentence read?",
+            "Headline: {{ answer }}\n"
+            "The reporter who wrote the story under it packed who, what, when and where into the first sentence. How might "
+            "that sentence read?",
             "{{ sentence }}",
             kind="inverted",
             name="expand_headline",
@@ -228,7 +233,7 @@ gigaword = Task(
 
 
 # https://huggingface.co/datasets/alexfabbri/multi_news · licence: other (its own agreement: research, no commercial use)
-# {'document': 'National Archives Yes, it’s that time again, folks. It’s the first Friday of the month ... ||||| Employers ...',
+# {'document': 'National Archives Yes, it’s that time again, folks. ... ||||| Employers pulled back ...',
 #  'summary': '– The unemployment rate dropped to 8.2% last month, but the economy only added 120,000 jobs ...'}
 # The articles of a row are separated by |||||. Rows with a single article are left out.
 def _multi_news(row):
@@ -248,27 +253,30 @@ multi_news = Task(
     example=_multi_news,
     templates=[
         Template(
-            "Several news outlets have covered the same event. Combine their reports into one summary that stands on its own.\n{{ articles }}"
+            "Several news outlets have covered the same event. Combine their reports into one summary that stands on its "
+            "own.\n{{ articles }}"
         ),
         Template("{{ articles }}\nThese {{ count }} articles tell one story. Tell it in a paragraph or two."),
         Template("What do we learn if we read all of these reports together? Write it up for a news digest.\n{{ articles }}"),
         Template("Sources, {{ count }} in all:\n{{ articles }}", cue="Digest of the sources:"),
         Template(
-            "An editor says: \"I've been sent {{ count }} pieces on this and can run only one. Merge them, keep the facts that "
-            "matter from each, and don't repeat yourself.\"\n{{ articles }}"
+            "An editor says: \"I've been sent {{ count }} pieces on this and can run only one. Merge them, keep the facts "
+            "that matter from each, and don't repeat yourself.\"\n{{ articles }}"
         ),
         Template(
-            "The articles below overlap and add to each other. Write a single account from them, with the main development first "
-            "and the details and quotations that explain it after.\n{{ articles }}"
+            "The articles below overlap and add to each other. Write a single account from them, with the main development "
+            "first and the details and quotations that explain it after.\n{{ articles }}"
         ),
         Template("I missed this story completely. Catch me up, using everything here.\n{{ articles }}"),
         Template(
-            "Task for a trainee: read the {{ count }} clippings and produce a summary for subscribers who will read none of them.\n{{ articles }}"
+            "Task for a trainee: read the {{ count }} clippings and produce a summary for subscribers who will read none of "
+            "them.\n{{ articles }}"
         ),
         Template("Make a news summary of about two hundred words out of this press coverage.\n{{ articles }}"),
         Template(
-            "{{ articles }}\nA site that digests the day's news for its readers covered this as well, in its own words. "
-            "What did its piece say?"
+            "{{ articles }}\n"
+            "A site that digests the day's news for its readers covered this as well, in its own words. What did its piece "
+            "say?"
         ),
         Template(
             "A digest of several articles says: {{ answer }}\nWrite one of the articles that it could be based on.",
@@ -288,7 +296,8 @@ multi_news = Task(
 
 
 # https://huggingface.co/datasets/knkarthick/samsum · licence: CC BY-NC-ND 4.0
-# {'id': '13818513', 'dialogue': "Amanda: I baked  cookies. Do you want some?\r\nJerry: Sure!\r\nAmanda: I'll bring you tomorrow :-)",
+# {'id': '13818513',
+#  'dialogue': "Amanda: I baked  cookies. Do you want some?\r\nJerry: Sure!\r\nAmanda: I'll bring you tomorrow :-)",
 #  'summary': 'Amanda baked cookies and will bring Jerry some tomorrow.'}
 # <file_photo> and the like stand for attachments.
 def _samsum(row):
@@ -310,15 +319,17 @@ samsum = Task(
         Template("My phone was off and I missed these messages. What did I miss, in short? {{ chat }}"),
         Template("Messages:\n{{ chat }}", cue="In brief:"),
         Template(
-            "Retell the conversation below in the third person. Keep plans, times and places; drop greetings, jokes and smileys.\n{{ chat }}"
+            "Retell the conversation below in the third person. Keep plans, times and places; drop greetings, jokes and "
+            "smileys.\n{{ chat }}"
         ),
         Template(
-            "A parent reads over a teenager's shoulder and asks what all the texting is about. Answer with a short, factual account.\n{{ chat }}"
+            "A parent reads over a teenager's shoulder and asks what all the texting is about. Answer with a short, factual "
+            "account.\n{{ chat }}"
         ),
         Template("Who wants what, and what is agreed in the end? Write it down briefly. The texts read: {{ chat }}"),
         Template(
-            "Your messenger app shows a preview above every unread conversation so that people know what it contains. "
-            "Write the preview for this one.\n{{ chat }}"
+            "Your messenger app shows a preview above every unread conversation so that people know what it contains. Write "
+            "the preview for this one.\n{{ chat }}"
         ),
         Template("{{ chat }}\nReport this chat to someone who knows the people in it but has no time to scroll."),
         Template("From the following text messages, write one plain statement of the facts. {{ chat }}"),
@@ -329,7 +340,8 @@ samsum = Task(
             name="write_chat",
         ),
         Template(
-            '"{{ answer }}" That is all we know about a conversation on a messenger. Write out the conversation, with a name before every message.',
+            '"{{ answer }}" That is all we know about a conversation on a messenger. Write out the conversation, with a name '
+            "before every message.",
             "{{ chat }}",
             kind="inverted",
             name="write_messages",
@@ -347,8 +359,8 @@ samsum = Task(
 
 # https://huggingface.co/datasets/EdinburghNLP/xsum · licence: unknown (articles of the BBC)
 # {'document': 'Weaknesses in the way mice swapped data with computers left them vulnerable, said security firm Bastille ...',
-#  'summary': 'Hackers could gain access to home and corporate networks via security flaws in wireless mice, suggests research.',
-#  'id': '...'}   the summary was the article's first sentence and has been cut from it
+#  'summary': 'Hackers could gain access to home and corporate networks via security flaws in wireless mice, ...', 'id': '...'}
+# The summary was the article's first sentence and has been cut from it.
 xsum = Task(
     name="xsum",
     cluster="summarization",
@@ -362,8 +374,8 @@ xsum = Task(
         Template("Report: {{ article }}", cue="The report in one sentence:"),
         Template("You have one breath. What is the news? {{ article }}"),
         Template(
-            "BBC News prints the first sentence of every story in bold, and a reader who stops there should still know what happened. "
-            "Write that sentence for the text below.\nText: {{ article }}"
+            "BBC News prints the first sentence of every story in bold, and a reader who stops there should still know what "
+            "happened. Write that sentence for the text below.\nText: {{ article }}"
         ),
         Template("What happened, to whom, and where? Answer all three in one sentence, from this report: {{ article }}"),
         Template(
@@ -373,7 +385,8 @@ xsum = Task(
         ),
         Template("Compress the whole of this news text into one sentence of twenty to thirty words: {{ article }}"),
         Template(
-            "Without copying any sentence of it, state the gist of the following article in one sentence. Article: {{ article }}"
+            "Without copying any sentence of it, state the gist of the following article in one sentence. Article: "
+            "{{ article }}"
         ),
         Template(
             "Here is a story from a British news site. {{ article }} How would the presenter announce it in a single sentence?"
@@ -402,8 +415,9 @@ xsum = Task(
 
 
 # https://huggingface.co/datasets/knkarthick/dialogsum · licence: CC BY-NC-SA 4.0
-# {'id': 'dev_8', 'dialogue': '#Person1#: How do you usually spend your leisure time? ...\n#Person2#: Of course. You see, ...',
-#  'summary': "#Person1# asks about #Person2#'s hobbies. #Person2# likes photography and has a photo studio.", 'topic': 'hobby'}
+# {'id': 'dev_8', 'dialogue': '#Person1#: How do you usually spend your leisure time? ...\n#Person2#: Of course. ...',
+#  'summary': "#Person1# asks about #Person2#'s hobbies. #Person2# likes photography and has a photo studio.",
+#  'topic': 'hobby'}   the test split has three rows a dialogue, with a summary each
 def _dialogsum(row):
     dialogue, summary = (re.sub(r"#(Person\d)#", r"\1", row[column]) for column in ("dialogue", "summary"))
     lines = (_one_line(line) for line in dialogue.splitlines())
@@ -422,10 +436,12 @@ dialogsum = Task(
         Template("{{ dialogue }}\nWrite down what was said in this conversation, without quoting anyone."),
         Template("Transcript:\n{{ dialogue }}", cue="Minutes of the conversation:"),
         Template(
-            "Someone overheard the talk below on a bus. What could they tell a friend about it in two or three sentences?\n{{ dialogue }}"
+            "Someone overheard the talk below on a bus. What could they tell a friend about it in two or three sentences?\n"
+            "{{ dialogue }}"
         ),
         Template(
-            "Listening exercise. Play the recording once, then explain what the speakers talk about and what they decide.\n{{ dialogue }}"
+            "Listening exercise. Play the recording once, then explain what the speakers talk about and what they decide.\n"
+            "{{ dialogue }}"
         ),
         Template("What does each person want, and how does the conversation end? Keep the answer short. {{ dialogue }}"),
         Template(
@@ -451,7 +467,8 @@ dialogsum = Task(
             name="write_dialogue",
         ),
         Template(
-            "A course book needs a conversation for a lesson on this topic: {{ topic }}\nWrite one between Person1 and Person2.",
+            "A course book needs a conversation for a lesson on this topic: {{ topic }}\n"
+            "Write one between Person1 and Person2.",
             "{{ dialogue }}",
             kind="inverted",
             name="lesson_dialogue",
@@ -468,9 +485,9 @@ dialogsum = Task(
 
 
 # https://huggingface.co/datasets/FiscalNote/billsum · licence: CC0 1.0
-# {'text': "SECTION 1. LIABILITY OF BUSINESS ENTITIES PROVIDING USE OF FACILITIES TO NONPROFIT ORGANIZATIONS. (a) Definitions ...",
+# {'text': "SECTION 1. LIABILITY OF BUSINESS ENTITIES PROVIDING USE OF FACILITIES TO NONPROFIT ORGANIZATIONS. ...",
 #  'summary': 'Shields a business entity from civil liability relating to any injury or death occurring at a facility ...',
-#  'title': 'A bill to limit the civil liability of business entities providing use of facilities to nonprofit organizations.'}
+#  'title': 'A bill to limit the civil liability of business entities providing use of facilities to nonprofit ...'}
 # Splits: train and test are bills of the US Congress, ca_test those of California.
 def _billsum(row):
     text, title, summary = (_one_line(re.sub("``|''", '"', row[column])) for column in ("text", "title", "summary"))
@@ -490,8 +507,8 @@ billsum = Task(
         Template("What would happen if this bill became law? Text of the bill: {{ bill }}"),
         Template("Title: {{ title }}\nText: {{ bill }}", cue="Digest:"),
         Template(
-            "You work for the Congressional Research Service. Draft the official summary of the bill below: name the act that it amends, "
-            "the duties and prohibitions that it creates, and the bodies that it concerns.\nBill: {{ bill }}"
+            "You work for the Congressional Research Service. Draft the official summary of the bill below: name the act "
+            "that it amends, the duties and prohibitions that it creates, and the bodies that it concerns.\nBill: {{ bill }}"
         ),
         Template("A senator has five minutes before the vote. Brief the senator on this bill. {{ bill }}"),
         Template(
@@ -499,14 +516,17 @@ billsum = Task(
             "Legislation: {{ bill }}"
         ),
         Template(
-            "A lobbyist phones about a bill. Its title: {{ title }}\nIts full text: {{ bill }}\nTell the lobbyist the essentials."
+            "A lobbyist phones about a bill. Its title: {{ title }}\nIts full text: {{ bill }}\n"
+            "Tell the lobbyist the essentials."
         ),
         Template(
-            'Write the paragraph that stands under "What this bill does" on a web site that follows Congress. The bill reads: {{ bill }}'
+            'Write the paragraph that stands under "What this bill does" on a web site that follows Congress. The bill '
+            "reads: {{ bill }}"
         ),
         Template("Condense these sections into plain prose and leave out the definitions and the section numbers. {{ bill }}"),
         Template(
-            'Give this bill its official title, in the form "A bill to ..." or "To ..." or as the name of an act.\nBill: {{ bill }}',
+            'Give this bill its official title, in the form "A bill to ..." or "To ..." or as the name of an act.\n'
+            "Bill: {{ bill }}",
             "{{ title }}",
             kind="inverted",
             name="title",
@@ -535,7 +555,7 @@ billsum = Task(
 
 
 # https://huggingface.co/datasets/ccdv/pubmed-summarization (document) · licence: unknown
-# {'article': 'anxiety affects quality of life in those living with parkinson s disease ( pd ) more so than overall cognitive ...',
+# {'article': 'anxiety affects quality of life in those living with parkinson s disease ( pd ) more so than overall ...',
 #  'abstract': 'research on the implications of anxiety in parkinson s disease ( pd ) has been neglected despite its ...'}
 # Lower case and tokenized; figures and citations are masked with @xmath and @xcite.
 def _pubmed(row):
@@ -556,27 +576,31 @@ pubmed_summarization = Task(
     templates=[
         Template("Write the abstract of this medical paper, in lower case like the paper itself.\nPaper: {{ paper }}"),
         Template(
-            "{{ paper }}\nWhat did the researchers ask, how did they study it, and what did they find? Answer as an abstract would."
+            "{{ paper }}\n"
+            "What did the researchers ask, how did they study it, and what did they find? Answer as an abstract would."
         ),
         Template("Full text from PubMed: {{ paper }}", cue="Abstract:"),
         Template(
-            "A journal of biomedicine has received the manuscript below without an abstract. Supply one that covers background, methods, "
-            "results and conclusion.\nManuscript: {{ paper }}"
+            "A journal of biomedicine has received the manuscript below without an abstract. Supply one that covers "
+            "background, methods, results and conclusion.\nManuscript: {{ paper }}"
         ),
         Template("A doctor wants to know whether this study is worth reading. Tell her what is in it. Study: {{ paper }}"),
         Template("Sum up the following research article for its entry in a medical database. {{ paper }}"),
         Template(
-            "What is the contribution of this paper to medicine or biology? Describe the work from its aim to its conclusion. {{ paper }}"
+            "What is the contribution of this paper to medicine or biology? Describe the work from its aim to its "
+            "conclusion. {{ paper }}"
         ),
         Template(
-            "We are preparing a systematic review and need every included article reduced to one paragraph. This is the next article: "
-            "{{ paper }}\nReduce it, with the figures that matter."
+            "We are preparing a systematic review and need every included article reduced to one paragraph. This is the next "
+            "article: {{ paper }}\nReduce it, with the figures that matter."
         ),
         Template(
-            "Article: {{ paper }}\nIf you had written this article, which summary would you have sent to the conference along with it?"
+            "Article: {{ paper }}\n"
+            "If you had written this article, which summary would you have sent to the conference along with it?"
         ),
         Template(
-            "Here is the abstract of a paper on a biomedical subject: {{ answer }}\nWrite the paper, beginning with its introduction.",
+            "Here is the abstract of a paper on a biomedical subject: {{ answer }}\n"
+            "Write the paper, beginning with its introduction.",
             "{{ paper }}",
             kind="inverted",
             name="write_paper",
@@ -599,9 +623,10 @@ pubmed_summarization = Task(
 
 
 # https://huggingface.co/datasets/esdurmus/wiki_lingua (english) · licence: CC BY 3.0
-# {'url': 'https://www.wikihow.com/Avoid-Drinking-and-Driving', 'article': {'section_name': ['Finding Other Transportation', ...],
-#  'document': ['make sure that the area is a safe place, especially if you plan on walking home at night. ...', ...],
-#  'summary': ['Designate a driver. Find a friend to stay with. ...', ...]}}
+# {'url': 'https://www.wikihow.com/Avoid-Drinking-and-Driving', 'article': {
+#   'section_name': ['Finding Other Transportation', ...],
+#   'document': ['make sure that the area is a safe place, especially if you plan on walking home at night. ...', ...],
+#   'summary': [...]}}
 # One example a row: the first section of the guide that has both a text and a summary.
 def _wiki_lingua(row):
     article = row["article"]
@@ -621,19 +646,22 @@ wiki_lingua = Task(
     templates=[
         Template("Reduce these instructions to one short command for each step.\nInstructions: {{ text }}"),
         Template(
-            "{{ text }}\nThis comes from a how-to guide. Which steps does it tell the reader to take? List them as brief orders."
+            "{{ text }}\n"
+            "This comes from a how-to guide. Which steps does it tell the reader to take? List them as brief orders."
         ),
         Template("How to {{ goal }}\n{{ heading }}: {{ text }}", cue="The steps in short:"),
         Template(
-            'A wikiHow page bears the title "How to {{ goal }}". Sum up this part of it in a few imperative sentences. Part: {{ text }}'
+            'A wikiHow page bears the title "How to {{ goal }}". Sum up this part of it in a few imperative sentences. Part: '
+            "{{ text }}"
         ),
         Template("I want the checklist, not the lecture. Cut this advice down to what I actually have to do: {{ text }}"),
         Template(
-            "Every paragraph of a guide starts with a line in bold that says what to do. Write the bold lines for this text: {{ text }}"
+            "Every paragraph of a guide starts with a line in bold that says what to do. Write the bold lines for this text: "
+            "{{ text }}"
         ),
         Template(
-            "Someone is standing in the kitchen, the garage or the garden with dirty hands and can read only a few words at a glance. "
-            "Shorten this guide for them.\nGuide: {{ text }}"
+            "Someone is standing in the kitchen, the garage or the garden with dirty hands and can read only a few words at "
+            "a glance. Shorten this guide for them.\nGuide: {{ text }}"
         ),
         Template('Here is the section "{{ heading }}" of a set of instructions. What does it boil down to? {{ text }}'),
         Template(
@@ -646,14 +674,15 @@ wiki_lingua = Task(
             name="write_guide",
         ),
         Template(
-            'A guide with the title "How to {{ goal }}" has a section that consists of these steps: {{ answer }}\nGive the section a heading.',
+            'A guide with the title "How to {{ goal }}" has a section that consists of these steps: {{ answer }}\n'
+            "Give the section a heading.",
             "{{ heading }}",
             kind="inverted",
             name="heading",
         ),
         Template(
-            'What is somebody trying to achieve who follows this advice? Answer with the title of the guide, after the words "How to".\n'
-            "Advice: {{ text }}",
+            "What is somebody trying to achieve who follows this advice? Answer with the title of the guide, after the words "
+            '"How to".\nAdvice: {{ text }}',
             "{{ goal }}",
             kind="inverted",
             name="goal",
@@ -670,7 +699,7 @@ wiki_lingua = Task(
 
 
 # https://huggingface.co/datasets/kavgan/opinosis · licence: Apache-2.0
-# {'review_sents': ' Ride seems comfortable and gas mileage fairly good averaging 26 city and 30 open road .\r\n Seats are fine, ...',
+# {'review_sents': ' Ride seems comfortable and gas mileage fairly good averaging 26 city and 30 open road .\r\n ...',
 #  'summaries': ['The seats are not comfortable as many other cars in this segment.', ...]}   51 rows, several summaries each
 def _opinosis(row):
     sentences = (_joined(line) for line in row["review_sents"].splitlines())
@@ -685,25 +714,29 @@ opinosis = Task(
     example=_opinosis,
     templates=[
         Template(
-            "These sentences come from many customer reviews and concern one and the same thing. What do customers think of it?\nReviews: {{ opinions }}"
+            "These sentences come from many customer reviews and concern one and the same thing. What do customers think of "
+            "it?\nReviews: {{ opinions }}"
         ),
         Template("{{ opinions }}\nSum up the opinions above in two short sentences."),
         Template("Customer comments: {{ opinions }}", cue="Overall:"),
         Template(
-            "Before I buy or book, what do other people say? Give me the consensus and the main complaint, if there is one. {{ opinions }}"
+            "Before I buy or book, what do other people say? Give me the consensus and the main complaint, if there is one. "
+            "{{ opinions }}"
         ),
         Template(
             "The product team wants to know how people feel about one feature. Their remarks have been collected below. "
             "Report what most of them agree on.\nRemarks: {{ opinions }}"
         ),
         Template(
-            'Write the line that a shopping or travel site would show above these reviews under "Guests and buyers say". {{ opinions }}'
+            'Write the line that a shopping or travel site would show above these reviews under "Guests and buyers say". '
+            "{{ opinions }}"
         ),
         Template("Is the verdict good, bad or mixed, and why? Base your one or two sentences on these remarks: {{ opinions }}"),
         Template("Dozens of reviewers, one paragraph. Their words: {{ opinions }} Now yours, in at most thirty words."),
         Template("Condense the review sentences, weighing each opinion by how often it comes up. {{ opinions }}"),
         Template(
-            "A survey of reviews found this: {{ answer }}\nWrite the kind of sentences that the reviewers themselves may have written.",
+            "A survey of reviews found this: {{ answer }}\n"
+            "Write the kind of sentences that the reviewers themselves may have written.",
             "{{ opinions }}",
             kind="inverted",
             name="write_reviews",
@@ -743,16 +776,16 @@ asset = Task(
         Template("Original: {{ sentence }}", cue="Simple English:"),
         Template('My English is not very good, and I don\'t understand this. Can you put it more simply? "{{ sentence }}"'),
         Template(
-            "Edit for a children's encyclopedia. Replace hard words, split long sentences in two, and cut what a child can do without.\n"
-            "Text: {{ sentence }}"
+            "Edit for a children's encyclopedia. Replace hard words, split long sentences in two, and cut what a child can "
+            "do without.\nText: {{ sentence }}"
         ),
         Template("How would you explain this to a twelve-year-old without changing what it says? {{ sentence }}"),
         Template(
             "Plain-language check: the sentence below failed. Write a version that will pass.\nFailed sentence: {{ sentence }}"
         ),
         Template(
-            "A teacher of English as a second language adapts reading texts for beginners. This is the next sentence: {{ sentence }}\n"
-            "Write what the beginners will read."
+            "A teacher of English as a second language adapts reading texts for beginners. This is the next sentence: "
+            "{{ sentence }}\nWrite what the beginners will read."
         ),
         Template("Keep the meaning and lose the difficulty: {{ sentence }}"),
         Template("Here is an encyclopedia's wording. {{ sentence }} What would a shorter or plainer wording be?"),
@@ -763,7 +796,8 @@ asset = Task(
             name="formal",
         ),
         Template(
-            "A sentence was simplified for learners, and this came out: {{ answer }}\nHow may the difficult original have read?",
+            "A sentence was simplified for learners, and this came out: {{ answer }}\n"
+            "How may the difficult original have read?",
             "{{ sentence }}",
             kind="inverted",
             name="original",

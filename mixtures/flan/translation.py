@@ -1,15 +1,16 @@
 """Translation into English, and out of it in the inverted templates.
 
-FLAN 2021's cluster (WMT 14 and 16) with Multi30k, OPUS, the older WMT news tests, IWSLT's talks and MAFAND's four Nigerian and South
-African languages beside it. T0 has no such cluster. Missing:
-  para_crawl_enes (FLAN): the hub's Helsinki-NLP/opus_paracrawl has no files of English and Spanish; OPUS-100's pair stands in for it.
+FLAN 2021's cluster (WMT 14 and 16) with Multi30k, OPUS, the older WMT news tests, IWSLT's talks and four African languages of
+MAFAND beside it. T0 has no such cluster. Missing:
+  para_crawl_enes (FLAN): no configuration of English and Spanish was found in Helsinki-NLP/opus_paracrawl; OPUS-100's pair
+    stands in for it.
 
-The data of the pairs are read by one function; their wordings are their own, each written for one pair, and some are in its language.
-The English side is always the answer. T5's first vocabulary writes English, French, German and Romanian only: the other pairs need
-a multilingual one, such as mT5's, and training warns of what a vocabulary cannot write.
+The data of the pairs are read by one function; their wordings are their own, each written for one pair, and some are in its
+language. The English side is always the answer. T5's first vocabulary writes English, French, German and Romanian only: the
+other pairs need a multilingual one, such as mT5's, and training warns of what a vocabulary cannot write.
 
-wmt_newstest, iwslt15_en_vi and multi30k_fr are not on the hub under these names: a mirror must hold them. wmt_newstest has the news tests
-of 2008 to 2013 as splits; those of 2014 to 2016, on which WMT 14 and 16 evaluate, are not among them.
+wmt_newstest, iwslt15_en_vi and multi30k_fr are not on the hub under these names: a mirror must hold them. wmt_newstest has
+the news tests of 2008 to 2013 as splits; those of 2014 to 2016, on which WMT 14 and 16 evaluate, are not among them.
 """
 
 import html
@@ -26,7 +27,7 @@ def _one_line(text):
 
 
 def _from(code: str, language: str) -> Callable[..., Example]:
-    """Returns the example function of a pair with English: its field is called by the language, the answer is the English text."""
+    """Returns the example function of a pair: its field is named after the language, the answer is the English text."""
 
     def example(row):
         pair = row.get("translation", row)
@@ -53,18 +54,22 @@ wmt14_fr_en = Task(
         Template("Traduisez en anglais : {{ french }}"),
         Template("Version française : {{ french }}", cue="English version:"),
         Template(
-            "An interpreter in Brussels hears the following in French and has to say it in English at once. What does she say? {{ french }}"
+            "An interpreter in Brussels hears the following in French and has to say it in English at once. What does she "
+            "say? {{ french }}"
         ),
         Template(
-            "I read French only with a dictionary, and this sentence beats me. Could you give me the English of it? {{ french }}"
+            "I read French only with a dictionary, and this sentence beats me. Could you give me the English of it? "
+            "{{ french }}"
         ),
         Template(
-            "By law this Canadian notice appears in both official languages. The French half reads: {{ french }}\nSupply the English half."
+            "By law this Canadian notice appears in both official languages. The French half reads: {{ french }}\n"
+            "Supply the English half."
         ),
         Template("Comment dit-on ceci en français ? {{ answer }}", "{{ french }}", kind="inverted", name="comment_dit_on"),
         Template("Put this into French. {{ answer }}", "{{ french }}", kind="inverted", name="to_french"),
         Template(
-            "A report of the United Nations contains this sentence: {{ answer }}\nWrite it for the French edition of the report.",
+            "A report of the United Nations contains this sentence: {{ answer }}\n"
+            "Write it for the French edition of the report.",
             "{{ french }}",
             kind="inverted",
             name="french_edition",
@@ -90,13 +95,14 @@ wmt16_de_en = Task(
         Template("German: {{ german }}", cue="English:"),
         Template("Übersetze ins Englische: {{ german }}"),
         Template(
-            "Word order is what makes German sentences hard to follow. Untangle this one and give it in good English. {{ german }}"
+            "Word order is what makes German sentences hard to follow. Untangle this one and give it in good English. "
+            "{{ german }}"
         ),
         Template("{{ german }}\nHow do you say that in English?"),
         Template("A member of the European Parliament said this in German: {{ german }}\nWhat stands in the English minutes?"),
         Template(
-            "You are correcting a translation program and have only the German text before you. Write what the program ought to have written "
-            "in English.\nText: {{ german }}"
+            "You are correcting a translation program and have only the German text before you. Write what the program ought "
+            "to have written in English.\nText: {{ german }}"
         ),
         Template("Please translate this from German to English for someone who needs the exact meaning. {{ german }}"),
         Template("English: {{ answer }}", "{{ german }}", kind="inverted", name="deutsch", cue="Deutsch:"),
@@ -133,14 +139,15 @@ wmt16_cs_en = Task(
         ),
         Template("What would a speaker of English say who wanted to express what this Czech sentence expresses? {{ czech }}"),
         Template(
-            "A company in Brno has written to a firm in Boston, in Czech. Translate the next sentence of the letter for the firm's files.\n"
-            "Next sentence: {{ czech }}"
+            "A company in Brno has written to a firm in Boston, in Czech. Translate the next sentence of the letter for the "
+            "firm's files.\nNext sentence: {{ czech }}"
         ),
         Template("From this Czech original, make an English text that does not sound translated. Original: {{ czech }}"),
         Template("Řekněte to česky: {{ answer }}", "{{ czech }}", kind="inverted", name="reknete_cesky"),
         Template("How does this sentence read in Czech? {{ answer }}", "{{ czech }}", kind="inverted", name="to_czech"),
         Template(
-            "A publisher in Prague is bringing out an English text. It has come to this sentence: {{ answer }}\nPut the sentence into Czech.",
+            "A publisher in Prague is bringing out an English text. It has come to this sentence: {{ answer }}\n"
+            "Put the sentence into Czech.",
             "{{ czech }}",
             kind="inverted",
             name="prague_publisher",
@@ -166,14 +173,16 @@ wmt16_fi_en = Task(
         Template("Suomeksi: {{ finnish }}", cue="Englanniksi:"),
         Template("{{ finnish }}\nCan you read Finnish? Then tell me in English what this says."),
         Template(
-            "Finnish builds into a single word what English spreads over several. Say the following in English, in as many as it takes. {{ finnish }}"
+            "Finnish builds into a single word what English spreads over several. Say the following in English, in as many "
+            "as it takes. {{ finnish }}"
         ),
         Template(
-            "A delegate from Helsinki has the floor in the European Parliament. Interpret for the English channel. The delegate says: {{ finnish }}"
+            "A delegate from Helsinki has the floor in the European Parliament. Interpret for the English channel. The "
+            "delegate says: {{ finnish }}"
         ),
         Template(
-            'Finnish uses one word for "he" and "she". Choose whichever fits, if you need one, and translate this Finnish sentence into English: '
-            "{{ finnish }}"
+            'Finnish uses one word for "he" and "she". Choose whichever fits, if you need one, and translate this Finnish '
+            "sentence into English: {{ finnish }}"
         ),
         Template("What would this be in English? It was written in Finnish. {{ finnish }}"),
         Template("Käännä suomeksi: {{ answer }}", "{{ finnish }}", kind="inverted", name="kaanna_suomeksi"),
@@ -181,7 +190,8 @@ wmt16_fi_en = Task(
             "What is the Finnish version of this sentence? {{ answer }}", "{{ finnish }}", kind="inverted", name="to_finnish"
         ),
         Template(
-            "A press release in English is to go out in Finland as well. Translate this part of it into Finnish.\nPart: {{ answer }}",
+            "A press release in English is to go out in Finland as well. Translate this part of it into Finnish.\n"
+            "Part: {{ answer }}",
             "{{ finnish }}",
             kind="inverted",
             name="press_release",
@@ -196,7 +206,7 @@ wmt16_fi_en = Task(
 )
 
 # https://huggingface.co/datasets/wmt/wmt16 (ro-en) · licence: unknown
-# {'translation': {'ro': 'Membri ai publicului au ajuns la aeroport.', 'en': 'Members of the public have arrived at the airport.'}}
+# {'translation': {'ro': 'Componenţa Parlamentului: a se vedea procesul-verbal', 'en': 'Membership of Parliament: see Minutes'}}
 wmt16_ro_en = Task(
     name="wmt16_ro_en",
     cluster="translation",
@@ -212,7 +222,8 @@ wmt16_ro_en = Task(
             "What does the English item read?"
         ),
         Template(
-            "I know some French and can half guess at Romanian, but I want to be sure. What exactly does this say? Answer in English. {{ romanian }}"
+            "I know some French and can half guess at Romanian, but I want to be sure. What exactly does this say? Answer in "
+            "English. {{ romanian }}"
         ),
         Template("Ce înseamnă această propoziție în limba engleză? {{ romanian }}"),
         Template("Traduceți în română: {{ answer }}", "{{ romanian }}", kind="inverted", name="traduceti"),
@@ -238,7 +249,7 @@ wmt16_ro_en = Task(
 )
 
 # https://huggingface.co/datasets/wmt/wmt16 (ru-en) · licence: unknown
-# {'translation': {'ru': 'Цены на нефть снова выросли.', 'en': 'Oil prices have risen again.'}}
+# {'translation': {'ru': 'Цены на нефть снова выросли.', 'en': 'Oil prices have risen again.'}}   (made up)
 wmt16_ru_en = Task(
     name="wmt16_ru_en",
     cluster="translation",
@@ -251,18 +262,20 @@ wmt16_ru_en = Task(
         Template("{{ russian }}\nTranslate the above from Russian, and keep its tone."),
         Template("Как это сказать по-английски? {{ russian }}"),
         Template(
-            'Russian has no articles and seldom says "is" or "are". Put them in as you translate this into English: {{ russian }}'
+            'Russian has no articles and seldom says "is" or "are". Put them in as you translate this into English: '
+            "{{ russian }}"
         ),
         Template(
-            "An analyst has received this line in Russian and must report it in English before noon. Do it for her.\nLine: {{ russian }}"
+            "An analyst has received this line in Russian and must report it in English before noon. Do it for her.\n"
+            "Line: {{ russian }}"
         ),
         Template("Переведите на русский: {{ answer }}", "{{ russian }}", kind="inverted", name="perevedite"),
         Template(
             "Write this in Russian, in Cyrillic letters. {{ answer }}", "{{ russian }}", kind="inverted", name="to_russian"
         ),
         Template(
-            "A bilingual edition sets the English on the left page and the Russian on the right. On the left page: {{ answer }}\n"
-            "What stands opposite?",
+            "A bilingual edition sets the English on the left page and the Russian on the right. On the left page: "
+            "{{ answer }}\nWhat stands opposite?",
             "{{ russian }}",
             kind="inverted",
             name="right_page",
@@ -277,7 +290,7 @@ wmt16_ru_en = Task(
 )
 
 # https://huggingface.co/datasets/wmt/wmt16 (tr-en) · licence: unknown
-# {'translation': {'tr': 'Kosova Özelleştirme Sürecini Büyük Mercek Altında', 'en': "Kosovo's privatisation process is under scrutiny"}}
+# {'translation': {'tr': "Kosova'nın özelleştirme süreci büyüteç altında", 'en': "Kosovo's privatisation process is under ..."}}
 # Train: the Southeast European Times.
 wmt16_tr_en = Task(
     name="wmt16_tr_en",
@@ -289,7 +302,8 @@ wmt16_tr_en = Task(
         Template("Türkçe: {{ turkish }}", cue="İngilizce:"),
         Template("{{ turkish }}\nIn Turkish the verb usually comes last. Give this in English, where it does not."),
         Template(
-            "The Southeast European Times ran this story in Turkish and in English. In Turkish: {{ turkish }}\nWhat did the English text say?"
+            "The Southeast European Times ran this story in Turkish and in English. In Turkish: {{ turkish }}\n"
+            "What did the English text say?"
         ),
         Template("Please help me with my Turkish homework. What is this in English? {{ turkish }}"),
         Template("Translate for an English news page what a Turkish one says about the Balkans. Turkish page: {{ turkish }}"),
@@ -317,8 +331,8 @@ wmt16_tr_en = Task(
 )
 
 # --- the older news tests of WMT --------------------------------------------------------------------------------------
-# https://github.com/Helsinki-NLP/OPUS-MT-train (testsets) · licence: MIT-style for the repository; the texts are WMT's test data
-# {'translation': {'fr': "C'est dans cet esprit qu'une majorité de gouvernements américains promulguèrent à partir de 2009 ...",
+# https://github.com/Helsinki-NLP/OPUS-MT-train (testsets) · licence: MIT-style (repository); WMT news test data
+# {'translation': {'fr': "C'est dans cet esprit qu'une majorité de gouvernements américains promulguèrent ...",
 #   'en': 'It is in this spirit that a majority of American governments have passed new laws since 2009 ...'}}
 # The same articles in every language, so the four tasks are one lineage.
 newstest_fr_en = Task(
@@ -407,13 +421,14 @@ newstest_cs_en = Task(
         Template("What does this Czech news sentence say in English? {{ czech }}"),
         Template("Jak by tuto větu napsaly anglické noviny? {{ czech }}"),
         Template(
-            "You follow the Czech press for an embassy. Pass this sentence on to the ambassador, who reads only English: {{ czech }}"
+            "You follow the Czech press for an embassy. Pass this sentence on to the ambassador, who reads only English: "
+            "{{ czech }}"
         ),
         Template("{{ czech }}\nTranslate the above, which was printed in a Czech daily, so that no fact is lost in English."),
         Template("Give me this Czech news text in English; names of people can stay as they are. {{ czech }}"),
         Template(
-            "A page has two columns, Czech on the left and English on the right. In the left one stands a line of news: {{ czech }}\n"
-            "What goes in the right one?"
+            "A page has two columns, Czech on the left and English on the right. In the left one stands a line of news: "
+            "{{ czech }}\nWhat goes in the right one?"
         ),
         Template(
             "Přeložte tuto novinovou větu z angličtiny do češtiny. {{ answer }}",
@@ -443,12 +458,13 @@ newstest_es_en = Task(
         Template("¿Qué dice esta frase de un periódico? Escríbalo en inglés. {{ spanish }}"),
         Template("{{ spanish }}\nGive an English version that a news editor could print without changes."),
         Template(
-            "This came over the wire in Spanish ten minutes ago, and your readers know only English. What do you publish? {{ spanish }}"
+            "This came over the wire in Spanish ten minutes ago, and your readers know only English. What do you publish? "
+            "{{ spanish }}"
         ),
         Template("Translate from Spanish into English, exact down to the figures and titles: {{ spanish }}"),
         Template(
-            "The correspondent in Bogotá writes in Spanish, and the paper appears in English. She has filed this: {{ spanish }}\n"
-            "Translate it for the page."
+            "The correspondent in Bogotá writes in Spanish, and the paper appears in English. She has filed this: "
+            "{{ spanish }}\nTranslate it for the page."
         ),
         Template(
             "Escriba en español esta frase de un diario inglés: {{ answer }}", "{{ spanish }}", kind="inverted", name="escriba"
@@ -476,7 +492,8 @@ newstest_es_en = Task(
 
 # --- OPUS -------------------------------------------------------------------------------------------------------------
 # https://huggingface.co/datasets/Helsinki-NLP/opus-100 (en-es) · licence: unknown
-# {'translation': {'en': "It was the asbestos in here, that's what did it!", 'es': 'Fueron los asbestos aquí. ¡Eso es lo que ocurrió!'}}
+# {'translation': {'en': "It was the asbestos in here, that's what did it!",
+#   'es': 'Fueron los asbestos aquí. ¡Eso es lo que ocurrió!'}}
 # Subtitles, web pages, software, documents. Stands in for FLAN's para_crawl_enes.
 opus100_en_es = Task(
     name="opus100_en_es",
@@ -489,15 +506,16 @@ opus100_en_es = Task(
         Template("Español: {{ spanish }}", cue="Inglés:"),
         Template("{{ spanish }}\nWhat is being said here? Answer in natural English."),
         Template(
-            "The line below may be from a film, a manual or a web page; it is in Spanish. Put it into English.\nLine: {{ spanish }}"
+            "The line below may be from a film, a manual or a web page; it is in Spanish. Put it into English.\n"
+            "Line: {{ spanish }}"
         ),
         Template("An actor says this in Spanish: {{ spanish }}\nWhat does an English viewer read at the bottom of the screen?"),
         Template("Traduce al inglés sin añadir nada. {{ spanish }}"),
         Template("Traduce al español: {{ answer }}", "{{ spanish }}", kind="inverted", name="traduce"),
         Template("Say it in Spanish. {{ answer }}", "{{ spanish }}", kind="inverted", name="to_spanish"),
         Template(
-            "A web site is being prepared for visitors from Spain and Mexico. This text on it is still in English: {{ answer }}\n"
-            "Write the Spanish text that replaces it.",
+            "A web site is being prepared for visitors from Spain and Mexico. This text on it is still in English: "
+            "{{ answer }}\nWrite the Spanish text that replaces it.",
             "{{ spanish }}",
             kind="inverted",
             name="localize",
@@ -511,8 +529,9 @@ opus100_en_es = Task(
     link="https://huggingface.co/datasets/Helsinki-NLP/opus-100",
 )
 
-# https://huggingface.co/datasets/Helsinki-NLP/opus_books (en-it) · licence: unknown
-# {'id': '0', 'translation': {'en': 'There was no possibility of taking a walk that day.', 'it': 'Quel giorno era impossibile passeggiare.'}}
+# https://huggingface.co/datasets/Helsinki-NLP/opus_books (en-it) · licence: other
+# {'id': '7', 'translation': {'en': 'She closed the door behind her and wept.', 'it': 'Chiuse la porta dietro di sé e pianse.'}}
+# (made up)
 # Sentences of novels out of copyright. One split.
 opus_books_en_it = Task(
     name="opus_books_en_it",
@@ -525,7 +544,8 @@ opus_books_en_it = Task(
         Template("{{ italian }}\nTranslate this literary Italian for an English reader."),
         Template("Edizione italiana: {{ italian }}", cue="English edition:"),
         Template(
-            "You are translating a classic for a pocket edition. Render the next sentence, which is in Italian, in English prose of its time: {{ italian }}"
+            "You are translating a classic for a pocket edition. Render the next sentence, which is in Italian, in English "
+            "prose of its time: {{ italian }}"
         ),
         Template("What might have been the English sentence that an Italian translator turned into this one? {{ italian }}"),
         Template("Come suona questa frase in inglese? {{ italian }}"),
@@ -534,7 +554,8 @@ opus_books_en_it = Task(
             "Put this passage from a book into Italian. {{ answer }}", "{{ italian }}", kind="inverted", name="to_italian"
         ),
         Template(
-            "A reader in Florence opens her Italian copy of a novel at the place where the English one says: {{ answer }}\nWhat does she read?",
+            "A reader in Florence opens her Italian copy of a novel at the place where the English one says: {{ answer }}\n"
+            "What does she read?",
             "{{ italian }}",
             kind="inverted",
             name="italian_copy",
@@ -544,13 +565,14 @@ opus_books_en_it = Task(
     metrics=["bleu"],
     train="train[:95%]",
     evaluation="train[95%:]",
-    licence="unknown",
+    licence="other",
     link="https://huggingface.co/datasets/Helsinki-NLP/opus_books",
 )
 
 # --- captions and talks -----------------------------------------------------------------------------------------------
 # https://huggingface.co/datasets/bentrevett/multi30k · licence: Flickr30k terms
-# {'en': 'Two young, White males are outside near many bushes.', 'de': 'Zwei junge weiße Männer sind im Freien in der Nähe vieler Büsche.'}
+# {'en': 'Two young, White males are outside near many bushes.', 'de': 'Zwei junge weiße Männer sind im Freien in der Nähe
+#   vieler Büsche.'}
 # The English sentences are Flickr30k captions, as are SNLI's premises: it leaves training when entailment is held out.
 multi30k = Task(
     name="multi30k",
@@ -564,8 +586,8 @@ multi30k = Task(
         Template("{{ german }}\nTranslate the above for an exhibition of photographs in London."),
         Template("Wie würde man dieses Bild auf Englisch beschreiben? Auf Deutsch steht darunter: {{ german }}"),
         Template(
-            "Blind visitors of a web site hear its pictures described, and the German descriptions are now being put into English. "
-            "Do the next one: {{ german }}"
+            "Blind visitors of a web site hear its pictures described, and the German descriptions are now being put into "
+            "English. Do the next one: {{ german }}"
         ),
         Template(
             "Translate this German description so precisely that somebody could draw the scene from the English: {{ german }}"
@@ -583,7 +605,8 @@ multi30k = Task(
             name="bildunterschrift",
         ),
         Template(
-            "Describing a photograph, somebody says in English: {{ answer }}\nHow would a German speaker describe it in the same way?",
+            "Describing a photograph, somebody says in English: {{ answer }}\n"
+            "How would a German speaker describe it in the same way?",
             "{{ german }}",
             kind="inverted",
             name="german_speaker",
@@ -614,8 +637,8 @@ multi30k_fr = Task(
             "{{ french }}\nWho or what is in the picture, and what is going on? Answer by translating the French into English."
         ),
         Template(
-            "A photo agency sells to France and to Britain. It describes one of its photos to French customers like this: {{ french }}\n"
-            "Write the description for the British ones."
+            "A photo agency sells to France and to Britain. It describes one of its photos to French customers like this: "
+            "{{ french }}\nWrite the description for the British ones."
         ),
         Template(
             "French class, lesson 3: look at the sentence under the picture and say it in English. Sentence: {{ french }}"
@@ -629,7 +652,8 @@ multi30k_fr = Task(
             name="decrivez",
         ),
         Template(
-            "A postcard says on its back, in English: {{ answer }}\nThe same words are to appear there in French. What are they?",
+            "A postcard says on its back, in English: {{ answer }}\n"
+            "The same words are to appear there in French. What are they?",
             "{{ french }}",
             kind="inverted",
             name="postcard",
@@ -670,8 +694,8 @@ iwslt15_en_vi = Task(
             "{{ vietnamese }}\nThis is one line of the Vietnamese subtitles to a lecture. What did the speaker say in English?"
         ),
         Template(
-            "Volunteers put talks into Vietnamese so that more people can follow them. Go the other way: which English words lie behind this line? "
-            "{{ vietnamese }}"
+            "Volunteers put talks into Vietnamese so that more people can follow them. Go the other way: which English words "
+            "lie behind this line? {{ vietnamese }}"
         ),
         Template("Put this into spoken English, the way somebody on a stage would say it. Vietnamese: {{ vietnamese }}"),
         Template("Câu này có nghĩa là gì trong tiếng Anh? {{ vietnamese }}"),
@@ -683,7 +707,8 @@ iwslt15_en_vi = Task(
             name="subtitle",
         ),
         Template(
-            "A student in Hanoi listens to a lecture in English and has not understood this: {{ answer }}\nRepeat it in Vietnamese.",
+            "A student in Hanoi listens to a lecture in English and has not understood this: {{ answer }}\n"
+            "Repeat it in Vietnamese.",
             "{{ vietnamese }}",
             kind="inverted",
             name="student_in_hanoi",
@@ -713,15 +738,16 @@ mafand_en_hau = Task(
         Template("{{ hausa }}\nA news service in Kano published this in Hausa. Tell it in English."),
         Template("Fassara zuwa Turanci: {{ hausa }}"),
         Template(
-            "A radio program in Abuja has listeners who speak Hausa and listeners who do not. The first have just heard this: {{ hausa }}\n"
-            "Repeat it in English for the others."
+            "A radio program in Abuja has listeners who speak Hausa and listeners who do not. The first have just heard "
+            "this: {{ hausa }}\nRepeat it in English for the others."
         ),
         Template("I was sent a news item in Hausa. Please tell me what it means in English. {{ hausa }}"),
         Template("Write the English sentence of which this is the Hausa translation: {{ hausa }}"),
         Template("Fassara zuwa Hausa: {{ answer }}", "{{ hausa }}", kind="inverted", name="fassara"),
         Template("How is this sentence said in Hausa? {{ answer }}", "{{ hausa }}", kind="inverted", name="to_hausa"),
         Template(
-            "An English newspaper wants more readers in the north of Nigeria. Put this sentence from it into Hausa: {{ answer }}",
+            "An English newspaper wants more readers in the north of Nigeria. Put this sentence from it into Hausa: "
+            "{{ answer }}",
             "{{ hausa }}",
             kind="inverted",
             name="northern_readers",
@@ -746,7 +772,8 @@ mafand_en_ibo = Task(
         Template("{{ igbo }}\nThat was a line of news in Igbo. Write it down in English."),
         Template("The Igbo service of a broadcaster carried the following. Translate it for the English service: {{ igbo }}"),
         Template(
-            "My grandmother in Enugu sends me the news in Igbo, which I don't read well. What is she telling me? In English, please. {{ igbo }}"
+            "My grandmother in Enugu sends me the news in Igbo, which I don't read well. What is she telling me? In English, "
+            "please. {{ igbo }}"
         ),
         Template("Translate the text from Igbo into English as faithfully as you can; do not sum it up. Text: {{ igbo }}"),
         Template(
@@ -782,7 +809,8 @@ mafand_en_yor = Task(
         Template("Yoruba text: {{ yoruba }}", cue="English text:"),
         Template("{{ yoruba }}\nWhat is reported here? Answer with a full translation from Yoruba into English."),
         Template(
-            "A visitor to Lagos points at this line in a Yoruba newspaper and asks for it in English: {{ yoruba }}\nWhat do you answer?"
+            "A visitor to Lagos points at this line in a Yoruba newspaper and asks for it in English: {{ yoruba }}\n"
+            "What do you answer?"
         ),
         Template(
             "Citizen journalists publish their stories in Yoruba, too. Translate this part of one into English. {{ yoruba }}"
@@ -802,7 +830,8 @@ mafand_en_yor = Task(
             name="somebody_in_ibadan",
         ),
         Template(
-            "An English article is to appear in Yoruba. In the original it says: {{ answer }}\nWhat will the Yoruba article say?",
+            "An English article is to appear in Yoruba. In the original it says: {{ answer }}\n"
+            "What will the Yoruba article say?",
             "{{ yoruba }}",
             kind="inverted",
             name="yoruba_article",
@@ -826,12 +855,13 @@ mafand_en_zul = Task(
         Template("isiZulu: {{ zulu }}", cue="isiNgisi:"),
         Template("{{ zulu }}\nTranslate this from Zulu for an English newspaper in Johannesburg."),
         Template(
-            "South Africa has many official languages, and what is written in one of them is often needed in another. Written in Zulu: {{ zulu }}\n"
-            "Needed in English. Translate it."
+            "South Africa has many official languages, and what is written in one of them is often needed in another. "
+            "Written in Zulu: {{ zulu }}\nNeeded in English. Translate it."
         ),
         Template("What would this sentence be if it had been written in English and not in Zulu? {{ zulu }}"),
         Template(
-            "A Zulu verb can hold subject, object and tense in one word. Let them come apart again as you translate this into English: {{ zulu }}"
+            "A Zulu verb can hold subject, object and tense in one word. Let them come apart again as you translate this "
+            "into English: {{ zulu }}"
         ),
         Template("Please read this Zulu message and write back in English what it says. {{ zulu }}"),
         Template("Write the following in Zulu. {{ answer }}", "{{ zulu }}", kind="inverted", name="to_zulu"),
