@@ -27,6 +27,11 @@ def _plain(part):
     return _one_line(re.sub(r'"\((\w+)\)$', r" \1", part.strip()).strip('"').replace("_", " "))
 
 
+def _listed(parts):
+    """Returns the parts of a record in one line, without a full stop, so that a wording may set one."""
+    return "; ".join(parts).rstrip(". ")
+
+
 def _references(target, references):
     """Returns the target and the references that differ from it, without those that are empty."""
     return tuple(dict.fromkeys(text for text in map(_one_line, (target, *references)) if text))
@@ -44,11 +49,10 @@ def _web_nlg(row):
     lines = [f"{subject} | {_spaced(relation)} | {value}" for subject, relation, value in triples]
     facts = [f"{_spaced(relation)} of {subject}: {value}" for subject, relation, value in triples]
     fields = {
-        "triples": "; ".join(lines),
-        "facts": "; ".join(facts),
+        "triples": _listed(lines),
+        "facts": _listed(facts),
         "count": len(triples),
         "subject": triples[0][0],
-        "category": _spaced(row["category"]),
     }
     return Example(fields, _references(row["target"], row["references"]))
 
@@ -61,12 +65,12 @@ web_nlg = Task(
     templates=[
         Template("Express everything in these DBpedia triples (subject | property | value) in fluent English: {{ triples }}"),
         Template(
-            "{{ facts }}\n"
+            "{{ facts }}.\n"
             "That is what the knowledge base holds. Put it into a short text, adding nothing and leaving nothing out."
         ),
         Template("Triples: {{ triples }}", cue="Text:"),
         Template(
-            "A voice assistant has looked up {{ subject }} and received this record: {{ triples }}\n"
+            "A voice assistant has looked up {{ subject }} and received this record: {{ triples }}.\n"
             "What should it read out to the user?"
         ),
         Template("What do we know about {{ subject }}? Answer in complete sentences, using only these data: {{ facts }}"),
@@ -78,9 +82,9 @@ web_nlg = Task(
             "Each item below is one statement about the world. Merge all of them into as few natural sentences as you can.\n"
             "Statements: {{ facts }}"
         ),
-        Template("The knowledge graph has a single edge for us: {{ facts }}\nState it in one sentence.", when="count == 1"),
+        Template("The knowledge graph has a single edge for us: {{ facts }}.\nState it in one sentence.", when="count == 1"),
         Template(
-            "Here are {{ count }} linked facts: {{ facts }}\nTell them in connected prose, in three sentences at most.",
+            "Here are {{ count }} linked facts: {{ facts }}.\nTell them in connected prose, in three sentences at most.",
             when="count > 1",
         ),
         Template(
@@ -129,11 +133,13 @@ common_gen = Task(
     example=_common_gen,
     templates=[
         Template("Make up a sentence about an everyday scene in which all of these words occur: {{ words | join(', ') }}"),
-        Template("{{ words | join(', ') }}\nUse all {{ count }} words in one sentence that makes sense. You may inflect them."),
+        Template(
+            "{{ words | join(', ') }}.\nUse all {{ count }} words in one sentence that makes sense. You may inflect them."
+        ),
         Template("Words: {{ words | join(', ') }}", cue="A sentence with all of them:"),
         Template(
             "You are shown a photograph, and the only things you are told about it are these keywords: "
-            "{{ words | join(', ') }}\nDescribe in one sentence what the photograph most likely shows."
+            "{{ words | join(', ') }}.\nDescribe in one sentence what the photograph most likely shows."
         ),
         Template(
             "A game: I give you a few words and you answer with a short, believable sentence that contains every one of "
@@ -149,7 +155,7 @@ common_gen = Task(
         ),
         Template("Write a caption with these ingredients, in any order: {{ words | join(' + ') }}"),
         Template(
-            "Common sense tells us how these {{ count }} words hang together: {{ words | join(', ') }}\nShow it in a sentence."
+            "Common sense tells us how these {{ count }} words hang together: {{ words | join(', ') }}.\nShow it in a sentence."
         ),
         Template(
             "Which {{ count }} basic words, nouns or verbs in the form that a dictionary lists, carry the meaning of this "
@@ -159,8 +165,8 @@ common_gen = Task(
             name="keywords",
         ),
         Template(
-            "A puzzle maker hid {{ count }} concepts in the sentence below. Find them and write them in their base form.\n"
-            "{{ answer }}",
+            "A puzzle maker hid {{ count }} concepts in the sentence below. Find them and write them in their base form, "
+            "with commas.\nSentence: {{ answer }}",
             "{{ words | join(', ') }}",
             kind="inverted",
             name="hidden_words",
@@ -196,8 +202,8 @@ gem_common_gen = Task(
             "situation."
         ),
         Template(
-            "Can you think of a situation that involves {{ words | join(', ') }}? Describe it in a sentence, with those very "
-            "words in it."
+            "Can you think of a situation that involves {{ words | join(', ') }}? Describe it in a sentence in which all of "
+            "these words occur in some form."
         ),
         Template("Keywords = {{ words | join('; ') }}", cue="Sentence ="),
         Template(
@@ -214,15 +220,15 @@ gem_common_gen = Task(
             "{{ words | join(', ') }}"
         ),
         Template(
-            "{{ words | join(' / ') }}\n"
+            "{{ words | join(' / ') }}.\n"
             "These were the tags on a video clip of somebody doing something quite normal. Guess the clip's description."
         ),
         Template(
             "Put the following into a sentence that anyone would find plausible, and do not skip any: {{ words | join(', ') }}"
         ),
         Template(
-            "Reduce the sentence to its {{ count }} key concepts. Give each as a single lower-case word without an ending.\n"
-            "{{ answer }}",
+            "Reduce this sentence to its {{ count }} key concepts, each a lower-case word without an ending, set apart by "
+            "commas. The sentence: {{ answer }}",
             "{{ words | join(', ') }}",
             kind="inverted",
             name="concepts",
@@ -254,7 +260,7 @@ def _e2e(row):
         raise BadRow("no slot in the meaning representation")
     facts = [f"{_spaced(slot)}: {value}" for slot, value in slots]
     fields = {
-        "card": "; ".join(facts),
+        "card": _listed(facts),
         "slots": row["meaning_representation"].strip(),
         "count": len(facts),
         "name": dict(slots).get("name"),
@@ -270,14 +276,14 @@ e2e_nlg = Task(
     example=_e2e,
     templates=[
         Template("Describe this restaurant, pub or coffee shop in a sentence or two.\nRecord: {{ card }}"),
-        Template("{{ card }}\nWrite the entry for a dining guide from these details."),
+        Template("{{ card }}.\nWrite the entry for a dining guide from these details."),
         Template("Card: {{ card }}", cue="Description:"),
         Template(
             "A tourist at the hotel desk asks about places to eat. You look one up and find: {{ card }}. What do you tell "
             "the tourist?"
         ),
         Template("What sort of place is {{ name }}? The listing says: {{ card }}", when="name is defined"),
-        Template("Advertise the place below without inventing anything about it. {{ card }}"),
+        Template("Advertise the place below without inventing anything about it. The place: {{ card }}"),
         Template(
             "A booking system prints attributes where people expect sentences. Replace its output with good English.\n"
             "Output: {{ card }}"
@@ -286,7 +292,7 @@ e2e_nlg = Task(
         Template("Turn the {{ count }} details into running text, all of them if you can: {{ card }}"),
         Template(
             "For each venue we print one short paragraph with its name, what it serves, the price and where it is, as far as "
-            "we know. Venue: {{ card }}\nParagraph, please."
+            "we know. Venue: {{ card }}.\nParagraph, please."
         ),
         Template(
             'Fill in the card of the venue described here, as "property: value" with semicolons in between. The properties '
@@ -297,8 +303,8 @@ e2e_nlg = Task(
             name="fill_in_card",
         ),
         Template(
-            "A guest praised a place in these words: {{ answer }}\n"
-            'Enter what they reveal into the database of venues, as "property: value".',
+            "A guest described a place in these words: {{ answer }}\n"
+            'Enter what they tell us into the database of venues, as "property: value".',
             "{{ card }}",
             kind="inverted",
             name="enter_into_database",
@@ -324,26 +330,26 @@ e2e_nlg_cleaned = Task(
     example=_e2e,
     templates=[
         Template("A slot is written as slot[value]. Say in English what these slots say about a place to eat: {{ slots }}"),
-        Template("{{ slots }}\nRealize this meaning as text. Every slot has to be mentioned, and nothing else may be."),
+        Template("{{ slots }}.\nRealize this meaning as text. Every slot has to be mentioned, and nothing else may be."),
         Template("Meaning: {{ slots }}", cue="Wording:"),
         Template(
             "A guest asks where to go for a meal. The concierge's notes on one place are these: {{ slots }}",
             cue="The concierge says:",
         ),
         Template(
-            "You write the texts for a restaurant app, and its database hands you this row: {{ slots }}\n"
+            "You write the texts for a restaurant app, and its database hands you this row: {{ slots }}.\n"
             "Write the text that users will see."
         ),
         Template("How would you describe the {{ kind }} with these attributes to someone over the phone? {{ slots }}"),
         Template(
             "Check your wording against the data before you answer: no attribute may be missing or changed. Data: "
-            "{{ slots }}\nDescribe the venue."
+            "{{ slots }}.\nDescribe the venue."
         ),
         Template(
             "Here is what our inspector noted about a venue, in her own shorthand: {{ slots }}. Please write it out in full "
             "for the newsletter."
         ),
-        Template("Compose one or two friendly sentences about a place of which this is known. {{ slots }}"),
+        Template("Compose one or two friendly sentences about a place of which only this is known: {{ slots }}"),
         Template("If the data {{ slots }} were read aloud by a radio host, how would that sound? Write the host's words."),
         Template(
             "Annotate the text with slots in the notation slot[value], separated by commas. Text: {{ answer }}",
@@ -382,8 +388,8 @@ def _dart(row):
     if not (answers := _references("", row["annotations"]["text"])):
         raise SkipRow("no text")
     fields = {
-        "records": "; ".join(" | ".join(triple) for triple in triples),
-        "listing": " ".join(f"({number}) {s} : {r} : {v}" for number, (s, r, v) in enumerate(triples, 1)),
+        "records": _listed(" | ".join(triple) for triple in triples),
+        "listing": _listed(f"({number}) {s} : {r} : {v}" for number, (s, r, v) in enumerate(triples, 1)),
         "count": len(triples),
     }
     return Example(fields, answers)
@@ -399,11 +405,11 @@ dart = Task(
             "Each record below has the form subject | attribute | value. Write a sentence or two that convey all of them.\n"
             "Records: {{ records }}"
         ),
-        Template("{{ records }}\nThis was read off a table, row by row. What does it tell us? Answer in plain sentences."),
+        Template("{{ records }}.\nThis was read off a table, row by row. What does it tell us? Answer in plain sentences."),
         Template("Records: {{ records }}", cue="In a sentence:"),
         Template(
             "Tables from the web have been taken apart into numbered pieces, each of which reads subject : column : cell. "
-            "Put these pieces together again as English text. {{ listing }}"
+            "Put these pieces together again as English text. Pieces: {{ listing }}"
         ),
         Template(
             "A colleague asks what this line of the spreadsheet means. Explain it in one sentence if you can. The line "
@@ -412,7 +418,7 @@ dart = Task(
         Template(
             "Write down what the data say, whatever they are about: sports, music, restaurants or rivers. Data: {{ records }}"
         ),
-        Template("Say this so that it can be heard and understood by someone who cannot see the table. {{ listing }}"),
+        Template("Say this so that someone who hears it and cannot see the table will understand it: {{ listing }}"),
         Template(
             "Given the following {{ count }} pieces of structured information, produce the sentence that a person would have "
             "written instead of them: {{ records }}",
@@ -434,7 +440,7 @@ dart = Task(
         ),
         Template(
             "Which entries of a table lie behind this statement? Number them and write each as subject : column : cell.\n"
-            "{{ answer }}",
+            "Statement: {{ answer }}",
             "{{ listing }}",
             kind="inverted",
             name="numbered_records",
@@ -468,7 +474,7 @@ def _totto(row):
     fields = {
         "page": _one_line(row["table_page_title"]),
         "section": _one_line(row["table_section_title"]),
-        "cells": "; ".join(cells),
+        "cells": _listed(cells),
     }
     return Example(fields, answers)
 
@@ -480,29 +486,29 @@ totto = Task(
     example=_totto,
     templates=[
         Template(
-            'Some cells of a table in the Wikipedia article "{{ page }}" are highlighted: {{ cells }}\n'
+            'Some cells of a table in the Wikipedia article "{{ page }}" are highlighted: {{ cells }}.\n'
             "Describe them in one sentence that makes sense on its own."
         ),
         Template("Page: {{ page }}\nSection: {{ section }}\nHighlighted: {{ cells }}", cue="Sentence:"),
         Template(
-            "{{ cells }}\n"
+            "{{ cells }}.\n"
             'These table cells belong to the page "{{ page }}", section "{{ section }}". What do they say? One sentence.'
         ),
         Template("What does the table tell us here about {{ page }}? Use only the marked cells: {{ cells }}"),
         Template(
             'A Wikipedia editor is turning tables into prose. In the table under the heading "{{ section }}" of the article '
-            "on {{ page }}, she has reached these cells: {{ cells }}\nWrite her next sentence."
+            "on {{ page }}, she has reached these cells: {{ cells }}.\nWrite her next sentence."
         ),
         Template(
             "State the fact that the selected cells record. Do not add anything that is in neither the cells nor the "
             "titles.\nTitles: {{ page }}, {{ section }}. Cells: {{ cells }}"
         ),
         Template(
-            "Readers on a small phone will not see the table, only your one sentence. Table on: {{ page }} ({{ section }}). "
-            "Selected: {{ cells }}"
+            "Readers on a small phone will see one sentence of yours in place of the table. Write it. Table on: {{ page }} "
+            "({{ section }}). Selected: {{ cells }}"
         ),
         Template(
-            "Someone has drawn a yellow marker over part of a table about {{ page }}. The marked text runs: {{ cells }}\n"
+            "Someone has drawn a yellow marker over part of a table about {{ page }}. The marked text runs: {{ cells }}.\n"
             "Explain to a friend in a single sentence what was worth marking."
         ),
         Template(
@@ -554,7 +560,7 @@ def _wiki_bio(row):
     if not facts:
         raise SkipRow("an empty infobox")
     return Example(
-        {"box": "; ".join(facts), "person": _detokenized(row["input_text"]["context"])}, _detokenized(row["target_text"])
+        {"box": _listed(facts), "person": _detokenized(row["input_text"]["context"])}, _detokenized(row["target_text"])
     )
 
 
@@ -571,10 +577,10 @@ wiki_bio = Task(
     example=_wiki_bio,
     templates=[
         Template("Write the first paragraph of a biography, in lower case, from this Wikipedia infobox.\nInfobox: {{ box }}"),
-        Template("{{ box }}\nWho is this person? Introduce them as an encyclopedia would."),
+        Template("{{ box }}.\nWho is this person? Introduce them as an encyclopedia would."),
         Template("Name of the article: {{ person }}\nInfobox: {{ box }}", cue="Opening of the article:"),
         Template(
-            "Somebody has filled in a form about {{ person }} but has not written a word of text yet. Form: {{ box }}\n"
+            "Somebody has filled in a form about {{ person }} but has not written a word of text yet. Form: {{ box }}.\n"
             "Write the introduction."
         ),
         Template(
@@ -582,7 +588,7 @@ wiki_bio = Task(
             "if it is given, and what he or she is known for.\nFacts: {{ box }}"
         ),
         Template(
-            "The moderator has to introduce {{ person }} to the audience and gets only these notes: {{ box }}\n"
+            "The moderator has to introduce {{ person }} to the audience and gets only these notes: {{ box }}.\n"
             "What does the moderator say?"
         ),
         Template("Put this biographical data into prose, beginning with the person's name: {{ box }}"),
@@ -591,7 +597,7 @@ wiki_bio = Task(
             "general reader.\nData: {{ box }}"
         ),
         Template(
-            "Database entry for a person: {{ box }} What would a short life of this person say, in one to four sentences?"
+            "Database entry for a person: {{ box }}.\nWhat would a short life of this person say, in one to four sentences?"
         ),
         Template(
             'Fill in an infobox for this biography: one "label: value" after another, separated by semicolons.\n'
@@ -677,7 +683,7 @@ def _rnnlg(row):
         facts.append(f"{name}: {_VALUES.get(value, value)}" if value else name)
     if not facts:
         raise SkipRow("an act without slots")
-    return Example({"goal": _ACTS[act], "facts": "; ".join(facts)}, _sentences(row["human_reference"]))
+    return Example({"goal": _ACTS[act], "facts": _listed(facts)}, _sentences(row["human_reference"]))
 
 
 def _sentences(text):
@@ -696,18 +702,18 @@ rnnlg_hotel = Task(
     example=_rnnlg,
     templates=[
         Template(
-            "You answer the phone for a hotel guide to San Francisco. Your aim now: {{ goal }}. Details: {{ facts }}\n"
+            "You answer the phone for a hotel guide to San Francisco. Your aim now: {{ goal }}. Details: {{ facts }}.\n"
             "What do you say?"
         ),
-        Template("{{ facts }}\nA hotel finder wants to {{ goal }}. Write its next line."),
+        Template("{{ facts }}.\nA hotel finder wants to {{ goal }}. Write its next line."),
         Template("Aim: {{ goal }}\nHotel details: {{ facts }}", cue="Assistant:"),
         Template("Write one sentence in which a travel clerk uses these details to {{ goal }}: {{ facts }}"),
         Template("How can a booking assistant {{ goal }} if this is what it has on its screen? {{ facts }}"),
         Template(
             "Script for a chatbot that helps travelers to find a room. It must {{ goal }}, and it has these slots to fill "
-            "in: {{ facts }}\nWrite the utterance."
+            "in: {{ facts }}.\nWrite the utterance."
         ),
-        Template("In a few polite words, {{ goal }}. It is about a place to stay. {{ facts }}"),
+        Template("In a few polite words, {{ goal }}. The subject is a place to stay: {{ facts }}"),
         Template("A traveler is on the line and you have to {{ goal }}. Notes: {{ facts }}. Your words, please."),
         Template(
             "Data on hotels: {{ facts }}\nPurpose of the message: {{ goal }}\nWrite the message for the traveler's phone."
@@ -734,14 +740,14 @@ rnnlg_restaurant = Task(
     example=_rnnlg,
     templates=[
         Template(
-            "A dialogue system helps people to find a restaurant. Now it has to {{ goal }}, using: {{ facts }}\n"
+            "A dialogue system helps people to find a restaurant. Now it has to {{ goal }}, using: {{ facts }}.\n"
             "What does it say?"
         ),
-        Template("{{ facts }}\nWith this in hand, {{ goal }}. The customer is looking for somewhere to eat."),
+        Template("{{ facts }}.\nWith this in hand, {{ goal }}. The customer is looking for somewhere to eat."),
         Template("Move: {{ goal }}\nContent: {{ facts }}", cue="Spoken by the restaurant guide:"),
         Template(
-            "Imagine that you work at an information desk for restaurants. You want to {{ goal }}. Say it in one sentence, "
-            "given {{ facts }}"
+            "Imagine that you work at an information desk for restaurants. You want to {{ goal }}. Do it in one sentence, "
+            "given this: {{ facts }}"
         ),
         Template("The customer is hungry and impatient. Be brief and {{ goal }}: {{ facts }}"),
         Template(
@@ -782,11 +788,11 @@ rnnlg_laptop = Task(
     templates=[
         Template("You sell laptops over the phone. Use these specifications to {{ goal }}: {{ facts }}"),
         Template(
-            "{{ facts }}\nWrite the words with which a shop assistant who sells laptops would {{ goal }}, given the above."
+            "{{ facts }}.\nWrite the words with which a shop assistant who sells laptops would {{ goal }}, given the above."
         ),
         Template("Specifications: {{ facts }}\nIntention: {{ goal }}", cue="Sales assistant:"),
         Template(
-            "Our online store has a chat window. The bot's plan is to {{ goal }}. Its data: {{ facts }}\n"
+            "Our online store has a chat window. The bot's plan is to {{ goal }}. Its data: {{ facts }}.\n"
             "Type the bot's message."
         ),
         Template(
@@ -799,7 +805,7 @@ rnnlg_laptop = Task(
         ),
         Template("Say all of it in one or two sentences, so as to {{ goal }}. Laptop data: {{ facts }}"),
         Template("Catalog copy about laptops sounds stiff. Speak instead, and {{ goal }}. Catalog: {{ facts }}"),
-        Template("Reply to an e-mail about laptops. Your reply should {{ goal }}. Mention each of these points: {{ facts }}"),
+        Template("Reply to an email about laptops. Your reply should {{ goal }}. Mention each of these points: {{ facts }}"),
         Template(
             "Note down which properties of laptops are mentioned in this sales talk, and with which values. Sales talk: "
             "{{ answer }}",
@@ -832,14 +838,14 @@ rnnlg_tv = Task(
         Template(
             "An electronics store advises people who want a new television. Use the data to {{ goal }}.\nData: {{ facts }}"
         ),
-        Template("{{ facts }}\nSomeone is choosing a TV set, and you need to {{ goal }}. How do you put it?"),
+        Template("{{ facts }}.\nSomeone is choosing a TV set, and you need to {{ goal }}. How do you put it?"),
         Template("TV data: {{ facts }}\nTask: {{ goal }}", cue="Reply to the customer:"),
         Template(
             "Write the sentence with which a TV adviser would {{ goal }}, keeping every value as it is given: {{ facts }}"
         ),
         Template("What does the help line for television buyers say in order to {{ goal }}? On its screen: {{ facts }}"),
         Template(
-            "The screen between the shelves shows this: {{ facts }}\n"
+            "The screen between the shelves shows this: {{ facts }}.\n"
             "You wear the store's uniform and want to {{ goal }}. What do you tell the shopper?"
         ),
         Template("Generate a turn of a dialogue about television sets. Dialogue act: {{ goal }}. Slots: {{ facts }}"),

@@ -35,7 +35,7 @@ def _joined(text):
 
 
 # https://huggingface.co/datasets/Yale-LILY/aeslc · licence: CC BY-NC-SA 4.0
-# {'email_body': 'Phillip,  I will get a room for our Wednesday 10:00 meeting and e-mail you with the room number.\nFYI, ...',
+# {'email_body': 'Phillip,  I will get a room for our Wednesday 10:00 meeting and email you with the room number.\nFYI, ...',
 #  'subject_line': 'Wednesday Meeting'}
 # Some bodies hold the =09, =20 and line-end marks of quoted-printable mail.
 def _aeslc(row):
@@ -50,8 +50,7 @@ aeslc = Task(
     example=_aeslc,
     templates=[
         Template(
-            "Below is the body of an office e-mail whose subject line has been lost. Write the subject line.\n"
-            "E-mail: {{ email }}"
+            "Below is the body of an office email whose subject line has been lost. Write the subject line.\nEmail: {{ email }}"
         ),
         Template("{{ email }}\nThat is the whole message. What would you put in its subject field?"),
         Template(
@@ -66,7 +65,7 @@ aeslc = Task(
             "A company's old mail is being catalogued, and each message gets a short heading. The next one reads: "
             "{{ email }}\nWhich heading should it get?"
         ),
-        Template("Which subject did the sender of this e-mail most likely type? E-mail: {{ email }}"),
+        Template("Which subject did the sender of this email most likely type? Email: {{ email }}"),
         Template(
             "Reply with a subject for the mail below and nothing else: no greeting, no quotation marks, no explanation.\n"
             "Mail: {{ email }}"
@@ -77,7 +76,7 @@ aeslc = Task(
             cue="The subject you type:",
         ),
         Template(
-            "Write the body of a work e-mail that has this subject line: {{ answer }}",
+            "Write the body of a work email that has this subject line: {{ answer }}",
             "{{ email }}",
             kind="inverted",
             name="write_email",
@@ -102,7 +101,7 @@ aeslc = Task(
 
 # https://huggingface.co/datasets/abisee/cnn_dailymail (3.0.0) · licence: Apache-2.0
 # {'article': '(CNN) -- Venezuelan President Hugo Chavez said Wednesday he is cutting all ties with Colombia ...',
-#  'highlights': 'Venezuelan President Hugo Chavez ... .\n...', 'id': '...'}   one highlight a line
+#  'highlights': 'Chavez says Uribe had asked him to help secure the release of hostages .\nUribe cited ...', 'id': '...'}
 def _cnn_dailymail(row):
     article = re.sub(r"^.{0,60}\(CNN\)\s*(?:--)?\s*", "", _one_line(row["article"]))
     article = re.sub(
@@ -129,14 +128,14 @@ cnn_dailymail = Task(
             "box for this one. Story: {{ article }}"
         ),
         Template("Article: {{ article }}", cue="Key points:"),
-        Template("Can you boil this article down for me? I only have time for a few sentences. {{ article }}"),
+        Template("Can you boil this article down for me? I only have time for a few sentences. Article: {{ article }}"),
         Template(
             "Exam question 4. Read the newspaper article and list what happened, who was involved and what may come next, in "
             "no more than four short sentences. Article: {{ article }}"
         ),
         Template(
-            "A reader has pasted in an article from CNN or the Daily Mail. Leave out the quotations and the background and "
-            "keep the news.\nThe article: {{ article }}"
+            "A reader has pasted in an article from CNN or the Daily Mail. Reduce it to its news; leave out quotations and "
+            "background.\nThe article: {{ article }}"
         ),
         Template("News copy follows. {{ article }} End of copy. Brief the newsreader on it in a few crisp statements."),
         Template("tl;dr of the following news story, please: {{ article }}"),
@@ -148,7 +147,7 @@ cnn_dailymail = Task(
         ),
         Template(
             "The desk has only bullet points from the correspondent: {{ answer }}\n"
-            "Turn them into a full report for the web site.",
+            "Turn them into a full report for the website.",
             "{{ article }}",
             kind="inverted",
             name="report_from_points",
@@ -194,7 +193,7 @@ gigaword = Task(
         Template("First sentence: {{ sentence }}", cue="Headline:"),
         Template(
             "Shorten this sentence from a news agency to eight words or so. Use the present tense, drop the articles and "
-            "write everything small, as the agency's headlines do. Sentence: {{ sentence }}"
+            "write everything in lower case, as the agency's headlines do. Sentence: {{ sentence }}"
         ),
         Template("How would a wire service sum this up in one line? The dispatch begins: {{ sentence }}"),
         Template(
@@ -314,25 +313,27 @@ samsum = Task(
     source=hub("knkarthick/samsum"),
     example=_samsum,
     templates=[
-        Template("Sum up this chat in a sentence or two, calling everyone by name.\n{{ chat }}"),
+        Template("Sum up this chat in a sentence or two, calling everyone by name.\nThe chat: {{ chat }}"),
         Template("{{ chat }}\nWhat came out of this exchange of messages?"),
-        Template("My phone was off and I missed these messages. What did I miss, in short? {{ chat }}"),
-        Template("Messages:\n{{ chat }}", cue="In brief:"),
+        Template(
+            "My phone was off, and I have only now received these messages. What did I miss, in short? Messages: {{ chat }}"
+        ),
+        Template("Chat log: {{ chat }}", cue="In brief:"),
         Template(
             "Retell the conversation below in the third person. Keep plans, times and places; drop greetings, jokes and "
-            "smileys.\n{{ chat }}"
+            "smileys.\nConversation: {{ chat }}"
         ),
         Template(
-            "A parent reads over a teenager's shoulder and asks what all the texting is about. Answer with a short, factual "
-            "account.\n{{ chat }}"
+            "A parent asks a teenager what all the texting is about. Answer with a short, factual account of the texts.\n"
+            "The texts: {{ chat }}"
         ),
         Template("Who wants what, and what is agreed in the end? Write it down briefly. The texts read: {{ chat }}"),
         Template(
-            "Your messenger app shows a preview above every unread conversation so that people know what it contains. Write "
-            "the preview for this one.\n{{ chat }}"
+            "A messaging app puts a short summary above every unread conversation, so that people know what is in it. Write "
+            "the one for this conversation.\nUnread: {{ chat }}"
         ),
         Template("{{ chat }}\nReport this chat to someone who knows the people in it but has no time to scroll."),
-        Template("From the following text messages, write one plain statement of the facts. {{ chat }}"),
+        Template("Make one plain statement of the facts out of these text messages. Text messages: {{ chat }}"),
         Template(
             "Invent the chat between friends that could be summed up like this: {{ answer }}",
             "{{ chat }}",
@@ -340,8 +341,8 @@ samsum = Task(
             name="write_chat",
         ),
         Template(
-            '"{{ answer }}" That is all we know about a conversation on a messenger. Write out the conversation, with a name '
-            "before every message.",
+            '"{{ answer }}" That is all we know about a conversation on a messaging app. Write out the conversation, with a '
+            "name before every message.",
             "{{ chat }}",
             kind="inverted",
             name="write_messages",
@@ -372,7 +373,7 @@ xsum = Task(
             "{{ article }}\nThe opening sentence of this report, which gave the whole story, has gone missing. Restore it."
         ),
         Template("Report: {{ article }}", cue="The report in one sentence:"),
-        Template("You have one breath. What is the news? {{ article }}"),
+        Template("Tell me the news in one breath. The report: {{ article }}"),
         Template(
             "BBC News prints the first sentence of every story in bold, and a reader who stops there should still know what "
             "happened. Write that sentence for the text below.\nText: {{ article }}"
@@ -389,7 +390,8 @@ xsum = Task(
             "{{ article }}"
         ),
         Template(
-            "Here is a story from a British news site. {{ article }} How would the presenter announce it in a single sentence?"
+            "Here is a story from a British news site. {{ article }}\n"
+            "How would a presenter on the radio announce it in a single sentence?"
         ),
         Template(
             "An article begins like this: {{ answer }}\nGo on and write the rest of it.",
@@ -398,7 +400,7 @@ xsum = Task(
             name="continue_article",
         ),
         Template(
-            "Write a news report of several paragraphs about the following. {{ answer }}",
+            "Write a news report of several paragraphs about the following event or statement: {{ answer }}",
             "{{ article }}",
             kind="inverted",
             name="write_report",
@@ -432,36 +434,41 @@ dialogsum = Task(
     source=hub("knkarthick/dialogsum"),
     example=_dialogsum,
     templates=[
-        Template("Summarize this spoken dialogue. Refer to the speakers as they are labeled.\n{{ dialogue }}"),
+        Template("Summarize this spoken dialogue. Refer to the speakers as they are labeled.\nDialogue: {{ dialogue }}"),
         Template("{{ dialogue }}\nWrite down what was said in this conversation, without quoting anyone."),
-        Template("Transcript:\n{{ dialogue }}", cue="Minutes of the conversation:"),
+        Template("Transcript: {{ dialogue }}", cue="Minutes of the conversation:"),
         Template(
-            "Someone overheard the talk below on a bus. What could they tell a friend about it in two or three sentences?\n"
-            "{{ dialogue }}"
+            "Someone overheard the following on a bus. What could they tell a friend about it in two or three sentences?\n"
+            "Overheard: {{ dialogue }}"
         ),
         Template(
-            "Listening exercise. Play the recording once, then explain what the speakers talk about and what they decide.\n"
-            "{{ dialogue }}"
-        ),
-        Template("What does each person want, and how does the conversation end? Keep the answer short. {{ dialogue }}"),
-        Template(
-            "A call has just been recorded, and the file needs a note of a few lines so that nobody has to play it again. "
-            "The words spoken were these.\n{{ dialogue }}\nWrite the note."
+            "Listening exercise: explain what the speakers in the recording talk about and what they decide.\n"
+            "Recording: {{ dialogue }}"
         ),
         Template(
-            'In a collection of everyday talk, the dialogue below is filed under "{{ topic }}". Sum it up.\n{{ dialogue }}'
+            "What does each person want, and how does the conversation end? Keep the answer short. Conversation: {{ dialogue }}"
         ),
         Template(
-            'Turn this dialogue into a report in the present tense, as in "Person1 asks Person2 for help".\n{{ dialogue }}'
+            "A conversation has been written down, and the file needs a note of a few lines so that nobody has to read it "
+            "all again. It goes like this: {{ dialogue }}\nWrite the note."
         ),
         Template(
-            "What is the topic of this conversation? Name it in one to four words.\n{{ dialogue }}",
+            'In a collection of everyday talk, the dialogue below is filed under "{{ topic }}". Sum it up.\n'
+            "Dialogue: {{ dialogue }}"
+        ),
+        Template(
+            'Turn this dialogue into a report in the present tense, as in "Person1 asks Person2 for help".\n'
+            "Dialogue: {{ dialogue }}"
+        ),
+        Template(
+            "What is the topic of this conversation? Name it in one to four words.\nConversation: {{ dialogue }}",
             "{{ topic }}",
             kind="inverted",
             name="topic",
         ),
         Template(
-            "Write an everyday dialogue that fits this summary. Begin every turn with the speaker's label. {{ answer }}",
+            "Write an everyday dialogue that fits the summary below. Begin every turn with the speaker's label.\n"
+            "Summary: {{ answer }}",
             "{{ dialogue }}",
             kind="inverted",
             name="write_dialogue",
@@ -510,7 +517,7 @@ billsum = Task(
             "You work for the Congressional Research Service. Draft the official summary of the bill below: name the act "
             "that it amends, the duties and prohibitions that it creates, and the bodies that it concerns.\nBill: {{ bill }}"
         ),
-        Template("A senator has five minutes before the vote. Brief the senator on this bill. {{ bill }}"),
+        Template("A senator has five minutes before the vote. Brief the senator on this bill. The bill: {{ bill }}"),
         Template(
             "Whom does this legislation affect, and what does it require, permit, fund or forbid? Answer in one paragraph.\n"
             "Legislation: {{ bill }}"
@@ -520,10 +527,13 @@ billsum = Task(
             "Tell the lobbyist the essentials."
         ),
         Template(
-            'Write the paragraph that stands under "What this bill does" on a web site that follows Congress. The bill '
+            'Write the paragraph that appears under "What this bill does" on a website that follows Congress. The bill '
             "reads: {{ bill }}"
         ),
-        Template("Condense these sections into plain prose and leave out the definitions and the section numbers. {{ bill }}"),
+        Template(
+            "Condense these sections of a bill into plain prose; leave out the definitions and the section numbers. "
+            "Sections: {{ bill }}"
+        ),
         Template(
             'Give this bill its official title, in the form "A bill to ..." or "To ..." or as the name of an act.\n'
             "Bill: {{ bill }}",
@@ -538,7 +548,7 @@ billsum = Task(
             name="title_from_summary",
         ),
         Template(
-            "You are legislative counsel. A member of Congress wants the following made into law. Draft the bill. {{ answer }}",
+            "You are legislative counsel, and a member of Congress wants this made into law: {{ answer }}\nDraft the bill.",
             "{{ bill }}",
             kind="inverted",
             name="draft_bill",
@@ -585,18 +595,18 @@ pubmed_summarization = Task(
             "background, methods, results and conclusion.\nManuscript: {{ paper }}"
         ),
         Template("A doctor wants to know whether this study is worth reading. Tell her what is in it. Study: {{ paper }}"),
-        Template("Sum up the following research article for its entry in a medical database. {{ paper }}"),
+        Template("Sum up the following research article for its entry in a medical database.\nResearch article: {{ paper }}"),
         Template(
-            "What is the contribution of this paper to medicine or biology? Describe the work from its aim to its "
-            "conclusion. {{ paper }}"
+            "What does this paper contribute to medicine or biology? Describe the work from its aim to its conclusion. "
+            "Paper: {{ paper }}"
         ),
         Template(
             "We are preparing a systematic review and need every included article reduced to one paragraph. This is the next "
             "article: {{ paper }}\nReduce it, with the figures that matter."
         ),
         Template(
-            "Article: {{ paper }}\n"
-            "If you had written this article, which summary would you have sent to the conference along with it?"
+            "Biomedical article: {{ paper }}\n"
+            "Suppose that you wrote this article and must submit a summary of it to a conference. What does the summary say?"
         ),
         Template(
             "Here is the abstract of a paper on a biomedical subject: {{ answer }}\n"
@@ -663,12 +673,13 @@ wiki_lingua = Task(
             "Someone is standing in the kitchen, the garage or the garden with dirty hands and can read only a few words at "
             "a glance. Shorten this guide for them.\nGuide: {{ text }}"
         ),
-        Template('Here is the section "{{ heading }}" of a set of instructions. What does it boil down to? {{ text }}'),
+        Template('What does the section "{{ heading }}" of these instructions boil down to? Section: {{ text }}'),
         Template(
             "What should the reader do, step by step, according to this text? Be as brief as a recipe card. Text: {{ text }}"
         ),
         Template(
-            "Write the part of a how-to guide that goes with these steps, with reasons and tips for each. {{ answer }}",
+            "Write the part of a how-to guide that goes with the steps below, with reasons and tips for each.\n"
+            "Steps: {{ answer }}",
             "{{ text }}",
             kind="inverted",
             name="write_guide",
@@ -721,19 +732,24 @@ opinosis = Task(
         Template("Customer comments: {{ opinions }}", cue="Overall:"),
         Template(
             "Before I buy or book, what do other people say? Give me the consensus and the main complaint, if there is one. "
-            "{{ opinions }}"
+            "Other people: {{ opinions }}"
         ),
         Template(
             "The product team wants to know how people feel about one feature. Their remarks have been collected below. "
             "Report what most of them agree on.\nRemarks: {{ opinions }}"
         ),
         Template(
-            'Write the line that a shopping or travel site would show above these reviews under "Guests and buyers say". '
+            'Write the line that a shopping or travel site would show under "Our customers say", above these reviews: '
             "{{ opinions }}"
         ),
         Template("Is the verdict good, bad or mixed, and why? Base your one or two sentences on these remarks: {{ opinions }}"),
-        Template("Dozens of reviewers, one paragraph. Their words: {{ opinions }} Now yours, in at most thirty words."),
-        Template("Condense the review sentences, weighing each opinion by how often it comes up. {{ opinions }}"),
+        Template(
+            "Dozens of reviewers have had their say: {{ opinions }}\n"
+            "Now say in at most thirty words what the general opinion is."
+        ),
+        Template(
+            "Condense the review sentences, weighing each opinion by how often it comes up. Review sentences: {{ opinions }}"
+        ),
         Template(
             "A survey of reviews found this: {{ answer }}\n"
             "Write the kind of sentences that the reviewers themselves may have written.",
@@ -779,7 +795,7 @@ asset = Task(
             "Edit for a children's encyclopedia. Replace hard words, split long sentences in two, and cut what a child can "
             "do without.\nText: {{ sentence }}"
         ),
-        Template("How would you explain this to a twelve-year-old without changing what it says? {{ sentence }}"),
+        Template('How would you tell this to a twelve-year-old without changing what it says? "{{ sentence }}"'),
         Template(
             "Plain-language check: the sentence below failed. Write a version that will pass.\nFailed sentence: {{ sentence }}"
         ),
@@ -788,7 +804,7 @@ asset = Task(
             "{{ sentence }}\nWrite what the beginners will read."
         ),
         Template("Keep the meaning and lose the difficulty: {{ sentence }}"),
-        Template("Here is an encyclopedia's wording. {{ sentence }} What would a shorter or plainer wording be?"),
+        Template("Here is an encyclopedia's wording: {{ sentence }}\nWhat would a shorter or plainer wording be?"),
         Template(
             "Write this in the denser, more formal style of an encyclopedia: {{ answer }}",
             "{{ sentence }}",

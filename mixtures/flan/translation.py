@@ -55,18 +55,18 @@ wmt14_fr_en = Task(
         Template("Version française : {{ french }}", cue="English version:"),
         Template(
             "An interpreter in Brussels hears the following in French and has to say it in English at once. What does she "
-            "say? {{ french }}"
+            "say? Heard: {{ french }}"
         ),
         Template(
-            "I read French only with a dictionary, and this sentence beats me. Could you give me the English of it? "
-            "{{ french }}"
+            'I read French only with a dictionary, and this sentence beats me: "{{ french }}" Could you give me the English '
+            "of it?"
         ),
         Template(
             "By law this Canadian notice appears in both official languages. The French half reads: {{ french }}\n"
             "Supply the English half."
         ),
         Template("Comment dit-on ceci en français ? {{ answer }}", "{{ french }}", kind="inverted", name="comment_dit_on"),
-        Template("Put this into French. {{ answer }}", "{{ french }}", kind="inverted", name="to_french"),
+        Template("Put this into French: {{ answer }}", "{{ french }}", kind="inverted", name="to_french"),
         Template(
             "A report of the United Nations contains this sentence: {{ answer }}\n"
             "Write it for the French edition of the report.",
@@ -95,20 +95,22 @@ wmt16_de_en = Task(
         Template("German: {{ german }}", cue="English:"),
         Template("Übersetze ins Englische: {{ german }}"),
         Template(
-            "Word order is what makes German sentences hard to follow. Untangle this one and give it in good English. "
+            "Word order is what makes German sentences hard to follow. Untangle this one and give it in good English: "
             "{{ german }}"
         ),
         Template("{{ german }}\nHow do you say that in English?"),
-        Template("A member of the European Parliament said this in German: {{ german }}\nWhat stands in the English minutes?"),
+        Template("A member of the European Parliament said this in German: {{ german }}\nWhat do the English minutes say?"),
         Template(
             "You are correcting a translation program and have only the German text before you. Write what the program ought "
             "to have written in English.\nText: {{ german }}"
         ),
-        Template("Please translate this from German to English for someone who needs the exact meaning. {{ german }}"),
+        Template(
+            "Please translate this text from German to English for someone who needs the exact meaning. Text: {{ german }}"
+        ),
         Template("English: {{ answer }}", "{{ german }}", kind="inverted", name="deutsch", cue="Deutsch:"),
         Template("Wie lautet dieser Satz auf Deutsch? {{ answer }}", "{{ german }}", kind="inverted", name="wie_lautet"),
         Template(
-            "Give the German for the following, in a formal style. {{ answer }}",
+            "Give the German for the following, in a formal style: {{ answer }}",
             "{{ german }}",
             kind="inverted",
             name="formal_german",
@@ -137,14 +139,16 @@ wmt16_cs_en = Task(
         Template(
             'Czech has no articles, so you will have to add "a" and "the" where English needs them. Translate: {{ czech }}'
         ),
-        Template("What would a speaker of English say who wanted to express what this Czech sentence expresses? {{ czech }}"),
+        Template('"{{ czech }}" What would a speaker of English say who wanted to express what this Czech sentence expresses?'),
         Template(
             "A company in Brno has written to a firm in Boston, in Czech. Translate the next sentence of the letter for the "
             "firm's files.\nNext sentence: {{ czech }}"
         ),
         Template("From this Czech original, make an English text that does not sound translated. Original: {{ czech }}"),
         Template("Řekněte to česky: {{ answer }}", "{{ czech }}", kind="inverted", name="reknete_cesky"),
-        Template("How does this sentence read in Czech? {{ answer }}", "{{ czech }}", kind="inverted", name="to_czech"),
+        Template(
+            'How does this English sentence read in Czech? "{{ answer }}"', "{{ czech }}", kind="inverted", name="to_czech"
+        ),
         Template(
             "A publisher in Prague is bringing out an English text. It has come to this sentence: {{ answer }}\n"
             "Put the sentence into Czech.",
@@ -174,7 +178,7 @@ wmt16_fi_en = Task(
         Template("{{ finnish }}\nCan you read Finnish? Then tell me in English what this says."),
         Template(
             "Finnish builds into a single word what English spreads over several. Say the following in English, in as many "
-            "as it takes. {{ finnish }}"
+            "words as it takes: {{ finnish }}"
         ),
         Template(
             "A delegate from Helsinki has the floor in the European Parliament. Interpret for the English channel. The "
@@ -184,10 +188,13 @@ wmt16_fi_en = Task(
             'Finnish uses one word for "he" and "she". Choose whichever fits, if you need one, and translate this Finnish '
             "sentence into English: {{ finnish }}"
         ),
-        Template("What would this be in English? It was written in Finnish. {{ finnish }}"),
+        Template("This was written in Finnish: {{ finnish }}\nWhat would it be in English?"),
         Template("Käännä suomeksi: {{ answer }}", "{{ finnish }}", kind="inverted", name="kaanna_suomeksi"),
         Template(
-            "What is the Finnish version of this sentence? {{ answer }}", "{{ finnish }}", kind="inverted", name="to_finnish"
+            "What is the Finnish version of this sentence? English version: {{ answer }}",
+            "{{ finnish }}",
+            kind="inverted",
+            name="to_finnish",
         ),
         Template(
             "A press release in English is to go out in Finland as well. Translate this part of it into Finnish.\n"
@@ -215,15 +222,15 @@ wmt16_ro_en = Task(
     templates=[
         Template("Traduceți în engleză: {{ romanian }}"),
         Template("Romanian source: {{ romanian }}", cue="English target:"),
-        Template("Here is a sentence in Romanian. Write an English sentence that has the same meaning. {{ romanian }}"),
+        Template("Write an English sentence that has the same meaning as this one in Romanian: {{ romanian }}"),
         Template("{{ romanian }}\nHow should this Romanian text be put in English?"),
         Template(
             "News from Southeastern Europe comes out in several languages at once. The Romanian item reads: {{ romanian }}\n"
             "What does the English item read?"
         ),
         Template(
-            "I know some French and can half guess at Romanian, but I want to be sure. What exactly does this say? Answer in "
-            "English. {{ romanian }}"
+            "I know some French and can half guess at Romanian, but I want to be sure. What exactly does this say, in "
+            'English? "{{ romanian }}"'
         ),
         Template("Ce înseamnă această propoziție în limba engleză? {{ romanian }}"),
         Template("Traduceți în română: {{ answer }}", "{{ romanian }}", kind="inverted", name="traduceti"),
@@ -234,7 +241,7 @@ wmt16_ro_en = Task(
             name="colleague",
         ),
         Template(
-            "Give this in Romanian, as a translator of the European Commission would. {{ answer }}",
+            "Give this in Romanian, as a translator at the European Commission would: {{ answer }}",
             "{{ romanian }}",
             kind="inverted",
             name="to_romanian",
@@ -258,7 +265,7 @@ wmt16_ru_en = Task(
     templates=[
         Template("Переведите на английский язык: {{ russian }}"),
         Template("The Russian reads: {{ russian }}", cue="The English reads:"),
-        Template("What is the English for this Russian sentence? {{ russian }}"),
+        Template("What is the English for this Russian sentence? Sentence: {{ russian }}"),
         Template("{{ russian }}\nTranslate the above from Russian, and keep its tone."),
         Template("Как это сказать по-английски? {{ russian }}"),
         Template(
@@ -271,11 +278,11 @@ wmt16_ru_en = Task(
         ),
         Template("Переведите на русский: {{ answer }}", "{{ russian }}", kind="inverted", name="perevedite"),
         Template(
-            "Write this in Russian, in Cyrillic letters. {{ answer }}", "{{ russian }}", kind="inverted", name="to_russian"
+            "Write this in Russian, in Cyrillic letters: {{ answer }}", "{{ russian }}", kind="inverted", name="to_russian"
         ),
         Template(
             "A bilingual edition sets the English on the left page and the Russian on the right. On the left page: "
-            "{{ answer }}\nWhat stands opposite?",
+            "{{ answer }}\nWhat is on the right page?",
             "{{ russian }}",
             kind="inverted",
             name="right_page",
@@ -305,12 +312,12 @@ wmt16_tr_en = Task(
             "The Southeast European Times ran this story in Turkish and in English. In Turkish: {{ turkish }}\n"
             "What did the English text say?"
         ),
-        Template("Please help me with my Turkish homework. What is this in English? {{ turkish }}"),
+        Template("Please help me with my Turkish homework. What is this in English? Question 1: {{ turkish }}"),
         Template("Translate for an English news page what a Turkish one says about the Balkans. Turkish page: {{ turkish }}"),
         Template("Bu cümlenin İngilizcesi nedir? {{ turkish }}"),
         Template("Türkçeye çevirin: {{ answer }}", "{{ turkish }}", kind="inverted", name="turkceye"),
         Template(
-            "Tell a reader in Ankara the same thing in Turkish. {{ answer }}",
+            "Here is what English readers were told: {{ answer }}\nTell a reader in Ankara the same thing in Turkish.",
             "{{ turkish }}",
             kind="inverted",
             name="reader_in_ankara",
@@ -341,12 +348,12 @@ newstest_fr_en = Task(
     source=hub("wmt_newstest", "fr-en"),
     example=_from("fr", "french"),
     templates=[
-        Template("This sentence stood in a French newspaper. How would an English one have it? {{ french }}"),
+        Template("This sentence appeared in a French newspaper: {{ french }}\nHow would an English newspaper put it?"),
         Template("To the foreign desk: please turn the French copy below into English.\nCopy: {{ french }}"),
         Template("{{ french }}\nGive a faithful English translation of this line from the news."),
         Template("Lisez cette phrase de presse et écrivez-la en anglais. {{ french }}"),
         Template("Dépêche : {{ french }}", cue="The same dispatch in English:"),
-        Template("Which English sentence says what this French one says, neither more nor less? {{ french }}"),
+        Template("Which English sentence says what this French one says, neither more nor less? French: {{ french }}"),
         Template("Sous-titrez ce journal télévisé en anglais. La présentatrice dit : {{ french }}"),
         Template(
             "Rédigez en français cette phrase d'un journal anglais : {{ answer }}",
@@ -377,13 +384,11 @@ newstest_de_en = Task(
     templates=[
         Template("From a German news site: {{ german }}\nRender it in English for tomorrow's press review."),
         Template("Was steht hier? Antworten Sie mit einer genauen englischen Übersetzung. {{ german }}"),
-        Template("How would the BBC word this German report? Stay close to the original. {{ german }}"),
+        Template("How would the BBC word this German report? Stay close to the original. Report: {{ german }}"),
         Template("Meldung: {{ german }}", cue="The news item in English:"),
-        Template("Tell a reader who has no German exactly what this sentence of a newspaper article says. {{ german }}"),
+        Template("Tell a reader who has no German exactly what this sentence of a newspaper article says: {{ german }}"),
         Template("{{ german }}\nEnglish, please, with all names and numbers carried over."),
-        Template(
-            "The next sentence in an examination for news translators, German into English, is this. Translate it. {{ german }}"
-        ),
+        Template("Examination for news translators, German into English. Translate the next sentence: {{ german }}"),
         Template(
             "Übersetzen Sie diesen Satz einer englischen Nachricht ins Deutsche: {{ answer }}",
             "{{ german }}",
@@ -391,7 +396,7 @@ newstest_de_en = Task(
             name="ins_deutsche",
         ),
         Template(
-            "The bureau in Frankfurt needs this line in German. {{ answer }}",
+            "The bureau in Frankfurt needs this line in German: {{ answer }}",
             "{{ german }}",
             kind="inverted",
             name="frankfurt_bureau",
@@ -418,14 +423,14 @@ newstest_cs_en = Task(
     example=_from("cs", "czech"),
     templates=[
         Template("Zpráva: {{ czech }}", cue="English translation of the report:"),
-        Template("What does this Czech news sentence say in English? {{ czech }}"),
+        Template("What does this sentence of Czech news say in English? Czech news: {{ czech }}"),
         Template("Jak by tuto větu napsaly anglické noviny? {{ czech }}"),
         Template(
             "You follow the Czech press for an embassy. Pass this sentence on to the ambassador, who reads only English: "
             "{{ czech }}"
         ),
         Template("{{ czech }}\nTranslate the above, which was printed in a Czech daily, so that no fact is lost in English."),
-        Template("Give me this Czech news text in English; names of people can stay as they are. {{ czech }}"),
+        Template("Give me this Czech news text in English; names of people can stay as they are. The text: {{ czech }}"),
         Template(
             "A page has two columns, Czech on the left and English on the right. In the left one stands a line of news: "
             "{{ czech }}\nWhat goes in the right one?"
@@ -458,8 +463,8 @@ newstest_es_en = Task(
         Template("¿Qué dice esta frase de un periódico? Escríbalo en inglés. {{ spanish }}"),
         Template("{{ spanish }}\nGive an English version that a news editor could print without changes."),
         Template(
-            "This came over the wire in Spanish ten minutes ago, and your readers know only English. What do you publish? "
-            "{{ spanish }}"
+            "This came over the wire in Spanish ten minutes ago: {{ spanish }}\n"
+            "Your readers know only English. What do you publish?"
         ),
         Template("Translate from Spanish into English, exact down to the figures and titles: {{ spanish }}"),
         Template(
@@ -470,7 +475,7 @@ newstest_es_en = Task(
             "Escriba en español esta frase de un diario inglés: {{ answer }}", "{{ spanish }}", kind="inverted", name="escriba"
         ),
         Template(
-            "The English edition has this sentence. What should the Spanish edition have? {{ answer }}",
+            "The English edition has this sentence: {{ answer }}\nWhat should the Spanish edition have?",
             "{{ spanish }}",
             kind="inverted",
             name="spanish_edition",
@@ -512,9 +517,9 @@ opus100_en_es = Task(
         Template("An actor says this in Spanish: {{ spanish }}\nWhat does an English viewer read at the bottom of the screen?"),
         Template("Traduce al inglés sin añadir nada. {{ spanish }}"),
         Template("Traduce al español: {{ answer }}", "{{ spanish }}", kind="inverted", name="traduce"),
-        Template("Say it in Spanish. {{ answer }}", "{{ spanish }}", kind="inverted", name="to_spanish"),
+        Template("Say it in Spanish: {{ answer }}", "{{ spanish }}", kind="inverted", name="to_spanish"),
         Template(
-            "A web site is being prepared for visitors from Spain and Mexico. This text on it is still in English: "
+            "A website is being prepared for visitors from Spain and Mexico. This text on it is still in English: "
             "{{ answer }}\nWrite the Spanish text that replaces it.",
             "{{ spanish }}",
             kind="inverted",
@@ -547,11 +552,16 @@ opus_books_en_it = Task(
             "You are translating a classic for a pocket edition. Render the next sentence, which is in Italian, in English "
             "prose of its time: {{ italian }}"
         ),
-        Template("What might have been the English sentence that an Italian translator turned into this one? {{ italian }}"),
+        Template(
+            "What might have been the English sentence that an Italian translator turned into this one? Italian: {{ italian }}"
+        ),
         Template("Come suona questa frase in inglese? {{ italian }}"),
         Template("Traduci in italiano: {{ answer }}", "{{ italian }}", kind="inverted", name="traduci"),
         Template(
-            "Put this passage from a book into Italian. {{ answer }}", "{{ italian }}", kind="inverted", name="to_italian"
+            "Put this passage from a book into Italian.\nPassage: {{ answer }}",
+            "{{ italian }}",
+            kind="inverted",
+            name="to_italian",
         ),
         Template(
             "A reader in Florence opens her Italian copy of a novel at the place where the English one says: {{ answer }}\n"
@@ -582,11 +592,11 @@ multi30k = Task(
     templates=[
         Template("A picture has a caption in German: {{ german }}\nWrite the caption in English."),
         Template("Bildbeschreibung: {{ german }}", cue="Image description in English:"),
-        Template("What does the photo show, according to this German sentence? Say it in English. {{ german }}"),
+        Template("What does the photo show, according to this German sentence? Say it in English. Sentence: {{ german }}"),
         Template("{{ german }}\nTranslate the above for an exhibition of photographs in London."),
         Template("Wie würde man dieses Bild auf Englisch beschreiben? Auf Deutsch steht darunter: {{ german }}"),
         Template(
-            "Blind visitors of a web site hear its pictures described, and the German descriptions are now being put into "
+            "Blind visitors to a website hear its pictures described, and the German descriptions are now being put into "
             "English. Do the next one: {{ german }}"
         ),
         Template(
@@ -643,7 +653,7 @@ multi30k_fr = Task(
         Template(
             "French class, lesson 3: look at the sentence under the picture and say it in English. Sentence: {{ french }}"
         ),
-        Template("How would you caption a photo in English if its French caption is this? {{ french }}"),
+        Template("The French caption of a photo is: {{ french }}\nHow would you caption it in English?"),
         Template("Translate this image caption into French: {{ answer }}", "{{ french }}", kind="inverted", name="to_french"),
         Template(
             "Décrivez la scène en français, d'après cette phrase anglaise. {{ answer }}",
@@ -695,7 +705,7 @@ iwslt15_en_vi = Task(
         ),
         Template(
             "Volunteers put talks into Vietnamese so that more people can follow them. Go the other way: which English words "
-            "lie behind this line? {{ vietnamese }}"
+            "lie behind this line? Line: {{ vietnamese }}"
         ),
         Template("Put this into spoken English, the way somebody on a stage would say it. Vietnamese: {{ vietnamese }}"),
         Template("Câu này có nghĩa là gì trong tiếng Anh? {{ vietnamese }}"),
@@ -741,12 +751,17 @@ mafand_en_hau = Task(
             "A radio program in Abuja has listeners who speak Hausa and listeners who do not. The first have just heard "
             "this: {{ hausa }}\nRepeat it in English for the others."
         ),
-        Template("I was sent a news item in Hausa. Please tell me what it means in English. {{ hausa }}"),
+        Template("I was sent this news item in Hausa: {{ hausa }}\nPlease tell me what it means in English."),
         Template("Write the English sentence of which this is the Hausa translation: {{ hausa }}"),
         Template("Fassara zuwa Hausa: {{ answer }}", "{{ hausa }}", kind="inverted", name="fassara"),
-        Template("How is this sentence said in Hausa? {{ answer }}", "{{ hausa }}", kind="inverted", name="to_hausa"),
         Template(
-            "An English newspaper wants more readers in the north of Nigeria. Put this sentence from it into Hausa: "
+            "How is this sentence said in Hausa? English sentence: {{ answer }}",
+            "{{ hausa }}",
+            kind="inverted",
+            name="to_hausa",
+        ),
+        Template(
+            "An English-language newspaper wants more readers in the north of Nigeria. Put this sentence from it into Hausa: "
             "{{ answer }}",
             "{{ hausa }}",
             kind="inverted",
@@ -767,17 +782,17 @@ mafand_en_ibo = Task(
     source=hub("masakhane/mafand", "en-ibo"),
     example=_from("ibo", "igbo"),
     templates=[
-        Template("What does this Igbo sentence mean in English? {{ igbo }}"),
+        Template('What does this Igbo sentence mean in English? "{{ igbo }}"'),
         Template("Source (Igbo): {{ igbo }}", cue="Target (English):"),
         Template("{{ igbo }}\nThat was a line of news in Igbo. Write it down in English."),
         Template("The Igbo service of a broadcaster carried the following. Translate it for the English service: {{ igbo }}"),
         Template(
             "My grandmother in Enugu sends me the news in Igbo, which I don't read well. What is she telling me? In English, "
-            "please. {{ igbo }}"
+            "please. Her message: {{ igbo }}"
         ),
         Template("Translate the text from Igbo into English as faithfully as you can; do not sum it up. Text: {{ igbo }}"),
         Template(
-            "Every line of an Igbo-English parallel corpus has a partner. Write the English partner of this line. {{ igbo }}"
+            "Every line of an Igbo-English parallel corpus has a partner. Write the English partner of this line: {{ igbo }}"
         ),
         Template("Write this in Igbo: {{ answer }}", "{{ igbo }}", kind="inverted", name="to_igbo"),
         Template(
@@ -788,7 +803,10 @@ mafand_en_ibo = Task(
             cue="The same news in Igbo:",
         ),
         Template(
-            "How would a newspaper written in Igbo put this? {{ answer }}", "{{ igbo }}", kind="inverted", name="igbo_newspaper"
+            "How would a newspaper written in Igbo put this? In English it runs: {{ answer }}",
+            "{{ igbo }}",
+            kind="inverted",
+            name="igbo_newspaper",
         ),
     ],
     lineage=["mafand"],
@@ -813,12 +831,12 @@ mafand_en_yor = Task(
             "What do you answer?"
         ),
         Template(
-            "Citizen journalists publish their stories in Yoruba, too. Translate this part of one into English. {{ yoruba }}"
+            "Citizen journalists publish their stories in Yoruba, too. Translate this part of one into English: {{ yoruba }}"
         ),
         Template("Without leaving anything out, say in English what is said here in Yoruba: {{ yoruba }}"),
-        Template("As a translator from Yoruba you are paid by the sentence. Deliver this one in English. {{ yoruba }}"),
+        Template("As a translator from Yoruba you are paid by the sentence. Deliver this one in English: {{ yoruba }}"),
         Template(
-            "Translate the following into Yoruba, with tone marks. {{ answer }}",
+            "Translate the following into Yoruba, with tone marks: {{ answer }}",
             "{{ yoruba }}",
             kind="inverted",
             name="to_yoruba",
@@ -851,20 +869,20 @@ mafand_en_zul = Task(
     source=hub("masakhane/mafand", "en-zul"),
     example=_from("zul", "zulu"),
     templates=[
-        Template("Here is a piece of news in isiZulu. Put it into English. {{ zulu }}"),
+        Template("Here is a piece of news in isiZulu: {{ zulu }}\nPut it into English."),
         Template("isiZulu: {{ zulu }}", cue="isiNgisi:"),
-        Template("{{ zulu }}\nTranslate this from Zulu for an English newspaper in Johannesburg."),
+        Template("{{ zulu }}\nTranslate this from Zulu for an English-language newspaper in Johannesburg."),
         Template(
             "South Africa has many official languages, and what is written in one of them is often needed in another. "
-            "Written in Zulu: {{ zulu }}\nNeeded in English. Translate it."
+            "Written in Zulu: {{ zulu }}\nGive it in English."
         ),
-        Template("What would this sentence be if it had been written in English and not in Zulu? {{ zulu }}"),
+        Template("What would this sentence be if it had been written in English and not in Zulu? The Zulu: {{ zulu }}"),
         Template(
             "A Zulu verb can hold subject, object and tense in one word. Let them come apart again as you translate this "
             "into English: {{ zulu }}"
         ),
-        Template("Please read this Zulu message and write back in English what it says. {{ zulu }}"),
-        Template("Write the following in Zulu. {{ answer }}", "{{ zulu }}", kind="inverted", name="to_zulu"),
+        Template("Please read this Zulu message and write back in English what it says. Message: {{ zulu }}"),
+        Template("Write the following in Zulu: {{ answer }}", "{{ zulu }}", kind="inverted", name="to_zulu"),
         Template(
             "A radio station in Durban reads the news in Zulu. Prepare this sentence for the newsreader: {{ answer }}",
             "{{ zulu }}",
