@@ -688,7 +688,8 @@ def _rnnlg(row):
 
 def _sentences(text):
     """Returns a text with its plural endings joined on ("hotel -s") and its capitals and stops put back."""
-    text = _detokenized(re.sub(r" -(s|ly|er|es)\b", r"\1", text.replace("has_usb_port", "usb port")))
+    text = re.sub(r"(?<=ch|sh|ss) -s\b", "es", text.replace("has_usb_port", "usb port"))
+    text = _detokenized(re.sub(r" -(s|ly|er|es)\b", r"\1", re.sub(r"(?<=[^aeiou ])y -s\b", "ies", text)))
     text = re.sub(r"\bi\b", "I", text).strip(" ,.")
     if text[-1] not in "?!":
         text += "?" if _QUESTION.match(re.split(r"[.?!] ", text)[-1]) else "."
