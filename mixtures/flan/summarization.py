@@ -2,9 +2,9 @@
 
 FLAN 2021's cluster and T0's, as far as they can be had as data today, with DialogSum, BillSum, PubMed, Opinosis and ASSET
 beside them. Missing:
-  newsroom (FLAN): its form has to be filled in by hand, and the download may not be passed on; there is no copy on the hub.
+  newsroom (FLAN): its files have to be asked for with a form, by hand.
   opinion_abstracts_rotten_tomatoes, opinion_abstracts_idebate (FLAN): they exist as an archive on a university's page, which
-    tensorflow-datasets downloads, but not as a data set of the hub.
+    tensorflow-datasets downloads; no copy was found on the hub.
   ag_news_subset: FLAN keeps it in this cluster, but it is topic classification.
 
 WikiLingua is read from its authors' repository, because GEM/wiki_lingua (FLAN's copy) has only a loading script.
