@@ -205,9 +205,9 @@ def _check_whole(
     total = sum(answers.values())
     if len({frozenset(o) for o in options}) == 1 and total >= _BALANCED_FROM:
         (known,) = {frozenset(o) for o in options}
-        for answer in sorted(known):
-            if answers[answer] == 0 or answers[answer] >= _MAJORITY * total:
-                found.add("label balance", task.name, detail=f"{answer!r} is the answer of {answers[answer]} of {total} rows")
+        if min(answers[a] for a in known) == 0 or max(answers.values()) >= _MAJORITY * total:
+            counts = ", ".join(f"{a!r} {answers[a]}" for a in sorted(known))
+            found.add("label balance", task.name, detail=f"answers of {total} rows: {counts}")
 
 
 def _own_texts(example: examples.Example, *, answers: bool = True) -> list[str]:

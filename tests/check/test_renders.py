@@ -84,7 +84,7 @@ def test_bad_rows_unbalanced_answers_and_words_of_one_answer_are_found():
     assert (only.kind, only.count, only.of) == ("bad row", 60, 60)
     assert "missing" in only.examples[0].text
     balance = [f.detail for f in found(*CLEAN, example=always)]
-    assert balance == ["'no' is the answer of 0 of 60 rows", "'yes' is the answer of 60 of 60 rows"]
+    assert balance == ["answers of 60 rows: 'no' 0, 'yes' 60"]
     assert kinds(Template("Is it spam? {{ text }}"), Template("Is it spam or ordinary? {{ text }}"), example=spam) == {
         ("names one answer", "0")
     }
