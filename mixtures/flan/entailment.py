@@ -41,7 +41,7 @@ def _sentence(text):
     if not text.endswith("..."):
         text = re.sub(r"[\s,;:]*([.?!])[.,;:]*$", r"\1", text)
     text = text[:1].upper() + text[1:]
-    return text if not text or text[-1] in ".?!\"'" else text.rstrip(" ,;:") + "."
+    return text if not text or text[-1] in ".?!\"'" else text.rstrip(" ,;:-") + "."
 
 
 def _pair(premise, hypothesis, answer, options):
@@ -104,7 +104,8 @@ _ANLI = (
     Template(
         'Statement under review: "{{ hypothesis }}"\nEvidence on file: {{ premise }}\nThe evidence may confirm the statement, '
         "refute it, or do neither. Which is it?",
-        words={"entailment": "confirms", "neutral": "neither", "contradiction": "refutes"},
+        words={"entailment": "confirms it", "neutral": "does neither", "contradiction": "refutes it"},
+        options="never",
     ),
     Template(
         "Write a sentence about the passage below that a hasty reader could get wrong and that "
@@ -188,6 +189,7 @@ cb = Task(
             "Text: {{ premise }}\nClause: {{ claim }}\nThe text may present the clause as a fact, deny it, or leave it open. "
             "Which of these does it do?",
             words={"entailment": "presents it as a fact", "contradiction": "denies it", "neutral": "leaves it open"},
+            options="never",
         ),
         Template(
             "In the lines below, somebody mentions the idea that {{ claim }}. Do they mean it as true, as false, or as "
@@ -223,8 +225,8 @@ cb = Task(
             options="always",
         ),
         Template(
-            "Statement: {{ hypothesis }}\nDecide from the discourse below if the statement is entailment, contradiction or "
-            "neutral with respect to it.\nDiscourse: {{ premise }}",
+            "Statement: {{ hypothesis }}\nRead the discourse below and name its relation to the statement: entailment, "
+            "contradiction or neutral.\nDiscourse: {{ premise }}",
             options="never",
             cue="Decision:",
         ),
@@ -309,9 +311,9 @@ rte = Task(
             name="write_hypothesis",
         ),
         Template(
-            "Write a passage in the style of a newspaper from which one {{ 'can' if answer == 'yes' else 'cannot' }} conclude "
-            "the "
-            "following, although it is about the same matter: {{ hypothesis }}",
+            "Write a passage in the style of a newspaper {% if answer == 'yes' %}from which one can conclude the statement below"
+            "{% else %}that deals with the same matter as the statement below but does not allow one to conclude it{% endif %}.\n"
+            "Statement: {{ hypothesis }}",
             "{{ premise }}",
             kind="inverted",
             when=NEW_PREMISE,
@@ -608,8 +610,8 @@ snli = Task(
             options="never",
         ),
         Template(
-            "Does the scene below always, sometimes or never fit the sentence?\nSentence: {{ hypothesis }}\nScene: {{ premise "
-            "}}",
+            "In scenes that look like the one described, is the sentence true always, sometimes or never?\n"
+            "Sentence: {{ hypothesis }}\nDescription: {{ premise }}",
             words=ALWAYS_SOMETIMES_NEVER,
             options="never",
         ),
@@ -958,11 +960,22 @@ folio = Task(
 # https://github.com/swarnaHub/ConjNLI (not on the hub under a name of its own) · licence: MIT
 # {'premise': 'He was born in Illinois, but moved to Oklahoma in 1949.', 'hypothesis': 'He was born in Illinois.', 'label': 0}
 # labels: entailment, neutral, contradiction. Wikipedia sentences, changed around "and", "or", "but" and "nor".
+def _conj(row):
+    """The pair of a row, whose hypothesis may be tokenized at hyphens and quotation marks."""
+    premise, hypothesis = row["premise"], row["hypothesis"]
+    for word in re.findall(r"\w+(?:-\w+)+", premise):
+        hypothesis = hypothesis.replace(word.replace("-", " - "), word)
+    hypothesis = re.sub(r'" ([^"]*?) "', r'"\1"', hypothesis)
+    if hypothesis.count('"') % 2:
+        hypothesis = hypothesis.replace('"', "")
+    return _pair(premise, hypothesis, label(THREE)(row["label"]), THREE)
+
+
 conj_nli = Task(
     name="conj_nli",
     cluster="entailment",
     source=hub("conj_nli"),
-    example=lambda row: _pair(row["premise"], row["hypothesis"], label(THREE)(row["label"]), THREE),
+    example=_conj,
     templates=[
         Template(
             "One sentence is an edited version of the other; pay attention to and, or, but, nor and the like.\n"

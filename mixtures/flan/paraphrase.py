@@ -30,7 +30,7 @@ def _sentence(text):
     if not text.endswith("..."):
         text = re.sub(r"[\s,;:]*([.?!])[.,;:]*$", r"\1", text)
     text = text[:1].upper() + text[1:]
-    return text if not text or text[-1] in ".?!\"'" else text.rstrip(" ,;:") + "."
+    return text if not text or text[-1] in ".?!\"'" else text.rstrip(" ,;:-") + "."
 
 
 def _pair(row):
