@@ -63,8 +63,8 @@ copa = Task(
     templates=[
         Template("{{ premise }}\n" + _COPA + "Why did this happen?{% else %}What happened as a result?{% endif %}"),
         Template(
-            "Of two events, name the one that is more plausible as the {{ question }} of this: {{ premise }}\nEvent 1: "
-            "{{ choices[0] }}\nEvent 2: {{ choices[1] }}"
+            "Of two events, name the one that is more plausible as the {{ question }} of this: {{ premise }}\nEvent 1: {{ "
+            "choices[0] }}\nEvent 2: {{ choices[1] }}"
         ),
         Template(
             "I came upon a story that begins and breaks off. It says: {{ premise }} I'd like to know "
@@ -77,9 +77,9 @@ copa = Task(
             cue="Missing {{ question }}:",
         ),
         Template(
-            "Choose between these sentences: {{ choices | join(' / ') }}\nThe one to be chosen should explain "
+            "Choose between these sentences: {{ choices | join(' / ') }}\nThe one to be chosen should tell "
             + _COPA
-            + "how the following came about{% else %}where the following led{% endif %}. {{ premise }}"
+            + "how the following came about{% else %}what the following led to{% endif %}. {{ premise }}"
         ),
         Template(
             "{{ premise }} "
@@ -88,8 +88,8 @@ copa = Task(
             + "{% else %}Something came of this that is not mentioned. What is it likely to be?{% endif %}"
         ),
         Template(
-            "Cause and effect. The {{ 'effect' if question == 'cause' else 'cause' }} is known: {{ premise }} State the "
-            "{{ question }}."
+            "Cause and effect. The {{ 'effect' if question == 'cause' else 'cause' }} is known: {{ premise }} State the {{ "
+            "question }}."
         ),
         Template(
             "A detective who wants to know what came {{ 'before' if question == 'cause' else 'after' }} this considers two "
@@ -97,14 +97,13 @@ copa = Task(
             options="always",
         ),
         Template(
-            "Link the sentence to a second one by the word {{ 'because' if question == 'cause' else 'so' }}, and write down "
-            "the "
-            "second one.\nSentence: {{ premise }}"
+            "Link the sentence to a second one by the word \"{{ 'because' if question == 'cause' else 'so' }}\", and write "
+            "down the second one.\nSentence: {{ premise }}"
         ),
         Template(
             _COPA
-            + "What is an effect that the following could have?{% else %}What could be the cause of the following?{% endif %} "
-            "{{ answer }}",
+            + "What is an effect that the following could have?{% else %}What could be the cause of the following?{% endif "
+            "%} {{ answer }}",
             "{{ premise }}",
             kind="inverted",
             name="other_half",
@@ -135,6 +134,7 @@ copa = Task(
 #  withheld
 # Captions of ActivityNet's videos and steps of wikiHow's articles, the latter with marks such as [header] and [step].
 def _how_to(text):
+    text = re.sub(r"(?<=[^.!?:\s])\s*\[title\]\s*", ". ", text)
     text = re.sub(r"\s*\[(?:title|header)\]\s*", " ", text)
     text = re.sub(r"\s*\[(?:step|substeps)\]\s*", " ", text)
     text = _clean(re.sub(r"\[[^\]]*\]", "", text))
@@ -159,9 +159,8 @@ hellaswag = Task(
     example=_hellaswag,
     templates=[
         Template(
-            'The description below, which is about the topic "{{ activity }}", breaks off. Continue it in the most plausible '
-            "way.\n"
-            "Description: {{ context }}"
+            'The description below, which is about the topic "{{ activity }}", breaks off. Continue it in the most '
+            "plausible way.\nDescription: {{ context }}"
         ),
         Template("Beginning: {{ context }}\nHow does it go on?"),
         Template(
@@ -176,8 +175,8 @@ hellaswag = Task(
             "{{ context }} ...\nFrom here on, what would a person who has watched the scene or read the instructions expect?"
         ),
         Template(
-            "A machine wrote several continuations of the following text, and a person wrote one. Which one is the person's?\n"
-            "{{ context }}",
+            "A machine wrote several continuations of the following text, and a person wrote one. Which one is the "
+            "person's?\n{{ context }}",
             options="always",
         ),
         Template(
@@ -188,8 +187,8 @@ hellaswag = Task(
             'Predict the next event or step. Heading: "{{ activity }}". Up to now: {{ context }}',
         ),
         Template(
-            "My notes on a clip end in the middle: {{ context }} I'm sure there was more. What must have come after that?\n"
-            "{{ options }}",
+            'My notes on a clip end in the middle: "{{ context }} ..." I am sure there was more. What must have come after '
+            "that?\n{{ options }}",
         ),
         Template(
             'The end of a text about the topic "{{ activity }}" reads: {{ answer }}\nWrite what stood before it.',
@@ -232,29 +231,25 @@ swag = Task(
         Template("{{ first }} {{ start }} ...\nComplete the second sentence."),
         Template(
             'A film is described to somebody who cannot see it. First: {{ first }} Then: "{{ start }} ..." How does the '
-            "second "
-            "sentence end?"
+            "second sentence end?"
         ),
         Template("{{ options }}\nScene: {{ first }}\nNext: {{ start }} ...", options="always", cue="The missing part is"),
         Template(
             'After "{{ first }}", the narrator begins a new sentence with "{{ start }}" and pauses. Finish the sentence so '
-            "that the "
-            "two shots fit together."
+            "that the two shots fit together."
         ),
         Template(
             "What is happening: {{ first }}\nWhat happens next begins with these words: {{ start }}\nHow does it continue?",
-            cue="... and then:",
+            cue="Continuation:",
         ),
         Template(
-            "Four writers were asked to go on with the lines below. One of them had seen the video; the others made something "
-            "up. "
-            "Choose the one who had seen it.\n{{ first }} {{ start }} ...",
+            "Four writers were asked to go on with the lines below. One of them had seen the video; the others made "
+            "something up. Choose the ending by the one who had seen it.\n{{ first }} {{ start }} ...",
             options="always",
         ),
         Template(
-            "I have half of a movie caption here: {{ start }} ... The caption before it was: {{ first }} What could the other "
-            "half "
-            "be? It has to make sense as the next moment of the same scene."
+            "I have half of a movie caption here: {{ start }} ... The caption before it was: {{ first }} What could the "
+            "other half be? It has to make sense as the next moment of the same scene."
         ),
         Template(
             "Guess the next instant of the video and put it in words that follow on from the given ones.\nEarlier caption: "
@@ -302,8 +297,7 @@ piqa = Task(
         Template("Goal: {{ goal }}\nHow is this done in practice?"),
         Template(
             "Two ways of going about something are proposed. Only one of them works.\nAim: {{ goal }}\nFirst way: {{ "
-            "choices[0] }}\n"
-            "Second way: {{ choices[1] }}\nWrite down the one that works."
+            "choices[0] }}\nSecond way: {{ choices[1] }}\nWrite down the one that works."
         ),
         Template("{{ options }}\nWhich is the better advice?\nAsked about: {{ goal }}", options="always", cue="Better advice:"),
         Template(
@@ -318,15 +312,15 @@ piqa = Task(
             cue="Tip:",
         ),
         Template(
-            "I tried to look this up and found two answers that contradict each other. Please tell me which to trust.\n"
-            "What I looked up: {{ goal }}\n{{ options }}",
+            "I tried to look this up and found two answers that contradict each other. Please tell me which to trust.\nWhat "
+            "I looked up: {{ goal }}\n{{ options }}",
             options="always",
         ),
         Template(
             "{{ goal }}\nAn experienced person and a clumsy one answer. What does the experienced person say?",
         ),
         Template(
-            "Instructions for robots have to be physically possible. Task: {{ goal }} Write the instruction.",
+            "Instructions for robots have to be physically possible. Write the instruction for this task: {{ goal }}",
         ),
         Template(
             "What could a person be trying to do, or be asking about, who receives the following advice?\nAdvice: {{ answer }}",
@@ -336,10 +330,10 @@ piqa = Task(
         ),
         Template(
             "Here is something that does work: {{ answer }}\nIt was said about this: {{ goal }}\nWrite a similar piece of "
-            "advice on "
-            "the same matter that would not work.",
+            "advice on the same matter that would not work.",
             "{{ wrong }}",
             kind="inverted",
+            when="wrong | lower not in goal | lower",
             name="write_bad_advice",
         ),
     ],
@@ -371,29 +365,27 @@ story_cloze = Task(
     templates=[
         Template("{{ story }}\nWrite the sentence with which this story ends."),
         Template(
-            "A story of five sentences has lost its last one. Which of two sentences was it?\nStory: {{ story }}\n"
-            "Either: {{ choices[0] }}\nOr: {{ choices[1] }}"
+            "A story of five sentences has lost its last one. Which of two sentences was it?\nStory: {{ story }}\nEither: "
+            "{{ choices[0] }}\nOr: {{ choices[1] }}"
         ),
         Template("Story: {{ story }}\nHow does it turn out?", cue="Ending:"),
         Template("{{ options }}\nChoose the right ending for this little story: {{ story }}", options="always"),
         Template(
-            "Read this to a child and stop before the end. {{ story }} What will the child, who has understood the story, say "
-            "happens now?"
+            "Read this to a child and stop before the end. {{ story }} What will the child, who has understood the story, "
+            "say happens now?"
         ),
         Template(
-            "An ending should follow from everything that went before. Supply one sentence.\nSo far: {{ opening }}\nThen: {{ "
-            "last }}"
+            "An ending should follow from everything that went before. Supply one sentence.\nSo far: {{ opening }}\nThen: "
+            "{{ last }}"
         ),
         Template(
             "I have two endings for my short story and can keep only the one that makes sense. Help me decide.\nStory: {{ "
-            "story }}"
-            "\n{{ options }}",
+            "story }}\n{{ options }}",
             options="always",
         ),
         Template(
             "{{ opening }} {{ last }} ...\nContinue in one sentence, in keeping with the characters and with what they have "
-            "been "
-            "through.",
+            "been through.",
         ),
         Template(
             "Creative writing, exercise 2: bring the following to a believable close in a single sentence. {{ story }}",
@@ -437,8 +429,7 @@ social_i_qa = Task(
         Template("{{ context }}\n{{ question }}"),
         Template(
             "Situation: {{ context }}\nQuestion about the people in it: {{ question }}\nAnswer in a few words, as common "
-            "sense "
-            "suggests."
+            "sense suggests."
         ),
         Template("{{ options }}\nWhat happened: {{ context }}\nQuestion: {{ question }}", options="always", cue="Best answer:"),
         Template(
@@ -446,20 +437,18 @@ social_i_qa = Task(
         ),
         Template(
             "Test of social understanding. Read about an event and choose the most natural of three answers.\nEvent: {{ "
-            "context }}\n"
-            "{{ question }} {{ choices[0] }}; {{ choices[1] }}; or {{ choices[2] }}"
+            "context }}\n{{ question }} {{ choices[0] }}; {{ choices[1] }}; or {{ choices[2] }}"
         ),
         Template(
             "A friend tells you the following and wants your view of it. {{ context }} The friend then asks: {{ question }}",
         ),
         Template(
-            "What people want, need, feel and do next can often be guessed. Make your guess.\nQuestion: {{ question }}\n"
-            "Based on: {{ context }}"
+            "What people want, need, feel and do next can often be guessed. Make your guess.\nQuestion: {{ question "
+            "}}\nBased on: {{ context }}"
         ),
         Template(
             "Novelists ask such things about their characters.\nScene: {{ context }}\nThe novelist's question: {{ question "
-            "}}\n"
-            "{{ options }}\nWhich answer fits the scene best?",
+            "}}\n{{ options }}\nWhich answer fits the scene best?",
             options="always",
         ),
         Template('In answer to "{{ question }}", what would most people say who had seen this happen? {{ context }}'),
@@ -471,8 +460,7 @@ social_i_qa = Task(
         ),
         Template(
             'The question "{{ question }}" has the answer "{{ answer }}" in a certain situation. Describe a situation for '
-            "which this "
-            "is so, in a sentence or two.",
+            "which this is so, in a sentence or two.",
             "{{ context }}",
             kind="inverted",
             name="describe_situation",
@@ -510,8 +498,7 @@ commonsense_qa = Task(
         Template("{{ options }}\nFind the most sensible answer to this: {{ question }}", options="always"),
         Template(
             "{{ question }}\nSeveral answers are conceivable, but most people would settle on the same one: {{ choices | "
-            "join(', ') }}. "
-            "Which?"
+            "join(', ') }}. Which?"
         ),
         Template(
             "Quiz night! No specialist knowledge needed this time. The host reads out: {{ question }} What do you shout?",
@@ -521,27 +508,26 @@ commonsense_qa = Task(
             cue="A:",
         ),
         Template(
-            "My little brother keeps asking me things like this one, and I'd like to give him the obvious answer: {{ question "
-            "}}",
+            "My little brother keeps asking me things like this one, and I'd like to give him the obvious answer: {{ "
+            "question }}",
         ),
         Template(
-            "Five words or phrases are offered for the question below; one fits best, and the others are near misses.\n"
-            "Question: {{ question }}\n{{ options }}",
+            "Five words or phrases are offered for the question below; one fits best, and the others are near "
+            "misses.\nQuestion: {{ question }}\n{{ options }}",
             options="always",
             cue="Best fit:",
         ),
         Template('What would you expect a sensible person to reply to "{{ question }}"'),
         Template(
-            'Make up a question that takes some common sense, about the concept "{{ concept }}", to which the answer is '
-            '"{{ answer }}".',
+            'Make up a question that takes some common sense, about the concept "{{ concept }}", to which the answer is "{{ '
+            'answer }}".',
             "{{ question }}",
             kind="inverted",
             name="make_question",
         ),
         Template(
-            "I'm making flash cards. One side of this card says: {{ answer }} What question do I write on the other side, if "
-            "the "
-            "wrong choices are to be {{ choices | reject('equalto', answer) | join(', ') }}?",
+            'I\'m making flash cards. One side of this card says "{{ answer }}". What question do I write on the other '
+            "side, if the wrong choices are to be {{ choices | reject('equalto', answer) | join(', ') }}?",
             "{{ question }}",
             kind="inverted",
             name="flash_card",
@@ -583,8 +569,8 @@ cos_e = Task(
     templates=[
         Template("Which answer is the most reasonable one? {{ question }}"),
         Template(
-            "{{ options }}\nOne of these can be justified better than the others as an answer to the question.\n"
-            "Question: {{ question }}",
+            "{{ options }}\nOne of these can be justified better than the others as an answer to the question.\nQuestion: "
+            "{{ question }}",
             options="always",
         ),
         Template("Use your common sense and answer briefly. {{ question }}", cue="Short answer:"),
@@ -612,9 +598,8 @@ cos_e = Task(
             name="explain",
         ),
         Template(
-            "Somebody reasons like this: {{ rationale }} This settles a question in favor of the answer {{ answer }}. What is "
-            "the "
-            "question?",
+            "Somebody reasons like this: {{ rationale }} This settles a question in favor of the answer {{ answer }}. What "
+            "is the question?",
             "{{ question }}",
             kind="inverted",
             name="question_from_reason",
@@ -637,7 +622,8 @@ def _csqa2(row):
     asks = re.match(r"(is|are|do|does|did|can|could|will|would|was|were|has|have|should)\b", row["question"].strip().lower())
     text = _question(row["question"]) if asks else _sentence(row["question"])
     topic = _clean(row["topic_prompt"])
-    return Example({"statement": text, "topic": topic}, row["answer"], options=("yes", "no"))
+    fields = {"statement": text, "topic": topic, "asks": text.endswith("?")}
+    return Example(fields, row["answer"], options=("yes", "no"))
 
 
 commonsense_qa_2 = Task(
@@ -646,7 +632,7 @@ commonsense_qa_2 = Task(
     source=hub("tasksource/commonsense_qa_2.0"),
     example=_csqa2,
     templates=[
-        Template("{{ statement }}\nIs that so?"),
+        Template("{{ statement }}\nIs that so?", when="not asks"),
         Template("Yes or no? {{ statement }}", options="never"),
         Template(
             "Somebody made this up to fool a computer. Don't be fooled: should it be answered with yes or with no?\n{{ "
@@ -662,7 +648,7 @@ commonsense_qa_2 = Task(
             words={"yes": "nod", "no": "shake my head"},
             options="never",
         ),
-        Template('Does common knowledge bear out the following? "{{ statement }}"'),
+        Template('Does common knowledge bear out the following? "{{ statement }}"', when="not asks"),
         Template(
             "Thumbs up for yes, thumbs down for no. {{ statement }}",
             words={"yes": "thumbs up", "no": "thumbs down"},
@@ -670,11 +656,11 @@ commonsense_qa_2 = Task(
             cue="Your sign:",
         ),
         Template(
-            "The next line is about everyday facts, numbers or the meaning of words, and it may be a trick. What is the right "
-            "response to it, yes or no?\n{{ statement }}",
+            "The next line is about everyday facts, numbers or the meaning of words, and it may be a trick. What is the "
+            "right response to it, yes or no?\n{{ statement }}",
             options="never",
         ),
-        Template("Fact check, please! A contestant says: {{ statement }} Do the judges agree?"),
+        Template("Fact check, please! A contestant says: {{ statement }} Do the judges agree?", when="not asks"),
         Template(
             "How should one respond to this on a quiz whose only buttons are green (for yes) and red (for no)? {{ statement }}",
             words={"yes": "green", "no": "red"},
@@ -682,8 +668,7 @@ commonsense_qa_2 = Task(
         ),
         Template(
             "Write a statement or question to which the answer is {{ answer }} and which looks easy but could trip up a "
-            "computer. It "
-            "should contain this: {{ topic }}",
+            "computer. It should contain this: {{ topic }}",
             "{{ statement }}",
             kind="inverted",
             name="write_statement",
@@ -722,21 +707,19 @@ comve_a = Task(
             options="always",
         ),
         Template(
-            "Version one: {{ first }}\nVersion two: {{ second }}\nA proofreader with some experience of life strikes out one "
-            "of the "
-            "two. Give the sentence that is struck out.",
+            "Version one: {{ first }}\nVersion two: {{ second }}\nA proofreader with some experience of life strikes out "
+            "one of the two. Give the sentence that is struck out.",
             options="never",
         ),
         Template(
-            "Which is the odd statement here, the one that you would not believe if a friend told it to you?\n- {{ first }}\n"
-            "- {{ second }}",
+            "Which is the odd statement here, the one that you would not believe if a friend told it to you?\n- {{ first "
+            "}}\n- {{ second }}",
             options="never",
             cue="Not to be believed:",
         ),
         Template(
             "The grammar of both sentences is fine, but only one of them describes something that happens. Quote the other, "
-            "the "
-            "absurd one.\nFirst sentence: {{ first }} Second sentence: {{ second }}",
+            "the absurd one.\nFirst sentence: {{ first }} Second sentence: {{ second }}",
             options="never",
         ),
         Template(
@@ -753,8 +736,8 @@ comve_a = Task(
             "For a book of nonsense I need the sillier one of these two lines. Copy it for me.\n{{ choices | join('\n') }}",
         ),
         Template(
-            "Make this sensible sentence into one that goes against common sense, changing as little as you can.\n{{ sensible "
-            "}}",
+            "Make this sensible sentence into one that goes against common sense, changing as little as you can.\n{{ "
+            "sensible }}",
             "{{ answer }}",
             kind="inverted",
             name="make_absurd",
@@ -790,16 +773,15 @@ comve_b = Task(
     templates=[
         Template("{{ absurd }}\nWhy does this sentence go against common sense?"),
         Template(
-            "The statement below makes no sense. Three reasons are offered, of which one is to the point. Which?\n"
-            "Statement: {{ absurd }}",
+            "The statement below makes no sense. Three reasons are offered, of which one is to the point. "
+            "Which?\nStatement: {{ absurd }}",
             options="always",
         ),
         Template('What is wrong with the following? "{{ absurd }}" Explain it in one sentence.'),
         Template("Nonsense: {{ absurd }}", cue="Reason why it is nonsense:"),
         Template(
-            "A child who has never seen the world wrote: {{ absurd }} What would you say to the child to show that it cannot "
-            "be "
-            "right?"
+            "A child who has never seen the world wrote: {{ absurd }} What would you say to the child to show that it "
+            "cannot be right?"
         ),
         Template(
             "{{ options }}\nAll of these may be true, but only one of them shows what is absurd about this sentence: {{ "
@@ -815,8 +797,7 @@ comve_b = Task(
         ),
         Template(
             "Choose an explanation: {{ choices | join(' / ') }}\nTo be explained: why nobody would seriously say the "
-            "following. "
-            "{{ absurd }}"
+            "following. {{ absurd }}"
         ),
         Template(
             "Keep this fact in mind: {{ answer }}\nNow write a sentence that sounds harmless but clashes with it.",
@@ -859,18 +840,18 @@ mc_taco = Task(
             "{{ sentence }}\nQuestion: {{ question }}\nProposed answer: {{ proposal }}\nIs the proposed answer plausible?",
         ),
         Template(
-            'Context: {{ sentence }}\nTo the question "{{ question }}" someone replied "{{ proposal }}" '
-            "Is this reply likely or unlikely to be right?",
+            'Context: {{ sentence }}\nTo the question "{{ question }}" the reply was "{{ proposal }}". Is this reply likely '
+            "or unlikely to be right?",
             words={"yes": "likely", "no": "unlikely"},
             options="never",
         ),
         Template(
-            "You know roughly how long things take, how often they happen and in what order. Could this be the answer?\n"
-            "Question: {{ question }} (It is about this: {{ sentence }})\nAnswer: {{ proposal }}"
+            "You know roughly how long things take, how often they happen and in what order. Could this be the "
+            "answer?\nQuestion: {{ question }} (It is about this: {{ sentence }})\nAnswer: {{ proposal }}"
         ),
         Template(
-            "Mark each answer of a test on time as plausible or implausible.\nText: {{ sentence }}\nItem: {{ question }}\n"
-            "Answer given: {{ proposal }}",
+            "Mark each answer of a test on time as plausible or implausible.\nText: {{ sentence }}\nItem: {{ question "
+            "}}\nAnswer given: {{ proposal }}",
             words={"yes": "plausible", "no": "implausible"},
             options="never",
             cue="Mark:",
@@ -881,38 +862,35 @@ mc_taco = Task(
             options="always",
         ),
         Template(
-            'I guessed "{{ proposal }}" here, before I had looked anything up. {{ sentence }} {{ question }} '
-            "Does my guess make sense?",
+            'I guessed "{{ proposal }}" here, before I had looked anything up. {{ sentence }} {{ question }} Does my guess '
+            "make sense?",
         ),
         Template(
-            "True or false: it is possible without stretching the imagination that the answer is correct.\nStory: {{ sentence "
-            "}}\n"
-            "Question: {{ question }}\nAnswer: {{ proposal }}",
+            "True or false: it is possible without stretching the imagination that the answer is correct.\nStory: {{ "
+            "sentence }}\nQuestion: {{ question }}\nAnswer: {{ proposal }}",
             words=TRUE_FALSE,
             options="never",
         ),
         Template(
-            "Nobody tells us when, or how long, or how often, but we can often guess. Does the guess below agree with common "
-            "sense?\n"
-            "Guess: {{ proposal }}\nAnswer to: {{ question }}\nSituation: {{ sentence }}"
+            "Nobody tells us when, or how long, or how often, but we can often guess. Does the guess below agree with "
+            "common sense?\nGuess: {{ proposal }}\nAnswer to: {{ question }}\nSituation: {{ sentence }}"
         ),
         Template(
-            "Would a historian accept the answer in the last line, given what is said in the first?\nFirst: {{ sentence }}\n"
-            "Second: {{ question }}\nLast: {{ proposal }}",
+            "Would a historian accept the answer in the last line, given what is said in the first?\nFirst: {{ sentence "
+            "}}\nSecond: {{ question }}\nLast: {{ proposal }}",
             words={"yes": "accept", "no": "reject"},
             options="always",
         ),
         Template(
-            "{{ sentence }}\n{{ question }} Give {{ 'a realistic answer' if answer == 'yes' else 'an answer that no sensible "
-            "person "
-            "would believe' }}.",
+            "{{ sentence }}\n{{ question }} Give {{ 'a realistic answer' if answer == 'yes' else 'an answer that no "
+            "sensible person would believe' }}.",
             "{{ proposal }}",
             kind="inverted",
             name="give_answer",
         ),
         Template(
-            "{{ sentence }}\nAsk something about the timing of this to which "
-            "{{ 'a possible' if answer == 'yes' else 'a clearly wrong' }} answer would be: {{ proposal }}",
+            "{{ sentence }}\nAsk something about the timing of this to which {{ 'a possible' if answer == 'yes' else 'a "
+            "clearly wrong' }} answer would be: {{ proposal }}",
             "{{ question }}",
             kind="inverted",
             name="ask_about_time",
@@ -948,14 +926,12 @@ art = Task(
     templates=[
         Template("First: {{ before }}\nIn the end: {{ after }}\nWhat happened in between?"),
         Template(
-            "A story begins like this: {{ before }} It ends like this: {{ after }} Tell the middle of it in one sentence, so "
-            "that "
-            "the end follows from the beginning."
+            "A story begins like this: {{ before }} It ends like this: {{ after }} Tell the middle of it in one sentence, "
+            "so that the end follows from the beginning."
         ),
         Template(
             "Find the best explanation for how one came from the first observation to the second.\nObservation 1: {{ before "
-            "}}\n"
-            "Observation 2: {{ after }}\n{{ options }}",
+            "}}\nObservation 2: {{ after }}\n{{ options }}",
             options="always",
             cue="Explanation:",
         ),
@@ -964,8 +940,7 @@ art = Task(
         ),
         Template(
             "Two hypotheses are on the table: (1) {{ choices[0] }} (2) {{ choices[1] }}\nWe know how things stood at the "
-            "start: "
-            "{{ before }} And we know how they turned out: {{ after }} Write out the more probable hypothesis."
+            "start: {{ before }} And we know how they turned out: {{ after }} Write out the more probable hypothesis."
         ),
         Template(
             "I left the room when the movie had got to this point: {{ before }} When I returned: {{ after }} What have I "
@@ -977,14 +952,12 @@ art = Task(
         ),
         Template(
             "{{ options }}\nWhich of these would make the second sentence less of a surprise after the first?\nFirst: {{ "
-            "before }}\n"
-            "Second: {{ after }}",
+            "before }}\nSecond: {{ after }}",
             options="always",
         ),
         Template(
-            "The page in the middle of a diary is torn out. Page 1: {{ before }} Page 3: {{ after }} What did it most likely "
-            "say on "
-            "page 2?"
+            "The page in the middle of a diary is torn out. Page 1: {{ before }} Page 3: {{ after }} What did it most "
+            "likely say on page 2?"
         ),
         Template(
             "{{ before }} {{ answer }}\nEnd this story with one more sentence.",
@@ -1030,16 +1003,15 @@ numer_sense = Task(
     example=_numer_sense,
     templates=[
         Template("Which number word belongs in the brackets?\n{{ sentence }}"),
-        Template("{{ sentence }}\nReplace [number] by a number from zero to ten, or by no, written as a word."),
+        Template('{{ sentence }}\nReplace [number] by a number from zero to ten, or by "no", written as a word.'),
         Template(
             "Everyday arithmetic without arithmetic: how many is it here? Give the word for the number.\nFact: {{ sentence }}",
             cue="[number] =",
         ),
         Template("{{ options }}\nFill the slot in this fact: {{ sentence }}", options="always"),
         Template(
-            "A page of a children's encyclopedia has a hole where a number stood (the word no counts as a number, too). What "
-            "did it "
-            "say there?\n{{ sentence }}"
+            'A page of a children\'s encyclopedia has a hole where a number stood (the word "no" counts as a number, too). '
+            "What did it say there?\n{{ sentence }}"
         ),
         Template(
             "I'm writing facts for a poster and forgot the figure in this one: {{ sentence }} Please tell me the figure, "
@@ -1053,7 +1025,8 @@ numer_sense = Task(
             cue="Number:",
         ),
         Template(
-            "Say the missing count out loud as you would in reading this to a class: {{ sentence }}",
+            "You read this to a class, and nobody notices that a word is missing. What do you say in the place of [number]? "
+            "{{ sentence }}",
         ),
         Template(
             "Pick the word that makes the statement true.\nStatement: {{ sentence }}\n{{ options }}",
@@ -1061,9 +1034,8 @@ numer_sense = Task(
             cue="Word:",
         ),
         Template(
-            "Write a true sentence about people, animals or things in which the word {{ answer }} is needed to say how many "
-            "there "
-            "are of something.",
+            'Write a true sentence about people, animals or things in which the word "{{ answer }}" is needed to say how '
+            "many there are of something.",
             "{{ full }}",
             kind="inverted",
             name="write_fact",

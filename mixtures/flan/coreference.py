@@ -20,6 +20,12 @@ def _clean(text):
     return re.sub(r" ([.,;:!?)])", r"\1", text).replace("( ", "(").replace(" -- ", ", ")
 
 
+def _inside(phrase):
+    """The phrase as it stands inside a sentence: without a capital letter where it begins with an article or a pronoun."""
+    phrase = _clean(phrase)
+    return re.sub(r"^(?:The|An?|My|Our|His|Her|Their|Some|Each)\b", lambda m: m.group().lower(), phrase)
+
+
 # https://huggingface.co/datasets/aps/super_glue (wsc) · licence: unknown
 # {'text': 'Mark told Pete many lies about himself, which Pete included in his book. He should have been more skeptical.',
 #  'span1_index': 0, 'span2_index': 13, 'span1_text': 'Mark', 'span2_text': 'He', 'idx': 0, 'label': 0}   labels: False, True
@@ -31,7 +37,7 @@ def _wsc(row):
     if not (found := re.match(rf"\W*({re.escape(row['span2_text'].strip())})\b", here, re.IGNORECASE)):
         raise SkipRow("the pronoun is not where it should be")
     marked = _clean(f"{before} {here[: found.start(1)]}*{found.group(1)}*{here[found.end(1) :]}")
-    fields = {"marked": marked, "name": _clean(row["span1_text"]), "pronoun": found.group(1)}
+    fields = {"marked": marked, "name": _inside(row["span1_text"]), "pronoun": found.group(1)}
     return Example(fields, class_label(("no", "yes"))(row["label"]), options=("no", "yes"))
 
 
@@ -43,22 +49,20 @@ wsc = Task(
     templates=[
         Template('{{ marked }}\nDoes the marked pronoun, "{{ pronoun }}", refer to "{{ name }}"?'),
         Template(
-            'A reader takes "*{{ pronoun }}*" in the text below to mean "{{ name }}". Is the reader right or wrong?\n'
-            "Text: {{ marked }}",
+            'A reader takes "*{{ pronoun }}*" in the text below to mean "{{ name }}". Is the reader right or wrong?\nText: '
+            "{{ marked }}",
             words={"yes": "right", "no": "wrong"},
             options="never",
         ),
         Template(
             'Text: {{ marked }}\nSay true if "{{ name }}" could stand in the place of the pronoun between the asterisks '
-            "without "
-            "changing the meaning, and false if not.",
+            "without changing the meaning, and false if not.",
             words=TRUE_FALSE,
             options="never",
         ),
         Template(
-            "Do these two expressions stand for the same person or thing?\nExpression 1: {{ name }}\nExpression 2: {{ pronoun "
-            "}} "
-            "(where it is set in asterisks)\nThey are taken from this passage: {{ marked }}",
+            "Do these two expressions stand for the same person or thing?\nExpression 1: {{ name }}\nExpression 2: {{ "
+            "pronoun }} (where it is set in asterisks)\nThey are taken from this passage: {{ marked }}",
             words={"yes": "the same", "no": "not the same"},
             options="always",
         ),
@@ -72,12 +76,11 @@ wsc = Task(
         ),
         Template(
             'Asked who or what "{{ pronoun }}" is at the marked place, a pupil says: {{ name }}. Would you accept that '
-            "answer?\n"
-            "{{ marked }}"
+            "answer?\n{{ marked }}"
         ),
         Template(
-            "Use what you know about the world to settle a question of grammar. In the next lines, is the antecedent of "
-            '*{{ pronoun }}* the phrase "{{ name }}"?\n{{ marked }}',
+            "Use what you know about the world to settle a question of grammar. In the next lines, is the antecedent of *{{ "
+            'pronoun }}* the phrase "{{ name }}"?\n{{ marked }}',
             cue="Yes or no:",
             options="never",
         ),
@@ -87,9 +90,8 @@ wsc = Task(
             options="never",
         ),
         Template(
-            "Someone wants to make this easier to understand by writing {{ name }} instead of the marked {{ pronoun }}. Would "
-            "that "
-            "keep the sense?\n{{ options }}\nLines in question: {{ marked }}",
+            "Someone wants to make this easier to understand by writing {{ name }} instead of the marked {{ pronoun }}. "
+            "Would that keep the sense?\n{{ options }}\nLines in question: {{ marked }}",
         ),
     ],
     lineage=["winograd_schemas"],
@@ -128,8 +130,8 @@ winogrande = Task(
             'Should the gap be filled with "{{ choices[0] }}" or with "{{ choices[1] }}"?\n{{ sentence }}',
         ),
         Template(
-            "Fill in the blank so that the sentence makes sense, using an expression that already occurs in it.\n{{ sentence "
-            "}}",
+            "Fill in the blank so that the sentence makes sense, using an expression that already occurs in it.\n{{ "
+            "sentence }}",
             cue="Blank:",
         ),
         Template(
@@ -138,33 +140,30 @@ winogrande = Task(
         ),
         Template(
             'A sentence breaks off: "{{ before }} ..." It goes on: "... {{ after }}" Who or what, from its first part, is '
-            "meant at "
-            "the point where the two parts meet?",
+            "meant at the point where the two parts meet?",
             when="before and after",
         ),
         Template("{{ options }}\nPut one of these into the sentence: {{ sentence }}", options="always"),
         Template(
             "{{ sentence }}\nOne word or phrase has been blotted out. I think it was {{ choices[0] }}, and my sister thinks "
-            "it was "
-            "{{ choices[1] }}. Which of the two must it have been?"
+            "it was {{ choices[1] }}. Which of the two must it have been?"
         ),
         Template(
-            "What does the underscore stand for in the following? Name one of the two people or things that were mentioned.\n"
-            "{{ sentence }}"
+            "What does the underscore stand for in the following? Name one of the two people or things that were "
+            "mentioned.\n{{ sentence }}"
         ),
         Template(
             "Cloze test, advanced level. The missing expression appears elsewhere in the same text.\nText: {{ sentence }}",
             cue="Missing expression:",
         ),
         Template(
-            "A twin of the sentence below has another word in it and the other answer. For this version, decide what goes in "
-            "the "
-            "gap.\n{{ options }}\n{{ sentence }}",
+            "A twin of the sentence below has another word in it and the other answer. For this version, decide what goes "
+            "in the gap.\n{{ options }}\n{{ sentence }}",
             options="always",
         ),
         Template(
-            "Write a sentence of the kind used to test common sense: it mentions {{ one }} and {{ two }}, and later "
-            "has a gap, written ___, that only {{ answer }} can fill.",
+            "Write a sentence of the kind used to test common sense: it mentions {{ one }} and {{ two }}, and later has a "
+            "gap, written ___, that only {{ answer }} can fill.",
             "{{ sentence }}",
             kind="inverted",
             name="write_sentence",
@@ -182,7 +181,7 @@ winogrande = Task(
 #  'label': 1}   label: the index of the candidate
 def _dpr(row):
     sentence, pronoun = _clean(row["sentence"]), row["pronoun"].strip()
-    candidates = tuple(candidate.strip() for candidate in row["candidates"])
+    candidates = tuple(_inside(candidate) for candidate in row["candidates"])
     if len(set(candidates)) < 2:
         raise SkipRow("both candidates are the same text")
     fields = {"sentence": sentence, "pronoun": pronoun, "one": candidates[0], "two": candidates[1]}
@@ -198,40 +197,33 @@ dpr = Task(
         Template('{{ sentence }}\nWho or what is meant by the pronoun "{{ pronoun }}" in this sentence?'),
         Template(
             '"{{ pronoun }}" could be {{ choices[0] }} or {{ choices[1] }}. Which one makes better sense in the sentence '
-            "below?\n"
-            "{{ sentence }}"
+            "below?\n{{ sentence }}"
         ),
         Template('In "{{ sentence }}", the word "{{ pronoun }}" takes the place of a noun phrase. Write out that phrase.'),
         Template("Sentence: {{ sentence }}\nPronoun: {{ pronoun }}", cue="Antecedent:"),
         Template(
-            "{{ options }}\nPick the one that the pronoun {{ pronoun }} points back to.\nSentence: {{ sentence }}",
+            '{{ options }}\nPick the one that the pronoun "{{ pronoun }}" points back to.\nSentence: {{ sentence }}',
             options="always",
         ),
         Template(
-            "You are explaining English to a learner, who asks: what does {{ pronoun }} refer to here? {{ sentence }} Give "
-            "the "
-            "learner the right expression from the sentence."
+            'You are explaining English to a learner, who asks: what does "{{ pronoun }}" refer to here? {{ sentence }} '
+            "Give the learner the right expression from the sentence."
         ),
         Template(
             "A machine translates the sentence below into a language in which every pronoun has a gender, so it has to know "
-            "what "
-            '"{{ pronoun }}" stands for. Tell it.\n{{ sentence }}'
+            'what "{{ pronoun }}" stands for. Tell it.\n{{ sentence }}'
         ),
         Template(
-            "Resolve the pronoun. Text: {{ sentence }} Pronoun to be resolved: {{ pronoun }}. Possible antecedents: "
-            "{{ choices | join('; ') }}."
+            'Resolve the pronoun. Text: {{ sentence }} Pronoun to be resolved: "{{ pronoun }}". Possible antecedents: {{ '
+            "choices | join('; ') }}."
         ),
         Template(
             'If you had to read out "{{ sentence }}" without using the word "{{ pronoun }}", which expression would you say '
-            "in its "
-            "place?"
+            "in its place?"
         ),
+        Template('{{ sentence }} Two parties are mentioned here. Which of them is the word "{{ pronoun }}" about?'),
         Template(
-            "{{ sentence }} Two parties are mentioned. To which of them does the second half of the sentence, with the word "
-            "{{ pronoun }}, apply?"
-        ),
-        Template(
-            "Write one sentence about {{ one }} and {{ two }} in which the pronoun {{ pronoun }}, by common sense, can "
+            'Write one sentence about {{ one }} and {{ two }} in which the pronoun "{{ pronoun }}", by common sense, can '
             "only mean {{ answer }}.",
             "{{ sentence }}",
             kind="inverted",
@@ -257,7 +249,7 @@ def _wsc273(row):
     marked = text
     if text[start : start + len(pronoun)] == pronoun:
         marked = f"{text[:start]}*{pronoun}*{text[start + len(pronoun) :]}"
-    options = tuple(option.strip() for option in row["options"])
+    options = tuple(_inside(option) for option in row["options"])
     fields = {"text": _clean(text), "marked": _clean(marked), "pronoun": pronoun, "quote": _clean(row["quote"]).rstrip(".,;")}
     return Example(fields, class_label(options)(row["label"]), options=options)
 
@@ -276,26 +268,24 @@ wsc273 = Task(
         Template("{{ options }}\nText: {{ marked }}\nPronoun: {{ pronoun }}", options="always", cue="Referent:"),
         Template('Winograd schema: {{ text }} The part to be understood is "{{ quote }}". Of whom or of what is this said?'),
         Template(
-            'Say the words "{{ quote }}" again with a noun in place of the pronoun. Which noun phrase do you use? Context: {{ '
-            "text }}"
+            'Say the words "{{ quote }}" again with a noun in place of the pronoun. Which noun phrase do you use? Context: '
+            "{{ text }}"
         ),
         Template(
-            "A computer reads: {{ marked }} It hesitates between two readings of the marked word: {{ choices[0] }}, and "
-            "{{ choices[1] }}. Help it with a bit of common sense: which reading is right?"
+            "A computer reads: {{ marked }} It hesitates between two readings of the marked word: {{ choices[0] }}, and {{ "
+            "choices[1] }}. Help it with a bit of common sense: which reading is right?"
         ),
         Template(
-            "Who or what is it that the author has in mind with the word set in asterisks? Answer with an expression from the "
-            "text."
-            "\nText: {{ marked }}"
+            "Who or what is it that the author has in mind with the word set in asterisks? Answer with an expression from "
+            "the text.\nText: {{ marked }}"
         ),
         Template(
             "Choose the antecedent that makes the text sensible.\nText: {{ text }}\nUnclear part: {{ quote }}\n{{ options }}",
             options="always",
         ),
         Template(
-            "My grandmother asked me to explain this line, because she lost track of {{ pronoun }} in it: {{ marked }} What "
-            "should I "
-            "tell her it refers to?"
+            "My grandmother asked me to explain this line, because she could not tell what the word in asterisks was about: "
+            "{{ marked }} What should I tell her?"
         ),
     ],
     lineage=["winograd_schemas"],
@@ -310,7 +300,7 @@ wsc273 = Task(
 # {'text': 'The city councilmen refused the demonstrators a permit because [MASK]  feared violence.', 'options': ['The city
 #  councilmen', 'The demonstrators'], 'label': 0}   label: the index of the option (0 in every row). For evaluation only.
 def _masked(row):
-    options = tuple(option.strip() for option in row["options"])
+    options = tuple(_inside(option) for option in row["options"])
     text = _clean(row["text"].replace("[MASK]", " ___ "))
     return Example({"text": text}, class_label(options)(row["label"]), options=options)
 
@@ -327,21 +317,19 @@ wsc273_masked = Task(
         Template("{{ options }}\nGap: {{ text }}", options="always", cue="Best filler for the gap:"),
         Template(
             "Somebody smudged a word in the following. Read on both sides of the smudge (it is shown as ___) and say who or "
-            "what "
-            "was mentioned there.\n{{ text }}"
+            "what was mentioned there.\n{{ text }}"
         ),
         Template(
             'Where it says "___", the speaker is talking about somebody or something named earlier or later in the same '
-            "lines. Of "
-            "which one can what is said there be true? {{ text }}"
+            "lines. Of which one can what is said there be true? {{ text }}"
         ),
         Template(
             "Two fillers are grammatical here, but only one is reasonable: {{ choices | join(' / ') }}. Which?\n{{ text }}",
         ),
         Template("Given the facts of life, what should replace the blank? Sentence with blank: {{ text }}\n{{ options }}"),
         Template(
-            "Please finish my exercise. I have to restore a noun phrase, which occurs in the text already, at the blank.\n{{ "
-            "text }}",
+            "Please finish my exercise. I have to restore a noun phrase, which occurs in the text already, at the "
+            "blank.\n{{ text }}",
         ),
         Template(
             "Text with a blank: {{ text }}\nQuestion: who or what is the blank about?\nHint: it is one of the two parties "
@@ -370,8 +358,8 @@ NEITHER = "neither of them"
 def _gap(row):
     text, pronoun, start = row["Text"], row["Pronoun"], row["Pronoun-offset"]
     a, b = row["A"].strip(), row["B"].strip()
-    if a == b or text[start : start + len(pronoun)] != pronoun:
-        raise SkipRow("the names are the same text, or the pronoun is not where it should be")
+    if a == b or text[start : start + len(pronoun)] != pronoun or "*" in text:
+        raise SkipRow("the names are the same text, the pronoun is not where it should be, or letters are lost (El Ni*o)")
     marked = _clean(f"{text[:start]}*{pronoun}*{text[start + len(pronoun) :]}")
     answer = a if row["A-coref"] else b if row["B-coref"] else NEITHER
     fields = {"text": marked.replace("^ ", ""), "pronoun": pronoun, "a": a, "b": b}
@@ -390,20 +378,17 @@ gap = Task(
         ),
         Template(
             "{{ text }}\nWhich of these two people is meant by the pronoun in asterisks: {{ a }} or {{ b }}? If it is "
-            "somebody else, "
-            'answer "neither of them".',
+            'somebody else, answer "neither of them".',
             options="never",
         ),
         Template(
-            "An encyclopedia article contains the paragraph below. A reader asks who the marked pronoun stands for.\n{{ text "
-            "}}\n"
-            "Possible answers are {{ choices | join(', ') }}."
+            "An encyclopedia article contains the paragraph below. A reader asks who the marked pronoun stands for.\n{{ "
+            "text }}\nPossible answers are {{ choices | join(', ') }}."
         ),
         Template("{{ options }}\nParagraph: {{ text }}\nPronoun: {{ pronoun }}", options="always", cue="The pronoun refers to"),
         Template(
             "Find the antecedent of *{{ pronoun }}* in this biographical text. The candidates are {{ a }} and {{ b }}; say "
-            "neither of "
-            "them if both are wrong.\n{{ text }}",
+            "neither of them if both are wrong.\n{{ text }}",
             options="never",
         ),
         Template(
@@ -412,8 +397,8 @@ gap = Task(
             options="always",
         ),
         Template(
-            'Somebody wrote "*{{ pronoun }}*" and left it to the reader to work out whether that means {{ a }} or {{ b }}, or '
-            "neither of them. Work it out.\nThe passage: {{ text }}",
+            'Somebody wrote "*{{ pronoun }}*" and left it to the reader to work out whether that means {{ a }} or {{ b }}, '
+            "or neither of them. Work it out.\nThe passage: {{ text }}",
             options="never",
             cue="It means",
         ),
@@ -422,15 +407,13 @@ gap = Task(
             options="always",
         ),
         Template(
-            "Coreference exercise. First name: {{ a }}. Second name: {{ b }}. Which one belongs to the pronoun in asterisks? "
-            "Write "
-            'the name, or "neither of them".\nText: {{ text }}',
+            "Coreference exercise. First name: {{ a }}. Second name: {{ b }}. Which one belongs to the pronoun in "
+            'asterisks? Write the name, or "neither of them".\nText: {{ text }}',
             options="never",
         ),
         Template(
-            "Names: {{ a }}, {{ b }}. The text that follows has one pronoun between asterisks; match it with the right name, "
-            "or with "
-            "neither of them.\n{{ text }}",
+            "Names: {{ a }}, {{ b }}. The text that follows has one pronoun between asterisks; match it with the right "
+            "name, or with neither of them.\n{{ text }}",
             options="never",
             cue="Match:",
         ),

@@ -30,7 +30,7 @@ NEW_PREMISE = "premise | lower not in hypothesis | lower"
 
 def _clean(text):
     """Undoes the marks of tokenized text: quotation marks, contractions, and spaces before punctuation."""
-    text = " ".join(text.replace("``", '"').replace("''", '"').replace("`", "'").split())
+    text = " ".join(text.replace("<br>", " ").replace("``", '"').replace("''", '"').replace("`", "'").split())
     text = re.sub(r" (n't|'(?:s|re|ve|ll|d|m))\b", r"\1", text)
     return re.sub(r" ([.,;:!?)])", r"\1", text).replace("( ", "(")
 
@@ -63,8 +63,7 @@ _ANLI = (
     ),
     Template(
         "Here is a claim that somebody wrote to trip up a careless reader: {{ hypothesis }}\nRead the passage with care and "
-        "say "
-        "whether the claim is true, false or unknown.\nPassage: {{ premise }}",
+        "say whether the claim is true, false or unknown.\nPassage: {{ premise }}",
         words=TRUE_UNKNOWN_FALSE,
         options="never",
     ),
@@ -76,8 +75,7 @@ _ANLI = (
     Template("{{ options }}\nPremise: {{ premise }}\nHypothesis: {{ hypothesis }}", options="always", cue="Relation:"),
     Template(
         "Suppose that every word of this is correct: {{ premise }}\nMust this then be correct as well, may it be, or can it "
-        "not "
-        "be? {{ hypothesis }}\nAnswer with must, may or cannot.",
+        "not be? {{ hypothesis }}\nAnswer with must, may or cannot.",
         words={"entailment": "must", "neutral": "may", "contradiction": "cannot"},
         options="never",
     ),
@@ -88,29 +86,28 @@ _ANLI = (
         options="always",
     ),
     Template(
-        "Reading test. Mark the statement T if the text shows it to be true, F if the text shows it to be false, and N if the "
-        "text does not show it either way.\nText: {{ premise }}\nStatement: {{ hypothesis }}",
+        "Reading test. Mark the statement T if the text shows it to be true, F if the text shows it to be false, and N if "
+        "the text does not show it either way.\nText: {{ premise }}\nStatement: {{ hypothesis }}",
         words={"entailment": "T", "neutral": "N", "contradiction": "F"},
         options="never",
         cue="Mark:",
     ),
     Template(
         "Would a person who knows only what is written below be right to assert the sentence at the end? Say yes, no, or "
-        "maybe "
-        "when nothing written there decides it.\n{{ premise }}\nSentence: {{ hypothesis }}",
+        "maybe when nothing written there decides it.\n{{ premise }}\nSentence: {{ hypothesis }}",
         words=YES_MAYBE_NO,
         options="never",
     ),
     Template(
-        'Statement under review: "{{ hypothesis }}"\nEvidence on file: {{ premise }}\nThe evidence may confirm the statement, '
-        "refute it, or do neither. Which is it?",
+        'Statement under review: "{{ hypothesis }}"\nEvidence on file: {{ premise }}\nThe evidence may confirm the '
+        "statement, refute it, or do neither. Which is it?",
         words={"entailment": "confirms it", "neutral": "does neither", "contradiction": "refutes it"},
         options="never",
     ),
     Template(
-        "Write a sentence about the passage below that a hasty reader could get wrong and that "
-        "{% if answer == 'entailment' %}is nevertheless true{% elif answer == 'contradiction' %}is in fact false"
-        "{% else %}cannot be decided from the passage{% endif %}.\nPassage: {{ premise }}",
+        "Write a sentence about the passage below that a hasty reader could get wrong and that {% if answer == 'entailment' "
+        "%}is nevertheless true{% elif answer == 'contradiction' %}is in fact false{% else %}cannot be decided from the "
+        "passage{% endif %}.\nPassage: {{ premise }}",
         "{{ hypothesis }}",
         kind="inverted",
         when=NEW_HYPOTHESIS,
@@ -125,9 +122,9 @@ _ANLI = (
         name="statement_from_text",
     ),
     Template(
-        "A text of a few sentences {{ {'entailment': 'makes the claim below certain', 'contradiction': 'contradicts the claim "
-        "below', 'neutral': 'touches the subject of the claim below but leaves the claim itself undecided'}[answer] }}. "
-        "Write that text.\nClaim: {{ hypothesis }}",
+        "A text of a few sentences {{ {'entailment': 'makes the claim below certain', 'contradiction': 'contradicts the "
+        "claim below', 'neutral': 'touches the subject of the claim below but leaves the claim itself undecided'}[answer] "
+        "}}. Write that text.\nClaim: {{ hypothesis }}",
         "{{ premise }}",
         kind="inverted",
         when=NEW_PREMISE,
@@ -181,20 +178,19 @@ cb = Task(
             options="never",
         ),
         Template(
-            "Going by what is said here, is it the case that {{ claim }}? If the speaker leaves that open, say maybe.\n"
-            "What is said: {{ premise }}",
+            "Going by what is said here, is it the case that {{ claim }}? If the speaker leaves that open, say maybe.\nWhat "
+            "is said: {{ premise }}",
             words=YES_MAYBE_NO,
         ),
         Template(
-            "Text: {{ premise }}\nClause: {{ claim }}\nThe text may present the clause as a fact, deny it, or leave it open. "
-            "Which of these does it do?",
+            "Text: {{ premise }}\nClause: {{ claim }}\nThe text may present the clause as a fact, deny it, or leave it "
+            "open. Which of these does it do?",
             words={"entailment": "presents it as a fact", "contradiction": "denies it", "neutral": "leaves it open"},
             options="never",
         ),
         Template(
             "In the lines below, somebody mentions the idea that {{ claim }}. Do they mean it as true, as false, or as "
-            "undecided?"
-            "\n{{ premise }}",
+            "undecided?\n{{ premise }}",
             words={"entailment": "true", "contradiction": "false", "neutral": "undecided"},
             options="never",
         ),
@@ -210,8 +206,8 @@ cb = Task(
             options="always",
         ),
         Template(
-            "{{ premise }}\nWould it be fair to report afterwards that, according to the speaker, {{ claim }}? "
-            "(Yes, no, or unclear?)",
+            "{{ premise }}\nWould it be fair to report afterwards that, according to the speaker, {{ claim }}? (Yes, no, or "
+            "unclear?)",
             words={"entailment": "yes", "contradiction": "no", "neutral": "unclear"},
             options="never",
         ),
@@ -231,8 +227,8 @@ cb = Task(
             cue="Decision:",
         ),
         Template(
-            "How sure can we be, after reading the passage, that {{ claim }}? Say certain, impossible or uncertain.\n"
-            "Passage: {{ premise }}",
+            "How sure can we be, after reading the passage, that {{ claim }}? Say certain, impossible or "
+            "uncertain.\nPassage: {{ premise }}",
             words={"entailment": "certain", "contradiction": "impossible", "neutral": "uncertain"},
             options="never",
         ),
@@ -278,15 +274,15 @@ rte = Task(
             options="never",
         ),
         Template(
-            "Read the paragraph, then mark the statement true if it follows from the paragraph and false if it does not.\n"
-            "Paragraph: {{ premise }}\nStatement: {{ hypothesis }}",
+            "Read the paragraph, then mark the statement true if it follows from the paragraph and false if it does "
+            "not.\nParagraph: {{ premise }}\nStatement: {{ hypothesis }}",
             words=TRUE_FALSE,
             options="never",
             cue="True or false?",
         ),
         Template(
-            "Someone who has read only the text below claims this: {{ hypothesis }}\nAre they entitled to?\n{{ options }}\n"
-            "Text: {{ premise }}",
+            "Someone who has read only the text below claims this: {{ hypothesis }}\nAre they entitled to?\n{{ options "
+            "}}\nText: {{ premise }}",
         ),
         Template("If it is true that the press got this right: {{ premise }} Then is this right too? {{ hypothesis }}"),
         Template(
@@ -301,19 +297,18 @@ rte = Task(
             options="never",
         ),
         Template(
-            "From the news report below, write one sentence that "
-            "{% if answer == 'yes' %}any reader of the report would accept as true{% else %}sounds as though the report said "
-            "it "
-            "but cannot be concluded from it{% endif %}.\nReport: {{ premise }}",
+            "From the news report below, write one sentence that {% if answer == 'yes' %}any reader of the report would "
+            "accept as true{% else %}sounds as though the report said it but cannot be concluded from it{% endif "
+            "%}.\nReport: {{ premise }}",
             "{{ hypothesis }}",
             kind="inverted",
             when=NEW_HYPOTHESIS,
             name="write_hypothesis",
         ),
         Template(
-            "Write a passage in the style of a newspaper {% if answer == 'yes' %}from which one can conclude the statement below"
-            "{% else %}that deals with the same matter as the statement below but does not allow one to conclude it{% endif %}.\n"
-            "Statement: {{ hypothesis }}",
+            "Write a passage in the style of a newspaper {% if answer == 'yes' %}from which one can conclude the statement "
+            "below{% else %}that deals with the same matter as the statement below but does not allow one to conclude it{% "
+            "endif %}.\nStatement: {{ hypothesis }}",
             "{{ premise }}",
             kind="inverted",
             when=NEW_PREMISE,
@@ -340,8 +335,8 @@ _MNLI = (
         options="never",
     ),
     Template(
-        'Somebody said: "{{ premise }}"\nCould the same person go on to say the following without taking anything back?'
-        "\n{{ hypothesis }}",
+        "Somebody said: {{ premise }}\nCould the same person go on to say the following without taking anything back?\n{{ "
+        "hypothesis }}",
         words={
             "entailment": "yes, it follows from what was said",
             "neutral": "yes, but it would be something new",
@@ -356,8 +351,7 @@ _MNLI = (
     ),
     Template(
         "Two sentences are given. Sort them under entailment (the first makes the second true), contradiction (the first "
-        "makes it "
-        "false) or neutral (it does neither).\nFirst: {{ premise }}\nSecond: {{ hypothesis }}",
+        "makes it false) or neutral (it does neither).\nFirst: {{ premise }}\nSecond: {{ hypothesis }}",
         options="never",
         cue="Sorted under:",
     ),
@@ -383,15 +377,14 @@ _MNLI = (
         options="never",
     ),
     Template(
-        'Take "{{ premise }}" as given. How likely does that make "{{ hypothesis }}" in the end: certain, possible or '
-        "impossible?",
+        "Take the first line as given. How likely does it make the second: certain, possible or impossible?\nFirst line: {{ "
+        "premise }}\nSecond line: {{ hypothesis }}",
         words={"entailment": "certain", "neutral": "possible", "contradiction": "impossible"},
         options="never",
     ),
     Template(
-        "{{ premise }}\nWrite a sentence that is {{ {'entailment': 'definitely correct', 'neutral': 'possibly correct, though "
-        "it "
-        "need not be', 'contradiction': 'definitely incorrect'}[answer] }} if the text above is accurate.",
+        "{{ premise }}\nWrite a sentence that is {{ {'entailment': 'definitely correct', 'neutral': 'possibly correct, "
+        "though it need not be', 'contradiction': 'definitely incorrect'}[answer] }} if the text above is accurate.",
         "{{ hypothesis }}",
         kind="inverted",
         when=NEW_HYPOTHESIS,
@@ -399,9 +392,8 @@ _MNLI = (
     ),
     Template(
         "What could a person have said or written that would {{ {'entailment': 'commit them to', 'neutral': 'be on the same "
-        "topic "
-        "as, without confirming or denying,', 'contradiction': 'be at odds with'}[answer] }} the sentence below?\n"
-        "Sentence: {{ hypothesis }}",
+        "topic as, without confirming or denying,', 'contradiction': 'be at odds with'}[answer] }} the sentence "
+        "below?\nSentence: {{ hypothesis }}",
         "{{ premise }}",
         kind="inverted",
         when=NEW_PREMISE,
@@ -446,14 +438,14 @@ qnli = Task(
         Template("{{ sentence }}\nDoes this sentence contain the answer to the following question? {{ question }}"),
         Template("Question: {{ question }}\nSentence: {{ sentence }}\nCan the question be answered from the sentence alone?"),
         Template(
-            "A search engine was asked: {{ question }}\nIt returned this sentence from an encyclopedia: {{ sentence }}\n"
-            "Mark the result as relevant if the answer can be read off it, and as irrelevant if not.",
+            "A search engine was asked: {{ question }}\nIt returned this sentence from an encyclopedia: {{ sentence "
+            "}}\nMark the result as relevant if the answer can be read off it, and as irrelevant if not.",
             words={"yes": "relevant", "no": "irrelevant"},
             options="never",
         ),
         Template(
-            "A student answers an exam question by copying one sentence out of the textbook. Has the student found the right "
-            "sentence?\nExam question: {{ question }}\nCopied sentence: {{ sentence }}"
+            "A student answers an exam question by copying one sentence out of the textbook. Has the student found the "
+            "right sentence?\nExam question: {{ question }}\nCopied sentence: {{ sentence }}"
         ),
         Template(
             "If all you knew was this: {{ sentence }} Would you be able to tell me the answer to this: {{ question }}",
@@ -461,40 +453,38 @@ qnli = Task(
             options="always",
         ),
         Template(
-            "Decide whether the sentence answers the question or does not answer it.\nSentence: {{ sentence }}\n"
-            "Question: {{ question }}",
+            "Decide whether the sentence answers the question or does not answer it.\nSentence: {{ sentence }}\nQuestion: "
+            "{{ question }}",
             words={"yes": "answers it", "no": "does not answer it"},
             options="never",
             cue="The sentence",
         ),
         Template(
             "I'm looking for the answer to a trivia question and highlighted a line in an article. Was it worth "
-            "highlighting?\n"
-            "{{ options }}\nMy question: {{ question }}\nThe line: {{ sentence }}",
+            "highlighting?\n{{ options }}\nMy question: {{ question }}\nThe line: {{ sentence }}",
         ),
         Template(
-            'True or false: the information that is asked for in "{{ question }}" is stated in the sentence below.\n'
-            "{{ sentence }}",
+            'True or false: the information that is asked for in "{{ question }}" is stated in the sentence below.\n{{ '
+            "sentence }}",
             words=TRUE_FALSE,
             options="never",
         ),
         Template(
-            "Question: {{ question }}\nCandidate evidence: {{ sentence }}\nIs the evidence sufficient or insufficient for an "
-            "answer?",
+            "Question: {{ question }}\nCandidate evidence: {{ sentence }}\nIs the evidence sufficient or insufficient for "
+            "an answer?",
             words={"yes": "sufficient", "no": "insufficient"},
             options="never",
         ),
         Template(
             "{% if answer == 'yes' %}Write a question that the sentence below answers.{% else %}Write a question on the "
-            "subject of "
-            "the sentence below which the sentence does not answer.{% endif +%}\nSentence: {{ sentence }}",
+            "subject of the sentence below which the sentence does not answer.{% endif +%}\nSentence: {{ sentence }}",
             "{{ question }}",
             kind="inverted",
             name="write_question",
         ),
         Template(
-            "Make up a sentence as it could stand in an encyclopedia, on the topic of this question, that "
-            "{{ 'gives' if answer == 'yes' else 'does not give' }} its answer: {{ question }}",
+            "Make up a sentence as it could stand in an encyclopedia, on the topic of this question, that {{ 'gives' if "
+            "answer == 'yes' else 'does not give' }} its answer: {{ question }}",
             "{{ sentence }}",
             kind="inverted",
             name="write_sentence",
@@ -519,29 +509,28 @@ wnli = Task(
     templates=[
         Template("{{ premise }}\nHas the pronoun been understood correctly in this restatement? {{ hypothesis }}"),
         Template(
-            "A translator has to know what each pronoun stands for.\nOriginal: {{ premise }}\nThe translator's reading of it: "
-            "{{ hypothesis }}\nIs the reading right or wrong?",
+            "A translator has to know what each pronoun stands for.\nOriginal: {{ premise }}\nThe translator's reading of "
+            "it: {{ hypothesis }}\nIs the reading right or wrong?",
             words={"yes": "right", "no": "wrong"},
             options="never",
         ),
         Template('Text: {{ premise }}\nQuestion: does the text tell us "{{ hypothesis }}"?'),
         Template(
             "You hear someone say: {{ premise }}\nYou take it that they mean this: {{ hypothesis }}\nHave you understood "
-            "them, or "
-            "misunderstood them?",
+            "them, or misunderstood them?",
             words={"yes": "understood", "no": "misunderstood"},
             options="never",
         ),
         Template(
-            "Say true if the second sentence is a correct paraphrase of part of the first one; otherwise say false.\n"
-            "1. {{ premise }}\n2. {{ hypothesis }}",
+            "Say true if the second sentence is a correct paraphrase of part of the first one; otherwise say false.\n1. {{ "
+            "premise }}\n2. {{ hypothesis }}",
             words=TRUE_FALSE,
             options="never",
         ),
         Template("{{ options }}\nSentence with a pronoun: {{ premise }}\nIs this what it says? {{ hypothesis }}"),
         Template(
-            "Common sense tells us who or what a pronoun refers to. Use it here: does the claim follow from the sentence?\n"
-            "Claim: {{ hypothesis }}\nSentence: {{ premise }}",
+            "Common sense tells us who or what a pronoun refers to. Use it here: does the claim follow from the "
+            "sentence?\nClaim: {{ hypothesis }}\nSentence: {{ premise }}",
             cue="Does it follow?",
         ),
         Template(
@@ -551,10 +540,9 @@ wnli = Task(
         ),
         Template('If "{{ premise }}" is true in its natural sense, is "{{ hypothesis }}" true as well?'),
         Template(
-            "Replace one pronoun of the sentence with the name or thing that it stands for, "
-            "{{ 'as a sensible reader would' if answer == 'yes' else 'but choose the wrong one on purpose' }}, and write down "
-            "the "
-            "part of the sentence that makes a claim about it.\nSentence: {{ premise }}",
+            "Replace one pronoun of the sentence with the name or thing that it stands for, {{ 'as a sensible reader would' "
+            "if answer == 'yes' else 'but choose the wrong one on purpose' }}, and write down the part of the sentence that "
+            "makes a claim about it.\nSentence: {{ premise }}",
             "{{ hypothesis }}",
             kind="inverted",
             when=NEW_HYPOTHESIS,
@@ -579,21 +567,19 @@ snli = Task(
     example=lambda row: _pair(row["premise"], row["hypothesis"], label(THREE)(row["label"]), THREE),
     templates=[
         Template(
-            "The caption of a photo says: {{ premise }}\nIs the next sentence true of the same photo? If the caption does not "
-            'tell, answer "it is impossible to tell".\n{{ hypothesis }}',
+            "The caption of a photo says: {{ premise }}\nIs the next sentence true of the same photo? If the caption does "
+            'not tell, answer "it is impossible to tell".\n{{ hypothesis }}',
             words=YES_UNCLEAR_NO,
         ),
         Template(
             "A photo was described to a blind person in these words: {{ premise }}\nFrom that description alone, which is "
-            "right "
-            "about the idea below: definitely true, possibly true, or definitely false?\nIdea: {{ hypothesis }}",
+            "right about the idea below: definitely true, possibly true, or definitely false?\nIdea: {{ hypothesis }}",
             words={"entailment": "definitely true", "neutral": "possibly true", "contradiction": "definitely false"},
             options="never",
         ),
         Template(
             "Caption 1: {{ premise }}\nCaption 2: {{ hypothesis }}\nBoth are said to describe one picture. Does the first "
-            "entail "
-            "the second, contradict it, or is it neutral?",
+            "entail the second, contradict it, or is it neutral?",
             words={"entailment": "entails", "neutral": "is neutral", "contradiction": "contradicts"},
             options="never",
         ),
@@ -604,32 +590,30 @@ snli = Task(
         ),
         Template(
             "Picture this. {{ premise }} Now a friend, who cannot see it, guesses: {{ hypothesis }} Is the guess right, "
-            "wrong, "
-            "or could it be either?",
+            "wrong, or could it be either?",
             words={"entailment": "right", "neutral": "could be either", "contradiction": "wrong"},
             options="never",
         ),
         Template(
-            "In scenes that look like the one described, is the sentence true always, sometimes or never?\n"
-            "Sentence: {{ hypothesis }}\nDescription: {{ premise }}",
+            "In scenes that look like the one described, is the sentence true always, sometimes or never?\nSentence: {{ "
+            "hypothesis }}\nDescription: {{ premise }}",
             words=ALWAYS_SOMETIMES_NEVER,
             options="never",
         ),
         Template(
-            "An annotator labels pairs of sentences about photographs.\nPremise: {{ premise }}\nHypothesis: {{ hypothesis }}\n"
-            "Which label should the annotator choose: entailment, neutral or contradiction?",
+            "An annotator labels pairs of sentences about photographs.\nPremise: {{ premise }}\nHypothesis: {{ hypothesis "
+            "}}\nWhich label should the annotator choose: entailment, neutral or contradiction?",
             options="never",
         ),
         Template(
             "{{ premise }} Does that make it certain that the sentence below is true, does it rule the sentence out, or "
-            "neither?\n"
-            "Sentence: {{ hypothesis }}",
+            "neither?\nSentence: {{ hypothesis }}",
             words={"entailment": "certain", "neutral": "neither", "contradiction": "ruled out"},
             options="always",
         ),
         Template(
-            "One witness reports: {{ premise }} Another witness, who stood beside the first, reports: {{ hypothesis }} "
-            "Can both be telling the truth about the same moment?",
+            "One witness reports: {{ premise }} Another witness, who stood beside the first, reports: {{ hypothesis }} Can "
+            "both be telling the truth about the same moment?",
             words={
                 "entailment": "yes, and the first report already implies the second",
                 "neutral": "yes, but the second report adds something",
@@ -638,18 +622,17 @@ snli = Task(
             options="always",
         ),
         Template(
-            "Here is the caption of a photo: {{ premise }}\nWrite another caption which is "
-            "{{ {'entailment': 'sure to be true of that photo', 'neutral': 'perhaps true of that photo, but not sure to be', "
-            "'contradiction': 'sure to be false of that photo'}[answer] }}.",
+            "Here is the caption of a photo: {{ premise }}\nWrite another caption which is {{ {'entailment': 'sure to be "
+            "true of that photo', 'neutral': 'perhaps true of that photo, but not sure to be', 'contradiction': 'sure to be "
+            "false of that photo'}[answer] }}.",
             "{{ hypothesis }}",
             kind="inverted",
             when=NEW_HYPOTHESIS,
             name="write_caption",
         ),
         Template(
-            "{{ hypothesis }} Describe a photograph, in one sentence, in which this is "
-            "{{ {'entailment': 'plainly so', 'neutral': 'possible but not visible', 'contradiction': 'plainly not "
-            "so'}[answer] }}.",
+            "{{ hypothesis }} Describe a photograph, in one sentence, in which this is {{ {'entailment': 'plainly so', "
+            "'neutral': 'possible but not visible', 'contradiction': 'plainly not so'}[answer] }}.",
             "{{ premise }}",
             kind="inverted",
             when=NEW_PREMISE,
@@ -683,13 +666,11 @@ scitail = Task(
         Template("{{ premise }}\nDoes this sentence support the following scientific statement? {{ hypothesis }}"),
         Template(
             "Science statement: {{ hypothesis }}\nSentence from a web page: {{ premise }}\nWould you cite the page as a "
-            "source "
-            "for the statement?"
+            "source for the statement?"
         ),
         Template(
             "A pupil claims: {{ hypothesis }}\nAs proof, the pupil quotes from the textbook: {{ premise }}\nDoes the "
-            "quotation "
-            "prove the claim? Reply with proves it or does not prove it.",
+            "quotation prove the claim? Reply with proves it or does not prove it.",
             words={"yes": "proves it", "no": "does not prove it"},
             options="never",
         ),
@@ -701,13 +682,11 @@ scitail = Task(
         ),
         Template(
             "Whatever you know about science, set it aside and go by the text only. Text: {{ premise }} Is this established "
-            "by "
-            "the text? {{ hypothesis }}"
+            "by the text? {{ hypothesis }}"
         ),
         Template(
-            "Teachers looked for sentences that back up the answers of an exam. Decide if they can use this one.\n{{ options "
-            "}}\n"
-            "Exam answer: {{ hypothesis }}\nSentence found: {{ premise }}",
+            "Teachers looked for sentences that back up the answers of an exam. Decide if they can use this one.\n{{ "
+            "options }}\nExam answer: {{ hypothesis }}\nSentence found: {{ premise }}",
             words={"yes": "use it", "no": "do not use it"},
             options="always",
         ),
@@ -718,22 +697,20 @@ scitail = Task(
             options="never",
         ),
         Template(
-            "My daughter has to learn this for her test: {{ hypothesis }} I found an explanation online: {{ premise }} If she "
-            "reads that, will she find the fact stated there?"
+            "My daughter has to learn this for her test: {{ hypothesis }} I found an explanation online: {{ premise }} If "
+            "she reads that, will she find the fact stated there?"
         ),
         Template(
             "A fact from a science class can be checked against the following sentence{{ '' if answer == 'yes' else ', "
-            "although "
-            "the sentence in the end does not settle it' }}. What is the fact?\nSentence: {{ premise }}",
+            "although the sentence in the end does not settle it' }}. What is the fact?\nSentence: {{ premise }}",
             "{{ hypothesis }}",
             kind="inverted",
             when=NEW_HYPOTHESIS,
             name="write_fact",
         ),
         Template(
-            "Write a sentence, such as one might find on a page about science, that {{ 'backs up' if answer == 'yes' else 'is "
-            "close "
-            "in topic to, but does not back up,' }} the statement below.\nStatement: {{ hypothesis }}",
+            "Write a sentence, such as one might find on a page about science, that {{ 'backs up' if answer == 'yes' else "
+            "'is close in topic to, but does not back up,' }} the statement below.\nStatement: {{ hypothesis }}",
             "{{ premise }}",
             kind="inverted",
             when=NEW_PREMISE,
@@ -764,15 +741,15 @@ sick = Task(
             options="never",
         ),
         Template(
-            "{{ premise }}\n{{ hypothesis }}\nIf the first of these two sentences is true, what about the second: is it true, "
-            "false or unknown?",
+            "{{ premise }}\n{{ hypothesis }}\nIf the first of these two sentences is true, what about the second: is it "
+            "true, false or unknown?",
             words=TRUE_UNKNOWN_FALSE,
             options="never",
         ),
         Template("{{ options }}\nFrom: {{ premise }}\nTo: {{ hypothesis }}", options="always", cue="Type of inference:"),
         Template(
-            "Compare the two descriptions of a short video. Does the second one have to be right whenever the first one is?\n"
-            "First: {{ premise }}\nSecond: {{ hypothesis }}",
+            "Compare the two descriptions of a short video. Does the second one have to be right whenever the first one "
+            "is?\nFirst: {{ premise }}\nSecond: {{ hypothesis }}",
             words={
                 "entailment": "yes, always",
                 "neutral": "no, it depends",
@@ -795,8 +772,8 @@ sick = Task(
             options="always",
         ),
         Template(
-            "For a test of logic, fill in must, might or cannot: when sentence 1 holds, sentence 2 ... hold.\n"
-            "1. {{ premise }}\n2. {{ hypothesis }}",
+            "For a test of logic, fill in must, might or cannot: when sentence 1 holds, sentence 2 ... hold.\n1. {{ premise "
+            "}}\n2. {{ hypothesis }}",
             words={"entailment": "must", "neutral": "might", "contradiction": "cannot"},
             options="never",
             cue="Missing word:",
@@ -808,8 +785,7 @@ sick = Task(
         ),
         Template(
             'Is "{{ hypothesis }}" another, perhaps less exact, way of saying "{{ premise }}"? Or does it say the opposite, '
-            "or "
-            "something unrelated in truth?",
+            "or something unrelated in truth?",
             words={
                 "entailment": "another way of saying it",
                 "neutral": "something unrelated in truth",
@@ -819,8 +795,7 @@ sick = Task(
         ),
         Template(
             "Change the sentence below into one that {{ {'entailment': 'it entails', 'neutral': 'may be true or false while "
-            "it is "
-            "true', 'contradiction': 'cannot be true together with it'}[answer] }}.\nSentence: {{ premise }}",
+            "it is true', 'contradiction': 'cannot be true together with it'}[answer] }}.\nSentence: {{ premise }}",
             "{{ hypothesis }}",
             kind="inverted",
             when=NEW_HYPOTHESIS,
@@ -878,8 +853,8 @@ folio = Task(
             words={"True": "yes", "False": "no", "Uncertain": "unknown"},
         ),
         Template(
-            "You are given a set of rules and facts. Decide whether they prove the statement, disprove it, or do neither.\n"
-            "Statement: {{ conclusion }}\nRules and facts:\n" + _NUMBERED,
+            "You are given a set of rules and facts. Decide whether they prove the statement, disprove it, or do "
+            "neither.\nStatement: {{ conclusion }}\nRules and facts:\n" + _NUMBERED,
             words={"True": "they prove it", "False": "they disprove it", "Uncertain": "they do neither"},
             options="never",
         ),
@@ -889,15 +864,14 @@ folio = Task(
             cue="Truth value:",
         ),
         Template(
-            "A logician accepts exactly these sentences: {{ premises }} Must the logician also accept the next one, must they "
-            "reject it, or are they free to do either? {{ conclusion }}",
+            "A logician accepts exactly these sentences: {{ premises }} Must the logician also accept the next one, must "
+            "they reject it, or are they free to do either? {{ conclusion }}",
             words={"True": "accept it", "False": "reject it", "Uncertain": "free to do either"},
             options="never",
         ),
         Template(
             "Logic exam, problem 1. Derive the conclusion from the premises, derive its negation, or state that neither can "
-            "be "
-            "derived.\nPremises: {{ premises }}\nConclusion: {{ conclusion }}",
+            "be derived.\nPremises: {{ premises }}\nConclusion: {{ conclusion }}",
             words={
                 "True": "the conclusion can be derived",
                 "False": "its negation can be derived",
@@ -906,17 +880,16 @@ folio = Task(
             options="always",
         ),
         Template(
-            "Is there a possible world in which all the premises are true and the claim is false? And one in which the claim "
-            "is "
-            "true as well? Conclude from this what the claim is.\nPremises: {{ premises }}\nClaim: {{ conclusion }}",
+            "Is there a possible world in which all the premises are true and the claim is false? And one in which the "
+            "claim is true as well? Conclude from this what the claim is.\nPremises: {{ premises }}\nClaim: {{ conclusion }}",
             words={"True": "necessarily true", "False": "necessarily false", "Uncertain": "neither"},
             options="always",
         ),
         Template(
             "Someone argues as follows.\n"
             + _NUMBERED
-            + "\nTherefore: {{ conclusion }}\nDoes the argument hold, does the opposite "
-            "of its last line hold, or can nothing be said?",
+            + "\nTherefore: {{ conclusion }}\nDoes the argument hold, does the opposite of its last line hold, or can "
+            "nothing be said?",
             words={
                 "True": "the argument holds",
                 "False": "the opposite holds",
@@ -925,14 +898,14 @@ folio = Task(
             options="always",
         ),
         Template(
-            "Complete with True, False or Uncertain. Given that {{ premises }} The sentence that follows is ...\n{{ "
-            "conclusion }}",
+            "Is the sentence at the end True, False or Uncertain for someone who knows the following? {{ premises "
+            "}}\nSentence: {{ conclusion }}",
             options="never",
-            cue="Answer:",
+            cue="For this person it is",
         ),
         Template(
-            "Using the premises below, write a conclusion that is {{ {'True': 'provable', 'False': 'refutable', 'Uncertain': "
-            "'neither provable nor refutable'}[answer] }} from them.\nPremises: {{ premises }}",
+            "Using the premises below, write a conclusion that is {{ {'True': 'provable', 'False': 'refutable', "
+            "'Uncertain': 'neither provable nor refutable'}[answer] }} from them.\nPremises: {{ premises }}",
             "{{ conclusion }}",
             kind="inverted",
             when="conclusion not in premises",
@@ -940,9 +913,8 @@ folio = Task(
         ),
         Template(
             "Write a few premises, rules as well as facts, {{ {'True': 'from which the statement below follows', 'False': "
-            "'from "
-            "which the negation of the statement below follows', 'Uncertain': 'that concern the statement below but settle it "
-            "in neither way'}[answer] }}.\nStatement: {{ conclusion }}",
+            "'from which the negation of the statement below follows', 'Uncertain': 'that concern the statement below but "
+            "settle it in neither way'}[answer] }}.\nStatement: {{ conclusion }}",
             "{{ premises }}",
             kind="inverted",
             name="write_premises",
@@ -978,17 +950,15 @@ conj_nli = Task(
     example=_conj,
     templates=[
         Template(
-            "One sentence is an edited version of the other; pay attention to and, or, but, nor and the like.\n"
-            "Original: {{ premise }}\nEdited: {{ hypothesis }}\nIf the original is accurate, is the edited version accurate "
-            "too? "
-            "Answer yes, no or maybe.",
+            "One sentence is an edited version of the other; pay attention to and, or, but, nor and the like.\nOriginal: {{ "
+            "premise }}\nEdited: {{ hypothesis }}\nIf the original is accurate, is the edited version accurate too? Answer "
+            "yes, no or maybe.",
             words=YES_MAYBE_NO,
             options="never",
         ),
         Template(
             "From an encyclopedia: {{ premise }}\nAn editor wants to shorten or change this to: {{ hypothesis }}\nWould the "
-            "new "
-            "sentence still be backed by the old one?",
+            "new sentence still be backed by the old one?",
             words={
                 "entailment": "yes",
                 "neutral": "not necessarily",
@@ -997,9 +967,8 @@ conj_nli = Task(
             options="always",
         ),
         Template(
-            "Premise: {{ premise }}\nHypothesis: {{ hypothesis }}\nMind the conjunctions. Choose entailment if the hypothesis "
-            "must "
-            "be true, contradiction if it must be false, and neutral if it may be either.",
+            "Premise: {{ premise }}\nHypothesis: {{ hypothesis }}\nMind the conjunctions. Choose entailment if the "
+            "hypothesis must be true, contradiction if it must be false, and neutral if it may be either.",
             options="never",
             cue="Choice:",
         ),
@@ -1014,7 +983,8 @@ conj_nli = Task(
             options="always",
         ),
         Template(
-            'Knowing "{{ premise }}", can we assert "{{ hypothesis }}"? If that remains an open question, reply unknown.',
+            "What we know: {{ premise }}\nWhat we would like to assert: {{ hypothesis }}\nAre we entitled to? If it remains "
+            "an open question, reply unknown.",
             words=YES_UNKNOWN_NO,
         ),
         Template(
@@ -1022,21 +992,20 @@ conj_nli = Task(
         ),
         Template(
             "A statement with a conjunction in it can be taken apart, and not every part is safe to keep. Is the part or "
-            "variant "
-            "below guaranteed, possible or excluded?\nStatement: {{ premise }}\nPart or variant: {{ hypothesis }}",
+            "variant below guaranteed, possible or excluded?\nStatement: {{ premise }}\nPart or variant: {{ hypothesis }}",
             words={"entailment": "guaranteed", "neutral": "possible", "contradiction": "excluded"},
             options="never",
         ),
         Template(
-            "{{ hypothesis }}\nIs what you have just read true, false or undecided in the light of the following sentence?\n"
-            "{{ premise }}",
+            "{{ hypothesis }}\nIs what you have just read true, false or undecided in the light of the following "
+            "sentence?\n{{ premise }}",
             words={"entailment": "true", "neutral": "undecided", "contradiction": "false"},
             options="never",
         ),
         Template(
-            "Alter one list, conjunction, name or number in the sentence below, so that the result "
-            "{{ {'entailment': 'still follows from it', 'neutral': 'no longer follows from it, without contradicting it', "
-            "'contradiction': 'contradicts it'}[answer] }}.\nSentence: {{ premise }}",
+            "Alter one list, conjunction, name or number in the sentence below, so that the result {{ {'entailment': 'still "
+            "follows from it', 'neutral': 'no longer follows from it, without contradicting it', 'contradiction': "
+            "'contradicts it'}[answer] }}.\nSentence: {{ premise }}",
             "{{ hypothesis }}",
             kind="inverted",
             when=NEW_HYPOTHESIS,
@@ -1044,8 +1013,7 @@ conj_nli = Task(
         ),
         Template(
             "Extend or vary this sentence, using a conjunction, into one {{ {'entailment': 'that implies it', 'neutral': "
-            "'that "
-            "neither implies nor denies it', 'contradiction': 'that denies it'}[answer] }}: {{ hypothesis }}",
+            "'that neither implies nor denies it', 'contradiction': 'that denies it'}[answer] }}: {{ hypothesis }}",
             "{{ premise }}",
             kind="inverted",
             when=NEW_PREMISE,
@@ -1072,25 +1040,25 @@ cad_nli = Task(
     example=lambda row: _pair(row["premise"], row["hypothesis"], label(THREE)(row["label"]), THREE),
     templates=[
         Template(
-            "Small changes of wording can overturn a conclusion, so read closely.\nScene: {{ premise }}\nConclusion: "
-            "{{ hypothesis }}\nIs the conclusion true, false, or neither of these for certain?",
+            "Small changes of wording can overturn a conclusion, so read closely.\nScene: {{ premise }}\nConclusion: {{ "
+            "hypothesis }}\nIs the conclusion true, false, or neither of these for certain?",
             words={"entailment": "true", "neutral": "neither for certain", "contradiction": "false"},
             options="always",
         ),
         Template(
-            "What is seen: {{ premise }}\nWhat is said about it: {{ hypothesis }}\nIs it right to say so? If one cannot know, "
-            'answer "cannot know".',
+            "What is seen: {{ premise }}\nWhat is said about it: {{ hypothesis }}\nIs it right to say so? If one cannot "
+            'know, answer "cannot know".',
             words={"entailment": "yes", "neutral": "cannot know", "contradiction": "no"},
         ),
         Template(
-            "Label this sentence pair for a training set. The labels are entailment, neutral and contradiction.\n"
-            "Premise: {{ premise }}\nHypothesis: {{ hypothesis }}",
+            "Label this sentence pair for a training set. The labels are entailment, neutral and contradiction.\nPremise: "
+            "{{ premise }}\nHypothesis: {{ hypothesis }}",
             options="never",
             cue="Label of the pair:",
         ),
         Template(
-            "{{ premise }} Picture that and nothing more. Have you also pictured what the next sentence says?\n{{ hypothesis "
-            "}}",
+            "{{ premise }} Picture that and nothing more. Have you also pictured what the next sentence says?\n{{ "
+            "hypothesis }}",
             words={
                 "entailment": "yes, it is part of the picture",
                 "neutral": "no, it would have to be added",
@@ -1099,8 +1067,8 @@ cad_nli = Task(
             options="always",
         ),
         Template(
-            "Would the words of the witness be enough to convict the speaker of a lie, to clear the speaker, or neither?\n"
-            "Witness: {{ premise }}\nSpeaker: {{ hypothesis }}",
+            "Would the words of the witness be enough to convict the speaker of a lie, to clear the speaker, or "
+            "neither?\nWitness: {{ premise }}\nSpeaker: {{ hypothesis }}",
             words={
                 "entailment": "they clear the speaker",
                 "neutral": "neither",
@@ -1113,30 +1081,29 @@ cad_nli = Task(
             options="always",
         ),
         Template(
-            "Text: {{ premise }}\nClaim: {{ hypothesis }}\nDoes the text confirm the claim, deny the claim, or stay silent on "
-            "it?",
+            "Text: {{ premise }}\nClaim: {{ hypothesis }}\nDoes the text confirm the claim, deny the claim, or stay silent "
+            "on it?",
             words={"entailment": "confirms it", "neutral": "stays silent on it", "contradiction": "denies it"},
             options="never",
         ),
         Template(
-            "On a scale of three words (surely, perhaps, surely not), how true is the second sentence when the first one is?\n"
-            "First: {{ premise }}\nSecond: {{ hypothesis }}",
+            "On a scale of three words (surely, perhaps, surely not), how true is the second sentence when the first one "
+            "is?\nFirst: {{ premise }}\nSecond: {{ hypothesis }}",
             words={"entailment": "surely", "neutral": "perhaps", "contradiction": "surely not"},
             options="never",
         ),
         Template(
             "Write what could be said about the scene below if your aim were to {{ {'entailment': 'say something that is "
-            "certainly "
-            "true', 'neutral': 'add a detail that may or may not be true', 'contradiction': 'say something that is certainly "
-            "untrue'}[answer] }}.\nScene: {{ premise }}",
+            "certainly true', 'neutral': 'add a detail that may or may not be true', 'contradiction': 'say something that "
+            "is certainly untrue'}[answer] }}.\nScene: {{ premise }}",
             "{{ hypothesis }}",
             kind="inverted",
             when=NEW_HYPOTHESIS,
             name="write_hypothesis",
         ),
         Template(
-            "Devise a one-sentence scene to go with this remark: {{ hypothesis }} The scene has to make the remark "
-            "{{ {'entailment': 'true beyond doubt', 'neutral': 'neither true nor false beyond doubt', 'contradiction': 'false "
+            "Devise a one-sentence scene to go with this remark: {{ hypothesis }} The scene has to make the remark {{ "
+            "{'entailment': 'true beyond doubt', 'neutral': 'neither true nor false beyond doubt', 'contradiction': 'false "
             "beyond doubt'}[answer] }}.",
             "{{ premise }}",
             kind="inverted",
@@ -1165,8 +1132,7 @@ axb = Task(
         Template('Suppose "{{ premise }}" is true. Is "{{ hypothesis }}" then bound to be true?'),
         Template(
             "A linguist tests what speakers infer. Told this: {{ premise }} Will a careful speaker infer the next sentence, "
-            "or not "
-            "infer it? {{ hypothesis }}",
+            "or not infer it? {{ hypothesis }}",
             words={"yes": "infer it", "no": "not infer it"},
             options="never",
         ),
@@ -1177,12 +1143,12 @@ axb = Task(
             cue="Relation:",
         ),
         Template(
-            "The two sentences below are nearly alike. Whoever accepts A: do they have to accept B?\nA: {{ premise }}\n"
-            "B: {{ hypothesis }}",
+            "The two sentences below are nearly alike. Whoever accepts A: do they have to accept B?\nA: {{ premise }}\nB: "
+            "{{ hypothesis }}",
         ),
         Template(
-            "True or false: sentence 2 cannot be false as long as sentence 1 is true.\nSentence 1: {{ premise }}\n"
-            "Sentence 2: {{ hypothesis }}",
+            "True or false: sentence 2 cannot be false as long as sentence 1 is true.\nSentence 1: {{ premise }}\nSentence "
+            "2: {{ hypothesis }}",
             words=TRUE_FALSE,
             options="never",
         ),
@@ -1194,20 +1160,18 @@ axb = Task(
         ),
         Template(
             "I told a colleague: {{ premise }} She passed it on as: {{ hypothesis }} Is she saying only what I gave her "
-            "reason to "
-            "say?"
+            "reason to say?"
         ),
         Template(
-            "Mark the inference with OK if it is licensed by the meaning of the words, and with NOT OK if it is not.\n"
-            "Starting point: {{ premise }}\nInference: {{ hypothesis }}",
+            "Mark the inference with OK if it is licensed by the meaning of the words, and with NOT OK if it is "
+            "not.\nStarting point: {{ premise }}\nInference: {{ hypothesis }}",
             words={"yes": "OK", "no": "NOT OK"},
             options="never",
             cue="Mark:",
         ),
         Template(
             "{{ hypothesis }}\nWould you be contradicting yourself if you denied the sentence above while upholding the one "
-            "below?\n"
-            "{{ premise }}",
+            "below?\n{{ premise }}",
         ),
     ],
     lineage=["glue_diagnostics"],
@@ -1232,8 +1196,7 @@ axg = Task(
         Template("What happened: {{ premise }}\nWhat someone makes of it: {{ hypothesis }}\nHave they got it right?"),
         Template(
             "Two people are mentioned, and one of them is meant by a pronoun.\nSentence: {{ premise }}\nStatement: {{ "
-            "hypothesis }}"
-            "\nDoes the statement name the right person or the wrong person?",
+            "hypothesis }}\nDoes the statement name the right person or the wrong person?",
             words={"yes": "the right person", "no": "the wrong person"},
             options="never",
         ),
@@ -1245,8 +1208,7 @@ axg = Task(
         ),
         Template(
             "From the report of an office day: {{ premise }} A reader sums up one point of it: {{ hypothesis }} Is the "
-            "summary "
-            "correct or mistaken?",
+            "summary correct or mistaken?",
             words={"yes": "correct", "no": "mistaken"},
             options="never",
         ),
@@ -1256,8 +1218,8 @@ axg = Task(
             options="never",
         ),
         Template(
-            "Do not let the gender of the pronoun decide; let the sense of the sentence do so. Does the claim hold?\n"
-            "{{ options }}\nSentence: {{ premise }}\nClaim: {{ hypothesis }}",
+            "Do not let the gender of the pronoun decide; let the sense of the sentence do so. Does the claim hold?\n{{ "
+            "options }}\nSentence: {{ premise }}\nClaim: {{ hypothesis }}",
         ),
         Template("Who did what? I read: {{ premise }} So I understand: {{ hypothesis }} Would you agree with me?"),
         Template(
@@ -1289,17 +1251,15 @@ control_nli = Task(
     example=lambda row: _pair(row["premise"], row["hypothesis"], label(THREE)(row["label"]), THREE),
     templates=[
         Template(
-            "Verbal reasoning test. Answer True, False or Cannot say, on the basis of the passage only.\nPassage: {{ premise "
-            "}}\n"
-            "Statement: {{ hypothesis }}",
+            "Verbal reasoning test. Answer True, False or Cannot say, on the basis of the passage only.\nPassage: {{ "
+            "premise }}\nStatement: {{ hypothesis }}",
             words={"entailment": "True", "neutral": "Cannot say", "contradiction": "False"},
             options="never",
             cue="Answer:",
         ),
         Template(
             "{{ premise }}\n\nAn applicant for a job has to judge the following statement by the text above. What is the "
-            "correct "
-            "judgment?\n{{ hypothesis }}",
+            "correct judgment?\n{{ hypothesis }}",
             words={
                 "entailment": "the statement follows from the text",
                 "neutral": "the text is not sufficient to decide",
@@ -1309,8 +1269,7 @@ control_nli = Task(
         ),
         Template(
             'Consider the statement "{{ hypothesis }}" and then go through the document: does any line, or several lines '
-            "together, "
-            "show it to be right or wrong? If not, answer unknown.\nDocument: {{ premise }}",
+            "together, show it to be right or wrong? If not, answer unknown.\nDocument: {{ premise }}",
             words={"entailment": "right", "neutral": "unknown", "contradiction": "wrong"},
         ),
         Template(
@@ -1320,30 +1279,26 @@ control_nli = Task(
         ),
         Template(
             "A detective has collected this: {{ premise }}\nAn assistant draws a conclusion: {{ hypothesis }}\nIs the "
-            "assistant's "
-            "conclusion proved, ruled out, or still open?",
+            "assistant's conclusion proved, ruled out, or still open?",
             words={"entailment": "proved", "neutral": "still open", "contradiction": "ruled out"},
             options="never",
         ),
         Template(
             "Reading passage for the entrance examination: {{ premise }}\nItem 4. Does the author's information agree with "
-            "the "
-            "statement below? Write yes if it agrees, no if it contradicts, and not given if there is nothing about it.\n"
-            "{{ hypothesis }}",
+            "the statement below? Write yes if it agrees, no if it contradicts, and not given if there is nothing about "
+            "it.\n{{ hypothesis }}",
             words={"entailment": "yes", "neutral": "not given", "contradiction": "no"},
             options="never",
         ),
         Template(
             "Weigh everything in the passage, across all its paragraphs, before you decide on the claim.\nClaim: {{ "
-            "hypothesis }}\n"
-            "Passage: {{ premise }}\nIs the claim entailed, contradicted or neither?",
+            "hypothesis }}\nPassage: {{ premise }}\nIs the claim entailed, contradicted or neither?",
             words={"entailment": "entailed", "neutral": "neither", "contradiction": "contradicted"},
             options="never",
         ),
         Template(
             "Here is some background material. {{ premise }}\nWould a lawyer be able to argue from it, without further "
-            "evidence, "
-            "that the next sentence is true?\n{{ hypothesis }}",
+            "evidence, that the next sentence is true?\n{{ hypothesis }}",
             words={
                 "entailment": "yes",
                 "neutral": "no, further evidence would be needed",
@@ -1352,16 +1307,16 @@ control_nli = Task(
             options="always",
         ),
         Template(
-            "Compose an item for a verbal reasoning test: one statement on the passage, to which the correct answer is "
-            "{{ {'entailment': 'True', 'neutral': 'Cannot say', 'contradiction': 'False'}[answer] }}.\nPassage: {{ premise }}",
+            "Compose an item for a verbal reasoning test: one statement on the passage, to which the correct answer is {{ "
+            "{'entailment': 'True', 'neutral': 'Cannot say', 'contradiction': 'False'}[answer] }}.\nPassage: {{ premise }}",
             "{{ hypothesis }}",
             kind="inverted",
             when=NEW_HYPOTHESIS,
             name="write_item",
         ),
         Template(
-            "{{ premise }}\nWhat is something that a reader of this text would have to "
-            "{{ {'entailment': 'agree with', 'neutral': 'leave undecided', 'contradiction': 'reject'}[answer] }}?",
+            "{{ premise }}\nWhat is something that a reader of this text would have to {{ {'entailment': 'agree with', "
+            "'neutral': 'leave undecided', 'contradiction': 'reject'}[answer] }}?",
             "{{ hypothesis }}",
             kind="inverted",
             when=NEW_HYPOTHESIS,
@@ -1389,9 +1344,8 @@ med = Task(
     example=lambda row: _pair(row["premise"], row["hypothesis"], label(MED_WORDS)(row["label"]), TWO),
     templates=[
         Template(
-            "The second sentence replaces a phrase of the first by a wider or a narrower one. Is the result still sure to be "
-            "true?\n"
-            "First: {{ premise }}\nSecond: {{ hypothesis }}"
+            "The second sentence replaces a phrase of the first by a wider or a narrower one. Is the result still sure to "
+            "be true?\nFirst: {{ premise }}\nSecond: {{ hypothesis }}"
         ),
         Template('From "{{ premise }}", are we allowed to infer "{{ hypothesis }}"?'),
         Template(
@@ -1402,8 +1356,7 @@ med = Task(
         ),
         Template(
             "Words such as no, every, few and only reverse what may be inferred. Keep that in mind: is the inference below "
-            "correct "
-            "or incorrect?\nIf: {{ premise }}\nThen: {{ hypothesis }}",
+            "correct or incorrect?\nIf: {{ premise }}\nThen: {{ hypothesis }}",
             words={"yes": "correct", "no": "incorrect"},
             options="never",
         ),
@@ -1414,8 +1367,7 @@ med = Task(
         ),
         Template(
             "Set theory for everyday language: is every situation in which A is true one in which B is true?\nA: {{ premise "
-            "}}\n"
-            "B: {{ hypothesis }}",
+            "}}\nB: {{ hypothesis }}",
         ),
         Template(
             "{{ hypothesis }}\nState whether this follows or does not follow from the sentence below.\n{{ premise }}",
@@ -1423,8 +1375,8 @@ med = Task(
             options="never",
         ),
         Template(
-            "You may use the first line as a fact. True or false: the second line is then a fact as well.\n1) {{ premise }}\n"
-            "2) {{ hypothesis }}",
+            "You may use the first line as a fact. True or false: the second line is then a fact as well.\n1) {{ premise "
+            "}}\n2) {{ hypothesis }}",
             words=TRUE_FALSE,
             options="never",
         ),
@@ -1455,8 +1407,7 @@ monli = Task(
     templates=[
         Template(
             "{{ premise }}\nOne noun in this sentence has been exchanged for a more general or a more special one: {{ "
-            "hypothesis }}\n"
-            "Does the new sentence follow from the old one?"
+            "hypothesis }}\nDoes the new sentence follow from the old one?"
         ),
         Template(
             "Can the first sentence be true and the second false?\nFirst: {{ premise }}\nSecond: {{ hypothesis }}",
@@ -1465,8 +1416,7 @@ monli = Task(
         ),
         Template(
             "What lacks the whole kind lacks every member of the kind, but what lacks one member may have another. In this "
-            "light, "
-            'if "{{ premise }}" is true, is "{{ hypothesis }}" guaranteed to be true?'
+            'light, if "{{ premise }}" is true, is "{{ hypothesis }}" guaranteed to be true?'
         ),
         Template(
             "Premise: {{ premise }}\nHypothesis: {{ hypothesis }}\nEntailment or neutral?",
@@ -1474,7 +1424,7 @@ monli = Task(
             options="never",
         ),
         Template(
-            "Somebody denies something: {{ premise }} Have they thereby denied, or said, this too? {{ hypothesis }}",
+            "Somebody denies something: {{ premise }} Are they then committed to this as well? {{ hypothesis }}",
         ),
         Template(
             "Test your logic. Given: {{ premise }} To prove: {{ hypothesis }} Can it be proved?\n{{ options }}",
@@ -1482,9 +1432,8 @@ monli = Task(
             options="always",
         ),
         Template(
-            "Sentence 1: {{ premise }}\nSentence 2: {{ hypothesis }}\nMark sentence 2 as certain or as not certain, provided "
-            "that "
-            "sentence 1 is a fact.",
+            "Sentence 1: {{ premise }}\nSentence 2: {{ hypothesis }}\nMark sentence 2 as certain or as not certain, "
+            "provided that sentence 1 is a fact.",
             words={"yes": "certain", "no": "not certain"},
             options="never",
             cue="Sentence 2 is",
@@ -1493,9 +1442,9 @@ monli = Task(
             'Is "{{ hypothesis }}" a weaker claim than "{{ premise }}", so that the latter gives you the former for free?',
         ),
         Template(
-            "Exchange one noun in the sentence for a broader or a narrower term, so that the new sentence "
-            "{{ 'must be true whenever the old one is' if answer == 'yes' else 'need not be true when the old one is' }}.\n"
-            "Sentence: {{ premise }}",
+            "Exchange one noun in the sentence for a broader or a narrower term, so that the new sentence {{ 'must be true "
+            "whenever the old one is' if answer == 'yes' else 'need not be true when the old one is' }}.\nSentence: {{ "
+            "premise }}",
             "{{ hypothesis }}",
             kind="inverted",
             when=NEW_HYPOTHESIS,
@@ -1503,8 +1452,7 @@ monli = Task(
         ),
         Template(
             "{{ hypothesis }}\nFind a sentence, different in one word, that {{ 'implies' if answer == 'yes' else 'does not "
-            "imply' }} "
-            "this one.",
+            "imply' }} this one.",
             "{{ premise }}",
             kind="inverted",
             when=NEW_PREMISE,
@@ -1530,13 +1478,12 @@ hans = Task(
     templates=[
         Template("{{ premise }}\nDoes that tell you for sure that the next sentence is true? {{ hypothesis }}"),
         Template(
-            "Two sentences may share their words and still not mean the same. Does the first imply the second?\n"
-            "First: {{ premise }}\nSecond: {{ hypothesis }}"
+            "Two sentences may share their words and still not mean the same. Does the first imply the second?\nFirst: {{ "
+            "premise }}\nSecond: {{ hypothesis }}"
         ),
         Template(
             "A witness testified: {{ premise }}\nThe clerk wrote down: {{ hypothesis }}\nIs the clerk's record justified or "
-            "not "
-            "justified by the testimony?",
+            "not justified by the testimony?",
             words={"yes": "justified", "no": "not justified"},
             options="never",
         ),
@@ -1547,11 +1494,11 @@ hans = Task(
             cue="Decision:",
         ),
         Template(
-            "Parse the long sentence carefully: who does what to whom? Then say if the short one is correct.\n{{ options }}\n"
-            "Long: {{ premise }}\nShort: {{ hypothesis }}",
+            "Parse the long sentence carefully: who does what to whom? Then say if the short one is correct.\n{{ options "
+            "}}\nLong: {{ premise }}\nShort: {{ hypothesis }}",
         ),
         Template(
-            'Question: according to the sentence "{{ premise }}", did it happen or hold that "{{ hypothesis }}"?',
+            'Question: according to the sentence "{{ premise }}", is this a fact? {{ hypothesis }}',
         ),
         Template(
             "True or false? The statement can be inferred from the sentence.\nStatement: {{ hypothesis }}\nSentence: {{ "
@@ -1560,21 +1507,20 @@ hans = Task(
             options="never",
         ),
         Template(
-            "I cut a sentence down, or turned it round. Before: {{ premise }} After: {{ hypothesis }} Is the second version "
-            "bound to "
-            "be true if the first is?"
+            "I cut a sentence down, or turned it around. Before: {{ premise }} After: {{ hypothesis }} Is the second "
+            "version bound to be true if the first is?"
         ),
         Template(
-            "With words from the sentence below, write a shorter or rearranged sentence that it "
-            "{{ 'entails' if answer == 'yes' else 'does not entail' }}.\nSentence: {{ premise }}",
+            "With words from the sentence below, write a shorter or rearranged sentence that it {{ 'entails' if answer == "
+            "'yes' else 'does not entail' }}.\nSentence: {{ premise }}",
             "{{ hypothesis }}",
             kind="inverted",
             when=NEW_HYPOTHESIS,
             name="rearrange",
         ),
         Template(
-            "Build a sentence around the words of this one, in which they "
-            "{{ 'still make the same claim' if answer == 'yes' else 'no longer make the same claim' }}: {{ hypothesis }}",
+            "Build a sentence around the words of this one, in which they {{ 'still make the same claim' if answer == 'yes' "
+            "else 'no longer make the same claim' }}: {{ hypothesis }}",
             "{{ premise }}",
             kind="inverted",
             when=NEW_PREMISE,

@@ -19,9 +19,11 @@ def _clean(text):
     text = re.sub(r" ?(n) ?'t\b", r"\1't", text)
     text = re.sub(r" '(s|re|ve|ll|d|m)\b", r"'\1", text)
     text = re.sub(r'(^|\s)" ([^"]*?) "(?=[\s.,;:!?)]|$)', r'\1"\2"', text)
-    text = re.sub(r'^" (?=\S)', '"', text)
+    text = re.sub(r'^" (?=\S)', '"', text).replace(" _ ", " - ").replace(" 'Neill", "'Neill")
+    if text.count('"') % 2:
+        text = text.removesuffix(' "').replace(' " ', ' "')
     text = re.sub(r"\$ (?=\d)", "$", re.sub(r"\s*< [^<>]* >", "", text))
-    return re.sub(r" ([.,;:!?%)])", r"\1", text).replace("( ", "(")
+    return re.sub(r" ([.,;:!?%)])(?!\d)", r"\1", text).replace("( ", "(")
 
 
 def _sentence(text):
@@ -52,13 +54,13 @@ mrpc = Task(
         Template("{{ first }}\n{{ second }}\nDo these two sentences from the news report the same facts?"),
         Template(
             "Two agencies wrote about one event.\nAgency 1: {{ first }}\nAgency 2: {{ second }}\nApart from minor details, "
-            "are "
-            "their sentences equivalent or not equivalent?",
+            "are their sentences equivalent or not equivalent?",
             words={"yes": "equivalent", "no": "not equivalent"},
             options="never",
         ),
         Template(
-            'Could a newspaper print "{{ first }}" in place of "{{ second }}" without telling its readers something different?'
+            "Could a newspaper print the first of these lines in the place of the second without telling its readers "
+            "something different?\n1. {{ first }}\n2. {{ second }}"
         ),
         Template(
             "Sentence 1: {{ first }}\nSentence 2: {{ second }}",
@@ -67,25 +69,24 @@ mrpc = Task(
             cue="Sentence 2 is",
         ),
         Template(
-            "I'm clearing duplicates out of a news archive. Should these two count as one item?\n{{ options }}\n"
-            "(1) {{ first }}\n(2) {{ second }}",
+            "I'm clearing duplicates out of a news archive. Should these two count as one item?\n{{ options }}\n(1) {{ "
+            "first }}\n(2) {{ second }}",
             words={"yes": "yes, keep only one", "no": "no, keep both"},
             options="always",
         ),
         Template(
-            "True or false: a reader of the first sentence learns nothing important from the second.\nFirst: {{ first }}\n"
-            "Second: {{ second }}",
+            "True or false: a reader of the first sentence learns nothing important from the second.\nFirst: {{ first "
+            "}}\nSecond: {{ second }}",
             words=TRUE_FALSE,
             options="never",
         ),
         Template(
-            "A journalist is accused of having merely reworded a rival's sentence. The rival's: {{ first }} The journalist's: "
-            "{{ second }} Is the accusation right?"
+            "A journalist is accused of having merely reworded a rival's sentence. The rival's: {{ first }} The "
+            "journalist's: {{ second }} Is the accusation right?"
         ),
         Template(
-            "Do the following statements match in meaning, or do they differ in who, what, when, where or how much? Say match "
-            "or "
-            "differ.\nStatement A: {{ first }}\nStatement B: {{ second }}",
+            "Do the following statements match in meaning, or do they differ in who, what, when, where or how much? Say "
+            "match or differ.\nStatement A: {{ first }}\nStatement B: {{ second }}",
             words={"yes": "match", "no": "differ"},
             options="never",
         ),
@@ -95,10 +96,9 @@ mrpc = Task(
             options="never",
         ),
         Template(
-            "{% if answer == 'yes' %}Rewrite this sentence from a news report so that it says the same in other words."
-            "{% else %}Write a sentence on the same event as this one that nevertheless reports something else or something "
-            "more."
-            "{% endif +%}\nSentence: {{ first }}",
+            "{% if answer == 'yes' %}Rewrite this sentence from a news report so that it says the same in other words.{% "
+            "else %}Write a sentence on the same event as this one that nevertheless reports something else or something "
+            "more.{% endif +%}\nSentence: {{ first }}",
             "{{ second }}",
             kind="inverted",
             when=DIFFERENT,
@@ -106,8 +106,7 @@ mrpc = Task(
         ),
         Template(
             "A colleague turned a sentence from the wire into the one below, {{ 'keeping' if answer == 'yes' else 'but "
-            "without "
-            "keeping' }} its meaning. What might the original have been?\n{{ second }}",
+            "without keeping' }} its meaning. What might the original have been?\n{{ second }}",
             "{{ first }}",
             kind="inverted",
             when=DIFFERENT,
@@ -138,28 +137,25 @@ qqp = Task(
         Template("Question 1: {{ first }}\nQuestion 2: {{ second }}\nAre these two questions asking the same thing?"),
         Template(
             "Users of a question-and-answer site posted these:\n(a) {{ first }}\n(b) {{ second }}\nShould a moderator merge "
-            "them "
-            "or keep them apart?",
+            "them or keep them apart?",
             words={"yes": "merge", "no": "keep apart"},
             options="never",
         ),
-        Template('Would one good answer serve both the person who asks "{{ first }}" and the person who asks "{{ second }}"?'),
+        Template("One person asks: {{ first }} Another person asks: {{ second }} Would one good answer satisfy both of them?"),
         Template(
-            "New question: {{ second }}\nQuestion already on the site: {{ first }}\nClassify the new one as duplicate or not "
-            "duplicate.",
+            "New question: {{ second }}\nQuestion already on the site: {{ first }}\nClassify the new one as duplicate or "
+            "not duplicate.",
             words={"yes": "duplicate", "no": "not duplicate"},
             options="never",
             cue="Class:",
         ),
         Template(
             "Before you post, check whether your question has been asked before.\nYours: {{ first }}\nThe nearest that we "
-            "have: "
-            "{{ second }}\nIs it the same question?\n{{ options }}"
+            "have: {{ second }}\nIs it the same question?\n{{ options }}"
         ),
         Template(
-            "An interviewer asks: {{ first }} Then: {{ second }} Has the interviewer repeated the first question or moved on "
-            "to "
-            "another one?",
+            "An interviewer asks: {{ first }} Then: {{ second }} Has the interviewer repeated the first question or moved "
+            "on to another one?",
             words={"yes": "repeated it", "no": "moved on"},
             options="never",
         ),
@@ -177,18 +173,16 @@ qqp = Task(
             options="always",
         ),
         Template(
-            "{% if answer == 'yes' %}Ask this in a different way, so that the same answer would satisfy you."
-            "{% else %}Ask something that looks much like this question but needs another answer.{% endif +%}\n"
-            "Question: {{ first }}",
+            "{% if answer == 'yes' %}Ask this in a different way, so that the same answer would satisfy you.{% else %}Ask "
+            "something that looks much like this question but needs another answer.{% endif +%}\nQuestion: {{ first }}",
             "{{ second }}",
             kind="inverted",
             when=DIFFERENT,
             name="ask_again",
         ),
         Template(
-            "Somebody has marked the question below as {{ 'a duplicate of an older one' if answer == 'yes' else 'similar to, "
-            "but "
-            "distinct from, an older one' }}. What could the older question be?\n{{ second }}",
+            "Somebody has marked the question below as {{ 'a duplicate of an older one' if answer == 'yes' else 'similar "
+            "to, but distinct from, an older one' }}. What could the older question be?\n{{ second }}",
             "{{ first }}",
             kind="inverted",
             when=DIFFERENT,
@@ -213,26 +207,25 @@ paws = Task(
     example=_pair,
     templates=[
         Template(
-            "Sentence 1: {{ first }}\nSentence 2: {{ second }}\nThe words are nearly the same, but their order is not. Is the "
-            "meaning the same?"
+            "Sentence 1: {{ first }}\nSentence 2: {{ second }}\nThe words are nearly the same, though perhaps in another "
+            "order. Is the meaning the same?"
         ),
         Template(
-            "Swapping two names in a sentence can turn it into a falsehood. Has that happened here, or do the sentences still "
-            "agree?\nA: {{ first }}\nB: {{ second }}",
+            "Swapping two names in a sentence can turn it into a falsehood. Has that happened here, or do the sentences "
+            "still agree?\nA: {{ first }}\nB: {{ second }}",
             words={"yes": "the sentences agree", "no": "the sentences do not agree"},
             options="always",
         ),
-        Template('Is "{{ second }}" a faithful paraphrase of "{{ first }}"?'),
+        Template("Original: {{ first }}\nParaphrase: {{ second }}\nIs the paraphrase faithful to the original?"),
         Template(
             "An article was copied, and its sentences were rearranged. Original: {{ first }} Copy: {{ second }} Is the copy "
-            "still "
-            "accurate or is it inaccurate?",
+            "still accurate or is it inaccurate?",
             words={"yes": "accurate", "no": "inaccurate"},
             options="never",
         ),
         Template(
-            "Who does what, and to whom? Check if both sentences give the same answer.\n{{ options }}\nFirst: {{ first }}\n"
-            "Second: {{ second }}",
+            "Who does what, and to whom? Check if both sentences give the same answer.\n{{ options }}\nFirst: {{ first "
+            "}}\nSecond: {{ second }}",
         ),
         Template(
             "Mark the pair 1 if it is a pair of paraphrases, and 0 if it is not.\nLeft: {{ first }}\nRight: {{ second }}",
@@ -241,27 +234,25 @@ paws = Task(
             cue="Mark:",
         ),
         Template(
-            "{{ first }}\nAn editor would like to replace this line of the encyclopedia by the next one.\n{{ second }}\n"
-            "Would the article state a different fact afterwards?",
+            "{{ first }}\nAn editor would like to replace this line of the encyclopedia by the next one.\n{{ second "
+            "}}\nWould the article state a different fact afterwards?",
             words={"yes": "no, the same fact", "no": "yes, a different fact"},
             options="always",
         ),
         Template(
-            "True or false: whenever one of these sentences is true, the other is true as well.\n1) {{ first }}\n2) {{ second "
-            "}}",
+            "True or false: whenever one of these sentences is true, the other is true as well.\n1) {{ first }}\n2) {{ "
+            "second }}",
             words=TRUE_FALSE,
             options="never",
         ),
         Template(
-            "My spell checker moved a few words around. I had: {{ first }} Now it says: {{ second }} Can I leave it like that "
-            "without changing what I mean?"
+            "My spell checker moved a few words around. I had: {{ first }} Now it says: {{ second }} Can I leave it like "
+            "that without changing what I mean?"
         ),
         Template(
             "{% if answer == 'yes' %}Rearrange the words of this sentence, changing as few of them as you can, so that it "
-            "means "
-            "exactly what it meant before.{% else %}Rearrange the words of this sentence so that it still reads well but "
-            "means "
-            "something else.{% endif +%}\nSentence: {{ first }}",
+            "means exactly what it meant before.{% else %}Rearrange the words of this sentence so that it still reads well "
+            "but means something else.{% endif +%}\nSentence: {{ first }}",
             "{{ second }}",
             kind="inverted",
             when=DIFFERENT,
@@ -287,10 +278,13 @@ paws_x = Task(
     example=_pair,
     templates=[
         Template(
-            "A translator was given two English sentences and wonders if one translation will do for both. Will it?\n"
-            "Sentence 1: {{ first }}\nSentence 2: {{ second }}"
+            "A translator was given two English sentences and wonders if one translation will do for both. Will "
+            "it?\nSentence 1: {{ first }}\nSentence 2: {{ second }}"
         ),
-        Template('Does "{{ first }}" mean the same as "{{ second }}"? Answer yes or no.', options="never"),
+        Template(
+            "Does the first sentence mean the same as the second? Answer yes or no.\nFirst: {{ first }}\nSecond: {{ second }}",
+            options="never",
+        ),
         Template(
             "Original statement: {{ first }}\nRestatement: {{ second }}\nIs the restatement sound, or has something been "
             "mixed up?",
@@ -304,19 +298,18 @@ paws_x = Task(
             cue="Comparison of A and B:",
         ),
         Template(
-            "Names, dates and places can trade their roles when a sentence is reworded. Did they keep their roles here?\n"
-            "Before rewording: {{ first }}\nAfter rewording: {{ second }}"
+            "Names, dates and places can trade their roles when a sentence is reworded. Did they keep their roles "
+            "here?\nBefore rewording: {{ first }}\nAfter rewording: {{ second }}"
         ),
         Template(
-            "An encyclopedia must not contradict itself. On one page it says: {{ first }} On another: {{ second }} Are these "
-            "pages "
-            "consistent or inconsistent?",
+            "An encyclopedia must not contradict itself. On one page it says: {{ first }} On another: {{ second }} Are "
+            "these pages consistent or inconsistent?",
             words={"yes": "consistent", "no": "inconsistent"},
             options="never",
         ),
         Template(
-            "If a quiz accepts the first sentence as the correct answer, must it accept the second one too?\n"
-            "Accepted: {{ first }}\nSubmitted: {{ second }}"
+            "If a quiz accepts the first sentence as the correct answer, must it accept the second one too?\nAccepted: {{ "
+            "first }}\nSubmitted: {{ second }}"
         ),
         Template(
             "{{ second }}\nDoes the sentence above put the next one into other words and nothing more?\n{{ first }}",
@@ -330,10 +323,9 @@ paws_x = Task(
             cue="Judgment:",
         ),
         Template(
-            "{% if answer == 'yes' %}Say the following in another way, leaving every fact as it is.{% else %}Write a sentence "
-            "that "
-            "could be mistaken for the following one, since it has nearly the same words, but that states other facts."
-            "{% endif +%}\n{{ second }}",
+            "{% if answer == 'yes' %}Say the following in another way, leaving every fact as it is.{% else %}Write a "
+            "sentence that could be mistaken for the following one, since it has nearly the same words, but that states "
+            "other facts.{% endif +%}\n{{ second }}",
             "{{ first }}",
             kind="inverted",
             when=DIFFERENT,
@@ -374,52 +366,46 @@ stsb = Task(
     example=_scored,
     templates=[
         Template(
-            "On a scale from 0 (nothing in common) to 5 (the same meaning), how similar are these sentences?\n1. {{ first }}\n"
-            "2. {{ second }}"
+            "On a scale from 0 (nothing in common) to 5 (the same meaning), how similar are these sentences?\n1. {{ first "
+            "}}\n2. {{ second }}"
         ),
         Template(
-            'Rate how close "{{ first }}" comes in meaning to "{{ second }}". Use a whole number between 0 and 5, where 5 is '
-            "the "
-            "highest similarity."
+            "Rate how close the second text comes in meaning to the first. Use a whole number between 0 and 5, where 5 is "
+            "the highest similarity.\nFirst text: {{ first }}\nSecond text: {{ second }}"
         ),
         Template(
             "Sentence A: {{ first }}\nSentence B: {{ second }}\nGive the pair a similarity score. 5: equivalent. 4: differs "
-            "in "
-            "unimportant details. 3: differs in something important. 2: shares some details. 1: shares only the topic. "
+            "in unimportant details. 3: differs in something important. 2: shares some details. 1: shares only the topic. "
             "0: about different things.",
             cue="Score:",
             options="never",
         ),
         Template(
-            "How near are the two sentences in meaning? Choose the description that fits best.\nFirst: {{ first }}\n"
-            "Second: {{ second }}",
+            "How near are the two sentences in meaning? Choose the description that fits best.\nFirst: {{ first }}\nSecond: "
+            "{{ second }}",
             words=GRADES,
             options="always",
         ),
         Template(
-            "Out of 5 points, how many would you award the second sentence for saying what the first one says?\n"
-            "First: {{ first }}\nSecond: {{ second }}"
+            "Out of 5 points, how many would you award the second sentence for saying what the first one says?\nFirst: {{ "
+            "first }}\nSecond: {{ second }}"
         ),
         Template(
             "Several people scored pairs of headlines, captions and forum posts for likeness of meaning, from 0 to 5. What "
-            "would "
-            "their average be for the following pair, rounded to a whole number?\n{{ first }}\n{{ second }}"
+            "would their average be for the following pair, rounded to a whole number?\n{{ first }}\n{{ second }}"
         ),
         Template(
-            "A search engine ranks results by how well they match a query in meaning.\nQuery: {{ first }}\nResult: {{ second "
-            "}}\n"
-            "Which rank between 0 (no match) and 5 (perfect match) does the result deserve?",
+            "A search engine ranks results by how well they match a query in meaning.\nQuery: {{ first }}\nResult: {{ "
+            "second }}\nWhich rank between 0 (no match) and 5 (perfect match) does the result deserve?",
             cue="Rank:",
         ),
         Template(
-            "0 means that the two have nothing to do with each other, and 5 means that they are interchangeable. Put a number "
-            "on "
-            'this pair: "{{ first }}" and "{{ second }}"'
+            "{{ first }}\n{{ second }}\nPut a number on this pair of sentences. 0 means that the two have nothing to do "
+            "with each other, and 5 means that they are interchangeable."
         ),
         Template(
-            "I need a quick judgment from you. If five stars stand for identical content and no stars for unrelated content, "
-            "how "
-            "many stars do these captions get together?\nCaption 1: {{ first }}\nCaption 2: {{ second }}",
+            "I need a quick judgment from you. If five stars stand for identical content and no stars for unrelated "
+            "content, how many stars do these captions get together?\nCaption 1: {{ first }}\nCaption 2: {{ second }}",
             words={
                 "0": "no stars",
                 "1": "one star",
@@ -430,8 +416,8 @@ stsb = Task(
             },
         ),
         Template(
-            "Write a sentence whose similarity in meaning to the one below is {{ answer }} on a scale from 0 (unrelated) to 5 "
-            "(equivalent).\nSentence: {{ first }}",
+            "Write a sentence whose similarity in meaning to the one below is {{ answer }} on a scale from 0 (unrelated) to "
+            "5 (equivalent).\nSentence: {{ first }}",
             "{{ second }}",
             kind="inverted",
             when=DIFFERENT,
@@ -439,11 +425,9 @@ stsb = Task(
         ),
         Template(
             "{{ second }}\nA second sentence was compared with this one and found to be {{ {'0': 'entirely unrelated', '1': "
-            "'on the "
-            "same topic but otherwise different', '2': 'alike in a few details only', '3': 'alike in the main, with an "
-            "important "
-            "difference', '4': 'the same except for unimportant details', '5': 'the same in meaning'}[answer] }}. "
-            "Write that second sentence.",
+            "'on the same topic but otherwise different', '2': 'alike in a few details only', '3': 'alike in the main, with "
+            "an important difference', '4': 'the same except for unimportant details', '5': 'the same in meaning'}[answer] "
+            "}}. Write that second sentence.",
             "{{ first }}",
             kind="inverted",
             when=DIFFERENT,
