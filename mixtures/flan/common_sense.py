@@ -126,12 +126,9 @@ copa = Task(
 
 # https://huggingface.co/datasets/Rowan/hellaswag · licence: unknown
 # {'ind': 4, 'activity_label': 'Removing ice from car', 'ctx_a': 'Then, the man writes over the snow covering the window of a
-#  car,
-#  and a woman wearing winter clothes smiles.', 'ctx_b': 'then', 'ctx': 'Then, the man [...] smiles. then',
-#  'endings': [', the man adds wax to the windshield and cuts it.', [...], ', the man continues removing the snow on his
-#  car.'],
-#  'source_id': 'activitynet~v_-1IBHYS3L-Y', 'split': 'train', 'split_type': 'indomain', 'label': '3'}   label: '' where
-#  withheld
+#  car, and a woman wearing winter clothes smiles.', 'ctx_b': 'then', 'ctx': 'Then, the man [...] smiles. then', 'endings': [',
+#  the man adds wax to the windshield and cuts it.', [...], ', the man continues removing the snow on his car.'], 'source_id':
+#  'activitynet~v_-1IBHYS3L-Y', 'split': 'train', 'split_type': 'indomain', 'label': '3'}   label: '' where withheld
 # Captions of ActivityNet's videos and steps of wikiHow's articles, the latter with marks such as [header] and [step].
 def _how_to(text):
     text = re.sub(r"(?<=[^.!?:\s])\s*\[title\]\s*", ". ", text)
@@ -213,10 +210,9 @@ hellaswag = Task(
 
 # https://huggingface.co/datasets/allenai/swag (regular) · licence: unknown
 # {'video-id': 'anetv_jkn6uvmqwh4', 'fold-ind': '3416', 'startphrase': 'Members of the procession walk down the street holding
-#  small
-#  horn brass instruments. A drum line', 'sent1': 'Members of the procession walk down the street holding small horn brass
-#  instruments.', 'sent2': 'A drum line', 'gold-source': 'gold', 'ending0': 'passes by walking down the street playing their
-#  instruments.', 'ending1': [...], 'ending2': [...], 'ending3': [...], 'label': 0}   label: the number of the ending
+#  small horn brass instruments. A drum line', 'sent1': 'Members of the procession walk down the street holding small horn
+#  brass instruments.', 'sent2': 'A drum line', 'gold-source': 'gold', 'ending0': 'passes by walking down the street playing
+#  their instruments.', 'ending1': [...], 'ending2': [...], 'ending3': [...], 'label': 0}   label: the number of the ending
 def _swag(row):
     fields = {"first": _sentence(row["sent1"]), "start": _clean(row["sent2"])}
     return _choose(fields, [_clean(row[f"ending{i}"]) for i in range(4)], row["label"])
@@ -274,8 +270,7 @@ swag = Task(
 
 # https://huggingface.co/datasets/ybisk/piqa · licence: unknown
 # {'goal': "How do I ready a guinea pig cage for it's new occupants?", 'sol1': 'Provide the guinea pig with a cage full of a
-#  few
-#  inches of bedding made of ripped paper strips, you will also need to supply it with a water bottle and a food dish.',
+#  few inches of bedding made of ripped paper strips, you will also need to supply it with a water bottle and a food dish.',
 #  'sol2': 'Provide the guinea pig with a cage full of a few inches of bedding made of ripped jeans material, [...]', 'label':
 #  0}
 # The goal may be a question, the beginning of a sentence, a command or the name of a thing ("thimble").
@@ -347,10 +342,8 @@ piqa = Task(
 # https://huggingface.co/datasets/juletxara/xstory_cloze (en) · licence: CC BY-SA 4.0
 # {'story_id': '138d5bfb-05cc-41e3-bf2c-fa85ebad14e2', 'input_sentence_1': 'Rick grew up in a troubled household.',
 #  'input_sentence_2': 'He never found good support in family, and turned to gangs.', 'input_sentence_3': "It wasn't long
-#  before
-#  Rick got shot in a robbery.", 'input_sentence_4': 'The incident caused him to turn a new leaf.', 'sentence_quiz1': 'He is
-#  happy
-#  now.', 'sentence_quiz2': 'He joined a gang.', 'answer_right_ending': 1}   answer_right_ending: 1 or 2
+#  before Rick got shot in a robbery.", 'input_sentence_4': 'The incident caused him to turn a new leaf.', 'sentence_quiz1':
+#  'He is happy now.', 'sentence_quiz2': 'He joined a gang.', 'answer_right_ending': 1}   answer_right_ending: 1 or 2
 def _story(row):
     sentences = [_sentence(row[f"input_sentence_{i}"]) for i in range(1, 5)]
     fields = {"story": " ".join(sentences), "opening": " ".join(sentences[:3]), "last": sentences[3]}
@@ -475,8 +468,8 @@ social_i_qa = Task(
 
 # https://huggingface.co/datasets/tau/commonsense_qa · licence: MIT
 # {'id': '61fe6e879ff18686d7552425a36344c8', 'question': 'Sammy wanted to go to where the people were.  Where might he go?',
-#  'question_concept': 'people', 'choices': {'label': ['A', 'B', 'C', 'D', 'E'], 'text': ['race track', 'populated areas',
-#  'the desert', 'apartment', 'roadblock']}, 'answerKey': 'B'}   answerKey: '' where it is withheld
+#  'question_concept': 'people', 'choices': {'label': ['A', 'B', 'C', 'D', 'E'], 'text': ['race track', 'populated areas', 'the
+#  desert', 'apartment', 'roadblock']}, 'answerKey': 'B'}   answerKey: '' where it is withheld
 def _csqa(row):
     if not row["answerKey"]:
         raise SkipRow("the answer is withheld")
@@ -542,21 +535,19 @@ commonsense_qa = Task(
 
 # https://huggingface.co/datasets/Salesforce/cos_e (v1.11) · licence: BSD-3-Clause
 # {'id': '3a1b3c21a11f4ec53c166b0559df7369', 'question': 'A John is a bum.  Much like the stereotype, he lives near this sort
-#  of
-#  transportation infrastructure. Where does he live?', 'choices': ['bus depot', 'beach', 'train station', 'bridge', 'bridge'],
-#  'answer': 'bridge', 'abstractive_explanation': 'Bums are well known to take up residence under bridges.',
+#  of transportation infrastructure. Where does he live?', 'choices': ['bus depot', 'beach', 'train station', 'bridge',
+#  'bridge'], 'answer': 'bridge', 'abstractive_explanation': 'Bums are well known to take up residence under bridges.',
 #  'extractive_explanation': 'a bum'}
-# Explanations of CommonsenseQA's answers. Many are worthless ("Rivers flow trough valleys." stands in 410 rows): an
-#  explanation is
-# taken for the rationale only if it is a sentence that mentions the answer, and has not been copied from a page's title.
+# Explanations of CommonsenseQA's answers. Many are worthless ("Rivers flow trough valleys." stands in 410 rows): an explanation
+# is taken for the rationale only if it mentions the answer, does not repeat the question, and is no page's title.
 def _cos_e(row):
     question, answer = _question(row["question"]), row["answer"].strip(" .")
     explanation = _sentence(row["abstractive_explanation"])
     stem = re.escape(answer.lower()[: max(4, len(answer) - 2)])
-    words = explanation.split()
-    repeats = set(explanation.lower().split()) <= set(f"{question} {answer}".lower().split())
-    title = re.search(r" [-|] |wikipedia|thesaurus|definition|\.com|\?", explanation.lower())
-    good = len(words) >= 6 and re.search(rf"\b{stem}", explanation.lower()) and not repeats and not title
+    words, asked = re.findall(r"[\w']+", explanation.lower()), set(re.findall(r"[\w']+", f"{question} {answer}".lower()))
+    own = sum(word not in asked for word in words)
+    title = re.search(r" [-|] |wikipedia|thesaurus|definition|\.com|\?|[a-z] [A-Z]\w+ [A-Z]", explanation)
+    good = len(words) >= 6 and own >= 0.4 * len(words) and re.search(rf"\b{stem}", explanation.lower()) and not title
     options = tuple(dict.fromkeys(choice.strip(" .") for choice in row["choices"]))
     return Example({"question": question}, answer, options=options, rationale=explanation if good else "")
 
@@ -614,8 +605,7 @@ cos_e = Task(
 
 # https://huggingface.co/datasets/tasksource/commonsense_qa_2.0 · licence: CC BY 4.0
 # {'id': '000a24f0db61226f9a4a744960a16104', 'question': 'Unity has a lot to do with family.', 'answer': 'yes', 'confidence':
-#  0.71,
-#  'date': '4/7/2021', 'relational_prompt': 'has', 'topic_prompt': 'unity', 'relational_prompt_used': True,
+#  0.71, 'date': '4/7/2021', 'relational_prompt': 'has', 'topic_prompt': 'unity', 'relational_prompt_used': True,
 #  'topic_prompt_used': True, 'validations': ['yes', 'yes']}
 # Written in a game in which people win by fooling a machine. Most are statements, some of which end in a question mark.
 def _csqa2(row):
@@ -815,8 +805,7 @@ comve_b = Task(
 
 # https://huggingface.co/datasets/CogComp/mc_taco · licence: unknown
 # {'sentence': 'Partial lunar eclipses occur at least twice a year, but total lunar eclipses are less common.', 'question':
-#  'How
-#  often do lunar eclipse happen?', 'answer': '9 times per year', 'label': 0, 'category': 2}   labels: no, yes
+#  'How often do lunar eclipse happen?', 'answer': '9 times per year', 'label': 0, 'category': 2}   labels: no, yes
 # categories: event duration, event ordering, frequency, typical time, stationarity. There are no training rows: as validation
 # rows are many, they serve for training.
 def _mc_taco(row):
@@ -906,11 +895,9 @@ mc_taco = Task(
 
 # https://huggingface.co/datasets/allenai/art (anli) · licence: unknown
 # {'observation_1': 'Chad went to get the wheel alignment measured on his car.', 'observation_2': 'The mechanic provided a
-#  working
-#  alignment with new body work.', 'hypothesis_1': 'Chad was waiting for his car to be washed.', 'hypothesis_2': 'Chad was
-#  waiting
-#  for his car to be finished.', 'label': 2}   label: 1 or 2 (0 for none). The observations begin and end a story of
-#  ROCStories.
+#  working alignment with new body work.', 'hypothesis_1': 'Chad was waiting for his car to be washed.', 'hypothesis_2': 'Chad
+#  was waiting for his car to be finished.', 'label': 2}   label: 1 or 2 (0 for none). The observations begin and end a story
+#  of ROCStories.
 def _art(row):
     if row["label"] not in (1, 2):
         raise SkipRow("no label")
@@ -981,8 +968,8 @@ art = Task(
 
 # https://huggingface.co/datasets/INK-USC/numer_sense · licence: MIT
 # {'sentence': 'A bird usually has <mask> legs.', 'target': 'two'}   (a row of the same form). The targets are number words
-#  from zero
-# to ten, and "no". The targets of both test splits are withheld, so that the first 500 training rows serve for evaluation.
+#  from zero to ten, and "no". The targets of both test splits are withheld, so that the first 500 training rows serve for
+#  evaluation.
 NUMBERS = ("no", "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 

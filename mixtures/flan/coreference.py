@@ -102,8 +102,8 @@ wsc = Task(
 
 
 # https://huggingface.co/datasets/allenai/winogrande (winogrande_xl) · licence: unknown
-# {'sentence': 'Sarah was a much better surgeon than Maria so _ always got the easier cases.', 'option1': 'Sarah',
-#  'option2': 'Maria', 'answer': '2'}   The answer is '' where it is withheld.
+# {'sentence': 'Sarah was a much better surgeon than Maria so _ always got the easier cases.', 'option1': 'Sarah', 'option2':
+#  'Maria', 'answer': '2'}   The answer is '' where it is withheld.
 def _winogrande(row):
     if row["answer"] not in ("1", "2"):
         raise SkipRow("the answer is withheld")
@@ -240,8 +240,7 @@ dpr = Task(
 # https://huggingface.co/datasets/coref-data/davis_wsc_raw (wsc273) · licence: CC BY 4.0
 # {'text': 'The city councilmen refused the demonstrators a permit because they feared violence.', 'pronoun': 'they',
 #  'pronoun_loc': 63, 'quote': 'they feared violence', 'quote_loc': 63, 'options': ['The city councilmen', 'The
-#  demonstrators'],
-#  'label': 0, 'source': '(Winograd 1972)'}   label: the index of the option. For evaluation only, as in FLAN.
+#  demonstrators'], 'label': 0, 'source': '(Winograd 1972)'}   label: the index of the option. For evaluation only, as in FLAN.
 # ErnestSDavis/winograd_wsc has the same rows, but only as a loading script.
 def _wsc273(row):
     start, pronoun = row["pronoun_loc"], row["pronoun"]
@@ -347,8 +346,7 @@ wsc273_masked = Task(
 
 # https://huggingface.co/datasets/google-research-datasets/gap · licence: Apache-2.0
 # {'ID': 'validation-2', 'Text': "Kathleen Nott was born in Camberwell, London. Her father, Philip, was a lithographic printer,
-#  and
-#  her mother, Ellen, ran a boarding house in Brixton; Kathleen was their third daughter. She was educated at [...]",
+#  and her mother, Ellen, ran a boarding house in Brixton; Kathleen was their third daughter. She was educated at [...]",
 #  'Pronoun': 'She', 'Pronoun-offset': 185, 'A': 'Ellen', 'A-offset': 110, 'A-coref': False, 'B': 'Kathleen', 'B-offset': 150,
 #  'B-coref': True, 'URL': 'http://en.wikipedia.org/wiki/Kathleen_Nott'}
 # Wikipedia paragraphs. In a tenth of the rows neither name is meant. The pronoun is marked by asterisks.

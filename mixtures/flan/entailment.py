@@ -19,7 +19,6 @@ YES_MAYBE_NO = {"entailment": "yes", "neutral": "maybe", "contradiction": "no"}
 YES_UNCLEAR_NO = {"entailment": "yes", "neutral": "it is impossible to tell", "contradiction": "no"}
 YES_UNKNOWN_NO = {"entailment": "yes", "neutral": "unknown", "contradiction": "no"}
 TRUE_UNKNOWN_FALSE = {"entailment": "true", "neutral": "unknown", "contradiction": "false"}
-TRUE_OPEN_FALSE = {"entailment": "true", "neutral": "not enough information", "contradiction": "false"}
 ALWAYS_SOMETIMES_NEVER = {"entailment": "always", "neutral": "sometimes", "contradiction": "never"}
 TRUE_FALSE = {"yes": "true", "no": "false"}
 
@@ -156,8 +155,8 @@ anli_r3 = _anli(3, ["hotpotqa", "story_cloze", "childrens_book_test", "wikihow",
 
 
 # https://huggingface.co/datasets/aps/super_glue (cb) · licence: unknown
-# {'premise': 'It was a complex language. Not written down but handed down. One might say it was peeled down.',
-#  'hypothesis': 'the language was peeled down', 'idx': 0, 'label': 0}   labels: entailment, contradiction, neutral
+# {'premise': 'It was a complex language. Not written down but handed down. One might say it was peeled down.', 'hypothesis':
+#  'the language was peeled down', 'idx': 0, 'label': 0}   labels: entailment, contradiction, neutral
 # The hypothesis is a clause from the premise, put without the "if", "might" or "thinks" that governs it there.
 def _cb(row):
     claim = _clean(row["hypothesis"])
@@ -498,8 +497,8 @@ qnli = Task(
 
 
 # https://huggingface.co/datasets/nyu-mll/glue (wnli) · licence: unknown
-# {'sentence1': "John couldn't see the stage with Billy in front of him because he is so short.",
-#  'sentence2': 'John is so short.', 'label': 1, 'idx': 1}   labels: not_entailment, entailment
+# {'sentence1': "John couldn't see the stage with Billy in front of him because he is so short.", 'sentence2': 'John is so
+#  short.', 'label': 1, 'idx': 1}   labels: not_entailment, entailment
 # Winograd schemas: sentence 2 repeats a part of sentence 1 with a guess in the place of a pronoun.
 wnli = Task(
     name="wnli",
@@ -649,8 +648,7 @@ snli = Task(
 
 # https://huggingface.co/datasets/allenai/scitail (tsv_format) · licence: unknown
 # {'premise': 'At high temperatures, the solid dye converts into a gas without ever becoming a liquid.', 'hypothesis': 'Gases
-#  and
-#  liquids become solids at low temperatures.', 'label': 'neutral'}   labels: 'entails', 'neutral'
+#  and liquids become solids at low temperatures.', 'label': 'neutral'}   labels: 'entails', 'neutral'
 # The hypotheses are science exam questions turned into statements with their answers; the premises were found on the web.
 def _scitail(row):
     words = {"entails": "yes", "neutral": "no"}
@@ -929,7 +927,7 @@ folio = Task(
 )
 
 
-# https://github.com/swarnaHub/ConjNLI (not on the hub under a name of its own) · licence: MIT
+# https://github.com/swarnaHub/ConjNLI (hub: pietrolesci/conj_nli) · licence: MIT
 # {'premise': 'He was born in Illinois, but moved to Oklahoma in 1949.', 'hypothesis': 'He was born in Illinois.', 'label': 0}
 # labels: entailment, neutral, contradiction. Wikipedia sentences, changed around "and", "or", "but" and "nor".
 def _conj(row):
@@ -1028,8 +1026,7 @@ conj_nli = Task(
 )
 
 
-# https://github.com/acmi-lab/counterfactually-augmented-data (NLI; not on the hub under a name of its own) · licence:
-#  Apache-2.0
+# https://github.com/acmi-lab/counterfactually-augmented-data (NLI; hub: sagnikrayc/snli-cf-kaushik) · licence: Apache-2.0
 # {'premise': 'A man is riding a blue truck with a small child sitting in front of him.', 'hypothesis': 'A man rides his
 #  motorcyle with his won.', 'label': 2}   labels: entailment, neutral, contradiction
 # Pairs of SNLI in which people revised one of the two sentences until the label changed; the pairs they began with are SNLI's.
@@ -1239,10 +1236,8 @@ axg = Task(
 
 # https://github.com/csitfun/ConTRoL-dataset (hub: tasksource/ConTRoL-nli) · licence: CC BY-NC-SA 4.0
 # {'uid': 'id_803', 'premise': 'some time on the night of October 1st, the Copacabana Club was burnt to the ground. The police
-#  are
-#  treating the fire as suspicious. [...]', 'hypothesis': 'If the insurance company pays out in full, John Hodges stands to
-#  profit
-#  [...]', 'label': 0}   labels: entailment, neutral, contradiction
+#  are treating the fire as suspicious. [...]', 'hypothesis': 'If the insurance company pays out in full, John Hodges stands to
+#  profit [...]', 'label': 0}   labels: entailment, neutral, contradiction
 # Passages of several paragraphs, from verbal reasoning tests for applicants.
 control_nli = Task(
     name="control_nli",
@@ -1333,8 +1328,8 @@ control_nli = Task(
 
 
 # https://github.com/verypluming/MED (not on the hub under a name of its own) · licence: CC BY-SA 4.0
-# {'premise': "We shouldn't lose hope.", 'hypothesis': "We shouldn't lose hope to be better.", 'label': 0,
-#  'genre': 'crowd:downward_monotone'}   labels: entailment, neutral (contradiction never occurs). For evaluation only.
+# {'premise': "We shouldn't lose hope.", 'hypothesis': "We shouldn't lose hope to be better.", 'label': 0, 'genre':
+#  'crowd:downward_monotone'}   labels: entailment, neutral (contradiction never occurs). For evaluation only.
 MED_WORDS = ("yes", "no", "no")
 
 med = Task(
@@ -1466,6 +1461,77 @@ monli = Task(
 )
 
 
+# https://github.com/atticusg/MoNLI (pmonli; hub: tasksource/monli) · licence: unknown
+# {'premise': 'A man is talking to someone in a car.', 'hypothesis': 'A man is talking to someone in a taxi.', 'label': 1}
+# labels: entailment, neutral (contradiction never occurs). As above, but the exchanged noun is under no negation.
+pmonli = Task(
+    name="pmonli",
+    cluster="entailment",
+    source=hub("monli", "pmonli"),
+    example=lambda row: _pair(row["premise"], row["hypothesis"], label(MED_WORDS)(row["label"]), TWO),
+    templates=[
+        Template(
+            "A dog is an animal, but an animal need not be a dog. By the same rule, does the second sentence follow from the "
+            "first?\nFirst: {{ premise }}\nSecond: {{ hypothesis }}"
+        ),
+        Template("{{ premise }}\nWithout knowing any more than that, could you swear to the next sentence? {{ hypothesis }}"),
+        Template(
+            "One noun differs between these sentences. Does B say less than A, so that it is implied by A, or does it say "
+            "more?\nA: {{ premise }}\nB: {{ hypothesis }}",
+            words={"yes": "it says less", "no": "it says more"},
+            options="never",
+        ),
+        Template(
+            "Premise: {{ premise }}\nHypothesis: {{ hypothesis }}",
+            words={"yes": "entailment", "no": "neutral"},
+            options="always",
+            cue="Gold label:",
+        ),
+        Template(
+            "A witness said: {{ premise }} The police report puts it like this: {{ hypothesis }} Has the report added anything "
+            "that the witness did not say?",
+            words={"yes": "no, nothing", "no": "yes, it has"},
+            options="always",
+        ),
+        Template(
+            "True or false: it is impossible that the first sentence holds and the second does not.\n1. {{ premise }}\n"
+            "2. {{ hypothesis }}",
+            words=TRUE_FALSE,
+            options="never",
+        ),
+        Template(
+            "Is the change from the old wording to the new one a safe generalization?\n{{ options }}\nOld: {{ premise }}\n"
+            "New: {{ hypothesis }}",
+            words={"yes": "safe", "no": "not safe"},
+            options="always",
+        ),
+        Template(
+            "Think of kinds and their members. {{ hypothesis }} Must that be so if the following is so? {{ premise }}",
+            cue="Must it be so?",
+        ),
+        Template(
+            "Put a {% if answer == 'yes' %}more general{% else %}more special{% endif %} noun in the place of one noun of this "
+            "sentence.\n{{ premise }}",
+            "{{ hypothesis }}",
+            kind="inverted",
+            when=NEW_HYPOTHESIS,
+            name="replace_noun",
+        ),
+        Template(
+            "Below is the result of replacing one noun of a sentence by one that is "
+            "{{ 'wider' if answer == 'yes' else 'narrower' }} in meaning. Guess the original sentence.\n{{ hypothesis }}",
+            "{{ premise }}",
+            kind="inverted",
+            when=NEW_PREMISE,
+            name="original_sentence",
+        ),
+    ],
+    lineage=["monli", "snli", "flickr30k"],
+    licence="unknown",
+    link="https://github.com/atticusg/MoNLI",
+)
+
+
 # https://huggingface.co/datasets/jhu-cogsci/hans · licence: unknown
 # {'premise': 'The doctors supported the scientist .', 'hypothesis': 'The scientist supported the doctors .', 'label': 1,
 #  'parse_premise': ..., 'heuristic': 'lexical_overlap', 'subcase': 'ln_subject/object_swap', 'template': 'temp1'}
@@ -1557,6 +1623,7 @@ entailment = Mixture(
         control_nli,
         med,
         monli,
+        pmonli,
         hans,
     ],
     rate=proportional(cap=3000),

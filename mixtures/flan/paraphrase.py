@@ -43,8 +43,7 @@ def _pair(row):
 # https://huggingface.co/datasets/nyu-mll/glue (mrpc) · licence: unknown
 # {'sentence1': 'Amrozi accused his brother , whom he called " the witness " , of deliberately distorting his evidence .',
 #  'sentence2': 'Referring to him as only " the witness " , Amrozi accused his brother of deliberately distorting his evidence
-#  .',
-#  'label': 1, 'idx': 0}   labels: not_equivalent, equivalent. Sentences of news reports on the same events.
+#  .', 'label': 1, 'idx': 0}   labels: not_equivalent, equivalent. Sentences of news reports on the same events.
 mrpc = Task(
     name="glue_mrpc",
     cluster="paraphrase",
@@ -269,8 +268,8 @@ paws = Task(
 # https://huggingface.co/datasets/google-research-datasets/paws-x (en) · licence: unknown
 # {'id': 1, 'sentence1': 'From the merger of the Four Rivers Council and the Audubon Council , the Shawnee Trails Council was
 #  born .', 'sentence2': 'Shawnee Trails Council was formed from the merger of the Four Rivers Council and the Audubon Council
-#  .',
-#  'label': 1}   labels: 0 (different meaning), 1 (paraphrase). The English rows that the other languages were translated from.
+#  .', 'label': 1}   labels: 0 (different meaning), 1 (paraphrase). The English rows that the other languages were translated
+#  from.
 paws_x = Task(
     name="paws_x_en",
     cluster="paraphrase",
