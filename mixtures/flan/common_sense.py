@@ -74,7 +74,7 @@ copa = Task(
         Template(
             "{{ options }}\nComplete the chain of events, in which the {{ question }} is missing.\nGiven: {{ premise }}",
             options="always",
-            cue="Missing {{ question }}:",
+            cue="Missing event:",
         ),
         Template(
             "Choose between these sentences: {{ choices | join(' / ') }}\nThe one to be chosen should tell "
@@ -470,14 +470,17 @@ social_i_qa = Task(
 # {'id': '61fe6e879ff18686d7552425a36344c8', 'question': 'Sammy wanted to go to where the people were.  Where might he go?',
 #  'question_concept': 'people', 'choices': {'label': ['A', 'B', 'C', 'D', 'E'], 'text': ['race track', 'populated areas', 'the
 #  desert', 'apartment', 'roadblock']}, 'answerKey': 'B'}   answerKey: '' where it is withheld
+def _choices(texts):
+    """The texts of the choices, cleaned; a text that stands there twice is one choice."""
+    return tuple(dict.fromkeys(_clean(text).strip(" .") for text in texts))
+
+
 def _csqa(row):
     if not row["answerKey"]:
         raise SkipRow("the answer is withheld")
     texts = dict(zip(row["choices"]["label"], row["choices"]["text"], strict=True))
     fields = {"question": _question(row["question"]), "concept": row["question_concept"]}
-    return Example(
-        fields, texts[row["answerKey"]].strip(" ."), options=tuple(dict.fromkeys(t.strip(" .") for t in texts.values()))
-    )
+    return Example(fields, *_choices([texts[row["answerKey"]]]), options=_choices(texts.values()))
 
 
 commonsense_qa = Task(
@@ -541,15 +544,14 @@ commonsense_qa = Task(
 # Explanations of CommonsenseQA's answers. Many are worthless ("Rivers flow trough valleys." stands in 410 rows): an explanation
 # is taken for the rationale only if it mentions the answer, does not repeat the question, and is no page's title.
 def _cos_e(row):
-    question, answer = _question(row["question"]), row["answer"].strip(" .")
+    question, (answer,) = _question(row["question"]), _choices([row["answer"]])
     explanation = _sentence(row["abstractive_explanation"])
     stem = re.escape(answer.lower()[: max(4, len(answer) - 2)])
     words, asked = re.findall(r"[\w']+", explanation.lower()), set(re.findall(r"[\w']+", f"{question} {answer}".lower()))
     own = sum(word not in asked for word in words)
     title = re.search(r" [-|] |wikipedia|thesaurus|definition|\.com|\?|[a-z] [A-Z]\w+ [A-Z]", explanation)
     good = len(words) >= 6 and own >= 0.4 * len(words) and re.search(rf"\b{stem}", explanation.lower()) and not title
-    options = tuple(dict.fromkeys(choice.strip(" .") for choice in row["choices"]))
-    return Example({"question": question}, answer, options=options, rationale=explanation if good else "")
+    return Example({"question": question}, answer, options=_choices(row["choices"]), rationale=explanation if good else "")
 
 
 cos_e = Task(
