@@ -232,9 +232,9 @@ cb = Task(
             options="never",
         ),
         Template(
-            "Write a short passage of prose or dialog in which it is said in passing that {{ claim }}, in such a way that "
-            "{{ {'entailment': 'the reader takes it as a fact', 'contradiction': 'the reader takes it to be untrue', "
-            "'neutral': 'the reader cannot know whether it is so'}[answer] }}.",
+            "Write a short passage of prose or dialog in which the thought comes up that {{ claim }}. {{ {'entailment': "
+            "'The reader should take it as a fact', 'contradiction': 'The reader should take it to be untrue', 'neutral': "
+            "'The reader should not be able to know whether it is so'}[answer] }}.",
             "{{ premise }}",
             kind="inverted",
             when=NEW_PREMISE,
@@ -244,7 +244,6 @@ cb = Task(
     lineage=["commitmentbank"],
     metrics=["accuracy", "macro_f1"],
     evaluation="validation",
-    long_fields=["premise"],
     licence="unknown",
     link="https://huggingface.co/datasets/aps/super_glue",
 )
@@ -921,7 +920,6 @@ folio = Task(
     lineage=["folio"],
     metrics=["accuracy", "macro_f1"],
     evaluation="validation",
-    long_fields=["premises"],
     licence="CC BY-SA 4.0",
     link="https://huggingface.co/datasets/yale-nlp/FOLIO",
 )
@@ -1001,17 +999,17 @@ conj_nli = Task(
             options="never",
         ),
         Template(
-            "Alter one list, conjunction, name or number in the sentence below, so that the result {{ {'entailment': 'still "
-            "follows from it', 'neutral': 'no longer follows from it, without contradicting it', 'contradiction': "
-            "'contradicts it'}[answer] }}.\nSentence: {{ premise }}",
+            "Shorten the sentence below, or alter a list, conjunction, name or number in it, so that the result {{ "
+            "{'entailment': 'still follows from it', 'neutral': 'no longer follows from it, without contradicting it', "
+            "'contradiction': 'contradicts it'}[answer] }}.\nSentence: {{ premise }}",
             "{{ hypothesis }}",
             kind="inverted",
             when=NEW_HYPOTHESIS,
             name="alter_sentence",
         ),
         Template(
-            "Extend or vary this sentence, using a conjunction, into one {{ {'entailment': 'that implies it', 'neutral': "
-            "'that neither implies nor denies it', 'contradiction': 'that denies it'}[answer] }}: {{ hypothesis }}",
+            "Lengthen, shorten or vary this sentence so that the new sentence {{ {'entailment': 'implies it', 'neutral': "
+            "'neither implies nor denies it', 'contradiction': 'denies it'}[answer] }}: {{ hypothesis }}",
             "{{ premise }}",
             kind="inverted",
             when=NEW_PREMISE,
@@ -1471,8 +1469,8 @@ pmonli = Task(
     example=lambda row: _pair(row["premise"], row["hypothesis"], label(MED_WORDS)(row["label"]), TWO),
     templates=[
         Template(
-            "A dog is an animal, but an animal need not be a dog. By the same rule, does the second sentence follow from the "
-            "first?\nFirst: {{ premise }}\nSecond: {{ hypothesis }}"
+            "A dog is an animal, but an animal need not be a dog. By the same rule, does the second sentence follow from "
+            "the first?\nFirst: {{ premise }}\nSecond: {{ hypothesis }}"
         ),
         Template("{{ premise }}\nWithout knowing any more than that, could you swear to the next sentence? {{ hypothesis }}"),
         Template(
@@ -1488,20 +1486,20 @@ pmonli = Task(
             cue="Gold label:",
         ),
         Template(
-            "A witness said: {{ premise }} The police report puts it like this: {{ hypothesis }} Has the report added anything "
-            "that the witness did not say?",
+            "A witness said: {{ premise }} The police report puts it like this: {{ hypothesis }} Has the report added "
+            "anything that the witness did not say?",
             words={"yes": "no, nothing", "no": "yes, it has"},
             options="always",
         ),
         Template(
-            "True or false: it is impossible that the first sentence holds and the second does not.\n1. {{ premise }}\n"
-            "2. {{ hypothesis }}",
+            "True or false: it is impossible that the first sentence holds and the second does not.\n1. {{ premise }}\n2. "
+            "{{ hypothesis }}",
             words=TRUE_FALSE,
             options="never",
         ),
         Template(
-            "Is the change from the old wording to the new one a safe generalization?\n{{ options }}\nOld: {{ premise }}\n"
-            "New: {{ hypothesis }}",
+            "Is the change from the old wording to the new one a safe generalization?\n{{ options }}\nOld: {{ premise "
+            "}}\nNew: {{ hypothesis }}",
             words={"yes": "safe", "no": "not safe"},
             options="always",
         ),
@@ -1510,16 +1508,16 @@ pmonli = Task(
             cue="Must it be so?",
         ),
         Template(
-            "Put a {% if answer == 'yes' %}more general{% else %}more special{% endif %} noun in the place of one noun of this "
-            "sentence.\n{{ premise }}",
+            "Put a {% if answer == 'yes' %}more general{% else %}more special{% endif %} noun in the place of one noun of "
+            "this sentence.\n{{ premise }}",
             "{{ hypothesis }}",
             kind="inverted",
             when=NEW_HYPOTHESIS,
             name="replace_noun",
         ),
         Template(
-            "Below is the result of replacing one noun of a sentence by one that is "
-            "{{ 'wider' if answer == 'yes' else 'narrower' }} in meaning. Guess the original sentence.\n{{ hypothesis }}",
+            "Below is the result of replacing one noun of a sentence by one that is {{ 'wider' if answer == 'yes' else "
+            "'narrower' }} in meaning. Guess the original sentence.\n{{ hypothesis }}",
             "{{ premise }}",
             kind="inverted",
             when=NEW_PREMISE,
