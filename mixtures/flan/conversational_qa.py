@@ -85,7 +85,7 @@ coqa = Task(
         Template(
             'The last exchange was: "{{ history[-1].question }}" "{{ history[-1].answer }}"\n'
             'The follow-up is: "{{ question }}"\nReply to the follow-up as briefly, using this passage: {{ story }}',
-            when="history",
+            when="known and history",
         ),
         Template(
             "Passage: {{ story }}\nA reader begins to ask about it. {{ question }} Answer freely but in a few words.",
@@ -175,7 +175,7 @@ quac = Task(
         ),
         Template(
             "{{ text }}\nThe section above is from the article on {{ page }}."
-            "{% if history %} So far I have asked:{% for turn in history %} {{ turn.question }}{% endfor %}{% endif %}\n"
+            "{% if history %} So far I have asked:{% for turn in history %} {{ turn.question }}{% endfor %}{% endif %}\n\n"
             'Now I ask: {{ question }} Quote a sentence or part of one. If there is nothing to quote, say "no answer".',
             words={"unanswerable": "no answer"},
         ),

@@ -270,8 +270,8 @@ narrativeqa = Task(
             "Write that phrase.\nThe whole story: {{ story }}"
         ),
         Template(
-            'Ask something about the plot of the {{ work }} "{{ title }}". Anyone who has read this summary should reply: '
-            '"{{ answer }}".\nSummary: {{ story }}',
+            'Ask something about the plot of the {{ work }} "{{ title }}". Anyone who has read the summary should be able to '
+            "reply as stated.\nReply: {{ answer }}\nSummary: {{ story }}",
             "{{ question }}",
             kind="inverted",
             name="ask_for_answer",

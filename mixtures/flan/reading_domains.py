@@ -188,7 +188,7 @@ def _squadshifts(name, config, text, writer, lineage):
                 "Original ({{ text }}): {{ passage }}\nQuestion: {{ question }}"
             ),
             Template(
-                'Below is {{ text }}. Ask a question about the part that says "{{ answer }}".\nText: {{ passage }}',
+                'Below is {{ text }}. Ask about the part that says "{{ answer }}"\nText: {{ passage }}',
                 "{{ question }}",
                 kind="inverted",
                 name="ask_for_answer",
@@ -258,7 +258,7 @@ tweet_qa = Task(
             "Reply with what the source says or plainly implies."
         ),
         Template(
-            'Ask something about this tweet. The reply should be along the lines of "{{ answer }}".\nTweet: {{ tweet }}',
+            "Ask something about this tweet that can be answered in the way shown.\nAnswer: {{ answer }}\nTweet: {{ tweet }}",
             "{{ question }}",
             kind="inverted",
             name="ask_for_answer",
@@ -318,8 +318,8 @@ mlqa_en = Task(
             "are needed.\nText: {{ passage }}"
         ),
         Template(
-            "Write the question that a reader of this page had in mind if the page's answer to it was "
-            '"{{ answer }}".\nPage: {{ passage }}',
+            "Someone came to this page with a question and left with an answer. What was the question?\n"
+            "Page: {{ passage }}\nAnswer found there: {{ answer }}",
             "{{ question }}",
             kind="inverted",
             name="ask_for_answer",
