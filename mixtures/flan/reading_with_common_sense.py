@@ -223,8 +223,8 @@ quail = Task(
             when="given",
         ),
         Template(
-            "Question: {{ question }}\nThe text that may or may not help: {{ text }}\n"
-            "The possible answers are {{ choices | join('; ') }}. Which is right?",
+            "Question: {{ question }}\nThe text, which may or may not help: {{ text }}\n"
+            "Four answers are possible ({{ choices | join(' / ') }}). Which is right?",
         ),
         Template(
             "Write a question about {{ subject }}, to go with the text below.\nRight answer: {{ answer }}\nText: {{ text }}",
@@ -293,8 +293,8 @@ record = Task(
             cue="[X] =",
         ),
         Template(
-            "The names that occur in the report are the following: {{ choices | join('; ') }}. "
-            "Only one of them makes the last sentence true. Report: {{ story }}\nLast sentence: {{ gap }}\nName it."
+            "Of the names that occur in the report ({{ choices | join('; ') }}), one belongs in the gap of the last sentence. "
+            "Which?\nReport: {{ story }}\nLast sentence: {{ gap }}"
         ),
         Template(
             'My newspaper has a coffee stain on it. I can read "{{ gap }}" but not the name under the stain. '
@@ -427,7 +427,7 @@ ropes = Task(
 #  'para': 'Electrons at lower energy levels, which are closer to the nucleus, have less energy.', 'para_id': 'QRSent-10116',
 #  'para_anno': {'effect_prop': 'energy', 'cause_dir_str': 'closer', ...}, 'question_anno': {'more_effect_dir': 'higher', ...}}
 def _quartz(row):
-    labels, options = row["choices"]["label"], tuple(map(_line, row["choices"]["text"]))
+    labels, options = row["choices"]["label"], tuple(_line(text).rstrip(".") for text in row["choices"]["text"])
     if row["answerKey"] not in labels:
         raise SkipRow("no label")
     question = re.sub(r"_+", "____", _line(row["question"]))
@@ -454,7 +454,7 @@ quartz = Task(
         Template("{{ law }}\nWhat follows for this case? {{ question }}", when="not gap", options="always"),
         Template(
             "More of one thing means more or less of another. The rule says: {{ law }}\nUse it: {{ question }}\n"
-            "There are two possible answers, {{ choices | join(' and ') }}. Give the right one."
+            "Give the right one of the two possible answers ({{ choices | join(' / ') }})."
         ),
         Template(
             "Which word or phrase belongs in the blank?\n{{ options }}\nPupil's worksheet: {{ question }}\n"
@@ -518,7 +518,7 @@ def _quarel(row):
     parts = _QUAREL.match(_line(row["question"]))
     if not parts:
         raise SkipRow("the choices are not marked (A) and (B)")
-    story, *options = parts.groups()
+    story, *options = (part.rstrip(".") for part in parts.groups())
     answer = row["answer_index"]
     fields = {"story": story, "other": options[1 - answer], "asks": story.endswith("?")}
     return _choice(fields, answer, tuple(options))
@@ -539,7 +539,7 @@ quarel = Task(
             options="always",
         ),
         Template(
-            "Everyday physics. {{ story }} Two answers were handed in, {{ choices | join(' and ') }}. Which one is right?",
+            "Everyday physics. {{ story }} Two answers were handed in ({{ choices | join(' / ') }}). Which is right?",
             when="asks",
         ),
         Template(
