@@ -168,13 +168,13 @@ quac = Task(
     example=_quac,
     templates=[
         Template(
-            'A student asks a teacher about {{ page }}. The teacher quotes from the section "{{ section }}" or says '
+            'A student who wants to know more about {{ page }} asks a teacher. The teacher quotes from the section "{{ section }}" or says '
             '"unanswerable".\nSection: {{ text }}\n{% for turn in history %}\nStudent: {{ turn.question }}\n'
             "Teacher: {{ turn.answer }}\n{% endfor %}\nStudent: {{ question }}",
             cue="Teacher:",
         ),
         Template(
-            "{{ text }}\nThe section above is from the article on {{ page }}."
+            "{{ text }}\nThe section above, from an encyclopedia, is about {{ page }} and nothing else."
             "{% if history %} So far I have asked:{% for turn in history %} {{ turn.question }}{% endfor %}{% endif %}\n\n"
             'Now I ask: {{ question }} Quote a sentence or part of one. If there is nothing to quote, say "no answer".',
             words={"unanswerable": "no answer"},
@@ -220,7 +220,7 @@ quac = Task(
         Template(
             "{% if history %}These questions came first:{% for turn in history %} {{ turn.question }}{% endfor %} "
             "{% endif %}The one to be answered is: {{ question }}\n"
-            "Take the answer from the text, without shortening it too much. The questions are about {{ page }}, and the text "
+            "Take the answer from the text, without shortening it too much. The questions are about {{ page }} and the text "
             'is the section called "{{ section }}". Text: {{ text }}',
             when="answerable",
         ),

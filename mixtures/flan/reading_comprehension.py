@@ -26,8 +26,9 @@ def _paragraphs(text):
 
 
 def _question(text):
-    """Returns the question on one line, with a question mark if it ends in no mark at all."""
+    """Returns the question on one line, with a capital and with a question mark if it ends in no mark at all."""
     text = _line(text)
+    text = text[:1].upper() + text[1:]
     return text if text[-1:] in tuple("?.!:") else f"{text}?"
 
 
@@ -87,11 +88,10 @@ squad = Task(
         Template("Article: {{ title }}\nExtract: {{ passage }}\nReader's question: {{ question }}", cue="Short answer:"),
         Template(
             'A student underlined the answer to the question "{{ question }}" in the following Wikipedia paragraph. '
-            "Which words are underlined?\nParagraph: {{ passage }}"
+            "What is underlined?\nParagraph: {{ passage }}"
         ),
         Template(
-            "{{ question }} Reply with a name, a date, a number or a short phrase from this article on {{ title }}.\n"
-            "Article: {{ passage }}"
+            "{{ question }} Reply with a name, a date, a number or a short phrase from the article.\n{{ title }}: {{ passage }}"
         ),
         Template(
             "User: Could you look something up in this text for me? {{ passage }}\n"
@@ -103,7 +103,7 @@ squad = Task(
             "Quote the words of the entry that settle it, and nothing else.\nEntry: {{ passage }}"
         ),
         Template(
-            'Write a question to which the words "{{ answer }}" in this paragraph are the answer.\nParagraph: {{ passage }}',
+            'Write a question that this paragraph answers with "{{ answer }}" and nothing else.\nParagraph: {{ passage }}',
             "{{ question }}",
             kind="inverted",
             name="ask_for_answer",
@@ -206,8 +206,7 @@ squad_v2 = Task(
             when="not answerable",
         ),
         Template(
-            'Which question about {{ title }} does the paragraph answer with the words "{{ answer }}"?\n'
-            "Paragraph: {{ passage }}",
+            'Which question about {{ title }} does the paragraph answer with "{{ answer }}"?\nParagraph: {{ passage }}',
             "{{ question }}",
             kind="inverted",
             name="ask_for_answer",
@@ -240,7 +239,7 @@ def _adversarial_qa(name, config):
             Template("Context: {{ passage }}\nQuestion: {{ question }}", cue="Answer from the context:"),
             Template(
                 "This question was written to mislead: the phrase that first catches the eye may be the wrong one. "
-                "Which words of the text answer it?\nQuestion: {{ question }}\nText: {{ passage }}"
+                "Which part of the text answers it?\nQuestion: {{ question }}\nText: {{ passage }}"
             ),
             Template(
                 "{{ question }} You will have to read closely, because the passage does not use the words of the question. "
@@ -249,10 +248,10 @@ def _adversarial_qa(name, config):
             Template(
                 "A reading program got this one wrong. Can you do better?\n"
                 'Paragraph from "{{ title }}": {{ passage }}\nQuestion: {{ question }}',
-                cue="The right words are",
+                cue="The right answer is",
             ),
             Template(
-                "Difficult reading question on {{ title }}. {{ question }} The only source allowed is this text: {{ passage }}"
+                "Difficult reading question (topic: {{ title }}). {{ question }} The only source allowed is this text: {{ passage }}"
             ),
             Template(
                 "Extract the span that correctly answers the question. Compare, count or put events in order if you need to, "
@@ -340,7 +339,7 @@ quoref = Task(
         ),
         Template("Plot or biography: {{ passage }}\nQuestion: {{ question }}", cue="Found in the text:"),
         Template(
-            "I lost track of the people and things in this text about {{ title }}. {{ passage }}\n"
+            "I lost track of the people and things in this text ({{ title }}): {{ passage }}\n"
             "Can you tell me this? {{ question }}"
         ),
         Template(
@@ -348,7 +347,7 @@ quoref = Task(
             "Follow the links in the passage and write down where they lead.\nPassage: {{ passage }}"
         ),
         Template(
-            "Reference puzzle. Source: {{ title }}. {{ passage }}\nPuzzle: {{ question }} "
+            "Reference puzzle. Source ({{ title }}): {{ passage }}\nPuzzle: {{ question }} "
             "If there is more than one, list them all."
         ),
         Template(

@@ -19,8 +19,9 @@ def _paragraphs(text):
 
 
 def _question(text):
-    """Returns the question on one line, with a question mark if it ends in no mark at all."""
+    """Returns the question on one line, with a capital and with a question mark if it ends in no mark at all."""
     text = _line(text)
+    text = text[:1].upper() + text[1:]
     return text if text[-1:] in tuple("?.!:") else f"{text}?"
 
 
@@ -42,8 +43,8 @@ def _hotpot_qa(row):
         for title, sentences in zip(row["context"]["title"], row["context"]["sentences"], strict=True)
         if title in wanted
     ]
-    if not articles:
-        raise SkipRow("no supporting article")
+    if len(articles) != 2:
+        raise SkipRow("not two supporting articles")
     fields = {
         "question": _question(row["question"]),
         "articles": "\n".join(articles),
@@ -139,12 +140,12 @@ def _duorc(name, config):
                 cue="Answer:",
             ),
             Template(
-                '{{ question }} I have not seen {{ title }}, only read this summary. Tell me briefly, or say "can\'t tell" if '
+                '{{ question }} All I know of {{ title }} is this summary. Tell me briefly, or say "can\'t tell" if '
                 "the summary leaves it out.\nSummary: {{ plot }}",
                 words={"no answer": "can't tell"},
             ),
             Template("Film: {{ title }}\nStory: {{ plot }}\nFan question: {{ question }}", when="answerable"),
-            Template("{{ plot }}\nThat was the story of {{ title }}. {{ question }}", when="answerable"),
+            Template("{{ plot }}\nAbout this film ({{ title }}) there is one question. {{ question }}", when="answerable"),
             Template(
                 "Moviegoer: What happens in {{ title }}?\nCritic: {{ plot }}\nMoviegoer: One more thing. {{ question }}\n"
                 'How does the critic reply? If the account above does not say, the reply is "I can\'t say."',
@@ -163,7 +164,7 @@ def _duorc(name, config):
                 when="answerable",
             ),
             Template(
-                "Film club quiz on {{ title }}. {{ question }} Score a point with the right answer, or by saying "
+                "Film club quiz ({{ title }}). {{ question }} Score a point with the right answer, or by saying "
                 '"unanswerable" when the plot outline has none.\nOutline: {{ plot }}',
                 words={"no answer": "unanswerable"},
             ),
@@ -245,7 +246,7 @@ narrativeqa = Task(
             'If they ask me "{{ question }}", what do I say?'
         ),
         Template(
-            "Reading group: {{ title }}. First question on the list: {{ question }} "
+            "Reading group ({{ title }}), first question on the list: {{ question }} "
             "Answer from the synopsis, in your own words if you like, but in no more than one short sentence.\n"
             "Synopsis: {{ story }}"
         ),

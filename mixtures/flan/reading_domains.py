@@ -107,7 +107,7 @@ def _subjqa(name, config, subject, lineage):
                 name="is_answerable",
             ),
             Template(
-                'The words "{{ answer }}" in this review of {{ subject }} answer a question that someone else had asked. '
+                'With "{{ answer }}", this review of {{ subject }} answers a question that someone else had asked. '
                 "What was the question?\nReview: {{ review }}",
                 "{{ question }}",
                 kind="inverted",
@@ -179,7 +179,7 @@ def _squadshifts(name, config, text, writer, lineage):
                 cue="Ben:",
             ),
             Template(
-                "Information extraction from {{ text }}. Request: {{ question }} Output one span of the input.\n"
+                "Information extraction ({{ text }}). Request: {{ question }} Output one span of the input.\n"
                 "Input: {{ passage }}"
             ),
             Template("Whoever has read this can answer in a word or two: {{ question }}\nThis is {{ text }}. {{ passage }}"),
@@ -188,7 +188,7 @@ def _squadshifts(name, config, text, writer, lineage):
                 "Original ({{ text }}): {{ passage }}\nQuestion: {{ question }}"
             ),
             Template(
-                'Below is {{ text }}. Ask about the part that says "{{ answer }}"\nText: {{ passage }}',
+                'Below is {{ text }}. Write a question to which "{{ answer }}" is the answer.\nText: {{ passage }}',
                 "{{ question }}",
                 kind="inverted",
                 name="ask_for_answer",
@@ -243,7 +243,9 @@ tweet_qa = Task(
         Template(
             "Hashtags, handles and the author's name count as part of the message below. {{ question }}\nMessage: {{ tweet }}"
         ),
-        Template('A journalist saw this on social media: "{{ tweet }}" What should an article based on it say? {{ question }}'),
+        Template(
+            'A journalist saw this on social media: "{{ tweet }}" The article about it must answer one question. {{ question }}'
+        ),
         Template("{{ tweet }}\nGoing by what was posted, answer in lower case and without a full sentence: {{ question }}"),
         Template(
             "Mom: I don't understand this tweet. {{ tweet }}\nDaughter: What don't you understand?\nMom: {{ question }}",
@@ -352,7 +354,7 @@ xquad_en = Task(
             "Heading: {{ question }}\nParagraph: {{ passage }}"
         ),
         Template("{{ passage }}\nOne question on this. {{ question }}"),
-        Template("Which words in the passage answer the question?\nQuestion: {{ question }}\nPassage: {{ passage }}"),
+        Template("Which part of the passage answers the question?\nQuestion: {{ question }}\nPassage: {{ passage }}"),
         Template(
             "The paragraph below exists in eleven languages, and so does the question. Answer the English version in English.\n"
             "Question: {{ question }}\nParagraph: {{ passage }}"
@@ -416,15 +418,15 @@ tydiqa_en = Task(
         ),
         Template("{{ passage }}\nFrom this, satisfy the following curiosity with as few words as will do: {{ question }}"),
         Template(
-            "Someone who had looked at the first lines on {{ title }} became interested and asked more. {{ question }}\n"
-            "Which words on the page are the answer? Page: {{ passage }}"
+            "Someone who had looked at the first lines about {{ title }} became interested and asked more. {{ question }}\n"
+            "What does the rest of the page answer? Page: {{ passage }}"
         ),
         Template(
             "Your reply to the question must be lifted from the entry without any change.\n"
             "Entry ({{ title }}): {{ passage }}\nQuestion: {{ question }}"
         ),
         Template(
-            "Ann: {{ question }}\nBen: No idea. Try the page on {{ title }}.\nAnn: It says: {{ passage }}",
+            "Ann: {{ question }}\nBen: No idea. Is it on Wikipedia?\nAnn: There is a page ({{ title }}), and it says: {{ passage }}",
             cue="Ben: Well, then it's",
         ),
         Template(
