@@ -168,7 +168,8 @@ quac = Task(
     example=_quac,
     templates=[
         Template(
-            'A student who wants to know more about {{ page }} asks a teacher. The teacher quotes from the section "{{ section }}" or says '
+            "A student who wants to know more about {{ page }} asks a teacher, who quotes from the section "
+            '"{{ section }}" or says '
             '"unanswerable".\nSection: {{ text }}\n{% for turn in history %}\nStudent: {{ turn.question }}\n'
             "Teacher: {{ turn.answer }}\n{% endfor %}\nStudent: {{ question }}",
             cue="Teacher:",

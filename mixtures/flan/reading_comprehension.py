@@ -251,7 +251,8 @@ def _adversarial_qa(name, config):
                 cue="The right answer is",
             ),
             Template(
-                "Difficult reading question (topic: {{ title }}). {{ question }} The only source allowed is this text: {{ passage }}"
+                "Difficult reading question (topic: {{ title }}). {{ question }} "
+                "The only source allowed is this text: {{ passage }}"
             ),
             Template(
                 "Extract the span that correctly answers the question. Compare, count or put events in order if you need to, "

@@ -426,7 +426,8 @@ tydiqa_en = Task(
             "Entry ({{ title }}): {{ passage }}\nQuestion: {{ question }}"
         ),
         Template(
-            "Ann: {{ question }}\nBen: No idea. Is it on Wikipedia?\nAnn: There is a page ({{ title }}), and it says: {{ passage }}",
+            "Ann: {{ question }}\nBen: No idea. Is it on Wikipedia?\n"
+            "Ann: There is a page ({{ title }}), and it says: {{ passage }}",
             cue="Ben: Well, then it's",
         ),
         Template(
