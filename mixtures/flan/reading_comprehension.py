@@ -479,15 +479,21 @@ boolq = Task(
         Template(
             'Someone typed "{{ query }}" into a search engine. The best page says: {{ passage }} Is the answer yes or no?'
         ),
-        Template("Question: {{ question }}\nEncyclopedia: {{ passage }}", cue="Yes or no:"),
+        Template(
+            "Question: {{ question }}\nEncyclopedia: {{ passage }}",
+            cue="Yes or no:",
+            options="never",
+        ),
         Template(
             "Answer with a single word, yes or no. {{ question }} Base your answer on the following article.\n"
-            "Article: {{ passage }}"
+            "Article: {{ passage }}",
+            options="never",
         ),
         Template(
             "Turn the question into a statement and judge it by the extract: would the statement be true or false?\n"
             "Question: {{ question }}\nExtract: {{ passage }}",
             words={"yes": "true", "no": "false"},
+            options="never",
         ),
         Template(
             "Ann: Tell me, {{ query }}?\nBen: Let me see what the entry on {{ title }} says. {{ passage }}\n"
@@ -506,6 +512,7 @@ boolq = Task(
             "Mark it Y for yes or N for no.",
             words={"yes": "Y", "no": "N"},
             when="title",
+            options="never",
         ),
         Template(
             "My friend and I disagree. I say the answer to the question is yes, she says it is no. "
@@ -564,10 +571,12 @@ multirc = Task(
             "Test question: {{ question }}\nPupil: {{ reply }}",
             cue="Mark:",
             words={"yes": "correct", "no": "incorrect"},
+            options="never",
         ),
         Template(
             'May "{{ reply }}" count as an answer to "{{ question }}" for someone who knows only what is written here? '
-            "Answer yes or no.\nWritten here: {{ passage }}"
+            "Answer yes or no.\nWritten here: {{ passage }}",
+            options="never",
         ),
         Template(
             "There can be several right answers to a question, so judge this one on its own. Question: {{ question }} "
@@ -583,6 +592,7 @@ multirc = Task(
             "True or false? As a reply to the question, the words in quotation marks agree with the paragraph.\n"
             'Question: {{ question }}\nWords: "{{ reply }}"\nParagraph: {{ passage }}',
             words={"yes": "true", "no": "false"},
+            options="never",
         ),
         Template(
             "Teacher: {{ question }}\nPupil: {{ reply }}\n"
@@ -592,11 +602,13 @@ multirc = Task(
             "I have to decide which candidate answers to keep. Keep this one, or drop it?\n"
             "Document: {{ passage }}\nQuestion: {{ question }}\nCandidate: {{ reply }}",
             words={"yes": "keep", "no": "drop"},
+            options="never",
         ),
         Template(
             'Read all of the text before you judge. {{ passage }}\nSomeone who was asked "{{ question }}" said '
             '"{{ reply }}". Was that right or wrong?',
             words={"yes": "right", "no": "wrong"},
+            options="never",
         ),
         Template(
             "Here are a question and a possible answer: {{ question }} {{ reply }}\n"

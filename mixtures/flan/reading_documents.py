@@ -325,11 +325,13 @@ pubmed_qa = Task(
         ),
         Template(
             "{{ abstract }}\nOn the strength of these results, how would you answer the title of the paper? "
-            'Its title is "{{ question }}" Say yes, no or maybe.'
+            'Its title is "{{ question }}" Say yes, no or maybe.',
+            options="never",
         ),
         Template(
             "A busy doctor asks: {{ question }}\nYou have found one study. {{ abstract }}\n"
-            "Send the doctor a one-word reply. If the study points both ways, the word is maybe; otherwise it is yes or no."
+            "Send the doctor a one-word reply. If the study points both ways, the word is maybe; otherwise it is yes or no.",
+            options="never",
         ),
         Template(
             "Read the study and judge whether it supports a positive answer, a negative answer, or neither clearly.\n"
@@ -344,13 +346,15 @@ pubmed_qa = Task(
         ),
         Template(
             "{{ question }}\nAnswer yes or no if the evidence is clear, and maybe if it is mixed.\n"
-            "Evidence from PubMed: {{ abstract }}"
+            "Evidence from PubMed: {{ abstract }}",
+            options="never",
         ),
         Template(
             "For a systematic review, each paper is coded by its answer to its own question: Y (yes), N (no) or M (mixed).\n"
             "Paper: {{ abstract }}\nIts question: {{ question }}",
             cue="Code:",
             words={"yes": "Y", "no": "N", "maybe": "M"},
+            options="never",
         ),
         Template(
             "The last lines of this abstract, in which the authors answer their question, have been cut off. {{ abstract }}\n"
@@ -360,6 +364,7 @@ pubmed_qa = Task(
             'A health reporter wants to run the headline "{{ question }}" and asks what the data behind it show. '
             "Reply yes, no, or too early to say.\nData: {{ abstract }}",
             words={"maybe": "too early to say"},
+            options="never",
         ),
         Template(
             "Write the conclusion of this abstract, in which the authors answer their own question.\n"

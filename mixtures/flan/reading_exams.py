@@ -71,6 +71,7 @@ def _race(name, config, pupils):
                 "A language school prepares {{ pupils }} for tests like this one. {{ question }} Take the answer from the "
                 "reading passage, and give it in a phrase or a short sentence.\nReading passage: {{ article }}",
                 when="open",
+                options="never",
             ),
             Template(
                 "The question first, so that you know what to look for: {{ question }}\n{{ options }}\n"

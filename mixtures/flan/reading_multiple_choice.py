@@ -64,6 +64,7 @@ dream = Task(
         Template(
             "{{ dialogue }}\nThat was the whole dialogue. Now a short answer, please. {{ question }}",
             when="asks",
+            options="never",
         ),
         Template(
             "Dialogue: {{ dialogue }}\nQuestion, or sentence to be completed: {{ question }}\n"
@@ -133,7 +134,10 @@ def _mctest(name, config):
         templates=[
             Template("{{ story }}\n{{ question }}"),
             Template("Story: {{ story }}\nQuestion for young readers: {{ question }}", cue="Answer:"),
-            Template("Listen, children: {{ story }}\nWho remembers? {{ question }} Raise your hand and say it in a few words."),
+            Template(
+                "Listen, children: {{ story }}\nWho remembers? {{ question }} Raise your hand and say it in a few words.",
+                options="never",
+            ),
             Template(
                 "You will not find this in a single sentence, so put two or three sentences of the story together. "
                 "{{ question }}\nStory: {{ story }}",
@@ -244,9 +248,7 @@ clutrr = Task(
     source=hub("CLUTRR/v1", "gen_train234_test2to10", revision="refs/convert/parquet"),
     example=_clutrr,
     templates=[
-        Template(
-            "{{ story }}\nHow is {{ second }} related to {{ first }}? Answer with a word such as sister, nephew or grandfather."
-        ),
+        Template("{{ story }}\nAs what is {{ second }} related to {{ first }}: as sister, nephew, grandfather or what else?"),
         Template(
             "Read about this family and complete the sentence below with a kinship term.\nFamily: {{ story }}\n"
             "Sentence: {{ second }} is {{ first }}'s ____"
@@ -269,6 +271,7 @@ clutrr = Task(
             "Facts: {{ story }}\nQuery: {{ second }} = X of {{ first }}. Find the relation X (father, aunt, son-in-law and so "
             "on).",
             cue="X =",
+            options="never",
         ),
         Template(
             "Follow the chain of relatives from {{ first }} to {{ second }} in these lines, and name the link between the two "
@@ -279,6 +282,7 @@ clutrr = Task(
             "Lawyer: Somebody called {{ second }} says that they are related. How is {{ second }} related to {{ first }}?\n"
             "Neighbor: All I know is this. {{ story }}\n"
             'What does the lawyer note down? Reply with the term only, for instance "niece".',
+            options="never",
         ),
         Template(
             "Someone wonders: {{ second }} belongs to the family of {{ first }}, but as what? From among "

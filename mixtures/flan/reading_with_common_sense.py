@@ -44,6 +44,7 @@ _NONE = "None of the other choices."
 def _untokenized(text):
     text = _CONTRACTED.sub(r"\1n't", _line(text.replace("``", '"').replace("''", '"')))
     text = re.sub(r'" ([^"]+) "', r'"\1"', text).replace("( ", "(").replace("$ ", "$")
+    text = re.sub(r"\b(gon|wan|got) ([nt]a)\b", r"\1\2", text, flags=re.IGNORECASE)
     return re.sub(r" ([.,;:?!)]|'(?:s|m|re|ve|ll|d)\b)", r"\1", text)
 
 
@@ -184,7 +185,8 @@ quail = Task(
         ),
         Template(
             'Answer the question on the text in a few words. If nobody could know, answer "not enough information".\n'
-            "Question: {{ question }}\nText: {{ text }}"
+            "Question: {{ question }}\nText: {{ text }}",
+            options="never",
         ),
         Template(
             "{{ text }}\nSuppose you have to tick one box on the text above. The heading is: {{ question }}", options="always"
@@ -221,6 +223,7 @@ quail = Task(
             "Book club. Passage read: {{ text }}\nPoint for discussion: {{ question }}\n"
             "Answer briefly, using what is written and what any adult knows about life.",
             when="given",
+            options="never",
         ),
         Template(
             "Question: {{ question }}\nThe text, which may or may not help: {{ text }}\n"
@@ -281,7 +284,8 @@ record = Task(
     templates=[
         Template("News story: {{ story }}\nA name is missing from this sentence about it: {{ gap }}\nWhich name is it?"),
         Template(
-            "Who or what is meant by [X]? Answer with a name from the article.\nSentence: {{ marked }}\nArticle: {{ story }}"
+            "Who or what is meant by [X]? Answer with a name from the article.\nSentence: {{ marked }}\nArticle: {{ story }}",
+            options="never",
         ),
         Template("{{ story }}\nIn a follow-up report one reads: {{ gap }}\nFill in the person, place or organization."),
         Template(
@@ -297,8 +301,8 @@ record = Task(
             "Which?\nReport: {{ story }}\nLast sentence: {{ gap }}"
         ),
         Template(
-            'My newspaper has a coffee stain on it. I can read "{{ gap }}" but not the name under the stain. '
-            "What is it likely to be? The rest of the article says: {{ story }}"
+            "My newspaper has a coffee stain on it, and one name is under the stain. What is it likely to be?\n"
+            "Line with the stain: {{ gap }}\nRest of the article: {{ story }}"
         ),
         Template(
             "Cloze test on current affairs. Put a name from the story where the gap is.\nSentence with gap: {{ gap }}\n"
@@ -312,7 +316,8 @@ record = Task(
         ),
         Template(
             "News quiz: complete the quotation with the right name. No more than the name is needed. {{ gap }}\n"
-            "Hint for those who have not seen the news: {{ story }}"
+            "Hint for those who have not seen the news: {{ story }}",
+            options="never",
         ),
         Template(
             "Add a sentence to this news story. It should mention {{ answer }} and should follow from the story without "
@@ -558,7 +563,11 @@ quarel = Task(
             "{{ options }}\nSituation: {{ story }}",
             options="always",
         ),
-        Template("Compare the two objects, people or places in this text. {{ story }} Reply in a word or two.", when="asks"),
+        Template(
+            "Compare the two objects, people or places in this text. {{ story }} Reply in a word or two.",
+            when="asks",
+            options="never",
+        ),
         Template(
             "Science for beginners: if one quantity is larger, a related one is larger or smaller as well. Use this here.\n"
             "{{ story }}",
