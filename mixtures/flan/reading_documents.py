@@ -1,7 +1,6 @@
 """Reading comprehension over longer or several texts: two articles, the plot of a film, the summary of a book, an abstract.
 
-HotpotQA and DuoRC are among T0's; NarrativeQA and PubMedQA are in promptsource and UnifiedQA. WikiHop, which T0 also trained
-on, is missing: no copy of it on the hub could be confirmed.
+HotpotQA, WikiHop and DuoRC are among T0's; NarrativeQA and PubMedQA are in promptsource.
 """
 
 import re
@@ -29,7 +28,7 @@ def _distinct(texts):
     return tuple(dict.fromkeys(text for text in map(_line, texts) if text))
 
 
-# --- two articles ----------------------------------------------------------------------------------------------------
+# --- several articles ----------------------------------------------------------------------------------------------------
 # https://huggingface.co/datasets/hotpotqa/hotpot_qa · licence: CC BY-SA 4.0
 # {'id': '5a7a06935542990198eaf050', 'question': "Which magazine was started first Arthur's Magazine or First for Women?",
 #  'answer': "Arthur's Magazine", 'type': 'comparison', 'level': 'medium',
@@ -111,6 +110,98 @@ hotpot_qa = Task(
     long_fields=["articles"],
     licence="CC BY-SA 4.0",
     link="https://huggingface.co/datasets/hotpotqa/hotpot_qa",
+)
+
+
+# https://huggingface.co/datasets/community-datasets/qangaroo (wikihop) · licence: unknown
+# {'query': 'participant_of juan rossell', 'supports': ['The 2004 Summer Olympic Games, officially known as the Games of ...'],
+#  'candidates': ['1996 summer olympics', 'olympic games', 'sport'], 'answer': '1996 summer olympics', 'id': 'WH_train_0'}
+# A query is a relation of Wikidata and its subject. T0 knew the set as wiki_hop (original), whose column `question` is `query`.
+def _wiki_hop(row):
+    relation, _, subject = _line(row["query"]).partition(" ")
+    if not subject:
+        raise SkipRow("a query without a subject")
+    fields = {
+        "relation": relation.replace("_", " "),
+        "subject": subject,
+        "texts": "\n".join(f"[{number}] {_line(text)}" for number, text in enumerate(row["supports"], 1)),
+    }
+    return Example(fields, _line(row["answer"]), options=_distinct(row["candidates"]))
+
+
+wiki_hop = Task(
+    name="wiki_hop",
+    cluster="reading_comprehension",
+    source=hub("community-datasets/qangaroo", "wikihop"),
+    example=_wiki_hop,
+    templates=[
+        Template(
+            "Texts: {{ texts }}\nA database has to be filled from these texts.\nSubject: {{ subject }}\n"
+            "Property: {{ relation }}\nWhich value belongs to this property?"
+        ),
+        Template(
+            'Find the object of the fact "{{ subject }}, {{ relation }}, ..." by going from one extract to the next.\n'
+            "Extracts: {{ texts }}",
+            cue="Object:",
+        ),
+        Template(
+            "In an encyclopedia's fact box about {{ subject }}, the line for {{ relation }} is empty. What should it say?\n"
+            "{{ options }}\nPages that mention the subject or something connected with it: {{ texts }}",
+            options="always",
+        ),
+        Template(
+            "{{ texts }}\nNo single one of these passages says it, but together they do: which entry belongs to {{ subject }} "
+            'under "{{ relation }}"?',
+            options="always",
+        ),
+        Template(
+            "You know about {{ subject }} only what the numbered passages tell. Choose the entry for the heading "
+            '"{{ relation }}".\nPassages: {{ texts }}',
+            options="always",
+        ),
+        Template(
+            "Relation: {{ relation }}\nFirst argument: {{ subject }}\nSupporting documents: {{ texts }}",
+            cue="Second argument:",
+            options="always",
+        ),
+        Template(
+            "A librarian fills in index cards from clippings. The card for {{ subject }} asks for this: {{ relation }}. "
+            "What does the librarian write, if the clippings are the following?\nClippings: {{ texts }}"
+        ),
+        Template(
+            'One candidate stands to {{ subject }} in the relation called "{{ relation }}". Which one, by the evidence?\n'
+            "Candidates: {{ choices | join(' / ') }}\nEvidence: {{ texts }}"
+        ),
+        Template(
+            "Begin with the passage on {{ subject }}, note what it is linked to, look that up in the others, and stop when you "
+            'can say what goes under "{{ relation }}".\nPassages: {{ texts }}',
+            options="always",
+        ),
+        Template(
+            "Multi-hop question, in short form: {{ subject }} + {{ relation }} = what?\nReading matter: {{ texts }}",
+            options="always",
+        ),
+        Template(
+            'According to these texts, which thing or person has "{{ answer }}" as the value of the property '
+            '"{{ relation }}"?\nTexts: {{ texts }}',
+            "{{ subject }}",
+            kind="inverted",
+            name="find_subject",
+        ),
+        Template(
+            "In which relation of an encyclopedia's database does the first item stand to the second? Name the property.\n"
+            "First item: {{ subject }}\nSecond item: {{ answer }}\nWhat is known: {{ texts }}",
+            "{{ relation }}",
+            kind="inverted",
+            name="name_relation",
+        ),
+    ],
+    lineage=["wiki_hop"],
+    train="train",
+    evaluation="validation",
+    long_fields=["texts"],
+    licence="unknown",
+    link="https://huggingface.co/datasets/community-datasets/qangaroo",
 )
 
 
@@ -392,6 +483,6 @@ pubmed_qa = Task(
 
 reading_documents = Mixture(
     name="reading_documents",
-    parts=[hotpot_qa, duorc_self, duorc_paraphrase, narrativeqa, pubmed_qa],
+    parts=[hotpot_qa, wiki_hop, duorc_self, duorc_paraphrase, narrativeqa, pubmed_qa],
     rate=proportional(cap=3000),
 )
