@@ -175,7 +175,7 @@ quac = Task(
             cue="Teacher:",
         ),
         Template(
-            "{{ text }}\nThe section above, from an encyclopedia, is about {{ page }} and nothing else."
+            "{{ text }}\nThe section above is from the article on {{ page }} in an encyclopedia."
             "{% if history %} So far I have asked:{% for turn in history %} {{ turn.question }}{% endfor %}{% endif %}\n\n"
             'Now I ask: {{ question }} Quote a sentence or part of one. If there is nothing to quote, say "no answer".',
             words={"unanswerable": "no answer"},
@@ -188,7 +188,7 @@ quac = Task(
         ),
         Template(
             "You can see a part of an encyclopedia that the person asking cannot see, so questions may miss the point. "
-            "Quote what helps, or admit that the page does not say.\nPage: {{ text }}\n"
+            'Quote what helps, or admit: "The page does not say."\nPage: {{ text }}\n'
             "{% if history %}Previous answer: {{ history[-1].answer }}\n{% endif %}Question: {{ question }}",
             words={"unanswerable": "The page does not say."},
         ),
