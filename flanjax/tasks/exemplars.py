@@ -86,7 +86,9 @@ class ExemplarFormat:
         return text
 
     def _opened(self, before: str, shot: Shot, number: int) -> str:
-        """Returns everything up to the target."""
+        """Returns everything up to the target. Words that the input itself begins with, such as "Question:", stand once."""
+        if (lead := before.strip()) and shot.input.startswith(lead):
+            before = before[: -len(before.lstrip())]
         if shot.has_cue:
             return f"{before}{shot.input} "
         return f"{before}{shot.input}{self.between}{self.before_target.replace(_NUMBER, str(number))}"
