@@ -25,10 +25,12 @@ from flanjax.tasks.task import BadRow, SkipRow, Task
 _LEAKED_WORDS = 4  # a target of fewer words may stand in its input by chance
 _MAJORITY = 0.95
 _BALANCED_FROM = 50  # rows
-_FOUND_IN = 3  # times as long as the target is the text that it may be taken from
+_FOUND_IN = {"forward": 1.25, "inverted": 3}  # times as long as the target is the text that it may be taken from
 _APPLIES_FROM = 20  # examples
 _WORDS = re.compile(r"\w+")
 _SMALL_WORDS = re.compile(r"\b(?:an?|are|be|been|by|can|do|does|has|have|is|it|of|that|the|there|they|this|to|was|were)\b")
+_NOT = re.compile(r"(?<=\bcan)not\b|n't\b|\b(?:not|no|never)\b", re.IGNORECASE)
+_POLAR = frozenset({"yes", "no", "true", "false"})  # every yes-or-no question names them
 
 
 class Rendering(NamedTuple):
@@ -183,7 +185,8 @@ def _may_hold(rendering: Rendering, own: Sequence[str], target: str) -> bool:
         return True
     if any(target in literal for literal in rendering.template.literals):
         return True
-    return any(target in text and len(text) >= _FOUND_IN * len(target) for text in own)
+    least = _FOUND_IN[rendering.template.kind]
+    return any(target in text and len(text) >= least * len(target) for text in own)
 
 
 def _check_whole(
@@ -219,8 +222,9 @@ def _check_whole(
 def _check_named_answers(task: Task, template: AnyTemplate, options: Sequence[str], found: Collector) -> None:
     """Adds a finding if the template's words name one of its answers and none of the others."""
     words = _stems(" ".join(template.literals))
-    named = [option for option in options if _stems(option) <= words]
-    if len(options) > 1 and len(named) == 1 and len(named[0]) > 3:
+    named = [option for option in options if option.lower() in _POLAR or _stems(option) <= words]
+    apart = {frozenset(_stems(_NOT.sub(" ", option))) for option in options}  # "Is it valid?" names "valid" and "not valid"
+    if len(apart) > 1 and len(named) == 1 and len(named[0]) > 3:
         found.add("names one answer", task.name, template.name, detail=f"{named[0]!r} of {shown(list(options))}")
 
 
@@ -228,7 +232,7 @@ def _stems(text: str) -> set[str]:
     """Returns the words of a text without endings, so that "contradict" names the answer "contradicts"."""
     text = text.lower()
     words = _WORDS.findall(_SMALL_WORDS.sub(" ", text)) or _WORDS.findall(text)
-    return {re.sub(r"(?:ed|es|ing|s|d|e)$", "", word) for word in words}
+    return {re.sub(r"(?:ed|ing|s|d|e)+$", "", word) for word in words}
 
 
 def _own_texts(example: examples.Example) -> list[str]:

@@ -20,8 +20,9 @@ _DOUBLED = re.compile(
     r"|(?<= )[.,;](?=\s|$))"
 )
 _ARTICLE = re.compile(r"([Aa](?<!\w[Aa])n?) ([\"'(]?)([A-Za-z0-9][\w.-]*)")
+_ABBREVIATION = re.compile(r"\b(?:[A-Z][a-z]{0,3}|etc|vs|[a-z]\.[a-z])\.$")
 _CUE_BEFORE = re.compile(rf"\b{_CUE}$", re.IGNORECASE)
-_CALL = re.compile(_CALLS, re.IGNORECASE)
+_CALL = re.compile(_CALLS)
 _CUT = "\u2026"  # stands for what was left out of a long text
 
 
@@ -81,10 +82,18 @@ def _has_blanks(text: str) -> bool:
     return text[:1].isspace() or text[-1:].isspace() or " \n" in text or "\t\n" in text or "\n\n" in text
 
 
+def _is_no_abbreviation(found: re.Match[str]) -> bool:
+    """Whether a full stop before a question mark or a comma is not that of "Inc." or "St."."""
+    return found[0] not in (".?", ".,", ".;") or not _ABBREVIATION.search(found.string[: found.start() + 1][-9:])
+
+
 def _calls_twice(found: re.Match[str]) -> bool:
     """Whether one cue follows another. "Input: Question:" is a label and a field's name, and "Question: Question:" is not."""
     before = _CUE_BEFORE.search(found.string[max(0, found.start() - 20) : found.start()])
-    return before is not None and (bool(_CALL.fullmatch(before[0])) or before[0].lower() == found[1].lower())
+    if before is None:
+        return False
+    first, second = before[0].lower(), found[1].lower()
+    return first == second or (bool(_CALL.fullmatch(first)) and second not in ("question", "input"))
 
 
 def _is_wrong_article(found: re.Match[str]) -> bool:
@@ -105,7 +114,7 @@ _PATTERNS: tuple[tuple[str, Callable[[str], bool], re.Pattern[str], Callable[[re
     # kind, whether it is possible at all, the pattern, and whether a match of it counts
     ("double cue", _has(":"), re.compile(rf":\s*(?:the )?({_CUE}):", re.IGNORECASE), _calls_twice),
     ("double cue", _has(":"), re.compile(r":\s*:"), _always),
-    ("double punctuation", _has(*".,;:"), _DOUBLED, _always),
+    ("double punctuation", _has(*".,;:"), _DOUBLED, _is_no_abbreviation),
     ("double punctuation", _has("  "), re.compile(r"(?<=\S)  +(?=\S)"), _always),
     ("blank lines", _has_blanks, re.compile(r"\n[ \t]*\n[ \t]*\n|^\s*\n|\n\s*$|[ \t]+\n"), _always),
     ("article", _has("a ", "an ", "A ", "An "), _ARTICLE, _is_wrong_article),

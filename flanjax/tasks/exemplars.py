@@ -86,9 +86,10 @@ class ExemplarFormat:
         return text
 
     def _opened(self, before: str, shot: Shot, number: int) -> str:
-        """Returns everything up to the target. Words that the input itself begins with, such as "Question:", stand once."""
-        if (lead := before.strip()) and shot.input.startswith(lead):
-            before = before[: -len(before.lstrip())]
+        """Returns everything up to the target. A label that both the format and the input have ("Question:") stands once."""
+        label = before.rstrip().rpartition(" ")[2].rpartition("\n")[2]
+        if label.endswith(":") and shot.input.lower().startswith(label.lower()):
+            shot = shot._replace(input=shot.input[len(label) :].lstrip())
         if shot.has_cue:
             return f"{before}{shot.input} "
         return f"{before}{shot.input}{self.between}{self.before_target.replace(_NUMBER, str(number))}"
