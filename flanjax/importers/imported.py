@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from flanjax.importers.flan_tasks import Origin
 from flanjax.tasks.mixture import Mixture, Rate, proportional
 from flanjax.tasks.styles import StyleShares
 from flanjax.tasks.task import Task
@@ -44,6 +45,10 @@ class Imported(NamedTuple):
         return Mixture(
             name=name, parts=self.tasks, rate=rate or proportional(cap=3000), styles=styles, exclusions=exclusions or {}
         )
+
+    def origins(self) -> dict[str, Origin]:
+        """Returns task name -> cluster and lineage, as a table for `rendered`."""
+        return {task.name: Origin(task.cluster, tuple(task.lineage)) for task in self.tasks}
 
 
 def plain_name(text: str) -> str:

@@ -90,7 +90,7 @@ def _load(place: epath.Path) -> dict[str, Any]:
     """Returns the entries of an index; {} if there is none, or if another version or a killed process wrote it."""
     try:
         index = json.loads(place.read_text())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return {}
     same = isinstance(index, dict) and index.get("format") == _FORMAT
     return index["files"] if same else {}

@@ -73,12 +73,6 @@ def write(folder, files=FILES, lists=LISTS):
     return folder
 
 
-@pytest.fixture(autouse=True)
-def index(tmp_path, monkeypatch):
-    monkeypatch.setenv("FLANJAX_INDEX", str(tmp_path / "index"))
-    return tmp_path / "index"
-
-
 @pytest.fixture
 def folder(tmp_path):
     return write(tmp_path / "natural-instructions")
