@@ -34,7 +34,7 @@ def task_file(**changed):
 FILES = {
     "task001_weather_question_generation": task_file(),
     "task002_weather_textual_entailment": task_file(
-        Categories=["Textual Entailment"], Source=["weather_news"], Definition="A string, no list.", Instances=[
+        Categories=["Textual Entailment"], Source=["weather_news"], Definition="Größe? A string, no list.", Instances=[
             {"id": "a", "input": "Größe é 雪", "output": "yes"},
             {"id": "b", "input": "none", "output": ["", " "]},
             {"id": "c", "input": 7, "output": ["seven"]},
@@ -159,7 +159,7 @@ def test_an_instance_becomes_an_example_with_all_its_outputs(folder):
     assert example.references == ("white", "cold")
     task = tasks["task002_weather_textual_entailment"]
     rows = task.source.open("instances")
-    assert task.read(rows[0]).fields == {"definition": "A string, no list.", "input": "Größe é 雪."}
+    assert task.read(rows[0]).fields == {"definition": "Größe? A string, no list.", "input": "Größe é 雪."}
     assert task.read(rows[0]).references == ("yes",)
     with pytest.raises(SkipRow):
         task.read(rows[1])
@@ -224,6 +224,12 @@ def test_a_source_is_pickled_without_its_rows(folder):
     task = superni(folder).tasks[0]
     rows = pickle.loads(pickle.dumps(task.source.open("instances[:10]")))
     assert [row["id"] for row in rows.__getitems__([9, 0])] == ["i9", "i0"]
+
+
+def test_a_task_in_two_lists_of_a_split_is_an_error(tmp_path):
+    lists = {**LISTS, "default/test": ["task001_weather_question_generation"]}
+    with pytest.raises(SourceError, match=r"test_tasks\.txt lists task001_\S+, which train_tasks\.txt lists too"):
+        superni(write(tmp_path / "ni", lists=lists))
 
 
 def test_a_folder_without_tasks_or_an_unknown_split_is_an_error(folder, tmp_path):
