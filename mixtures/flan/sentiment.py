@@ -4,8 +4,8 @@ FLAN's cluster is imdb, sst2, yelp_polarity and sentiment140. T0's is imdb, rott
 yelp_review_full. All of them can still be had as data. Added here are a finer scale (sst5), remarks on products (cr), finance,
 poems, Reddit comments, and tweets with their feelings, irony and insults.
 
-Insults and hate are to be recognized, never to be written: these tasks have no inverted templates. HateCheck is left out because
-it is a suite of tests without training rows, and mpqa because its phrases are not on the hub.
+Insults and hate are to be recognized, never to be written: their tasks have no inverted templates. HateCheck is left out,
+because it is a suite of tests without training rows, and MPQA, because it is not on the hub in a form that could be checked.
 """
 
 import html
@@ -38,7 +38,9 @@ def _untokenize(text):
 
 
 def _tweet(text):
-    return _one_line(text).strip('"').strip()
+    """The text on one line, without the escapes (such as \\u2019) that some of the collections have kept."""
+    text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
+    return _one_line(re.sub("[\ud800-\udfff]", "", text)).strip('"').strip()
 
 
 # --- films -----------------------------------------------------------------------------------------------------------
@@ -181,7 +183,8 @@ sst2 = Task(
 )
 
 # https://huggingface.co/datasets/SetFit/sst5 · licence: unknown
-# {'text': 'apparently reassembled from the cutting-room floor of any given daytime soap .', 'label': 1, 'label_text': 'negative'}
+# {'text': 'apparently reassembled from the cutting-room floor of any given daytime soap .', 'label': 1,
+#  'label_text': 'negative'}
 # labels: very negative, negative, neutral, positive, very positive.
 _FIVE_MOODS = ("very negative", "negative", "neutral", "positive", "very positive")
 
@@ -410,7 +413,7 @@ yelp_polarity = Task(
 )
 
 # https://huggingface.co/datasets/Yelp/yelp_review_full · licence: Yelp dataset license
-# {'label': 4, 'text': "dr. goldberg offers everything i look for in a general practitioner.  he's nice and easy to talk to ..."}
+# {'label': 4, 'text': "dr. goldberg offers everything i look for in a general practitioner.  he's nice and easy to ..."}
 # labels: 1 star, 2 star, 3 stars, 4 stars, 5 stars.
 _STARS = ("1 star", "2 stars", "3 stars", "4 stars", "5 stars")
 _stars = label(_STARS)
@@ -488,7 +491,7 @@ yelp_review_full = Task(
 )
 
 # https://huggingface.co/datasets/fancyzhx/amazon_polarity · licence: Apache-2.0
-# {'label': 1, 'title': 'Hayden cooler', 'content': 'This product worked well. Came with all the parts I needed for my project. ...'}
+# {'label': 1, 'title': 'Hayden cooler', 'content': 'This product worked well. Came with all the parts I needed ...'}
 # labels: negative, positive (one or two stars; four or five stars).
 amazon_polarity = Task(
     name="amazon_polarity",
@@ -1157,7 +1160,8 @@ tweet_offensive = Task(
 )
 
 # https://huggingface.co/datasets/cardiffnlp/tweet_eval (hate) · licence: unknown
-# {'text': '@user nice new signage. Are you not concerned by Beatlemania -style hysterical crowds crongregating on you… ', 'label': 0}
+# {'text': '@user nice new signage. Are you not concerned by Beatlemania -style hysterical crowds crongregating on you… ',
+#  'label': 0}
 # labels: non-hate, hate. SemEval-2019 task 5: hate against immigrants or women.
 _HATEFUL = ("not hateful", "hateful")
 _hate = label(_HATEFUL)
@@ -1223,7 +1227,7 @@ tweet_hate = Task(
 
 # https://huggingface.co/datasets/tdavidson/hate_speech_offensive · licence: MIT
 # {'count': 3, 'hate_speech_count': 0, 'offensive_language_count': 0, 'neither_count': 3, 'class': 2,
-#  'tweet': "!!! RT @mayasolovely: As a woman you shouldn't complain about cleaning up your house. &amp; as a man you should ..."}
+#  'tweet': "!!! RT @mayasolovely: As a woman you shouldn't complain about cleaning up your house. &amp; as a man you ..."}
 # class: hate speech, offensive language, neither.
 _SPEECH = ("hate speech", "offensive language", "neither")
 _speech = label(_SPEECH)
