@@ -316,7 +316,10 @@ trec_fine = Task(
             'Name the type of the answer, not the answer: for "Who wrote Emma?" you would say "a person".\n{{ options }}\n'
             "Question: {{ question }}"
         ),
-        Template("{{ question }}\nWhat is the person who asks this looking for?\n{{ options }}", options="always"),
+        Template(
+            "{{ question }}\nPut this question into a pigeonhole, according to the answer that it calls for.\n{{ options }}",
+            options="always",
+        ),
         Template(
             "A program that answers questions first finds out what it has to look for. Choose the target of its search.\n"
             "{{ options }}\nInput: {{ question }}",
@@ -863,7 +866,7 @@ sms_spam = Task(
     example=lambda row: Example({"sms": _one_line(row["sms"])}, _spam(row["label"]), options=_HAM_SPAM),
     templates=[
         Template("Is this text message spam?\nMessage: {{ sms }}", words={"not spam": "no", "spam": "yes"}),
-        Template("Decide whether the SMS below is spam or not spam.\nSMS: {{ sms }}", options="never"),
+        Template("Spam or not spam: which do you take this SMS for?\nSMS: {{ sms }}", options="never"),
         Template(
             'Specialists call an unwanted message "spam" and a genuine one "ham". Which is this?\n{{ sms }}',
             words={"not spam": "ham", "spam": "spam"},
@@ -895,8 +898,8 @@ sms_spam = Task(
             "May I safely ignore this text message? It says: {{ sms }}", words={"not spam": "no", "spam": "yes"}, cue="Answer:"
         ),
         Template(
-            'Label the message "{{ sms }}" with 1 if it is spam and with 0 otherwise.',
-            words={"not spam": "0", "spam": "1"},
+            'A table of text messages has a column called "is spam". Enter true or false for the message "{{ sms }}"',
+            words={"not spam": "false", "spam": "true"},
             options="never",
         ),
         Template(
