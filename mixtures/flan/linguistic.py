@@ -141,7 +141,7 @@ def _blimp(paradigm):
                 options="never",
             ),
             Template(
-                'Someone first wrote "{{ first }}" and then changed it to "{{ second }}" Did the change make the grammar '
+                'Someone first wrote "{{ first }}" and then changed it to "{{ second }}"\nDid the change make the grammar '
                 "better or "
                 "worse?",
                 words={"first": "worse", "second": "better"},
@@ -688,7 +688,7 @@ conll2003_pos = Task(
         ),
         Template('Grammar quiz. {{ sentence }}\nTo which of these does "{{ word }}" belong?\n{{ options }}', options="always"),
         Template(
-            'Teacher: Please parse the sentence "{{ sentence }}" What kind of word is "{{ word }}"?',
+            'Teacher: Please parse the sentence "{{ sentence }}"\nWhat kind of word is "{{ word }}"?',
             words={part: f"{'an' if part[0] == 'a' else 'a'} {part}" for part in _PARTS},
             cue="Student: It's",
         ),

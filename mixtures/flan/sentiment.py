@@ -20,7 +20,7 @@ _NO_YES = {"negative": "no", "positive": "yes"}
 
 def _one_line(text):
     """The text without HTML and line breaks."""
-    text = html.unescape(re.sub(r"<[^<>]{1,40}>", " ", text.replace("\\n", " ").replace('\\"', '"')))
+    text = html.unescape(re.sub(r"</?[A-Za-z][^<>]{0,40}>", " ", text.replace("\\n", " ").replace('\\"', '"')))
     return " ".join(text.split())
 
 
@@ -28,7 +28,7 @@ def _untokenize(text):
     """The text as it was before a tokenizer set its punctuation apart.
 
     >>> _untokenize("it 's `` funny '' , is n't it ?")
-    'it\'s "funny", isn\'t it?'
+    'it\\'s "funny", isn\\'t it?'
     """
     text = re.sub(r"``|''", '"', re.sub(r"-lrb- ?", "(", re.sub(r" ?-rrb-", ")", text, flags=re.I), flags=re.I))
     text = re.sub(r'" ([^"]*[^" ]) "', r'"\1"', text)
@@ -40,7 +40,10 @@ def _untokenize(text):
 def _tweet(text):
     """The text on one line, without the escapes (such as \\u2019) that some of the collections have kept."""
     text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
-    return _one_line(re.sub("[\ud800-\udfff]", "", text)).strip('"').strip()
+    text = _one_line(re.sub("[\ud800-\udfff]", "", text)).strip('"').rstrip(" :").lstrip()
+    if not text:
+        raise SkipRow("an empty tweet")
+    return text
 
 
 # --- films -----------------------------------------------------------------------------------------------------------
@@ -367,7 +370,7 @@ yelp_polarity = Task(
             options="never",
         ),
         Template(
-            'The feedback card says: "{{ review }}" Is this in the main a complaint or a compliment?',
+            'The feedback card says: "{{ review }}"\nIs this in the main a complaint or a compliment?',
             words={"negative": "a complaint", "positive": "a compliment"},
             options="never",
         ),
@@ -463,7 +466,7 @@ yelp_review_full = Task(
             "Match the review with its number of stars.\n{{ options }}\nWhat the reviewer wrote: {{ review }}", options="always"
         ),
         Template(
-            'Read this: "{{ review }}" In words, from one to five, how many stars has the reviewer in mind?',
+            'Read this: "{{ review }}"\nIn words, from one to five, how many stars has the reviewer in mind?',
             words=_instead_of_stars("one", "two", "three", "four", "five"),
             options="never",
         ),
@@ -601,7 +604,8 @@ app_reviews = Task(
             options="always",
         ),
         Template(
-            'Under the app {{ package }} somebody wrote "{{ review }}" Is the app, in this user\'s eyes, useless, weak, fair, '
+            'Under the app {{ package }} somebody wrote "{{ review }}"\nIs the app, in this user\'s eyes, useless, weak, '
+            "fair, "
             "good "
             "or perfect?",
             words=_instead_of_stars("useless", "weak", "fair", "good", "perfect"),
@@ -652,14 +656,21 @@ app_reviews = Task(
     link="https://huggingface.co/datasets/sealuzh/app_reviews",
 )
 
+
 # https://huggingface.co/datasets/SetFit/CR · licence: unknown
 # {'text': "many of our disney movies do n't play on this dvd player .", 'label': 0, 'label_text': 'negative'}
 # labels: negative, positive. Sentences about cameras, phones, players and the like.
+def _cr(row):
+    if not re.search("[A-Za-z]", row["text"]):
+        raise SkipRow("no words")
+    return Example({"remark": _untokenize(row["text"]).rstrip(" :")}, _mood(row["label"]), options=_MOODS)
+
+
 cr = Task(
     name="cr",
     cluster="sentiment",
     source=hub("SetFit/CR"),
-    example=lambda row: Example({"remark": _untokenize(row["text"])}, _mood(row["label"]), options=_MOODS),
+    example=_cr,
     templates=[
         Template(
             "An owner of a gadget writes: {{ remark }}\nIs the owner pointing out a strength or a weakness of the product?",
@@ -821,7 +832,7 @@ poem_sentiment = Task(
         ),
         Template("Classify the sentiment of the poem's line.\nLine: {{ verse }}", cue="Sentiment:"),
         Template(
-            'A poet writes "{{ verse }}" Do these words express pleasant feelings, unpleasant feelings, both or none?',
+            'A poet writes "{{ verse }}"\nDo these words express pleasant feelings, unpleasant feelings, both or none?',
             words={"negative": "unpleasant feelings", "positive": "pleasant feelings", "neutral": "none", "mixed": "both"},
             options="never",
         ),
@@ -965,7 +976,7 @@ tweet_sentiment = Task(
         ),
         Template("Our dashboard needs a sentiment label for the following message from social media.\nMessage: {{ tweet }}"),
         Template(
-            'Someone tweets "{{ tweet }}" Read between the lines and decide which of {{ choices[:-1] | join(", ") }} and '
+            'Someone tweets "{{ tweet }}"\nRead between the lines and decide which of {{ choices[:-1] | join(", ") }} and '
             "{{ choices[-1] }} describes the "
             "attitude best."
         ),
@@ -1268,7 +1279,7 @@ hate_speech_offensive = Task(
             cue="Harm:",
         ),
         Template(
-            'A reader complains about the tweet "{{ tweet }}" What should the complaint be filed under?', options="always"
+            'A reader complains about the tweet "{{ tweet }}"\nWhat should the complaint be filed under?', options="always"
         ),
         Template("{{ options }}\nThe tweet in question: {{ tweet }}", cue="A moderator would call it", options="always"),
         Template(
@@ -1313,7 +1324,7 @@ emotion = Task(
         ),
         Template("Name the emotion in this sentence.\n{{ options }}\nSentence: {{ text }}", options="always"),
         Template(
-            'A friend says to you, "{{ text }}" Would you say that your friend is sad, happy, full of love, angry, scared or '
+            'A friend says to you, "{{ text }}"\nWould you say that your friend is sad, happy, full of love, angry, scared or '
             "surprised?",
             words={
                 "sadness": "sad",

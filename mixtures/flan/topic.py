@@ -308,7 +308,8 @@ trec_fine = Task(
     templates=[
         Template("What exactly does this question ask for?\n{{ options }}\nQuestion: {{ question }}", options="always"),
         Template(
-            'Somebody would like to know: "{{ question }}" Say what sort of thing the answer will be, such as a city, a date, '
+            'Somebody would like to know: "{{ question }}"\nSay what sort of thing the answer will be, such as a city, a '
+            "date, "
             "a "
             "reason or a color."
         ),
@@ -384,7 +385,7 @@ yahoo_answers_topics = Task(
     templates=[
         Template(
             "Under which heading of Yahoo! Answers was this asked?\n{{ options }}\nQuestion: {{ question }}"
-            "{% if details %} {{ details }}{% endif %}",
+            "{% if details %} ({{ details }}){% endif %}",
             options="always",
         ),
         Template(
@@ -399,7 +400,7 @@ yahoo_answers_topics = Task(
         ),
         Template(
             "You moderate a site for questions and answers. A question has been posted without a topic, and you add one.\n"
-            "{{ options }}\n{{ question }}{% if details %} More from the asker: {{ details }}{% endif %}",
+            "{{ options }}\n{{ question }}{% if details %} ({{ details }}){% endif %}",
             options="always",
         ),
         Template(
@@ -409,7 +410,7 @@ yahoo_answers_topics = Task(
         ),
         Template(
             "What is the general subject of the question below? Reply with a heading such as Health or Business & Finance.\n"
-            "Question: {{ question }}{% if details %} Details: {{ details }}{% endif %}"
+            "Question: {{ question }}{% if details %} (details: {{ details }}){% endif %}"
         ),
         Template(
             "Send the question to the right expert: someone for {{ choices[:-1] | join(', for ') }} or for "
@@ -422,7 +423,7 @@ yahoo_answers_topics = Task(
             options="always",
         ),
         Template(
-            "I don't know where to post this: {{ question }} Which section would be right?\n{{ options }}", options="always"
+            "I don't know where to post this: {{ question }}\nWhich section would be right?\n{{ options }}", options="always"
         ),
         Template(
             "Post a question in the section {{ answer }} of a site where people help each other.",
@@ -431,7 +432,7 @@ yahoo_answers_topics = Task(
             name="write_question",
         ),
         Template(
-            'Someone in the forum {{ answer }} wants to know: "{{ question }}" Write a helpful reply.',
+            'Someone in the forum {{ answer }} wants to know: "{{ question }}"\nWrite a helpful reply.',
             "{{ best }}",
             kind="inverted",
             name="write_reply",
@@ -493,7 +494,7 @@ newsgroups = Task(
             cue="Topic:",
         ),
         Template(
-            'Someone wrote: "{{ post }}" The groups that I read deal with {{ choices[:-1] | join(", ") }} and '
+            'Someone wrote: "{{ post }}"\nThe groups that I read deal with {{ choices[:-1] | join(", ") }} and '
             "{{ choices[-1] }}. Which "
             "of these did I find it in?",
             words=_GROUPS,
@@ -744,7 +745,7 @@ snips = Task(
             cue="Function:",
         ),
         Template(
-            'A user tells the speaker in the kitchen, "{{ command }}" Is this about a playlist, a restaurant, the weather, '
+            'A user tells the speaker in the kitchen, "{{ command }}"\nIs this about a playlist, a restaurant, the weather, '
             "playing music, "
             "rating a book, finding a work or movie times?",
             words=_skills(
@@ -1021,9 +1022,9 @@ def _truths(*words):
 def _liar(row):
     fields = {
         "statement": _one_line(row["statement"]),
-        "speaker": (row["speaker"] or "").replace("-", " ").title(),
+        "speaker": (row["speaker"] or "").replace("-", " ").strip().title(),
         "job": (row["job_title"] or "").strip(),
-        "place": (row["context"] or "").strip(" ."),
+        "place": (row["context"] or "").strip(" .\n"),
         "subjects": (row["subject"] or "").replace("-", " ").replace(",", ", "),
     }
     return Example(fields, _verdict(row["label"]), options=_VERDICTS)
@@ -1050,7 +1051,7 @@ liar = Task(
             cue="Score:",
         ),
         Template(
-            'This has been said in a debate: "{{ statement }}" Choose the verdict that it deserves.\n{{ options }}',
+            'This has been said in a debate: "{{ statement }}"\nChoose the verdict that it deserves.\n{{ options }}',
             options="always",
         ),
         Template(
