@@ -1,8 +1,8 @@
 """Sentiment: what somebody thinks of a film, a shop, a product or an app, and what somebody feels.
 
 FLAN's cluster is imdb, sst2, yelp_polarity and sentiment140. T0's is imdb, rotten_tomatoes, amazon_polarity, app_reviews and
-yelp_review_full. All of them can still be had as data. Added here are a finer scale (sst5), remarks on products (cr), finance,
-poems, Reddit comments, and tweets with their feelings, irony and insults.
+yelp_review_full. All of them can still be had as data. Added here are reviews whose opinion was reversed (cad_imdb), a finer
+scale (sst5), remarks on products (cr), finance, poems, Reddit comments, and tweets with their feelings, irony and insults.
 
 Insults and hate are to be recognized, never to be written: their tasks have no inverted templates. HateCheck is left out,
 because it is a suite of tests without training rows, and MPQA, because it is not on the hub in a form that could be checked.
@@ -346,6 +346,76 @@ rotten_tomatoes = Task(
     evaluation="validation",
     licence="unknown",
     link="https://huggingface.co/datasets/cornell-movie-review-data/rotten_tomatoes",
+)
+
+# https://huggingface.co/datasets/tasksource/counterfactually-augmented-imdb · licence: unknown (its source: Apache-2.0)
+# {'Sentiment': 'Negative', 'Text': 'Slow paced and unfunny satire about that original "reality TV", the soap opera. ...'}
+# Reviews of imdb in which people changed as few words as possible so that the opinion became the opposite.
+_OPPOSITES = {"negative": "positive", "positive": "negative"}
+
+cad_imdb = Task(
+    name="cad_imdb",
+    cluster="sentiment",
+    source=hub("tasksource/counterfactually-augmented-imdb"),
+    example=lambda row: Example({"review": _one_line(row["Text"])}, row["Sentiment"].lower(), options=_MOODS),
+    templates=[
+        Template(
+            "This film review was edited until it said the opposite of what it used to say. Is it positive or negative now?\n"
+            "Review: {{ review }}",
+            options="never",
+        ),
+        Template(
+            "A few words of the following movie review were changed in order to reverse its verdict. What was the verdict "
+            "before the changes, positive or negative?\nReview after the changes: {{ review }}",
+            words=_OPPOSITES,
+            options="never",
+        ),
+        Template(
+            "Some words in this text may seem to contradict each other, because somebody has rewritten it. All in all, does "
+            "the text recommend the movie?\n{{ review }}",
+            words=_NO_YES,
+        ),
+        Template(
+            "Rewritten review: {{ review }}\nWhat opinion of the movie does it express in its present form?", cue="Opinion:"
+        ),
+        Template(
+            "An editor turned praise into blame, or blame into praise, with as few changes as possible. Which of the two does "
+            "one read in the result?\nResult: {{ review }}",
+            words={"negative": "blame", "positive": "praise"},
+            options="never",
+        ),
+        Template(
+            "{{ options }}\nVersion 2 of a review from IMDb: {{ review }}", cue="Sentiment of version 2:", options="always"
+        ),
+        Template(
+            "To see whether a classifier reads carefully, we show it reviews with altered words. What should it say about "
+            "this one?\n{{ options }}\n{{ review }}",
+            options="always",
+        ),
+        Template(
+            "Pay attention to the words that carry the opinion and ignore the plot. Did the viewer find the film good or "
+            "bad?\nViewer: {{ review }}",
+            words={"negative": "bad", "positive": "good"},
+            options="never",
+        ),
+        Template(
+            "The author of the original review would disagree with every judgment in the version below. So did the author "
+            "like the film?\n{{ review }}",
+            words={"negative": "yes", "positive": "no"},
+            cue="Answer:",
+        ),
+        Template(
+            "A review of a film was given a new slant. After that it was {{ answer }}. What might it look like?",
+            "{{ review }}",
+            kind="inverted",
+            name="new_slant",
+        ),
+    ],
+    lineage=["imdb"],
+    evaluation="validation",
+    long_fields=["review"],
+    licence="unknown",
+    link="https://huggingface.co/datasets/tasksource/counterfactually-augmented-imdb",
 )
 
 # --- shops, products and apps ----------------------------------------------------------------------------------------
@@ -1306,6 +1376,84 @@ hate_speech_offensive = Task(
     link="https://huggingface.co/datasets/tdavidson/hate_speech_offensive",
 )
 
+
+# https://huggingface.co/datasets/odegiber/hate_speech18 · licence: CC BY-SA 3.0 ES
+# {'text': 'As of March 13th , 2014 , the booklet had been downloaded over 18,300 times and counting .', 'user_id': 572066,
+#  'subforum_id': 1346, 'num_contexts': 0, 'label': 0}
+# labels: noHate, hate, idk/skip, relation (hateful only together with other sentences). The last two are left out.
+def _hate_speech18(row):
+    if row["label"] not in (0, 1):
+        raise SkipRow("not judged by itself")
+    if not re.search("[A-Za-z]{2}", row["text"]):
+        raise SkipRow("no words")
+    return Example({"sentence": _untokenize(row["text"]).rstrip(" :")}, _hate(row["label"]), options=_HATEFUL)
+
+
+hate_speech18 = Task(
+    name="hate_speech18",
+    cluster="sentiment",
+    source=hub("odegiber/hate_speech18", revision="refs/convert/parquet"),
+    example=_hate_speech18,
+    templates=[
+        Template(
+            "The sentence below is from a forum of extremists, most of whose sentences are harmless by themselves. Is this "
+            "one hateful or not hateful?\nSentence: {{ sentence }}",
+            options="never",
+        ),
+        Template(
+            "Does the author deliberately attack people because they belong to some group?\n{{ sentence }}",
+            words=_NOT_HATEFUL_NO,
+        ),
+        Template(
+            "Researchers count a sentence as hate speech if it is meant to hurt people because of their identity. Would they "
+            "count this one?\n{{ options }}\n{{ sentence }}",
+            words=_NOT_HATEFUL_NO,
+        ),
+        Template(
+            'From a discussion board: "{{ sentence }}"\nIs there hate in these words, or is there none?',
+            words={"not hateful": "there is none", "hateful": "there is hate"},
+            options="never",
+        ),
+        Template(
+            "Annotate the sentence for a study of hate speech.\n{{ options }}\nSentence: {{ sentence }}", options="always"
+        ),
+        Template(
+            "The team that watches extremist forums marks a sentence red if it insults or threatens a people, a religion or "
+            "some other group, and gray if it does not. Red or gray?\n{{ sentence }}",
+            words={"not hateful": "gray", "hateful": "red"},
+            options="never",
+        ),
+        Template(
+            "Statement: {{ sentence }}\nChoose the label that a reader trained to find hate speech would give it.",
+            options="always",
+            cue="It is",
+        ),
+        Template(
+            "You have to file a report about every racist or otherwise hateful sentence that you meet on this board. Do you "
+            "file one here?\n{{ sentence }}",
+            words=_NOT_HATEFUL_NO,
+            cue="Answer:",
+        ),
+        Template(
+            "Is the following an ordinary remark or an attack on a group of people?\nForum user: {{ sentence }}",
+            words={"not hateful": "an ordinary remark", "hateful": "an attack on a group of people"},
+            options="never",
+        ),
+        Template(
+            "Judge the sentence alone and not the place where it was posted. True or false: it is hate speech.\n{{ sentence }}",
+            words={"not hateful": "False", "hateful": "True"},
+            options="never",
+        ),
+    ],
+    lineage=["hate_speech18", "stormfront"],
+    metrics=["accuracy", "macro_f1"],
+    train="train[:90%]",
+    evaluation="train[90%:]",
+    long_fields=["sentence"],
+    licence="CC BY-SA 3.0 ES",
+    link="https://huggingface.co/datasets/odegiber/hate_speech18",
+)
+
 # https://huggingface.co/datasets/dair-ai/emotion · licence: unknown
 # {'text': 'im grabbing a minute to post i feel greedy wrong', 'label': 3}
 # labels: sadness, joy, love, anger, fear, surprise. Tweets in lower case without punctuation.
@@ -1439,7 +1587,7 @@ go_emotions = Task(
 sentiment = Mixture(
     name="sentiment",
     parts=[
-        *(imdb, sst2, sst5, rotten_tomatoes),
+        *(imdb, cad_imdb, sst2, sst5, rotten_tomatoes),
         *(yelp_polarity, yelp_review_full, amazon_polarity, app_reviews, cr),
         *(financial_phrasebank, poem_sentiment),
         *(
@@ -1450,6 +1598,7 @@ sentiment = Mixture(
             tweet_offensive,
             tweet_hate,
             hate_speech_offensive,
+            hate_speech18,
             emotion,
         ),
         go_emotions,
