@@ -5,7 +5,7 @@
 
 | name | source | rate |
 |---|---|---|
-| flan2021, flan2021_30k | Wei et al. 2022 (arXiv:2109.01652), with a cap of 3,000 rows a data set, and of 30,000 | proportional |
+| flan2021, flan2021_30k | Wei et al. 2022 (arXiv:2109.01652), capped at 3,000 rows a data set, or at 30,000 | proportional |
 | t0, t0_plus, t0_plus_plus | Sanh et al. 2022 (arXiv:2110.08207): 500,000 rows divided among a data set's templates | t0 |
 | chain_of_thought, dialogue | Longpre et al. 2023 (arXiv:2301.13688): their submixtures | proportional, 100,000 and 200,000 |
 | instructions | Alpaca, Dolly and their like | proportional |
