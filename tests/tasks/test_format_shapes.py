@@ -1,7 +1,7 @@
 """Every shape of FLAN 2022's exemplar formats and option labels can be said as a value: checked against plain concatenation.
 
 FLAN 2022 has 501 distinct formats (an input prefix, a target prefix, what stands between, what separates examples) and 87
-styles of option labels. The pieces here are our own; their shapes are those: words, symbols, numbers, white space alone, nothing.
+styles of option labels. The pieces here are our own, and have those shapes: words, symbols, numbers, white space, nothing.
 """
 
 import itertools
