@@ -65,8 +65,8 @@ true_case = Task(
             "Someone lowercased every letter of a sentence and was left with: {{ text }} Write down the original sentence."
         ),
         Template(
-            "Proper nouns, abbreviations, the word I and the start of a sentence are capitalized in English. Apply this to the "
-            "following line.\nLine: {{ text }}"
+            "Proper nouns, abbreviations, the word I and the start of a sentence are capitalized in English. Apply this to "
+            "the following line.\nLine: {{ text }}"
         ),
     ],
     lineage=["opus"],
@@ -195,15 +195,17 @@ jfleg = Task(
         Template("Proofread the following for spelling, grammar and word choice. {{ sentence }}", cue="Proofread version:"),
         Template("I am not sure about my English in this line of my essay. Can you fix it? {{ sentence }}"),
         Template(
-            "Something may be off in the sentence below, be it a verb form, an article, a spelling or the word order. Write it in "
-            "fluent English.\nSentence: {{ sentence }}"
+            "Something may be off in the sentence below, be it a verb form, an article, a spelling or the word order. Write "
+            "it in fluent English.\nSentence: {{ sentence }}"
         ),
         Template(
-            "An examiner would underline the errors in this line from an essay. Write the line as it looks after correction. {{ sentence }}"
+            "An examiner would underline the errors in this line from an essay. Write the line as it looks after correction. "
+            "{{ sentence }}"
         ),
         Template("Make this sound natural: {{ sentence }}"),
         Template(
-            "{{ answer }}\nWrite this as somebody might who is still learning English, with the kinds of mistakes that learners make.",
+            "{{ answer }}\nWrite this as somebody might who is still learning English, with the kinds of mistakes that "
+            "learners make.",
             "{{ sentence }}",
             kind="inverted",
             name="write_as_learner",
@@ -226,7 +228,7 @@ jfleg = Task(
 def _coedit(kind, row):
     if row["task"] != kind:
         raise SkipRow("another kind of edit")
-    instruction, colon, text = row["src"].partition(": ")
+    _, colon, text = row["src"].partition(": ")
     if not colon or not text.strip():
         raise SkipRow("no instruction before the text")
     text, edited = (" ".join(t.split()) for t in (text, row["tgt"]))
@@ -244,8 +246,8 @@ coedit_gec = Task(
         Template("Draft: {{ text }}", cue="Corrected draft:"),
         Template("Before I send this, please check the grammar for me: {{ text }}"),
         Template(
-            "You are copy editing a forum post. Articles, prepositions, agreement and verb tenses may be wrong; the content is "
-            "not yours to change.\nPost: {{ text }}"
+            "You are copy editing a forum post. Articles, prepositions, agreement and verb tenses may be wrong; the content "
+            "is not yours to change.\nPost: {{ text }}"
         ),
         Template("Grammar check. Original: {{ text }}", cue="Revised:"),
         Template("Rewrite in grammatical English: {{ text }}"),
@@ -277,8 +279,8 @@ coedit_neutralize = Task(
         Template("Rewrite this from a neutral point of view: {{ text }}"),
         Template('"{{ text }}"\nAn encyclopedia should not take sides. Edit the sentence accordingly.'),
         Template(
-            "The following line of an encyclopedia article praises, blames or takes something for granted. Remove the bias and "
-            "keep the facts.\nLine: {{ text }}"
+            "The following line of an encyclopedia article praises, blames or takes something for granted. Remove the bias "
+            "and keep the facts.\nLine: {{ text }}"
         ),
         Template("Biased: {{ text }}", cue="Neutral:"),
         Template("Which words here give away the writer's opinion? Write the sentence without that opinion. {{ text }}"),
@@ -288,7 +290,8 @@ coedit_neutralize = Task(
         Template("Say the same with no hint of what you think about it. {{ text }}"),
         Template("Tone down to plain fact. Input: {{ text }}", cue="Output:"),
         Template(
-            "{{ answer }}\nThat is a neutral sentence. Show how it might read if its writer had let a view of the matter slip in.",
+            "{{ answer }}\nThat is a neutral sentence. Show how it might read if its writer had let a view of the matter "
+            "slip in.",
             "{{ text }}",
             kind="inverted",
             name="add_slant",
@@ -379,7 +382,8 @@ iterater_revise = Task(
         Template("Goal of the revision: {{ purpose }}. First version: {{ sentence }}", cue="Second version:"),
         Template("How would you edit the following so that it becomes {{ purpose }}?\nText: {{ sentence }}"),
         Template(
-            "You are polishing an article before it is published. One passage should be {{ purpose }}, with the meaning kept. {{ sentence }}"
+            "You are polishing an article before it is published. One passage should be {{ purpose }}, with the meaning "
+            "kept. {{ sentence }}"
         ),
         Template("I would like this part of my draft to be {{ purpose }}. What do you suggest? It reads: {{ sentence }}"),
         Template('Change "{{ sentence }}" only as far as needed for it to be {{ purpose }}.'),
@@ -421,7 +425,8 @@ iterater_intent = Task(
     example=_iterater_intent,
     templates=[
         Template(
-            "Before: {{ before }}\nAfter: {{ after }}\nWhy was it changed: {{ choices[:-1] | join(', ') }}, or {{ choices[-1] }}?",
+            "Before: {{ before }}\nAfter: {{ after }}\nWhy was it changed: {{ choices[:-1] | join(', ') }}, or "
+            "{{ choices[-1] }}?",
             words=_AIMS,
         ),
         Template(
@@ -430,7 +435,8 @@ iterater_intent = Task(
             options="never",
         ),
         Template(
-            'Somebody edited "{{ before }}" into "{{ after }}" Did the edit aim at clarity, fluency, coherence or style, or was '
+            'Somebody edited "{{ before }}" into "{{ after }}" Did the edit aim at clarity, fluency, coherence or style, or '
+            "was "
             "the meaning changed? For the last, say meaning-changed.",
             options="never",
         ),
@@ -459,14 +465,16 @@ iterater_intent = Task(
             cue="Label:",
         ),
         Template(
-            '"{{ before }}" was revised to "{{ after }}" Was this done to be clearer, to fix an error, to connect the ideas, to '
+            '"{{ before }}" was revised to "{{ after }}" Was this done to be clearer, to fix an error, to connect the ideas, '
+            "to "
             "suit the writer's taste, or to change what is said?",
             words=_AIMS,
             options="never",
         ),
         Template(
-            "A journal sorts revisions into type 1 (clearer wording), type 2 (an error corrected), type 3 (ideas better linked), type 4 "
-            "(a matter of style) and type 5 (new content). Which type is this? Earlier text: {{ before }} Later text: {{ after }}",
+            "A journal sorts revisions into type 1 (clearer wording), type 2 (an error corrected), type 3 (ideas better "
+            "linked), type 4 (a matter of style) and type 5 (new content). Which type is this? Earlier text: {{ before }} "
+            "Later text: {{ after }}",
             words=dict(zip(_INTENTS, ("type 1", "type 2", "type 3", "type 4", "type 5"), strict=True)),
             options="never",
         ),
@@ -475,7 +483,8 @@ iterater_intent = Task(
             options="always",
         ),
         Template(
-            'Commit message wanted. The sentence "{{ before }}" now reads "{{ after }}" Answer with the one word that says why: '
+            'Commit message wanted. The sentence "{{ before }}" now reads "{{ after }}" Answer with the one word that says '
+            "why: "
             "clarity, fluency, coherence, style or meaning-changed.",
             options="never",
         ),
