@@ -26,6 +26,19 @@ def _sentences(text):
     return " ".join(line if line[-1] in ".!?:;," else f"{line}." for line in lines)
 
 
+def _untokenized(text):
+    """The text without the spaces that a tokenizer put around punctuation."""
+    text = " ".join(text.replace("``", '"').replace("''", '"').split())
+    text = re.sub(r"([(\[$]) ", r"\1", re.sub(r" ([,.;:!?%)\]])", r"\1", text))
+    return re.sub(r" (n't|'(?:s|m|d|re|ve|ll))\b", r"\1", text)
+
+
+def _written(text):
+    """A sentence as one writes it, with a capital and a full stop."""
+    text = _untokenized(text)
+    return text[:1].upper() + text[1:] + ("" if text[-1:] in ".!?" else ".")
+
+
 def _lettered(row):
     """The question and its options "(A) text", with the option that the answer "(A)" names."""
     question, _, listed = row["source"].partition("\nOptions:\n")
@@ -34,9 +47,9 @@ def _lettered(row):
         raise SkipRow("an option is empty, or two are the same")
     if re.search(r"\([A-H]\)", row["rationale"]):
         raise SkipRow("the rationale names an option by its letter, which shuffling would make wrong")
-    return Example(
-        {"question": question.strip()}, options[row["target"]], tuple(options.values()), _sentences(row["rationale"])
-    )
+    question, rationale = question.strip(), _sentences(row["rationale"])
+    fields = {"question": question, "apart": question.rstrip(" ?:.").lower() not in rationale.lower()}
+    return Example(fields, options[row["target"]], tuple(options.values()), rationale)
 
 
 # --- arithmetic --------------------------------------------------------------------------------------------------------
@@ -227,8 +240,7 @@ cot_ecqa = Task(
         ),
         Template(
             'A child keeps asking why. You have just told the child the answer "{{ answer }}" to this question: '
-            "{{ question }} "
-            "What do you say now?",
+            "{{ question }} What do you say now?",
             "{{ rationale }}",
             kind="inverted",
             name="why",
@@ -284,7 +296,7 @@ cot_cos_e = Task(
         Template("Read the question twice, then answer it. {{ question }}", cue="My answer:"),
         Template("{{ question }}\nYour answer may be a thing, a place, an action or a quality, but keep it short."),
         Template("Which word or phrase goes best with the question? {{ question }}"),
-        Template("Out of {{ choices | join(', ') }}, what would you choose?\nThe question is this: {{ question }}"),
+        Template("The question is this: {{ question }} Which would you choose: {{ choices | join('; ') }}?"),
         Template(
             '{{ question }} People said "{{ answer }}" and were asked to give a reason. Give one.',
             "{{ rationale }}",
@@ -320,7 +332,8 @@ _PLACES = ("the first", "the second")
 
 
 def _sensemaking(row):
-    first, second = re.search(r'Sentence A: "(.*)"\n- Sentence B: "(.*)"', row["source"], re.DOTALL).groups()
+    quoted = re.search(r'Sentence A: "(.*)"\n- Sentence B: "(.*)"', row["source"], re.DOTALL).groups()
+    first, second = (_written(sentence.capitalize() if sentence.isupper() else sentence) for sentence in quoted)
     answer = _PLACES[("Sentence A", "Sentence B").index(row["target"])]
     odd, fine = (first, second) if answer == _PLACES[0] else (second, first)
     return Example({"first": first, "second": second, "odd": odd, "fine": fine}, answer, _PLACES, _sentences(row["rationale"]))
@@ -344,26 +357,25 @@ cot_sensemaking = Task(
         ),
         Template(
             'Two pupils each wrote a sentence. The first wrote: "{{ first }}" The second wrote: "{{ second }}" Which '
-            "of them has to "
-            "correct something because the world is not like that?"
+            "of them has to correct something because the world is not like that?"
         ),
         Template(
             "Find the absurd statement.\n{{ options }}\nThe first statement: {{ first }}\nThe second statement: {{ second }}",
             options="always",
         ),
         Template(
-            "Only one of these could be said in earnest; the other is nonsense. 1: {{ first }} 2: {{ second }}\n"
-            "Give the number of "
-            "the nonsense.",
+            "Only one of these could be said in earnest; the other is nonsense. 1: {{ first }} 2: {{ second }}\nGive the "
+            "number of the nonsense.",
             words={"the first": "1", "the second": "2"},
             options="never",
             cue="Number:",
         ),
         Template(
-            'Compare the left statement, which is "{{ first }}", with the right one, which is "{{ second }}" '
-            "Which one would make "
-            "you frown?",
+            'On the left of a page it says "{{ first }}" and on the right it says "{{ second }}" Does the left one or the '
+            "right "
+            "one make you frown?",
             words={"the first": "the left one", "the second": "the right one"},
+            options="never",
         ),
         Template(
             "Is it A or B that could not happen in real life?\nA: {{ first }}\nB: {{ second }}", words=_AB, options="never"
@@ -481,9 +493,8 @@ strategyqa_steps = Task(
     templates=[
         Template("Which simple questions does one have to answer in order to answer this one? {{ question }}"),
         Template(
-            "{{ question }}\n"
-            "Write the steps of the search for an answer as numbered questions; #1 stands for the answer to the "
-            "first."
+            "{{ question }}\nWrite the steps of the search for an answer as numbered questions; #1 stands for the answer to "
+            "the first."
         ),
         Template(
             "Decompose into single facts to be looked up and a last step that puts them together.\nQuestion: {{ question }}",
@@ -627,6 +638,7 @@ cot_qasc = Task(
             "{{ question }}",
             kind="inverted",
             name="which_question",
+            when="apart",
         ),
         Template(
             "Write a science question for a class that has just learned this: {{ rationale }} Give the answer as well.",
@@ -672,10 +684,8 @@ science_qa = Task(
         Template("{% if hint %}{{ hint }}\n{% endif %}{{ question }}"),
         Template("Topic of the lesson: {{ category }}\n{% if hint %}Given: {{ hint }}\n{% endif %}Question: {{ question }}"),
         Template(
-            "Choose the answer that your textbook would give.\n"
-            "{{ options }}\n"
-            "{% if hint %}{{ hint }}\n"
-            "{% endif %}{{ question }}",
+            "Choose the answer that your textbook would "
+            "give.\n{{ options }}\n{% if hint %}{{ hint }}\n{% endif %}{{ question }}",
             options="always",
         ),
         Template(
@@ -684,18 +694,15 @@ science_qa = Task(
         ),
         Template("Question: {{ question }}{% if hint %}\nHint: {{ hint }}{% endif %}", cue="Answer:"),
         Template(
-            "{{ question }} Is it {{ choices[:-1] | join(', ') }} or {{ choices[-1] }}?{% if hint %} Take into "
-            "account that this is "
-            "given: {{ hint }}{% endif %}"
+            "{{ question }} Is it {{ choices[:-1] | join(', ') }} or {{ choices[-1] }}?{% if hint %} Take into account that "
+            "this is given: {{ hint }}{% endif %}"
         ),
         Template(
             "From the final exam in a class on {{ category }}: {% if hint %}{{ hint }} {% endif %}{{ question }}", cue="Pupil:"
         ),
         Template(
-            "{% if hint %}{{ hint }}\n"
-            "{% endif %}{{ question }}\n"
-            "The solution is: {{ answer }}\n"
-            "Write the explanation for the answer sheet.",
+            "{% if hint %}{{ hint }}\n{% endif %}{{ question }}\nThe solution is: {{ answer }}\nWrite the explanation for "
+            "the answer sheet.",
             "{{ rationale }}",
             kind="inverted",
             name="explain",
@@ -725,16 +732,9 @@ science_qa = Task(
 # --- from a text -------------------------------------------------------------------------------------------------------
 # https://huggingface.co/datasets/esnli/esnli · licence: unknown
 # {'premise': 'A woman in a black hooded sweatshirt walking with a large dog .', 'hypothesis': 'A woman walking a dog',
-#  'label': 0, 'explanation_1': 'a large dog is walking with a woman in a sweatshirt .', 'explanation_2': '...', 'explanation_3': '...'}
+#  'label': 0, 'explanation_1': 'a large dog is walking with a woman in a sweatshirt .', 'explanation_2': '...', ...}
 # labels: entailment, neutral, contradiction. Training rows have one explanation, the others three, of which one is drawn.
 _relation = label(("entailment", "neutral", "contradiction"))
-
-
-def _written(text):
-    """A tokenized sentence as one writes it, with a capital and a full stop."""
-    text = re.sub(r" ([,.;:!?])", r"\1", " ".join(text.split()))
-    text = re.sub(r" (n't|'(?:s|m|d|re|ve|ll))\b", r"\1", text)
-    return text[:1].upper() + text[1:] + ("" if text[-1:] in ".!?" else ".")
 
 
 def _esnli(row, draws):
@@ -760,18 +760,14 @@ cot_esnli = Task(
             options="never",
         ),
         Template(
-            "Somebody describes a photograph: {{ premise }} Can one conclude the following about it? "
-            "{{ hypothesis }}\n"
-            "Say yes, no or "
-            "maybe.",
+            "Somebody describes a photograph: {{ premise }} Can one conclude the following about it? {{ hypothesis }}\nSay "
+            "yes, no or maybe.",
             words=_YES_NO_MAYBE,
             options="never",
         ),
         Template(
-            "Caption of a picture: {{ premise }}\n"
-            "Someone else writes below it: {{ hypothesis }}\n"
-            "Is the second sentence true of the "
-            "picture, false, or can one not tell?",
+            "Caption of a picture: {{ premise }}\nSomeone else writes below it: {{ hypothesis }}\nIs the second sentence "
+            "true of the picture, false, or can one not tell?",
             words={"entailment": "true", "neutral": "one cannot tell", "contradiction": "false"},
             options="never",
         ),
@@ -787,8 +783,7 @@ cot_esnli = Task(
         ),
         Template(
             'A witness reports: {{ premise }} The lawyer asks whether this means that "{{ hypothesis }}" What '
-            "should the witness "
-            "answer: yes, no, or not necessarily?",
+            "should the witness answer: yes, no, or not necessarily?",
             words={"entailment": "yes", "neutral": "not necessarily", "contradiction": "no"},
             options="never",
         ),
@@ -798,9 +793,8 @@ cot_esnli = Task(
             cue="Relation:",
         ),
         Template(
-            "Premise: {{ premise }}\n"
-            "Hypothesis: {{ hypothesis }}\n"
-            "The label of this pair is {{ answer }}. Explain it in a sentence.",
+            "Premise: {{ premise }}\nHypothesis: {{ hypothesis }}\nThe label of this pair is {{ answer }}. Explain it in a "
+            "sentence.",
             "{{ rationale }}",
             kind="inverted",
             name="explain",
@@ -813,9 +807,8 @@ cot_esnli = Task(
             words=_MUST_MAY_CANNOT,
         ),
         Template(
-            "Given is this description of a scene: {{ premise }} Write a second sentence about the scene to which "
-            "the following comment "
-            "would apply: {{ rationale }}",
+            "Given is this description of a scene: {{ premise }} Write a second sentence about the scene to which the "
+            "following comment would apply: {{ rationale }}",
             "{{ hypothesis }}",
             kind="inverted",
             name="write_hypothesis",
@@ -840,13 +833,13 @@ cot_esnli = Task(
 # {'example_id': 4544770464122, 'title_text': 'Snow White', 'url': '...', 'question': 'what was the name of the evil queen ...',
 #  'paragraph_text': 'Snow White is ...', 'sentence_starts': [0, 120, ...],
 #  'original_nq_answers': [{'start': 31, 'end': 44, 'string': 'Queen Grimhilde'}], 'annotation':
-#  {'referential_equalities': [{'question_reference': {'start': 3, 'end': 9, 'string': '...'}, 'sentence_reference': {'start': 7, 'end': 21, 'bridge': 'False', 'string': '...'}}], 'answer': [...],
-#  'explanation_type': 'single_sentence', 'selected_sentence': {'start': 0, 'end': 119, 'string': '...'}}}
+#  {'referential_equalities': [{'question_reference': {'start': 3, 'end': 9, 'string': '...'},
+#  'sentence_reference': {'start': 7, 'end': 21, 'bridge': 'False', 'string': '...'}}], 'answer': [...], 'explanation_type': 'single_sentence', 'selected_sentence': {'start': 0, 'end': 119, 'string': '...'}}}
 # FLAN's own file is not in its repository's snapshots. The reasoning here says in words what the annotation says in spans: the
 # sentence that holds the answer, and which phrases of question and sentence mean the same.
 def _qed(row):
     notes = row["annotation"]
-    sentence = " ".join((notes["selected_sentence"] or {}).get("string", "").split())
+    sentence = _untokenized((notes["selected_sentence"] or {}).get("string", ""))
     if notes["explanation_type"] != "single_sentence" or not sentence or not row["original_nq_answers"]:
         raise SkipRow("the answer is not explained by one sentence")
     pairs = ((e["question_reference"]["string"], e["sentence_reference"]["string"]) for e in notes["referential_equalities"])
@@ -859,7 +852,7 @@ def _qed(row):
     question = question[:1].upper() + question[1:] + ("" if question.endswith("?") else "?")
     fields = {
         "question": question,
-        "passage": " ".join(row["paragraph_text"].split()),
+        "passage": _untokenized(row["paragraph_text"]),
         "title": row["title_text"],
         "sentence": sentence,
     }
@@ -876,23 +869,19 @@ cot_qed = Task(
         Template("{{ passage }}\nQuestion: {{ question }}"),
         Template("Use the Wikipedia paragraph to answer the question.\nQuestion: {{ question }}\nParagraph: {{ passage }}"),
         Template(
-            "One sentence of this text on {{ title }} answers the question that follows it.\n"
-            "Text: {{ passage }}\n"
-            "Question: {{ question }}"
+            "One sentence of this text on {{ title }} answers the question that follows it.\nText: {{ passage }}\nQuestion: "
+            "{{ question }}"
         ),
         Template('Somebody typed "{{ question }}" into a search engine and got this: {{ passage }}\nWhat is the answer?'),
         Template("{{ question }} Look it up here: {{ passage }}", cue="Short answer:"),
         Template("Article: {{ title }}\nPassage: {{ passage }}\nCopy the words that answer this: {{ question }}"),
         Template(
-            "Find the sentence that matters, match its words to those of the question, and answer.\n"
-            "Passage: {{ passage }}\n"
-            "Question: {{ question }}"
+            "Find the sentence that matters, match its words to those of the question, and answer.\nPassage: "
+            "{{ passage }}\nQuestion: {{ question }}"
         ),
         Template(
-            "Passage: {{ passage }}\n"
-            "Question: {{ question }}\n"
-            "Answer: {{ answer }}\n"
-            "How can one see from the passage that this is the answer?",
+            "Passage: {{ passage }}\nQuestion: {{ question }}\nAnswer: {{ answer }}\nHow can one see from the passage that "
+            "this is the answer?",
             "{{ rationale }}",
             kind="inverted",
             name="how_to_see",

@@ -219,8 +219,7 @@ hh_rlhf = Task(
         ),
         Template(
             'The human in this chat got either "{{ first }}" or "{{ second }}" as an answer. Which would a careful reader '
-            "have "
-            "sent, the first or the second?\n{{ conversation }}",
+            "have sent, the first or the second?\n{{ conversation }}",
             words=_ORDINALS,
             options="never",
         ),
@@ -419,8 +418,7 @@ daily_dialog_act = Task(
     templates=[
         Template(
             'Classify the dialogue act of "{{ turn }}" as inform, question, directive or commissive.{% if before %} It '
-            "follows on "
-            "this:\n{{ before }}{% endif %}",
+            "follows on this:\n{{ before }}{% endif %}",
             options="never",
         ),
         Template(
@@ -593,8 +591,7 @@ blended_skill_talk = Task(
         ),
         Template(
             'Imagine a chat between two people in which the {{ speaker }} speaker comes to say "{{ answer }}" Write the chat '
-            "up to "
-            "there.",
+            "up to there.",
             "{{ dialogue }}",
             kind="inverted",
             name="chat_before",
@@ -730,10 +727,8 @@ qrecc = Task(
             name="ask",
         ),
         Template(
-            "{% if context %}Conversation:\n"
-            "{{ context }}\n"
-            "Continue it with a question{% else %}Write a question{% endif %} to "
-            "which this would be the answer: {{ answer }}",
+            "{% if context %}Conversation:\n{{ context }}\nContinue it with a question{% else %}Write a question{% endif %} "
+            "to which this would be the answer: {{ answer }}",
             "{{ question }}",
             kind="inverted",
             name="ask_for_text",

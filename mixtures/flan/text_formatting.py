@@ -436,8 +436,7 @@ iterater_intent = Task(
         ),
         Template(
             'Somebody edited "{{ before }}" into "{{ after }}" Did the edit aim at clarity, fluency, coherence or style, or '
-            "was "
-            "the meaning changed? For the last, say meaning-changed.",
+            "was the meaning changed? For the last, say meaning-changed.",
             options="never",
         ),
         Template(
@@ -466,8 +465,7 @@ iterater_intent = Task(
         ),
         Template(
             '"{{ before }}" was revised to "{{ after }}" Was this done to be clearer, to fix an error, to connect the ideas, '
-            "to "
-            "suit the writer's taste, or to change what is said?",
+            "to suit the writer's taste, or to change what is said?",
             words=_AIMS,
             options="never",
         ),
@@ -484,8 +482,7 @@ iterater_intent = Task(
         ),
         Template(
             'Commit message wanted. The sentence "{{ before }}" now reads "{{ after }}" Answer with the one word that says '
-            "why: "
-            "clarity, fluency, coherence, style or meaning-changed.",
+            "why: clarity, fluency, coherence, style or meaning-changed.",
             options="never",
         ),
         Template(
