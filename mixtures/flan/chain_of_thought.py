@@ -372,8 +372,7 @@ cot_sensemaking = Task(
         ),
         Template(
             'On the left of a page it says "{{ first }}" and on the right it says "{{ second }}" Does the left one or the '
-            "right "
-            "one make you frown?",
+            "right one make you frown?",
             words={"the first": "the left one", "the second": "the right one"},
             options="never",
         ),
@@ -830,11 +829,12 @@ cot_esnli = Task(
 
 
 # https://huggingface.co/datasets/google-research-datasets/qed · licence: unknown
-# {'example_id': 4544770464122, 'title_text': 'Snow White', 'url': '...', 'question': 'what was the name of the evil queen ...',
+# {'example_id': 4544770464122, 'title_text': 'Snow White', 'url': '...', 'question': 'what was the name of the evil ...',
 #  'paragraph_text': 'Snow White is ...', 'sentence_starts': [0, 120, ...],
-#  'original_nq_answers': [{'start': 31, 'end': 44, 'string': 'Queen Grimhilde'}], 'annotation':
-#  {'referential_equalities': [{'question_reference': {'start': 3, 'end': 9, 'string': '...'},
-#  'sentence_reference': {'start': 7, 'end': 21, 'bridge': 'False', 'string': '...'}}], 'answer': [...], 'explanation_type': 'single_sentence', 'selected_sentence': {'start': 0, 'end': 119, 'string': '...'}}}
+#  'original_nq_answers': [{'start': 31, 'end': 44, 'string': 'Queen Grimhilde'}],
+#  'annotation': {'referential_equalities': [{'question_reference': {'start': 3, 'end': 9, 'string': '...'},
+#  'sentence_reference': {'start': 7, 'end': 21, 'bridge': 'False', 'string': '...'}}], 'answer': [...],
+#  'explanation_type': 'single_sentence', 'selected_sentence': {'start': 0, 'end': 119, 'string': '...'}}}
 # FLAN's own file is not in its repository's snapshots. The reasoning here says in words what the annotation says in spans: the
 # sentence that holds the answer, and which phrases of question and sentence mean the same.
 def _qed(row):

@@ -855,10 +855,8 @@ prosocial_dialog = Task(
             when="rules",
         ),
         Template(
-            'A helpful chatbot said "{{ answer }}" Write the message that it may have been replying to.',
-            "{{ message }}",
-            kind="inverted",
-            name="write_message",
+            "People disagree about what one may say and do. Answer the following in a way that respects the person and holds "
+            "on to what is right.\nWhat the person says: {{ message }}"
         ),
     ],
     lineage=["prosocial_dialog", "social_chemistry", "sbic"],
