@@ -106,7 +106,7 @@ cot_gsm8k = Task(
 # https://huggingface.co/datasets/openai/gsm8k (socratic) · licence: MIT
 # {'question': 'A robe takes 2 bolts of blue fiber and half that much white fiber.  How many bolts in total does it take?',
 #  'answer': 'How many bolts of white fiber does it take? ** It takes 2/2=<<2/2=1>>1 bolt of white fiber\nHow many ...\n#### 3'}
-def _gsm8k_socratic(row):
+def _gsm8k_questions(row):
     steps, _, result = row["answer"].partition("\n#### ")
     pairs = [line.split(" ** ", 1) for line in re.sub(r"<<.*?>>", "", steps).splitlines() if " ** " in line]
     if not pairs:
@@ -117,11 +117,11 @@ def _gsm8k_socratic(row):
     return Example(fields, questions)
 
 
-gsm8k_socratic = Task(
-    name="gsm8k_socratic",
+gsm8k_questions = Task(
+    name="gsm8k_questions",
     cluster="chain_of_thought",
     source=hub("openai/gsm8k", "socratic"),
-    example=_gsm8k_socratic,
+    example=_gsm8k_questions,
     templates=[
         Template("Break this problem down into smaller questions, in the order in which to answer them. {{ problem }}"),
         Template("{{ problem }}\nDo not solve it yet. List the questions that lead to the result one by one."),
@@ -691,7 +691,7 @@ science_qa = Task(
             "{{ lecture }}\nApply this to the following question. {% if hint %}{{ hint }} {% endif %}{{ question }}",
             when="lecture",
         ),
-        Template("Question: {{ question }}{% if hint %}\nHint: {{ hint }}{% endif %}", cue="Answer:"),
+        Template("Question: {{ question }}{% if hint +%}\nHint: {{ hint }}{% endif %}", cue="Answer:"),
         Template(
             "{{ question }} Is it {{ choices[:-1] | join(', ') }} or {{ choices[-1] }}?{% if hint %} Take into account that "
             "this is given: {{ hint }}{% endif %}"
@@ -920,7 +920,7 @@ chain_of_thought = Mixture(
         cot_esnli,
         cot_qed,
         cot_cos_e,
-        gsm8k_socratic,
+        gsm8k_questions,
         strategyqa_steps,
         science_qa,
     ],

@@ -248,7 +248,7 @@ text_to_code = Task(
         ),
         Template("Javadoc: {{ description }}\nContext: {{ members }}", when="members", cue="Method:"),
         Template(
-            "Generate Java code.\nTask: {{ description }}{% if members %}\nAvailable: {{ members }}{% endif %}", cue="Java:"
+            "Generate Java code.\nTask: {{ description }}{% if members +%}\nAvailable: {{ members }}{% endif %}", cue="Java:"
         ),
         Template(
             "A class is almost finished, with these fields and methods: {{ members }} What is missing is described as "
