@@ -289,21 +289,18 @@ kilt_zsre = Task(
     templates=[
         Template("{{ question }}"),
         Template("Fill in the missing cell.\nEntity: {{ subject }}\nProperty: {{ relation }}", cue="Value:"),
-        Template(
-            'An encyclopedia has a fact box about {{ subject }}, with a row labeled "{{ relation }}". '
-            "What does that row contain?"
-        ),
+        Template('The fact box of the article "{{ subject }}" has a row labeled "{{ relation }}". What does that row contain?'),
         Template("{{ question }} Give the name, place, date or term that an encyclopedia lists."),
         Template('Look up "{{ relation }}" in the record for "{{ subject }}" and return what you find there.'),
-        Template("Complete the triple: ({{ subject }}, {{ relation }}, ...). What is its third part?"),
-        Template('I am filling in a form about {{ subject }} and got as far as the line "{{ relation }}". What goes there?'),
+        Template("What is the third part of this triple? ({{ subject }}, {{ relation }}, ?)"),
+        Template('I am filling in a form on "{{ subject }}" and got as far as the line "{{ relation }}". What goes there?'),
         Template(
             "You maintain a database of facts. A new user asks: {{ question }} Reply with the stored value and nothing else."
         ),
         Template("Subject, {{ subject }}; relation, {{ relation }}. Which object belongs to them?"),
         Template("Question about a single fact: {{ question }}", cue="Answer:"),
         Template(
-            'A fact box about {{ subject }} says "{{ answer }}" in one of its rows. What is the label of that row?',
+            'The fact box of the article "{{ subject }}" says "{{ answer }}" in one row. How is that row labeled?',
             "{{ relation }}",
             kind="inverted",
             name="name_relation",
@@ -459,7 +456,8 @@ wiki_qa = Task(
             options="never",
         ),
         Template(
-            'Somebody asked, "{{ question }}" and a search engine came up with this sentence: "{{ sentence }}" Is it an answer?'
+            'Somebody asked, "{{ question }}" and a search engine came up with a sentence. Is it an answer?\n'
+            "The sentence: {{ sentence }}"
         ),
         Template(
             'From the article "{{ title }}": {{ sentence }}\nWould that one sentence satisfy a reader who asks the following? '
@@ -485,6 +483,7 @@ wiki_qa = Task(
             'Reader: {{ question }}\nEncyclopedia, under "{{ title }}": {{ sentence }}\n'
             "True or false: the reader has been told what he or she wanted to know.",
             words={"yes": "true", "no": "false"},
+            options="never",
         ),
         Template(
             "A quiz accepts whole sentences as answers. Will it accept this one? Say yes or no.\n"

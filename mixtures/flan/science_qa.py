@@ -63,7 +63,8 @@ arc_easy = Task(
             options="never",
         ),
         Template(
-            "From a science test for grades three to nine: {{ question }}\nWhich choice earns the point?", options="always"
+            "This is from a science test for grades three to nine. Which choice earns the point?\n{{ question }}",
+            options="always",
         ),
         Template(
             "{{ options }}\nOne of these is the right answer to, or ending of, the following.\n{{ question }}", options="always"
@@ -125,7 +126,7 @@ arc_challenge = Task(
             "Reason about it, then choose.\n{{ question }}",
             options="always",
         ),
-        Template("{{ question }}\nRule out what cannot be right. Which choice remains?", options="always"),
+        Template("Rule out what cannot be right. Which choice remains?\n{{ question }}", options="always"),
         Template("Exam in natural science, section B.\n{{ options }}\nItem: {{ question }}", options="always", cue="Solution:"),
         Template(
             "The beginning of a statement about nature or technology is given. Which of the endings fits what science says?\n"
@@ -135,7 +136,7 @@ arc_challenge = Task(
         ),
         Template("Say briefly what a physics, biology, chemistry or geology teacher would reply. {{ question }}", when="open"),
         Template(
-            "Three classmates have given up on this one, so it is your turn: {{ question }} Choose carefully.",
+            "Three classmates have given up on this one, so it is your turn, and choose carefully: {{ question }}",
             options="always",
         ),
         Template("Science olympiad, first round\n{{ question }}", options="always", cue="Your answer:"),
@@ -146,8 +147,8 @@ arc_challenge = Task(
         ),
         Template("Could you pick the right answer for me? I need to be sure about this one.\n{{ question }}", options="always"),
         Template(
-            "Only one choice agrees with everything that is known about the matter.\n{{ options }}\nHere is the matter: "
-            "{{ question }}\nWhich choice is it?",
+            "Only one choice agrees with everything that is known. Which choice is it?\n{{ options }}\n"
+            "This is what it answers or completes: {{ question }}",
             options="always",
         ),
         Template(
@@ -241,7 +242,9 @@ openbookqa = Task(
 def _sciq(row):
     right = row["correct_answer"]
     options = sorted([right, row["distractor1"], row["distractor2"], row["distractor3"]])
-    return _choice(row["question"], right, options, support=" ".join(row["support"].split()))
+    question = row["question"].strip()
+    question = question if question.endswith((".", "?", "!")) else f"{question}?"
+    return _choice(question, right, options, support=" ".join(row["support"].split()))
 
 
 sciq = Task(
@@ -488,7 +491,9 @@ wiqa = Task(
         ),
         Template(
             'A process goes like this. {{ process }} Now something changes: "{{ cause }}" '
-            'Will there be more or less of "{{ effect }}" or does it have no effect on that?'
+            'Does that make the following more likely, less likely or neither? "{{ effect }}"',
+            words={"more": "more likely", "less": "less likely", "no effect": "neither"},
+            options="never",
         ),
         Template(
             "Cause: {{ cause }}\nPossible effect: {{ effect }}\nJudge by the steps below whether the cause makes the effect "
@@ -497,8 +502,9 @@ wiqa = Task(
             options="never",
         ),
         Template(
-            "{{ process }}\nWhat if? {{ cause }}\nWould that increase, decrease or not change the following? {{ effect }}",
-            words={"more": "increase", "less": "decrease", "no effect": "not change"},
+            "{{ process }}\nWhat if this came about: {{ cause }}\nWould it help or hinder the following, or do nothing to it? "
+            "{{ effect }}",
+            words={"more": "help", "less": "hinder", "no effect": "do nothing"},
             options="never",
         ),
         Template(
@@ -519,9 +525,9 @@ wiqa = Task(
             options="never",
         ),
         Template(
-            'If somebody told you, "{{ cause }}" would you then expect more, less, or just the same as to "{{ effect }}"?\n'
-            "What you know of the process: {{ process }}",
-            words={"more": "more", "less": "less", "no effect": "the same"},
+            'You know that a process runs like this: {{ process }}\nThen a friend tells you: "{{ cause }}" '
+            'What do you now expect as to "{{ effect }}" an increase, a decrease or no change?',
+            words={"more": "an increase", "less": "a decrease", "no effect": "no change"},
             options="never",
         ),
         Template(
@@ -532,8 +538,8 @@ wiqa = Task(
             cue="Direction:",
         ),
         Template(
-            "{{ options }}\nChoose the outcome for the effect, given the cause and the steps in between.\nEffect: {{ effect }}\n"
-            "Cause: {{ cause }}\nSteps: {{ process }}",
+            "{{ options }}\nChoose what the cause does to the effect, given the steps in between.\n"
+            "Effect: {{ effect }}\nCause: {{ cause }}\nSteps: {{ process }}",
             options="always",
         ),
         Template(
@@ -592,8 +598,8 @@ medmcqa = Task(
         Template("{{ options }}\nOne of these answers or completes the exam item below.\n{{ question }}", options="always"),
         Template("Subject: {{ subject }}\nItem: {{ question }}", options="always", cue="Key:"),
         Template(
-            "A fellow student is revising {{ subject | lower }} and got stuck here: {{ question }} "
-            "Which choice do you tell her to mark?",
+            "A fellow student is revising {{ subject | lower }} and got stuck. Which choice do you tell her to mark?\n"
+            "{{ question }}",
             options="always",
         ),
         Template(
