@@ -8,18 +8,23 @@ import importlib
 from typing import Any
 
 from flanjax.sources import csv, hub, jsonl, parquet, rows, tsv
+from flanjax.tasks.chains import ChainOfThought
+from flanjax.tasks.exemplars import ExemplarFormat
 from flanjax.tasks.labels import label
 from flanjax.tasks.mixture import Mixture, Part, equal, proportional, t0, temperature
 from flanjax.tasks.options import OptionStyle
 from flanjax.tasks.registry import load
 from flanjax.tasks.styles import StyleShares
-from flanjax.tasks.task import BadRow, Example, Message, SkipRow, Task, conversation
+from flanjax.tasks.task import BadRow, Example, Exemplar, Message, SkipRow, Task, conversation
 from flanjax.tasks.template import Template
 from flanjax.version import __version__
 
 __all__ = [
     "BadRow",
+    "ChainOfThought",
     "Example",
+    "Exemplar",
+    "ExemplarFormat",
     "Message",
     "Mixture",
     "OptionStyle",

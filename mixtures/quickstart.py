@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flanjax import Example, Mixture, OptionStyle, Part, StyleShares, Task, Template, rows
+from flanjax import ChainOfThought, Example, ExemplarFormat, Mixture, OptionStyle, Part, StyleShares, Task, Template, rows
 
 WORLD = {
     "animal": "cat dog horse cow lion tiger rabbit goat",
@@ -510,5 +510,18 @@ quickstart = Mixture(
         chain_of_thought=0.4,
         inverted=0.1,
         option_styles=(OptionStyle(), OptionStyle("Choose from:"), OptionStyle("Possible answers:", "*")),
+        exemplar_formats=(
+            ExemplarFormat("Input: ", "Output: "),
+            ExemplarFormat("Question: ", "Answer: "),
+            ExemplarFormat("Q: ", "A: "),
+            ExemplarFormat("Problem: ", "Solution: "),
+            ExemplarFormat("Task: ", "Response: "),
+        ),
+        chains_of_thought=(
+            ChainOfThought("Reason step by step before you answer.", "So the answer is"),
+            ChainOfThought("Explain your thinking first, then give the answer.", "Therefore, the answer is"),
+            ChainOfThought("Work it out in steps.", "The final answer is"),
+            ChainOfThought("Give your reasons and then the answer.", "Hence the answer is"),
+        ),
     ),
 )

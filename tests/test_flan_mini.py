@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from asking import candidates, written
 
 from flanjax.tasks.clusters import check_disjoint, hold_out
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.options import OPTION_STYLES
 from flanjax.tasks.registry import load_mixture
-from flanjax.tasks.render import Wording, choose, ordered_options, render, render_candidates
+from flanjax.tasks.render import Wording, choose, ordered_options, render
 from flanjax.tasks.styles import Style, StyleShares
 from flanjax.tasks.task import BadRow, SkipRow
 
@@ -122,14 +123,14 @@ def test_every_template_renders_in_every_layout_of_options(task):
         wordings += [Wording(i, Style(options=True), options=layout) for layout in OPTION_STYLES if with_options]
         for wording in wordings:
             draws = Draws(task.name, i)
-            shown = render(task, example, wording, draws)
-            assert shown.input.strip()
-            assert shown.target.strip()
+            read, write = written(task, example, wording, draws)
+            assert read.strip()
+            assert write.strip()
             if with_options:
                 gold = ordered_options(task, example, draws).index(example.references[0])
-                assert render_candidates(task, example, wording, draws)[gold] == shown.target
+                assert candidates(task, example, wording, draws)[gold] == write
             if wording.style.options:
-                assert all(label in shown.input for label in wording.options.labels(len(example.options)))
+                assert all(label in read for label in wording.options.labels(len(example.options)))
 
 
 @with_data
@@ -137,8 +138,8 @@ def test_every_template_renders_in_every_layout_of_options(task):
 def test_an_inverted_prompt_seldom_holds_its_target(task):
     """Seldom and not never: a hypothesis may quote its premise, and a sentence may need no correction."""
     for i in task.inverted:
-        shown = [render(task, e, Wording(i, Style(inverted=True))) for e in _read(task, task.train, 400)[0]]
-        holding = [s for s in shown if s.target in s.input and len(s.target.split()) > 3]
+        shown = [written(task, e, Wording(i, Style(inverted=True))) for e in _read(task, task.train, 400)[0]]
+        holding = [read for read, write in shown if write in read and len(write.split()) > 3]
         assert len(holding) <= 0.1 * len(shown), task.templates[i]
 
 
@@ -186,6 +187,7 @@ def test_training_draws_never_make_a_bad_row(task):
     for n, example in enumerate(_read(task, task.train, 400)[0][:100]):
         draws = Draws(1, task.name, n, 0)
         try:
-            render(task, example, choose(task, example, shares, draws), draws)
+            chosen = choose(task, example, shares, draws)
+            render(chosen.asked, chosen.wording)
         except BadRow as error:
             pytest.fail(f"{task}, example {n}: {error}")

@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from asking import written
 
 from flanjax import load
 from flanjax.tasks.clusters import hold_out
 from flanjax.tasks.draws import Draws
-from flanjax.tasks.render import CHAINS_OF_THOUGHT, FORMATS, Wording, choose, render
+from flanjax.tasks.exemplars import Shot
+from flanjax.tasks.render import Wording, choose, render
 from flanjax.tasks.styles import Style
 
 ADDRESS = f"{Path(__file__).parents[1] / 'mixtures' / 'quickstart.py'}:quickstart"
@@ -38,9 +40,9 @@ def trained_texts(task):
     for i, row in enumerate(task.source.open("train")):
         draws = Draws(0, task.name, i, 0)
         example = task.read(row)
-        wording = choose(task, example, MIXTURE.styles, draws)
-        rendered = render(task, example, wording, draws)
-        around = wording.exemplars.join([], "") if wording.num_shots else ""
+        wording, asked, _ = choose(task, example, MIXTURE.styles, draws)
+        rendered = render(asked, wording)
+        around = wording.exemplars.join([], Shot("")) if wording.num_shots else ""
         yield f"{around} {rendered.input} {rendered.target}"
 
 
@@ -74,13 +76,13 @@ def test_every_row_reads_and_every_wording_renders(task):
             example = task.read(row)
             for template in range(len(task.templates)):
                 style = Style(options=bool(example.options), inverted=template in task.inverted)
-                assert all(render(task, example, Wording(template, style)))
+                assert all(written(task, example, Wording(template, style)))
 
 
 @each_task
 def test_wordings_of_one_task_differ(task):
     example = task.read(task.source.open("train")[0])
-    inputs = [render(task, example, Wording(t, Style(inverted=t in task.inverted))).input for t in range(len(task.templates))]
+    inputs = [written(task, example, Wording(t, Style(inverted=t in task.inverted)))[0] for t in range(len(task.templates))]
     assert len(set(inputs)) == len(inputs)
 
 
@@ -122,8 +124,8 @@ def test_the_answer_is_no_word_of_a_held_out_text():
 
 def test_the_vocabulary_is_small(vocabulary):
     shown = [w for style in MIXTURE.styles.option_styles for w in words_of(style.block(["yes"] * 5))]
-    reasoned = [w for chain in CHAINS_OF_THOUGHT for w in words_of(f"{chain.request} {chain.bridge}")]
-    few_shot = [w for form in FORMATS for w in words_of(form.join([], ""))]
+    reasoned = [w for chain in MIXTURE.styles.chains_of_thought for w in words_of(f"{chain.request} {chain.bridge}")]
+    few_shot = [w for form in MIXTURE.styles.exemplar_formats for w in words_of(form.join([], Shot("")))]
     assert len(set().union(*vocabulary.values(), shown, reasoned, few_shot)) <= 600
 
 

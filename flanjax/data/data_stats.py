@@ -23,7 +23,7 @@ class DataError(ValueError):
 class DataStats:
     """Counts for each task, which can be added up over windows and hosts."""
 
-    FIELDS = ("examples", "input_tokens", "target_tokens", "cut_examples", "cut_tokens", *SKIPPED)
+    FIELDS = ("examples", "input_tokens", "target_tokens", "cut_examples", "cut_tokens", "refused", *SKIPPED)
 
     def __init__(self, num_tasks: int):
         self.counts = {name: np.zeros(num_tasks, np.int64) for name in self.FIELDS}
@@ -39,6 +39,7 @@ class DataStats:
             self.styles[example.style] += 1
         self.counts["cut_examples"] += features.cut_examples
         self.counts["cut_tokens"] += features.cut_tokens
+        self.counts["refused"] += 0 if features.refused is None else features.refused
         for skipped in features.skipped:
             self._skip(skipped)
 
@@ -106,7 +107,8 @@ class DataStats:
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "DataStats":
         stats = cls(len(record["counts"]["examples"]))
-        for name, counts in (*((n, record["counts"][n]) for n in cls.FIELDS), ("styles", record["styles"])):
+        counted = {"refused": [0] * len(record["counts"]["examples"]), **record["counts"]}  # older records do not count these
+        for name, counts in (*((n, counted[n]) for n in cls.FIELDS), ("styles", record["styles"])):
             held = stats.styles if name == "styles" else stats.counts[name]
             if np.shape(counts) != held.shape or np.min(counts, initial=0) < 0:
                 raise ValueError(f"the counts of {name} are {str(counts)[:60]}, expected {len(held)} numbers of 0 and more")

@@ -32,6 +32,7 @@ class Features(NamedTuple):
     skipped: list[Skipped]
     cut_tokens: np.ndarray  # int64 [tasks]: tokens lost to shortening
     cut_examples: np.ndarray  # int64 [tasks]: examples that lost tokens
+    refused: np.ndarray | None = None  # int64 [tasks]: wordings that were drawn and do not apply to their row
 
     @property
     def examples(self) -> list[Encoded]:
@@ -58,6 +59,7 @@ def make_features(entries: Sequence[Entry], rows: Sequence[Rows], visits: Visits
     for task, row, found in read_queries(entries, rows, visits, seed):
         if isinstance(found, Query):
             queries.append((task, found))
+            made.refused[task] += found.refused
         else:
             made.skip(task, row, found)
     talks = [layout.chat is not None and bool(query.example.messages) for _, query in queries]
@@ -68,7 +70,7 @@ def make_features(entries: Sequence[Entry], rows: Sequence[Rows], visits: Visits
             made.add_conversation(task, query)
         else:
             made.add_prompt(task, query, next(prompts))
-    return Features(made.groups, made.skipped, made.cut_tokens, made.cut_examples)
+    return Features(made.groups, made.skipped, made.cut_tokens, made.cut_examples, made.refused)
 
 
 class _Made:
@@ -78,7 +80,7 @@ class _Made:
         self._layout = layout
         self.groups: list[Group] = []
         self.skipped: list[Skipped] = []
-        self.cut_tokens, self.cut_examples = np.zeros((2, num_tasks), np.int64)
+        self.cut_tokens, self.cut_examples, self.refused = np.zeros((3, num_tasks), np.int64)
 
     def skip(self, task: int, row: int, why: BadRow | SkipRow) -> None:
         if isinstance(why, SkipRow):

@@ -5,17 +5,16 @@ does not fit, only the fields that its task declares long are shortened, at whit
 skipped. Cut tokens are counted.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from flanjax.data.feature_config import Budget
-from flanjax.data.queries import Query, read_examples, render_query
+from flanjax.data.queries import Query, broken_text, read_examples, render_query
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.tasks.draws import Draws
-from flanjax.tasks.exemplars import candidate_rows
-from flanjax.tasks.render import Rendered, with_fields
-from flanjax.tasks.task import BadRow, Example
-from flanjax.tasks.template import ANSWER, RATIONALE
+from flanjax.tasks.example import ANSWER, RATIONALE, BadRow, Example
+from flanjax.tasks.exemplars import Shot, candidate_rows
+from flanjax.tasks.render import Rendered, ask, render
 
 _SHRINK_ROUNDS = 12
 
@@ -48,11 +47,13 @@ def build_prompts(queries: Sequence[Query], tokenizer: Tokenizer, budget: Budget
     """Returns a prompt for every query, or the reason why it has none. All queries are tokenised together."""
     rendered = [render_query(q) for q in queries]
     good = [r for r in rendered if isinstance(r, Rendered)]
-    encoded = iter(tokenizer.encode([text for r in good for text in r]))
+    texts = [_joined(q, (), r) for q, r in zip(queries, rendered, strict=True) if isinstance(r, Rendered)]
+    encoded = iter(tokenizer.encode([text for pair in zip(texts, good, strict=True) for text in (pair[0], pair[1].target)]))
+    whole = iter(texts)
     results: list[Prompt | BadRow] = []
     for query, text in zip(queries, rendered, strict=True):
         if isinstance(text, Rendered):
-            prompt = Prompt(text.input, text, next(encoded), next(encoded))
+            prompt = Prompt(next(whole), text, next(encoded), next(encoded))
             results.append(prompt if _fits(prompt, budget) else _shorten(query, prompt, tokenizer, budget))
         else:
             results.append(text)
@@ -73,11 +74,13 @@ def _shorten(query: Query, full: Prompt, tokenizer: Tokenizer, budget: Budget) -
             break
         keep = _share_to_keep(query, prompt, budget)
         shortened = {name: _cut(text, int(len(text) * keep(name))) for name, text in shortened.items()}
-        rendered = render_query(query._replace(example=with_fields(query.example, shortened)))
+        shorter = query.shortened(shortened)
+        rendered = render_query(shorter) if isinstance(shorter, Query) else shorter
         if isinstance(rendered, BadRow):
             return rendered
-        ids, target_ids = tokenizer.encode([rendered.input, rendered.target])
-        prompt = Prompt(rendered.input, rendered, ids, target_ids)
+        text = _joined(query, (), rendered)
+        ids, target_ids = tokenizer.encode([text, rendered.target])
+        prompt = Prompt(text, rendered, ids, target_ids)
         if _fits(prompt, budget):
             lost = len(full.ids) - len(ids) + len(full.target_ids) - len(target_ids)
             return prompt._replace(cut_tokens=max(lost, 0), cut_target=_loses_end(query, rendered, full))
@@ -89,7 +92,8 @@ def _shorten(query: Query, full: Prompt, tokenizer: Tokenizer, budget: Budget) -
 
 def _loses_end(query: Query, shortened: Rendered, full: Prompt) -> bool:
     """Whether a shortened target loses its end. After a shortened rationale it does not, because the answer still follows."""
-    return shortened.target != full.rendered.target and not query.wording.style.chain_of_thought
+    chain = query.wording.chain
+    return shortened.target != full.rendered.target and (chain is None or chain.order != "reason first")
 
 
 def _share_to_keep(query: Query, prompt: Prompt, budget: Budget) -> Callable[[str], float]:
@@ -98,7 +102,7 @@ def _share_to_keep(query: Query, prompt: Prompt, budget: Budget) -> Callable[[st
     template = query.task.templates[query.wording.template]
     read = budget.inputs / max(len(prompt.ids), 1)
     write = float("inf") if budget.targets is None else budget.targets / max(len(prompt.target_ids), 1)
-    reasoned = {RATIONALE} if query.wording.style.chain_of_thought else set()
+    reasoned = {RATIONALE} if query.wording.chain is not None else set()
 
     def keep(name: str) -> float:
         shares = [read] * (name in template.input_variables) + [write] * (name in template.target_variables | reasoned)
@@ -122,68 +126,100 @@ def _cut(text: str, length: int) -> str:
 
 
 def _add_exemplars(queries: Sequence[Query], results: list[Prompt | BadRow], tokenizer: Tokenizer, budget: Budget) -> None:
-    wanted = [i for i, q in enumerate(queries) if q.wording.num_shots and q.pool and isinstance(results[i], Prompt)]
-    blocks = {i: list(_exemplar_texts(queries[i])) for i in wanted}
-    bare = {i: queries[i].wording.exemplars.join([], results[i].text) for i in wanted}  # type: ignore[union-attr]
-    flat = [queries[i].wording.exemplars.block(*b) for i in wanted for b in blocks[i]] + [bare[i] for i in wanted]
-    lengths = iter([len(ids) for ids in tokenizer.encode([*flat, "\n\n"])])
-    sizes = {i: [next(lengths) for _ in blocks[i]] for i in wanted}
-    bare_sizes = {i: next(lengths) for i in wanted}
-    separator = next(lengths)
-    chosen = {
-        i: _take(queries[i].wording.num_shots, blocks[i], sizes[i], budget.inputs - bare_sizes[i], separator) for i in wanted
+    """Adds to each prompt as many exemplars as fit beside it."""
+    prompts = {
+        i: prompt
+        for i, (query, prompt) in enumerate(zip(queries, results, strict=True))
+        if isinstance(prompt, Prompt) and query.wording.num_shots and (query.pool or query.task.exemplars)
     }
+    shots = {i: list(_shots(queries[i])) for i in prompts}
+    flat = [queries[i].wording.exemplars.block(s) for i in prompts for s in shots[i]]
+    bare = [queries[i].wording.exemplars.join([], *_query_shot(prompts[i].rendered)) for i in prompts]
+    above = [f"{text}\n\n" if (text := queries[i].wording.exemplars.preamble) else "" for i in prompts]
+    between = [queries[i].wording.exemplars.separator for i in prompts]
+    lengths = iter([len(ids) for ids in tokenizer.encode([*flat, *bare, *above, *between])])
+    sizes = {i: [next(lengths) for _ in shots[i]] for i in prompts}
+    rooms = {i: budget.inputs - next(lengths) for i in prompts}
+    rooms = {i: room - next(lengths) for i, room in rooms.items()}
+    chosen = {i: _take(queries[i], shots[i], sizes[i], rooms[i], next(lengths)) for i in prompts}
     chosen = {i: c for i, c in chosen.items() if c}
-    for i, ids in zip(chosen, tokenizer.encode([_joined(queries[i], chosen[i], results[i]) for i in chosen]), strict=True):
-        results[i] = _within(queries[i], chosen[i], results[i], ids, tokenizer, budget)
+    texts = [_joined(queries[i], chosen[i], prompts[i].rendered) for i in chosen]
+    for i, ids in zip(chosen, tokenizer.encode(texts), strict=True):
+        results[i] = _within(queries[i], chosen[i], prompts[i], ids, tokenizer, budget)
 
 
-def _take(shots: int, blocks: list[tuple[str, str]], sizes: list[int], room: int, separator: int) -> list[tuple[str, str]]:
-    """Returns the first exemplars, at most `shots`, that fit together."""
-    taken: list[tuple[str, str]] = []
-    for block, size in zip(blocks, sizes, strict=True):
-        if len(taken) < shots and size + separator <= room:
-            taken.append(block)
+def _take(query: Query, shots: list[Shot], sizes: list[int], room: int, separator: int) -> list[Shot]:
+    """Returns the first exemplars, at most as many as wanted, that fit together. A task's own are taken in their order, up to
+    the first that does not fit."""
+    taken: list[Shot] = []
+    wanted = query.wording.num_shots + (query.wording.exemplars.negatives if query.task.exemplars else 0)
+    for shot, size in zip(shots, sizes, strict=True):
+        if len(taken) < wanted and size + separator <= room:
+            taken.append(shot)
             room -= size + separator
+        elif query.task.exemplars:
+            break
     return taken
 
 
-def _joined(query: Query, exemplars: Sequence[tuple[str, str]], prompt: Prompt | BadRow) -> str:
-    assert isinstance(prompt, Prompt)
-    return query.wording.exemplars.join(exemplars, prompt.rendered.input)
+def _joined(query: Query, exemplars: Sequence[Shot], rendered: Rendered) -> str:
+    """Returns the whole input: in the exemplar format if there are exemplars, or if the wording always has that format."""
+    if not exemplars and query.task.templates[query.wording.template].shots is None:
+        return rendered.text
+    return query.wording.exemplars.join(exemplars, *_query_shot(rendered))
+
+
+def _query_shot(rendered: Rendered) -> tuple[Shot, str]:
+    return rendered.shot(), rendered.preamble
 
 
 def _within(
-    query: Query,
-    exemplars: list[tuple[str, str]],
-    prompt: Prompt | BadRow,
-    ids: list[int],
-    tokenizer: Tokenizer,
-    budget: Budget,
+    query: Query, exemplars: list[Shot], prompt: Prompt, ids: list[int], tokenizer: Tokenizer, budget: Budget
 ) -> Prompt:
     """Returns the joined prompt. The whole may tokenise differently from its pieces, so it is checked as well."""
-    assert isinstance(prompt, Prompt)
     while len(ids) > budget.inputs and exemplars:
         exemplars = exemplars[:-1]
-        ids = tokenizer.encode([_joined(query, exemplars, prompt)])[0]
+        ids = tokenizer.encode([_joined(query, exemplars, prompt.rendered)])[0]
     if not exemplars:
         return prompt
-    return prompt._replace(text=_joined(query, exemplars, prompt), ids=ids, num_shots=len(exemplars))
+    return prompt._replace(text=_joined(query, exemplars, prompt.rendered), ids=ids, num_shots=len(exemplars))
 
 
-def _exemplar_texts(query: Query) -> Iterable[tuple[str, str]]:
-    """Yields rendered rows of the query's task in the query's wording; each has its own order of options."""
+def _shots(query: Query) -> Iterator[Shot]:
+    """Yields the exemplars that may be shown, in the query's wording: those of the task, or drawn training rows."""
+    if query.task.exemplars:
+        yield from _own_shots(query)
+        return
     assert query.pool is not None
     assert query.draws is not None
     numbers = list(candidate_rows(query.draws, len(query.pool), query.pool_row, query.wording.num_shots))
+    draws = [Draws(query.draws.bits("exemplar_options"), number) for number in numbers]
     taken = 0
-    for number, example in read_examples(query.task, query.pool, numbers):
+    for (_, example), drawn in zip(read_examples(query.task, query.pool, numbers, draws), draws, strict=True):
         if taken == query.wording.num_shots + 1:
             return
-        if not isinstance(example, Example) or (query.wording.style.chain_of_thought and not example.rationale):
+        if not isinstance(example, Example) or (query.wording.chain is not None and not example.rationale):
             continue
-        draws = Draws(query.draws.bits("exemplar_options"), number)
-        shown = render_query(Query(query.task, example, query.wording, draws))
-        if isinstance(shown, Rendered):
+        if (shown := _shown(query, example, drawn)) is not None:
             taken += 1
-            yield shown.input, shown.target
+            yield shown.shot()
+
+
+def _own_shots(query: Query) -> Iterator[Shot]:
+    """Yields the task's own exemplars, the right ones first, as many as the wording and its format want."""
+    wanted = ((False, query.wording.num_shots), (True, query.wording.exemplars.negatives))
+    for is_negative, count in wanted:
+        own = [e for e in query.task.exemplars if e.is_negative == is_negative]
+        for exemplar in own[:count]:
+            if (shown := _shown(query, exemplar.example, None)) is not None:
+                yield shown.shot(exemplar.explanation, is_negative=is_negative)
+
+
+def _shown(query: Query, example: Example, draws: Draws | None) -> Rendered | None:
+    """Returns an exemplar's text in the query's wording; None if the wording cannot be used for it."""
+    try:
+        asked = ask(query.task, example, query.wording, draws)
+        shown = None if asked is None else render(asked, query.wording)
+    except BadRow:
+        return None
+    return None if shown is None or broken_text(shown[:3]) else shown

@@ -4,16 +4,17 @@ Training, tokenizer texts, exemplars, evaluation and `flanjax show` all read row
 good, and a bad row never ends them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from flanjax.data.plan import Visits
 from flanjax.sources import Row, RowError, Rows
+from flanjax.tasks.asked import Asked, Wording
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.mixture import Entry
-from flanjax.tasks.render import Rendered, Wording, choose, render
+from flanjax.tasks.render import Rendered, ask, choose, render, with_fields
 from flanjax.tasks.task import BadRow, Example, SkipRow, Task
 
 _AT_ONCE = 1024  # rows of a task read together
@@ -23,18 +24,31 @@ class Query(NamedTuple):
     """One example to be asked.
 
     Attributes:
+      asked: what the wording asks of it.
       pool: the rows that exemplars come from; None if there are no exemplars.
       pool_row: the query's own position in the pool; None if it is not in the pool.
       draws: the random draws of the exemplars and, unless `keep_order`, of the order of the options.
+      refused: how many wordings were drawn before that do not apply to the example.
     """
 
     task: Task
     example: Example
     wording: Wording
+    asked: Asked
     draws: Draws | None = None
     pool: Rows | None = None
     pool_row: int | None = None
     keep_order: bool = False
+    refused: int = 0
+
+    def shortened(self, fields: Mapping[str, str]) -> "Query | BadRow":
+        """Returns the query with shorter texts, or why it has none."""
+        example = with_fields(self.example, fields)
+        try:
+            asked = ask(self.task, example, self.wording, self.draws, keep_order=self.keep_order)
+        except BadRow as error:
+            return error
+        return self._replace(example=example, asked=asked) if asked else BadRow("its wording asks nothing once it is shortened")
 
 
 class Visited(NamedTuple):
@@ -45,12 +59,19 @@ class Visited(NamedTuple):
     found: Query | BadRow | SkipRow
 
 
-def read_examples(task: Task, rows: Rows, numbers: Sequence[int]) -> Iterator[tuple[int, Example | BadRow | SkipRow]]:
-    """Yields each row's number and its example, or why it has none. A row that cannot be read counts as bad."""
+def read_examples(
+    task: Task, rows: Rows, numbers: Sequence[int], draws: Sequence[Draws] | None = None
+) -> Iterator[tuple[int, Example | BadRow | SkipRow]]:
+    """Yields each row's number and its example, or why it has none. A row that cannot be read counts as bad.
+
+    Args:
+      draws: for each row those that choose what its example is, if its task draws.
+    """
     for start in range(0, len(numbers), _AT_ONCE):
         some = numbers[start : start + _AT_ONCE]
-        for number, row in zip(some, _read_rows(rows, some), strict=True):
-            yield number, BadRow(str(row)) if isinstance(row, RowError) else _example(task, row)
+        for at, (number, row) in enumerate(zip(some, _read_rows(rows, some), strict=True), start):
+            drawn = None if draws is None else draws[at]
+            yield number, BadRow(str(row)) if isinstance(row, RowError) else _example(task, row, drawn)
 
 
 def read_queries(entries: Sequence[Entry], rows: Sequence[Rows], visits: Visits, seed: int) -> Iterator[Visited]:
@@ -60,27 +81,37 @@ def read_queries(entries: Sequence[Entry], rows: Sequence[Rows], visits: Visits,
       rows: the training rows of each entry's task.
     """
     examples: list[Example | BadRow | SkipRow] = [BadRow()] * len(visits.task)
+    draws = [
+        Draws(seed, entries[task].task.name, row, epoch)
+        for task, row, epoch in zip(*(part.tolist() for part in visits), strict=True)
+    ]
     for task in np.unique(visits.task).tolist():
         at = np.flatnonzero(visits.task == task)
-        read = read_examples(entries[task].task, rows[task], visits.row[at].tolist())
+        read = read_examples(entries[task].task, rows[task], visits.row[at].tolist(), [draws[i] for i in at.tolist()])
         for position, (_, example) in zip(at.tolist(), read, strict=True):
             examples[position] = example
-    for task, row, epoch, example in zip(*(part.tolist() for part in visits), examples, strict=True):
-        if isinstance(example, Example):
-            asked, _, styles = entries[task]
-            draws = Draws(seed, asked.name, row, epoch)
-            yield Visited(task, row, Query(asked, example, choose(asked, example, styles, draws), draws, rows[task], row))
-        else:
-            yield Visited(task, row, example)
+    for task, row, drawn, example in zip(visits.task.tolist(), visits.row.tolist(), draws, examples, strict=True):
+        found = _query(entries[task], rows[task], row, example, drawn) if isinstance(example, Example) else example
+        yield Visited(task, row, found)
+
+
+def _query(entry: Entry, rows: Rows, row: int, example: Example, draws: Draws) -> Query | BadRow | SkipRow:
+    try:
+        chosen = choose(entry.task, example, entry.styles, draws)
+    except BadRow as error:
+        return error
+    if chosen is None:
+        return SkipRow("none of the task's templates applies to this row")
+    return Query(entry.task, example, chosen.wording, chosen.asked, draws, rows, row, refused=chosen.refused)
 
 
 def render_query(query: Query) -> Rendered | BadRow:
     """Returns the query's text without exemplars, or why it has none."""
     try:
-        rendered = render(query.task, query.example, query.wording, None if query.keep_order else query.draws)
+        rendered = render(query.asked, query.wording)
     except BadRow as error:
         return error
-    return broken_text(rendered) or rendered
+    return broken_text(rendered[:3]) or rendered
 
 
 def broken_text(texts: Sequence[str]) -> BadRow | None:
@@ -94,9 +125,9 @@ def broken_text(texts: Sequence[str]) -> BadRow | None:
     return None
 
 
-def _example(task: Task, row: Row) -> Example | BadRow | SkipRow:
+def _example(task: Task, row: Row, draws: Draws | None) -> Example | BadRow | SkipRow:
     try:
-        return task.read(row)
+        return task.read(row, draws)
     except (BadRow, SkipRow) as reason:
         return reason
     except Exception as error:  # from a user's function, or from checking what it returned

@@ -21,4 +21,4 @@ def mixture_texts(entries: Sequence[Entry], rows: Sequence[Rows], plan: Plan, nu
             shown = render_query(query) if isinstance(query, Query) else query
             if isinstance(query, Query) and isinstance(shown, Rendered):
                 wording = query.wording
-                yield wording.exemplars.block(*shown) if wording.num_shots else f"{shown.input}\n{shown.target}"
+                yield wording.exemplars.block(shown.shot()) if wording.num_shots else f"{shown.text}\n{shown.target}"

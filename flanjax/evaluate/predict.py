@@ -16,10 +16,12 @@ from flanjax.data.tokenizer import Tokenizer
 from flanjax.evaluate.config import EvaluationConfig, Preset
 from flanjax.evaluate.results import with_left_out
 from flanjax.generate.scorer import Scorer
-from flanjax.sources import SourceError
+from flanjax.sources import Rows, SourceError
 from flanjax.tasks.answers import extract
+from flanjax.tasks.asked import Wording
 from flanjax.tasks.draws import Draws, hash64
-from flanjax.tasks.render import Wording, render_candidates
+from flanjax.tasks.render import CHAINS_OF_THOUGHT, FORMATS, shows_options
+from flanjax.tasks.render import ask as ask_example
 from flanjax.tasks.styles import Style
 from flanjax.tasks.task import BadRow, Example, Task
 
@@ -91,7 +93,7 @@ class Questions(NamedTuple):
     @property
     def digest(self) -> str:
         """16 hex digits that depend on every prompt, option and right answer, and not on their order."""
-        asked = (hash64(_key(i), i.prompt.text, *i.query.example.options, "", *i.query.example.references) for i in self.items)
+        asked = (hash64(_key(i), i.prompt.text, *i.query.asked.options, "", *i.query.asked.references) for i in self.items)
         return f"{hash64(*sorted(asked)):016x}"
 
 
@@ -163,36 +165,63 @@ def _queries(task: Task, config: EvaluationConfig, tried: dict[str, int], why: d
     if task.evaluation is None:
         raise SourceError(f"task {task.name} has no evaluation split; set Task(evaluation='validation'), or leave it out")
     rows = task.source.open(task.evaluation)
-    pool = task.source.open(task.train) if task.train and max(config.shots) else None
-    if max(config.shots) and pool is None:
+    few_shot = task.few_shot and max(config.shots) > 0
+    pool = task.source.open(task.train) if task.train and few_shot and not task.exemplars else None
+    if few_shot and pool is None and not task.exemplars:
         raise SourceError(f"task {task.name} has no training split to take exemplars from; evaluate it with shots=(0,)")
     count = min(config.items or len(rows), len(rows))
     tried[task.name] = count
     numbers = np.linspace(0, len(rows), count, endpoint=False).astype(int).tolist()
-    for number, example in read_examples(task, rows, numbers):
+    draws = [Draws(config.seed, "evaluation", task.name, number) for number in numbers]
+    for (number, example), drawn in zip(read_examples(task, rows, numbers, draws), draws, strict=True):
         if not isinstance(example, Example):
             why[number] = str(example)
             continue
-        draws = Draws(config.seed, "evaluation", task.name, number)
-        for wording in _wordings(task, example, config):
-            yield number, Query(task, example, wording, draws, pool if wording.num_shots else None, None, keep_order=True)
+        try:
+            queries = [_query(task, example, wording, drawn, pool) for wording in _wordings(task, example, config)]
+        except BadRow as reason:
+            why[number] = str(reason)
+            continue
+        yield from ((number, query) for query in queries)
+
+
+def _query(task: Task, example: Example, wording: Wording, draws: Draws, pool: Rows | None) -> Query:
+    asked = ask_example(task, example, wording, draws, keep_order=True)
+    if asked is None:
+        raise BadRow(f"template {task.templates[wording.template].name} does not apply to it")
+    return Query(task, example, wording, asked, draws, pool if wording.num_shots else None, None, keep_order=True)
 
 
 def _wordings(task: Task, example: Example, config: EvaluationConfig) -> Iterator[Wording]:
-    templates = task.forward[: config.templates or None]
-    for template in templates:
-        for shots in config.shots:
-            for reasoned in (False, True) if config.chain_of_thought and example.rationale else (False,):
-                style = Style(shots > 0, config.options and bool(example.options), reasoned, False)
-                yield Wording(template, style, shots)
+    for number in task.forward[: config.templates or None]:
+        template = task.templates[number]
+        options = shows_options(template, example, by_style=config.options)
+        exemplars = (template.exemplars or FORMATS)[0]
+        for shots in config.shots if task.few_shot else (0,):
+            shots = shots if template.shots is None else template.shots
+            for chain in (None, CHAINS_OF_THOUGHT[0]) if config.chain_of_thought and example.rationale else (None,):
+                style = Style(shots > 0, options, chain is not None, False)
+                yield Wording(number, style, shots, chain=chain, exemplars=exemplars)
+
+
+def _canonical(query: Query) -> tuple[Sequence[str], Sequence[str]]:
+    """Returns references and options in the task's own words, so that all wordings of an item are compared by the same answers.
+
+    A wording whose options are its own, not the task's in other words, has its own answers too.
+    """
+    example, asked = query.example, query.asked
+    if example.options and len(asked.options) == len(example.options):
+        return example.references, example.options
+    return asked.references, asked.options
 
 
 def _ranked(item: Item) -> bool:
-    return bool(item.query.example.options) and not item.query.wording.style.chain_of_thought
+    return bool(item.query.asked.options) and item.query.wording.chain is None
 
 
 def _record(item: Item, prompt_tokens: int, config: EvaluationConfig) -> dict[str, Any]:
-    task, wording, example = item.query.task, item.query.wording, item.query.example
+    task, wording = item.query.task, item.query.wording
+    references, options = _canonical(item.query)
     return {
         "cluster": task.cluster,
         "task": task.name,
@@ -205,11 +234,11 @@ def _record(item: Item, prompt_tokens: int, config: EvaluationConfig) -> dict[st
         "chain_of_thought": wording.style.chain_of_thought,
         "preset": config.preset,
         "normalization": config.scoring.normalization,
-        "metrics": list(task.metrics),
+        "metrics": list(item.query.asked.metrics or task.metrics),
         "prompt": item.prompt.text,
         "prompt_hash": f"{hash64(item.prompt.text):016x}",
-        "references": list(example.references),
-        "options": list(example.options),
+        "references": list(references),
+        "options": list(options),
         "prompt_tokens": prompt_tokens,
         "cut": item.prompt.cut_tokens > 0,
     }
@@ -219,7 +248,7 @@ def _rank(
     items: Sequence[Item], prompts: Sequence[list[int]], scoring: Preset, layout: Layout, scorer: Scorer
 ) -> list[dict[str, Any]]:
     """The option of highest log-likelihood for every item."""
-    candidates = [render_candidates(i.query.task, i.query.example, i.query.wording) for i in items]
+    candidates = [i.query.asked.targets for i in items]
     flat = iter(layout.tokenizer.encode([text for texts in candidates for text in texts]))
     ended = layout.targets if scoring.target_eos else list
     ids = [[ended(next(flat)) for _ in texts] for texts in candidates]
@@ -234,7 +263,7 @@ def _rank(
                 "option_log_likelihoods": scores,
                 "option_tokens": tokens,
                 "option_characters": characters,
-                "prediction": item.query.example.options[best],
+                "prediction": _canonical(item.query)[1][best],
                 "generated": "",
                 "parsed": True,
                 "stop": "",
@@ -250,7 +279,10 @@ def _write(
     answers = []
     for item, written in zip(items, scorer.generate(prompts, config.max_target_tokens), strict=True):
         text = layout.tokenizer.decode(written.ids)
-        answer, parsed = extract(text, item.query.example.options, reasoned=item.query.wording.style.chain_of_thought)
+        asked, wording = item.query.asked, item.query.wording
+        answer, parsed = extract(text, asked.options, reasoned=wording.chain is not None, chain=wording.chain)
+        if answer in asked.options:
+            answer = _canonical(item.query)[1][asked.options.index(answer)]
         answers.append({"scorer": "generate", "prediction": answer, "generated": text, "parsed": parsed, "stop": written.stop})
         answers[-1] |= {"option_log_likelihoods": [], "option_tokens": [], "option_characters": []}
     return answers

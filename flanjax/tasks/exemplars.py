@@ -1,15 +1,45 @@
-"""Few-shot prompts: worked examples of the same task before the question, with boundaries that survive any tokenizer."""
+"""Few-shot prompts: worked examples of the same task before the question, in the words of an exemplar format."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from flanjax.tasks.draws import Draws
 
+_NUMBER = "{n}"
 
-class ExemplarFormat(NamedTuple):
-    """The words that delimit an exemplar. They are words because some vocabularies (T5's) have no newline.
 
-    >>> print(ExemplarFormat("Q:", "A:").join([("1 + 1", "2")], "2 + 2"))
+class Shot(NamedTuple):
+    """A worked example as text, or the question itself, whose target is empty.
+
+    Attributes:
+      has_cue: whether the input ends in words that call for the answer ("Answer:"), so that a format adds none.
+    """
+
+    input: str
+    target: str = ""
+    explanation: str = ""
+    is_negative: bool = False
+    has_cue: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class ExemplarFormat:
+    """The texts around exemplars, white space included. "{n}" in them is the exemplar's number, from 1.
+
+    Some vocabularies (T5's) have no line break, so the boundaries should be words.
+
+    Args:
+      before_input, before_target: before an input and before its target.
+      between: between an input and what stands before its target.
+      separator: between two exemplars, and before the question.
+      preamble: before the first exemplar; only shown if there is one.
+      before_query: before the question's input, if it is not `before_input`.
+      before_explanation: before the explanation of an exemplar that has one; empty if explanations are not shown.
+      negatives: how many wrong examples of the task are shown, after the others, if the task has any.
+      before_negative: before the input of a wrong example.
+
+    >>> print(ExemplarFormat("Q: ", "A: ").join([Shot("1 + 1", "2")], Shot("2 + 2")))
     Q: 1 + 1
     A: 2
     <BLANKLINE>
@@ -19,23 +49,47 @@ class ExemplarFormat(NamedTuple):
 
     before_input: str
     before_target: str
+    between: str = "\n"
+    separator: str = "\n\n"
+    preamble: str = ""
+    before_query: str | None = None
+    before_explanation: str = ""
+    negatives: int = 0
+    before_negative: str = ""
 
-    def join(self, exemplars: Sequence[tuple[str, str]], query: str) -> str:
-        """Returns the exemplars in order, then the query, which is never cut."""
-        blocks = [self.block(*e) for e in exemplars]
-        return "\n\n".join([*blocks, f"{self.before_input} {query}\n{self.before_target}"])
+    def __post_init__(self) -> None:
+        if self.negatives and not self.before_negative:
+            raise ValueError("ExemplarFormat.before_negative is empty, so wrong examples would pass for right ones")
 
-    def block(self, read: str, write: str) -> str:
-        return f"{self.before_input} {read}\n{self.before_target} {write}"
+    def join(self, exemplars: Sequence[Shot], query: Shot, preamble: str = "") -> str:
+        """Returns the exemplars in order, then the question, which is never cut.
 
+        Args:
+          preamble: of the template; stands above everything.
+        """
+        above = "\n\n".join(text for text in (preamble, self.preamble if exemplars else "") if text)
+        counts = [0, 0]
+        blocks = []
+        for shot in exemplars:
+            counts[shot.is_negative] += 1
+            blocks.append(self.block(shot, counts[shot.is_negative]))
+        before = self.before_input if self.before_query is None else self.before_query
+        opened = self._opened(before.replace(_NUMBER, str(counts[0] + 1)), query, counts[0] + 1).rstrip()
+        body = self.separator.join([*blocks, opened])
+        return (f"{above}\n\n{body}" if above else body).strip()
 
-FORMATS = (
-    ExemplarFormat("Input:", "Output:"),
-    ExemplarFormat("Question:", "Answer:"),
-    ExemplarFormat("Q:", "A:"),
-    ExemplarFormat("Problem:", "Solution:"),
-    ExemplarFormat("Task:", "Response:"),
-)
+    def block(self, shot: Shot, number: int = 1) -> str:
+        before = (self.before_negative if shot.is_negative else self.before_input).replace(_NUMBER, str(number))
+        text = f"{self._opened(before, shot, number)}{shot.target}"
+        if self.before_explanation and shot.explanation:
+            text = f"{text}{self.before_explanation}{shot.explanation}"
+        return text
+
+    def _opened(self, before: str, shot: Shot, number: int) -> str:
+        """Returns everything up to the target."""
+        if shot.has_cue:
+            return f"{before}{shot.input} "
+        return f"{before}{shot.input}{self.between}{self.before_target.replace(_NUMBER, str(number))}"
 
 
 def candidate_rows(draws: Draws, num_rows: int, query_row: int | None, wanted: int) -> Iterator[int]:

@@ -1,10 +1,11 @@
 """Mixtures: tasks and other mixtures in proportions. A mixture is data: making one registers nothing and reads no rows."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from flanjax.names import nearest
+from flanjax.names import nearest, shown
 from flanjax.tasks.styles import StyleShares
 from flanjax.tasks.task import Task
 
@@ -79,7 +80,12 @@ class Mixture:
             raise ValueError(f"mixture {self.name}: no parts")
         for part in self.parts:
             if not isinstance(_of(part), Task | Mixture):
-                raise TypeError(f"mixture {self.name}: {part!r} is a {type(part).__name__}, expected Task, Mixture or Part")
+                hint = ""
+                if isinstance(part, tuple) and len(part) == 2 and isinstance(part[0], Task | Mixture):
+                    hint = f"; for a weight write Part({part[0].name}, {part[1]!r})"
+                raise TypeError(
+                    f"mixture {self.name}: {shown(part)} is a {type(part).__name__}, expected Task, Mixture or Part{hint}"
+                )
         weighted = [isinstance(p, Part) for p in self.parts]
         if any(weighted) and not all(weighted):
             bare = [_of(p).name for p in self.parts if not isinstance(p, Part)]
@@ -87,8 +93,7 @@ class Mixture:
         for part in self.parts:
             if isinstance(part, Part) and not part.weight > 0:
                 raise ValueError(f"mixture {self.name}: weight of {part.of.name} is {part.weight}, expected more than 0")
-        names = [t.name for t in self.tasks()]
-        twice = sorted({n for n in names if names.count(n) > 1})
+        twice = sorted(name for name, count in Counter(t.name for t in self.tasks()).items() if count > 1)
         if twice:
             raise ValueError(f"mixture {self.name}: {twice} occur more than once; give each task one place, or one name each")
 

@@ -1,113 +1,160 @@
-"""Renders an example as the text that a model reads and the text that it should write."""
+"""From an example to text: a wording is chosen, asks its question, and gets what its style adds.
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+Training, rank scoring, generation and `flanjax show` all come through here, so options, labels and reasoning are added to what
+a wording asks in one way.
+"""
 
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from flanjax.tasks.asked import AnyTemplate, Asked, Wording
+from flanjax.tasks.chains import CHAINS_OF_THOUGHT
 from flanjax.tasks.draws import Draws
-from flanjax.tasks.exemplars import FORMATS, ExemplarFormat
-from flanjax.tasks.options import PLAIN, OptionStyle
+from flanjax.tasks.example import ANSWER, RATIONALE, BadRow, Example
+from flanjax.tasks.exemplar_formats import FORMATS
+from flanjax.tasks.exemplars import Shot
+from flanjax.tasks.options import PLAIN
 from flanjax.tasks.styles import Style, StyleShares
-from flanjax.tasks.task import BadRow, Example, Task, lone_surrogate
-from flanjax.tasks.template import ANSWER, CHOICES, OPTIONS, RATIONALE, TemplateError, null
+from flanjax.tasks.task import Task
 
-
-class ChainOfThought(NamedTuple):
-    """A request for reasoning, and the words between the reasoning and the answer."""
-
-    request: str
-    bridge: str
-
-
-CHAINS_OF_THOUGHT = (
-    ChainOfThought("Reason step by step before you answer.", "So the answer is"),
-    ChainOfThought("Explain your thinking first, then give the answer.", "Therefore, the answer is"),
-    ChainOfThought("Work it out in steps.", "The final answer is"),
-    ChainOfThought("Give your reasons and then the answer.", "Hence the answer is"),
-)
-
-
-class Wording(NamedTuple):
-    """All choices for one query: template, style and words. Its exemplars have the same wording."""
-
-    template: int
-    style: Style
-    num_shots: int = 0
-    options: OptionStyle = PLAIN
-    chain_of_thought: ChainOfThought = CHAINS_OF_THOUGHT[0]
-    exemplars: ExemplarFormat = FORMATS[0]
+__all__ = ["CHAINS_OF_THOUGHT", "FORMATS", "Chosen", "Rendered", "Wording", "ask", "choose", "ordered_options", "render"]
 
 
 class Rendered(NamedTuple):
-    """An example as text: what is read, and what is to be written."""
+    """An example as text.
+
+    Attributes:
+      input: what is read, without the preamble.
+      target: what is to be written.
+      preamble: stands above the input, and above exemplars.
+      has_cue: whether the input ends in words that call for the answer.
+    """
 
     input: str
     target: str
+    preamble: str = ""
+    has_cue: bool = False
+
+    @property
+    def text(self) -> str:
+        """The whole input."""
+        return f"{self.preamble}\n\n{self.input}" if self.preamble else self.input
+
+    def shot(self, explanation: str = "", *, is_negative: bool = False) -> Shot:
+        return Shot(self.input, self.target, explanation, is_negative, self.has_cue)
 
 
-def choose(task: Task, example: Example, shares: StyleShares, draws: Draws) -> Wording:
-    """Returns the wording of a training example, as a pure function of its draws."""
-    inverted = [i for i in task.inverted if example.rationale or not task.templates[i].needs_rationale]
-    is_inverted = bool(inverted) and draws.uniform("inverted") < shares.inverted
-    pool = inverted if is_inverted else task.forward
-    template = pool[draws.integer("template", len(pool))]
-    forward = not is_inverted
+class Chosen(NamedTuple):
+    """A wording that applies to an example, what it asks, and how many wordings were drawn before that do not apply."""
+
+    wording: Wording
+    asked: Asked
+    refused: int
+
+
+def choose(task: Task, example: Example, shares: StyleShares, draws: Draws) -> Chosen | None:
+    """Returns the wording of a training example, as a pure function of its draws; None if no wording applies to it.
+
+    Raises:
+      BadRow: the wording that was drawn applies, but cannot be rendered from this example.
+    """
+    for refused, template in enumerate(_drawn(task, shares, draws)):
+        wording = _wording(task, template, example, shares, draws)
+        asked = ask(task, example, wording, draws)
+        if asked is not None:
+            return Chosen(wording, asked, refused)
+    return None
+
+
+def _drawn(task: Task, shares: StyleShares, draws: Draws) -> Iterator[int]:
+    """Yields the positions of the templates in the order in which they are tried."""
+    if shares.inverted is None:
+        pools = [tuple(range(len(task.templates)))]
+    else:
+        pools = [task.forward, task.inverted]
+        if task.inverted and draws.uniform("inverted") < shares.inverted:
+            pools.reverse()
+    drawn = 0
+    for pool in pools:
+        left = list(pool)
+        while left:
+            yield left.pop(draws.integer("template", len(left), drawn))
+            drawn += 1
+
+
+def _wording(task: Task, number: int, example: Example, shares: StyleShares, draws: Draws) -> Wording:
+    template = task.templates[number]
+    forward = template.kind == "forward"
+    num_shots = template.shots
+    if num_shots is None:
+        few_shot = task.few_shot and draws.uniform("few_shot") < shares.few_shot
+        num_shots = 1 + draws.integer("num_shots", shares.max_shots) if few_shot else 0
+    chain = None
+    if forward and example.rationale and draws.uniform("chain_of_thought") < shares.chain_of_thought:
+        chain = shares.chains_of_thought[draws.integer("chain_of_thought_words", len(shares.chains_of_thought))]
     style = Style(
-        few_shot=draws.uniform("few_shot") < shares.few_shot,
-        options=forward and bool(example.options) and draws.uniform("options") < shares.options,
-        chain_of_thought=forward and bool(example.rationale) and draws.uniform("chain_of_thought") < shares.chain_of_thought,
-        inverted=is_inverted,
+        few_shot=num_shots > 0,
+        options=shows_options(template, example, by_style=draws.uniform("options") < shares.options),
+        chain_of_thought=chain is not None and chain.order != "answer only",
+        inverted=not forward,
     )
+    option_style = shares.option_styles[draws.integer("option_style", len(shares.option_styles))]
+    formats = template.exemplars or shares.exemplar_formats
     return Wording(
-        template,
+        number,
         style,
-        1 + draws.integer("num_shots", shares.max_shots) if style.few_shot else 0,
-        PLAIN if task.templates[template].lists_choices else _option_style(shares, draws),
-        CHAINS_OF_THOUGHT[draws.integer("chain_of_thought_words", len(CHAINS_OF_THOUGHT))],
-        FORMATS[draws.integer("exemplar_format", len(FORMATS))],
+        num_shots,
+        PLAIN if template.lists_choices else option_style,
+        chain,
+        formats[draws.integer("exemplar_format", len(formats))],
     )
 
 
-def _option_style(shares: StyleShares, draws: Draws) -> OptionStyle:
-    return shares.option_styles[draws.integer("option_style", len(shares.option_styles))]
+def shows_options(template: AnyTemplate, example: Example, *, by_style: bool) -> bool:
+    """Returns whether the options are shown. An inverted template shows them only if it places them itself."""
+    if not example.options or template.kind == "inverted" or template.options == "never":
+        return False
+    return template.lists_choices or template.options == "always" or by_style
 
 
-def render(task: Task, example: Example, wording: Wording, draws: Draws | None = None) -> Rendered:
-    """Returns the text of one example without exemplars.
+def ask(
+    task: Task, example: Example, wording: Wording, draws: Draws | None = None, *, keep_order: bool = False
+) -> Asked | None:
+    """Returns what the wording asks of an example; None if it does not apply to it.
 
     Args:
-      draws: decides the order of the options; None keeps their canonical order.
+      draws: decide the order of the options, which of several references is trained on, and what the wording draws itself.
+      keep_order: leaves options and references in their canonical order, as in evaluation.
 
     Raises:
-      BadRow: the template cannot be rendered from this example, or leaves no target.
+      BadRow: the wording cannot be rendered from this example.
     """
-    template, style = task.templates[wording.template], wording.style
-    options = ordered_options(task, example, draws)
-    answer = _targets(options, wording)[options.index(example.references[0])] if options else example.references[0]
-    block = wording.options.block(options) if style.options else ""
-    values = {**_values(example, options, block), ANSWER: answer}
-    read, write = _written(template.render_input, values), _written(template.render_target, values)
-    if style.options and not template.places_options:
-        read = f"{read}\n{block}"
-    elif template.places_options:
-        read = read.replace("\n\n\n", "\n\n")
-    if style.chain_of_thought:
-        words = wording.chain_of_thought
-        read, write = f"{read}\n{words.request}", _reasoned(example.rationale, words.bridge, write)
+    if draws is not None and not keep_order:
+        references = example.references
+        if task.target == "random" and len(references) > 1:
+            first = draws.integer("reference", len(references))
+            example = example._replace(answer=(references[first], *references[:first], *references[first + 1 :]))
+        example = example._replace(options=tuple(ordered_options(task, example, draws)))
+    return task.templates[wording.template].ask(example, wording, draws)
+
+
+def render(asked: Asked, wording: Wording) -> Rendered:
+    """Returns the text of one example without exemplars: what is asked, the options, the request for reasoning, the cue.
+
+    Raises:
+      BadRow: there is nothing to write.
+    """
+    read, write, ends_in_cue = asked.input, asked.target, asked.ends_in_cue
+    if wording.style.options and asked.options and not asked.places_options:
+        read, ends_in_cue = f"{read}\n{wording.options.block(asked.options)}", False
+    if wording.chain is not None:
+        ends_in_cue = ends_in_cue and (wording.chain.request_first or not wording.chain.request)
+        read, write = wording.chain.asked(read), wording.chain.target(asked.rationale, write)
+    if asked.cue:
+        read, ends_in_cue = f"{read}\n{asked.cue}", True
     if not write:
         raise BadRow("the target is empty once rendered")
-    return Rendered(read, write)
-
-
-def render_candidates(task: Task, example: Example, wording: Wording, draws: Draws | None = None) -> tuple[str, ...]:
-    """Returns the target of every option, in the order shown, for rank classification.
-
-    Raises:
-      BadRow: as `render` does.
-    """
-    template = task.templates[wording.template]
-    options = ordered_options(task, example, draws)
-    values = _values(example, options, "")
-    return tuple(_written(template.render_target, {**values, ANSWER: target}) for target in _targets(options, wording))
+    return Rendered(read, write, asked.preamble, ends_in_cue)
 
 
 def ordered_options(task: Task, example: Example, draws: Draws | None) -> list[str]:
@@ -122,34 +169,3 @@ def with_fields(example: Example, shortened: Mapping[str, str]) -> Example:
     fields = {**example.fields, **{k: v for k, v in shortened.items() if k in example.fields}}
     answer = (shortened[ANSWER], *example.references[1:]) if ANSWER in shortened and not example.options else example.answer
     return example._replace(fields=fields, answer=answer, rationale=shortened.get(RATIONALE, example.rationale))
-
-
-def _values(example: Example, options: list[str], block: str) -> dict[str, Any]:
-    """Returns the values that a template may name, except the answer. A field that is None counts as missing."""
-    fields = {name: null(name) if value is None else value for name, value in example.fields.items()}
-    return {**fields, RATIONALE: example.rationale, OPTIONS: block, CHOICES: options}
-
-
-def _written(write: Callable[[Mapping[str, Any]], str], values: Mapping[str, Any]) -> str:
-    """Returns a rendered part of a template. Raises BadRow if the text cannot be encoded."""
-    try:
-        text = write(values)
-        if not text.isascii():
-            text.encode()
-    except TemplateError as error:
-        raise BadRow(str(error)) from error
-    except UnicodeEncodeError as error:
-        raise BadRow(lone_surrogate(error)) from error
-    return text
-
-
-def _targets(options: list[str], wording: Wording) -> tuple[str, ...]:
-    return (wording.options if wording.style.options else PLAIN).targets(options)
-
-
-def _reasoned(rationale: str, bridge: str, answer: str) -> str:
-    reasons = rationale.strip()
-    if not reasons:
-        return f"{bridge} {answer.rstrip('.')}."
-    end = "" if reasons[-1:] in ".!?" else "."
-    return f"{reasons}{end} {bridge} {answer.rstrip('.')}."

@@ -3,6 +3,9 @@
 import dataclasses
 from typing import NamedTuple
 
+from flanjax.tasks.chains import CHAINS_OF_THOUGHT, ChainOfThought
+from flanjax.tasks.exemplar_formats import FORMATS
+from flanjax.tasks.exemplars import ExemplarFormat
 from flanjax.tasks.options import OPTION_STYLES, OptionStyle
 
 
@@ -46,22 +49,34 @@ class StyleShares:
       max_shots: the largest number of exemplars requested; fewer are shown if they exceed the token budget.
       options: share of examples with options that show them.
       chain_of_thought: share of examples with a rationale whose target is the rationale and then the answer.
+      inverted: share of examples that use one of the task's inverted templates, if it has any. None draws uniformly among all
+        templates, as FLAN and T0 did.
       option_styles: the layouts of options, drawn with equal probability.
-      inverted: share of examples that use one of the task's inverted templates, if it has any.
+      exemplar_formats: the layouts of few-shot prompts, drawn with equal probability.
+      chains_of_thought: the words that ask for reasoning and join it with the answer, drawn with equal probability.
     """
 
     few_shot: float = 0.5
     max_shots: int = 5
     options: float = 0.75
     chain_of_thought: float = 0.5
-    inverted: float = 0.1
+    inverted: float | None = 0.1
     option_styles: tuple[OptionStyle, ...] = OPTION_STYLES
+    exemplar_formats: tuple[ExemplarFormat, ...] = FORMATS
+    chains_of_thought: tuple[ChainOfThought, ...] = CHAINS_OF_THOUGHT
 
     def __post_init__(self) -> None:
         for name in ("few_shot", "options", "chain_of_thought", "inverted"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"StyleShares.{name} is {getattr(self, name)}, expected a share in [0, 1]")
-        if not self.option_styles:
-            raise ValueError("StyleShares.option_styles is empty, expected at least one; for no options use options=0")
+            share = getattr(self, name)
+            if not (share is None and name == "inverted") and not 0 <= share <= 1:
+                raise ValueError(f"StyleShares.{name} is {share}, expected a share in [0, 1]")
+        for name, share in (
+            ("option_styles", "options"),
+            ("exemplar_formats", "few_shot"),
+            ("chains_of_thought", "chain_of_thought"),
+        ):
+            if not getattr(self, name):
+                raise ValueError(f"StyleShares.{name} is empty, expected at least one; to use none, set {share}=0")
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         if not 1 <= self.max_shots <= MAX_SHOTS:
             raise ValueError(f"StyleShares.max_shots is {self.max_shots}, expected 1 to {MAX_SHOTS}; for none use few_shot=0")

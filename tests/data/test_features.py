@@ -136,10 +136,10 @@ def test_every_visit_gives_an_example_or_a_reason(tmp_path):
     made = features([NUMBERS, mixed], visiting([1] * 6 + [0], [0, 1, 2, 3, 4, 5, 7]), inverted=0)
     assert [e.task for e in made.examples] == [1, 0]
     kinds = {s.row: (s.task, s.kind) for s in made.skipped}
-    assert kinds == {1: (1, "bad"), 2: (1, "bad"), 3: (1, "bad"), 4: (1, "left_out"), 5: (1, "too_long")}
+    assert kinds == {1: (1, "bad"), 2: (1, "left_out"), 3: (1, "bad"), 4: (1, "left_out"), 5: (1, "too_long")}
     reasons = {s.row: s.reason for s in made.skipped}
     assert "rows.jsonl:2" in reasons[1]
-    assert "empty answer" in reasons[2]
+    assert "the answer is empty" in reasons[2]
     assert "'q'" in reasons[3]
     assert reasons[4] == "on purpose"
     stats = DataStats(2)
@@ -147,7 +147,7 @@ def test_every_visit_gives_an_example_or_a_reason(tmp_path):
     counts = {
         name: values.tolist() for name, values in stats.counts.items() if name in ("examples", "bad", "left_out", "too_long")
     }
-    assert counts == {"examples": [1, 1], "bad": [0, 3], "left_out": [0, 1], "too_long": [0, 1]}
+    assert counts == {"examples": [1, 1], "bad": [0, 2], "left_out": [0, 2], "too_long": [0, 1]}
     assert stats.reasons[1][0].startswith("row 1: ")
 
 

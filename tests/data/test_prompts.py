@@ -12,9 +12,9 @@ from flanjax.data.queries import Query
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.sources import jsonl, rows
 from flanjax.tasks.draws import Draws
-from flanjax.tasks.exemplars import FORMATS
+from flanjax.tasks.exemplar_formats import FORMATS
 from flanjax.tasks.options import OPTION_STYLES, OptionStyle
-from flanjax.tasks.render import Wording, choose
+from flanjax.tasks.render import CHAINS_OF_THOUGHT, Wording, ask, choose
 from flanjax.tasks.styles import Style, StyleShares
 from flanjax.tasks.task import BadRow, Example, SkipRow, Task
 from flanjax.tasks.template import Template
@@ -47,8 +47,17 @@ TASK = Task(
 PLAIN = Wording(0, Style())
 
 
-def query(number, wording=PLAIN, task=TASK, pool=POOL):
-    return Query(task, task.read(ROWS[number]), wording, Draws(0, number), pool, number if pool else None)
+def query(number, wording=PLAIN, task=TASK, pool=POOL, **changes):
+    return asked_anew(
+        Query(task, task.read(ROWS[number]), wording, None, Draws(0, number), pool, number if pool else None), **changes
+    )
+
+
+def asked_anew(query, **changes):
+    """The query with changes, and what it asks then."""
+    query = query._replace(**changes)
+    asked = ask(query.task, query.example, query.wording, query.draws, keep_order=query.keep_order)
+    return query._replace(asked=asked)
 
 
 def build(asked, inputs, targets: int | None = 1000, tokenizer=BYTES):
@@ -66,7 +75,7 @@ def test_instruction_question_and_options_survive_every_budget(seed):
     asked = []
     for _ in range(60):
         one = query(draw.randrange(NUM_ROWS))
-        asked.append(one._replace(wording=choose(TASK, one.example, shares, Draws(seed, draw.random()))))
+        asked.append(asked_anew(one, wording=choose(TASK, one.example, shares, Draws(seed, draw.random())).wording))
     budget = Budget(draw.randrange(60, 400), 60)
     results = build_prompts(asked, BYTES, budget)
     assert any(isinstance(r, Prompt) for r in results)
@@ -83,9 +92,8 @@ def test_instruction_question_and_options_survive_every_budget(seed):
             assert one.wording.options.header in result.rendered.input
             assert all(o in result.rendered.input for o in one.example.options)
         assert result.rendered.input in result.text
-        assert result.text.rstrip().endswith(
-            result.rendered.input if not result.num_shots else one.wording.exemplars.before_target
-        )
+        cue = one.wording.exemplars.before_target.replace("{n}", str(result.num_shots + 1)).rstrip()
+        assert result.text.endswith(cue if result.num_shots else result.rendered.input)
 
 
 def test_only_declared_fields_shrink_by_whole_words_and_by_no_more_than_is_needed():
@@ -108,8 +116,8 @@ def test_shrinking_meets_any_budget(budget):
 @pytest.mark.parametrize("budget", [Budget(60, 200), Budget(200, 60)], ids=["inputs", "targets"])
 def test_a_field_in_both_texts_shrinks_to_the_tighter_of_the_two_budgets(budget):
     task = dataclasses.replace(TASK, templates=[Template("INSTRUCTION {{ passage }}", "{{ passage }} {{ answer }}")])
-    asked = query(30)._replace(task=task)
-    (found,) = build_prompts([asked._replace(example=asked.example._replace(options=()))], BYTES, budget)
+    asked = query(30, task=task)
+    (found,) = build_prompts([asked_anew(asked, example=asked.example._replace(options=()))], BYTES, budget)
     assert isinstance(found, Prompt)
     tight = found.ids if budget.inputs == 60 else found.target_ids
     assert 48 <= len(tight) <= 60
@@ -192,7 +200,7 @@ def test_exemplars_are_added_exactly_while_they_fit(words):
     assert build(asked, exact) == whole
     less = build(asked, exact - 1)
     assert less.num_shots < 2 or len(less.ids) < exact
-    bare = build(asked._replace(wording=asked.wording._replace(num_shots=0)), 100_000)
+    bare = build(asked_anew(asked, wording=asked.wording._replace(num_shots=0)), 100_000)
     none = build(asked, len(bare.ids))
     assert none.num_shots == 0
     assert none.text == bare.text == "INSTRUCTION\np5 " + "word " * 25 + "\nquestion 5?"
@@ -229,7 +237,8 @@ def test_bad_rows_and_rows_without_reasons_are_no_exemplars():
 
     task = dataclasses.replace(TASK, example=picky)
     for number in (3, 9, 15):
-        prompt = build(query(number, shots(3, chain_of_thought=True), task=task), 100_000)
+        reasoned = shots(3, chain_of_thought=True)._replace(chain=CHAINS_OF_THOUGHT[0])
+        prompt = build(query(number, reasoned, task=task), 100_000)
         numbers = [int(b.split("question ")[1].split("?")[0]) for b in prompt.text.split("\n\n")[:-1]]
         assert all(n % 3 == 0 and n % 2 for n in numbers)
 
@@ -245,8 +254,8 @@ def test_a_row_that_cannot_be_read_is_no_exemplar(tmp_path):
 
 
 def test_a_bad_query_is_a_reason_beside_the_others_prompts():
-    broken = dataclasses.replace(TASK, templates=[Template("{{ nothing }}", name="nothing"), *TASK.templates])
-    results = build_prompts([query(1), query(1, task=broken), query(2)], BYTES, Budget(500, 50))
+    empty = query(1)._replace(asked=query(1).asked._replace(target=""))
+    results = build_prompts([query(1), empty, query(2)], BYTES, Budget(500, 50))
     assert [type(r) for r in results] == [Prompt, BadRow, Prompt]
     assert results[2] == build(query(2), 500, 50)
     assert build_prompts([], BYTES, Budget(500, 50)) == []
@@ -262,6 +271,6 @@ def test_many_prompts_at_once_are_the_same_as_one_by_one():
 
 def test_keeping_the_order_of_options_keeps_it_for_the_query():
     asked = [query(n, Wording(0, Style(options=True))) for n in range(20)]
-    kept = {build(q._replace(keep_order=True), 10_000).text.split("Options:")[1] for q in asked}
+    kept = {build(asked_anew(q, keep_order=True), 10_000).text.split("Options:")[1] for q in asked}
     drawn = {build(q, 10_000).text.split("Options:")[1] for q in asked}
     assert (len(kept), len(drawn)) == (1, 2)

@@ -45,7 +45,7 @@ def task(example=read, templates=("{{ text }} which colour ?", "say : {{ text }}
 def tokenizer():
     texts = [row["text"] for row in made("seen", 30) + made("asked", 20)]
     words = "which colour ? say : Input : Output : Options : - it looks So the answer is ."
-    chains = " ".join(c.request + c.bridge for c in CHAINS_OF_THOUGHT)
+    chains = f"{CHAINS_OF_THOUGHT[0].request} {CHAINS_OF_THOUGHT[0].bridge}"
     return train_tokenizer([*texts, words, chains], TokenizerConfig(kind="words", vocab_size=128))
 
 

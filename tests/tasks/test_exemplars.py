@@ -3,7 +3,8 @@
 import pytest
 
 from flanjax.tasks.draws import Draws
-from flanjax.tasks.exemplars import FORMATS, candidate_rows
+from flanjax.tasks.exemplar_formats import FORMATS
+from flanjax.tasks.exemplars import ExemplarFormat, Shot, candidate_rows
 
 
 @pytest.mark.parametrize("num_rows", [1, 2, 3, 10, 1000])
@@ -33,13 +34,53 @@ def test_the_same_draws_give_the_same_candidates_and_others_give_others():
 
 @pytest.mark.parametrize("words", FORMATS, ids=lambda f: f.before_input)
 def test_a_joined_prompt_is_its_exemplars_in_order_and_then_the_question_open_ended(words):
-    shown = [("one", "1"), ("two\nlines", "2")]
-    joined = words.join(shown, "three")
-    first, second, query = joined.split("\n\n")
-    assert [first, second] == [words.block(*e) for e in shown]
-    assert query == f"{words.before_input} three\n{words.before_target}"
-    assert words.join([], "three") == query
+    shots = [Shot("one", "1"), Shot("two\nlines", "2")]
+    joined = words.join(shots, Shot("three"))
+    first, second = (words.block(shot, number) for number, shot in enumerate(shots, 1))
+    assert first in joined
+    before, _, after = joined.partition(second)
+    assert first in before
+    assert "three" in after
+    assert joined.endswith(words.before_target.replace("{n}", "3").rstrip())
+    assert joined.startswith(words.preamble or words.before_input.replace("{n}", "1").rstrip())
+    assert "{n}" not in joined
+    assert words.preamble not in words.join([], Shot("three")) or not words.preamble
 
 
-def test_formats_differ_from_each_other():
-    assert len({f.before_input for f in FORMATS}) == len({f.before_target for f in FORMATS}) == len(FORMATS)
+def test_there_are_sixty_formats_and_they_differ_from_each_other():
+    joined = {words.join([Shot("one", "1"), Shot("two", "2")], Shot("three")) for words in FORMATS}
+    assert len(joined) == len(FORMATS) >= 60
+
+
+def test_every_boundary_of_a_format_is_where_it_says():
+    words = ExemplarFormat("<in>", "<out>", "<between>", "<separator>", "<above>", "<query>")
+    joined = words.join([Shot("a", "1"), Shot("b", "2")], Shot("c"), preamble="<task>")
+    blocks = "<in>a<between><out>1<separator><in>b<between><out>2<separator><query>c<between><out>"
+    assert joined == f"<task>\n\n<above>\n\n{blocks}"
+    assert words.join([], Shot("c"), preamble="<task>") == "<task>\n\n<query>c<between><out>"
+
+
+def test_a_question_that_ends_in_a_cue_gets_no_second_one():
+    words = ExemplarFormat("Q: ", "A: ")
+    shot = Shot("Is it so?\nAnswer:", "yes", has_cue=True)
+    assert words.block(shot) == "Q: Is it so?\nAnswer: yes"
+    assert words.join([shot], shot._replace(target="")) == "Q: Is it so?\nAnswer: yes\n\nQ: Is it so?\nAnswer:"
+
+
+def test_wrong_examples_are_counted_apart_and_only_shown_reasons_are_shown():
+    right, wrong = Shot("a", "1", "as it should be"), Shot("b", "9", "too high", is_negative=True)
+    words = ExemplarFormat(
+        "Right {n}: ",
+        "= ",
+        between=" ",
+        separator="; ",
+        before_explanation=", for it is ",
+        negatives=1,
+        before_negative="Wrong {n}: ",
+    )
+    assert words.join([right, wrong], Shot("c")) == (
+        "Right 1: a = 1, for it is as it should be; Wrong 1: b = 9, for it is too high; Right 2: c ="
+    )
+    assert ExemplarFormat("", "= ").block(right) == "a\n= 1"
+    with pytest.raises(ValueError, match="before_negative is empty"):
+        ExemplarFormat("", "= ", negatives=1)

@@ -11,9 +11,10 @@ each_style = pytest.mark.parametrize("style", OPTION_STYLES, ids=lambda s: f"{s.
 
 @each_style
 def test_every_option_is_shown_once_under_the_header(style):
-    header, *lines = style.block(TEXTS).split("\n")
-    assert header == style.header
-    assert lines == [f"{label} {text}" for label, text in zip(style.labels(3), TEXTS, strict=True)]
+    shown = style.block(TEXTS)
+    assert shown.startswith(style.header)
+    listed = [f"{label} {text}".strip() for label, text in zip(style.labels(3), TEXTS, strict=True)]
+    assert shown.removeprefix(style.header).strip() == style.separator.join(listed) + style.ending
 
 
 @each_style
@@ -30,6 +31,15 @@ def test_labels_count_up_in_their_own_alphabet():
     assert OptionStyle(label="[a]").labels(2) == ("[a]", "[b]")
     assert OptionStyle(label="1.").labels(11)[-1] == "11."
     assert OptionStyle(label="-").labels(2) == ("-", "-")
+    assert OptionStyle(label="Option a:").labels(2) == ("Option a:", "Option b:")
+    assert OptionStyle(label="(I)").labels(9)[3:] == ("(IV)", "(V)", "(VI)", "(VII)", "(VIII)", "(IX)")
+    assert OptionStyle(label="i.").labels(99)[48] == "xlix."
+
+
+def test_options_can_stand_in_one_line_unspaced_and_with_an_ending():
+    assert OptionStyle("Options:", "", separator=", ", ending=".").block(TEXTS[:2]) == "Options: yes, no."
+    assert OptionStyle("", "(A)", gap="", separator=" ").block(TEXTS[:2]) == "(A)yes (B)no"
+    assert OptionStyle("Pick", "i)", separator="; ", after_header=": ").block(TEXTS[:2]) == "Pick: i) yes; ii) no"
 
 
 def test_a_label_that_counts_nothing_cannot_be_a_target():

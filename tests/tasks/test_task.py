@@ -5,9 +5,10 @@ import json
 import sys
 
 import pytest
+from asking import written
 
 from flanjax.sources import rows
-from flanjax.tasks.render import Wording, render
+from flanjax.tasks.render import Wording
 from flanjax.tasks.styles import Style
 from flanjax.tasks.task import BadRow, Example, Message, SkipRow, Task, conversation
 from flanjax.tasks.template import Template, TemplateError
@@ -39,9 +40,7 @@ def test_a_missing_field_is_named_with_the_fields_that_are_there():
 @pytest.mark.parametrize(
     ("example", "message"),
     [
-        (Example({}, ""), "empty answer"),
-        (Example({}, " \n"), "empty answer"),
-        (Example({}, ["good", ""]), "empty answer"),
+        (Example({}, ["good", ""]), "one of the answers is empty"),
         (Example({}, []), "no answer"),
         (Example({}, 4), "answer 4 is not text"),
         (Example({}, None), "answer None is not text"),
@@ -102,14 +101,14 @@ def test_none_for_options_and_rationale_is_none_of_them_and_a_null_field_is_a_mi
     example = reading(Example({"q": None}, "x", None, None))
     assert (example.options, example.rationale) == ((), "")
     with pytest.raises(BadRow, match=r"template '0': 'q' is null \(None\) in this row"):
-        render(task(), example, Wording(0, Style()))
+        written(task(), example, Wording(0, Style()))
     polite = task(templates=[Template("{% if q is defined %}{{ q }}{% else %}Nothing.{% endif %}")])
-    assert render(polite, example, Wording(0, Style())).input == "Nothing."
+    assert written(polite, example, Wording(0, Style()))[0] == "Nothing."
 
 
 def test_a_rendered_text_without_an_encoding_is_a_bad_row():
     with pytest.raises(BadRow, match="half of a surrogate pair"):
-        render(task(), reading(Example({"q": "a \ud83d"}, "x")), Wording(0, Style()))
+        written(task(), reading(Example({"q": "a \ud83d"}, "x")), Wording(0, Style()))
 
 
 def test_a_conversation_with_a_null_turn_is_a_bad_row_that_says_which():
@@ -140,11 +139,20 @@ def test_names_that_would_not_do_as_file_names_are_refused(name):
 
 def test_a_task_needs_a_forward_template_and_distinct_names():
     inverted = Template("{{ answer }}", "{{ q }}", "inverted")
-    with pytest.raises(ValueError, match="none of them forward"):
-        task(templates=[inverted])
+    with pytest.raises(ValueError, match="task toy: all templates are inverted"):
+        task(templates=[inverted], evaluation="test")
+    assert task(templates=[inverted]).forward == ()
+    with pytest.raises(ValueError, match="task toy: no templates"):
+        task(templates=[])
+    with pytest.raises(TypeError, match=r"task toy: templates is 'Say it', expected a sequence: templates=\[\.\.\.\]"):
+        task(templates="Say it")
+    with pytest.raises(
+        TypeError, match=r"task toy: the template 'Say {{ q }}' is no Template; write templates=\[Template\(.Say"
+    ):
+        task(templates=["Say {{ q }}"])
     with pytest.raises(ValueError, match="share a name"):
         task(templates=[Template("{{ q }}", name="1"), Template("{{ q }}?")])
-    with pytest.raises(TypeError, match="lineage is the string 'squad'"):
+    with pytest.raises(TypeError, match="lineage is 'squad', expected a sequence"):
         task(lineage="squad")
     with pytest.raises(ValueError, match="no metrics"):
         task(metrics=[])
