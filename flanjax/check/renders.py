@@ -27,6 +27,8 @@ _MAJORITY = 0.95
 _BALANCED_FROM = 50  # rows
 _FOUND_IN = {"forward": 1.25, "inverted": 3}  # times as long as the target is the text that it may be taken from
 _APPLIES_FROM = 20  # examples
+_FEW = 6  # answers; where there are more, a wording may give one as an example, or as the way out
+_EACH = 20  # rows an answer, from which one that never occurs is no chance
 _WORDS = re.compile(r"\w+")
 _SMALL_WORDS = re.compile(r"\b(?:an?|are|be|been|by|can|do|does|has|have|is|it|of|that|the|there|they|this|to|was|were)\b")
 _NOT = re.compile(r"(?<=\bcan)not\b|n't\b|\b(?:not|no|never)\b", re.IGNORECASE)
@@ -69,7 +71,7 @@ def check_task(
       advance: is called once a row.
     """
     counted: Counter[str] = Counter()
-    applied: dict[str, set[tuple[str, ...]]] = {}  # template that applied to a row -> the sets of options that it asked with
+    asked: dict[str, Counter[tuple[str, ...]]] = {t.name: Counter() for t in task.templates}
     answers: Counter[str] = Counter()
     options: set[tuple[str, ...]] = set()
     for split, opened in splits.items():
@@ -88,8 +90,8 @@ def check_task(
                 if example.options:
                     options.add(tuple(example.options))
                     answers[example.references[0]] += 1
-                counted["renders"] += _check_example(task, example, at, shares, draws[at], place, found, applied)
-    _check_whole(task, options, answers, applied, counted, tokenizer, found)
+                counted["renders"] += _check_example(task, example, at, shares, draws[at], place, found, asked)
+    _check_whole(task, options, answers, asked, counted, tokenizer, found)
     return counted
 
 
@@ -101,9 +103,13 @@ def _check_example(
     draws: Draws,
     place: str,
     found: Collector,
-    applied: dict[str, set[tuple[str, ...]]],
+    asked: Mapping[str, Counter[tuple[str, ...]]],
 ) -> int:
-    """Adds the findings about one example, and returns the number of renders."""
+    """Adds the findings about one example, and returns the number of renders.
+
+    Args:
+      asked: template -> the options that it asked with, in alphabetical order, and how often; counts this example.
+    """
     own = _own_texts(example)
     plain: dict[tuple[str, str], str] = {}
     count = 0
@@ -111,7 +117,7 @@ def _check_example(
         seen: set[str] = set()
         for rendering in _renderings(task, number, example, at, shares, draws, place, found):
             if not seen:
-                applied.setdefault(template.name, set()).add(tuple(sorted(rendering.asked.options)))
+                asked[template.name][tuple(sorted(rendering.asked.options))] += 1
                 text = (" ".join(rendering.input.split()), rendering.target)
                 if (other := plain.setdefault(text, template.name)) != template.name:
                     shown_as = Example(place, rendering.input)
@@ -193,18 +199,18 @@ def _check_whole(
     task: Task,
     options: set[tuple[str, ...]],
     answers: Counter[str],
-    applied: Mapping[str, set[tuple[str, ...]]],
+    asked: Mapping[str, Counter[tuple[str, ...]]],
     counted: Counter[str],
     tokenizer: Tokenizer | None,
     found: Collector,
 ) -> None:
     """Adds the findings about the task as a whole."""
     for template in task.templates:
-        asked = applied.get(template.name, set())
-        if counted["examples"] >= _APPLIES_FROM and not asked:
+        sets = asked[template.name]
+        if counted["examples"] >= _APPLIES_FROM and not sets:
             found.add("does not apply", task.name, template.name, detail=f"to none of {counted['examples']} rows")
-        if template.kind == "forward" and len(asked) == 1 and not template.input_variables & {OPTIONS, CHOICES}:
-            _check_named_answers(task, template, next(iter(asked)), found)
+        if len(sets) == 1 and sets.total() > 1:
+            _check_named_answers(task, template, next(iter(sets)), found)
         unused = set(getattr(template, "words", ())) - set(answers) - set(itertools.chain(*options))
         if answers and unused:
             found.add("unused words", task.name, template.name, detail=shown(sorted(unused)))
@@ -214,17 +220,20 @@ def _check_whole(
     total = sum(answers.values())
     if len({frozenset(o) for o in options}) == 1 and total >= _BALANCED_FROM:
         (known,) = {frozenset(o) for o in options}
-        if min(answers[a] for a in known) == 0 or max(answers.values()) >= _MAJORITY * total:
+        is_missed = min(answers[a] for a in known) == 0 and total >= _EACH * len(known)
+        if is_missed or max(answers.values()) >= _MAJORITY * total:
             counts = ", ".join(f"{a!r} {answers[a]}" for a in sorted(known))
             found.add("label balance", task.name, detail=f"answers of {total} rows: {counts}")
 
 
 def _check_named_answers(task: Task, template: AnyTemplate, options: Sequence[str], found: Collector) -> None:
     """Adds a finding if the template's words name one of its answers and none of the others."""
+    if template.kind == "inverted" or template.input_variables & {OPTIONS, CHOICES}:
+        return
     words = _stems(" ".join(template.literals))
     named = [option for option in options if option.lower() in _POLAR or _stems(option) <= words]
     apart = {frozenset(_stems(_NOT.sub(" ", option))) for option in options}  # "Is it valid?" names "valid" and "not valid"
-    if len(apart) > 1 and len(named) == 1 and len(named[0]) > 3:
+    if 1 < len(apart) <= _FEW and len(named) == 1 and len(named[0]) > 3:
         found.add("names one answer", task.name, template.name, detail=f"{named[0]!r} of {shown(list(options))}")
 
 

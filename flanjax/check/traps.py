@@ -113,7 +113,7 @@ def _is_wrong_article(found: re.Match[str]) -> bool:
 _PATTERNS: tuple[tuple[str, Callable[[str], bool], re.Pattern[str], Callable[[re.Match[str]], bool]], ...] = (
     # kind, whether it is possible at all, the pattern, and whether a match of it counts
     ("double cue", _has(":"), re.compile(rf":\s*(?:the )?({_CUE}):", re.IGNORECASE), _calls_twice),
-    ("double cue", _has(":"), re.compile(r":\s*:"), _always),
+    ("double cue", _has(":"), re.compile(r":\s*:(?![-()DPp|/])"), _always),  # which may be a smiley
     ("double punctuation", _has(*".,;:"), _DOUBLED, _is_no_abbreviation),
     ("double punctuation", _has("  "), re.compile(r"(?<=\S)  +(?=\S)"), _always),
     ("blank lines", _has_blanks, re.compile(r"\n[ \t]*\n[ \t]*\n|^\s*\n|\n\s*$|[ \t]+\n"), _always),
