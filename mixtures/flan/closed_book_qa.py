@@ -452,7 +452,7 @@ wiki_qa = Task(
     example=_wiki_qa,
     templates=[
         Template(
-            "Question: {{ question }}\nSentence: {{ sentence }}\nDoes the sentence answer the question, yes or no?",
+            "A question: {{ question }}\nA sentence: {{ sentence }}\nDoes the sentence answer the question, yes or no?",
             options="never",
         ),
         Template(
