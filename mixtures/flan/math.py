@@ -6,9 +6,9 @@ reasoning. ASDiv, SVAMP, MAWPS, MultiArith, AddSub, SingleEq and MathQA are the 
 Left out: the other 55 modules of the mathematics data set, which the hub's Parquet branch does not hold; Hendrycks' MATH and
 the sets made from it, whose LaTeX has no spelling in T5's vocabulary.
 
-`math` needs nothing but the hub. `math_files` has three small evaluation sets that the hub does not hold as they are: lay
-them out in a mirror (see docs/mixtures.md) as addsub/default/test.parquet and singleeq/default/test.parquet, with the columns
-question, final_ans and equation, and agieval/sat-math/test.parquet, with passage, question, options and label.
+`math` needs nothing but the hub. `math_files` has three small evaluation sets that the hub does not hold as they are. Lay them
+out in a mirror, the folder that FLANJAX_HUB_MIRROR names: addsub/default/test.parquet and singleeq/default/test.parquet with
+the columns question, final_ans and equation, agieval/sat-math/test.parquet with passage, question, options and label.
 """
 
 import re

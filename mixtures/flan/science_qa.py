@@ -337,7 +337,7 @@ qasc = Task(
         ),
         Template("Fact: {{ fact1 }}\nAnother fact: {{ fact2 }}\nCombine them to answer this: {{ question }}", options="always"),
         Template(
-            "Which choice completes the chain from the question to its answer? {{ question }}\n{{ options }}",
+            "Find the choice that a chain of two facts leads to.\nStart of the chain: {{ question }}\n{{ options }}",
             options="always",
         ),
         Template("Grade-school science, one step further: {{ question }}", options="always", cue="Choice:"),
@@ -347,7 +347,7 @@ qasc = Task(
             options="always",
         ),
         Template("{{ options }}\nFrom this list, select what fits: {{ question }}", options="always"),
-        Template("Name one thing that answers this. {{ question }}", when="open"),
+        Template("Answer with one scientific term or a short phrase. {{ question }}", when="open"),
         Template(
             'A robot that knows simple facts about nature is asked: "{{ question }}" Which choice should it infer?',
             options="always",
