@@ -15,7 +15,7 @@ from flanjax import storage
 from flanjax.importers.files import TRAIN
 from flanjax.importers.flan_tasks import FLAN_TASKS, Origin, find
 from flanjax.importers.imported import Imported, Refused, plain_name, unique
-from flanjax.sources import Row, RowError, Rows, SourceError, parquet
+from flanjax.sources import Row, RowError, Rows, SourceError, kept, parquet
 from flanjax.sources.base import unknown
 from flanjax.sources.split_source import SplitSource
 from flanjax.tasks.task import BadRow, Example, SkipRow, Task
@@ -121,6 +121,9 @@ class TsvStore:
 
     def num_rows(self, split: str) -> int | None:
         return None
+
+    def fingerprint(self, split: str) -> str:
+        return kept.fingerprint(self.path)
 
 
 class TsvRows:

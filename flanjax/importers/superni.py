@@ -98,14 +98,14 @@ def _is_mmlu(file: TaskFile) -> bool:
 
 
 def _task(file: TaskFile, part: str, max_instances: int | None) -> Task:
-    train, evaluation = _splits(len(file.spans), part, max_instances)
+    train, evaluation = _splits(file.count, part, max_instances)
     cluster = plain_name(file.categories[0]) if file.categories else _NO_CATEGORY
     exact = cluster in _EXACT
     definition = ended(file.definition)
     return Task(
         name=plain_name(file.name),
         cluster=cluster,
-        source=SplitSource(InstanceStore(f"superni:{file.name}", file.path, file.spans)),
+        source=SplitSource(InstanceStore(f"superni:{file.name}", file.path, file.count, file.spans)),
         example=functools.partial(_example, definition),
         templates=ENCODINGS if file.positive else ENCODINGS[:1],
         lineage=_lineage(file),
