@@ -43,7 +43,7 @@ _SPLIT_ENDINGS = ("_train", "-train")
 
 
 def flan_cot(
-    folder: str | os.PathLike[str], *, clusters: Mapping[str, Origin] = FLAN_TASKS, rest: str = "reasoning"
+    folder: str | os.PathLike[str], *, clusters: Mapping[str, Origin] = FLAN_TASKS, rest: str = "chain_of_thought"
 ) -> Imported:
     """Returns a task for each dataset of a folder, "cot_gsm8k" for gsm8k_train.tsv or gsm8k/train.parquet.
 
