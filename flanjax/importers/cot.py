@@ -23,9 +23,9 @@ from flanjax.tasks.template import Template
 
 COT_TEMPLATES = (
     Template("{{ question }}", name="plain"),
-    Template("Question: {{ question }}", name="labelled"),
-    Template("Answer this.\n\n{{ question }}", name="answer_this"),
+    Template("Answer the following.\n\n{{ question }}", name="answer_the_following"),
     Template("{{ question }}\n\nWhat is the answer?", name="what_is"),
+    Template("Somebody needs to know this: {{ question }}", name="somebody_needs"),
     Template(
         "Here is how somebody reasoned: {{ rationale }}\n\nWhich question was answered?",
         "{{ question }} The answer is {{ answer }}.",
