@@ -7,7 +7,7 @@ This module has what a mixture file needs: tasks, templates, mixtures, sources. 
 import importlib
 from typing import Any
 
-from flanjax.sources import csv, hub, jsonl, parquet, rows, tsv
+from flanjax.sources import arrayrecord, csv, disk, hub, json_file, jsonl, parquet, rows, tfds, tsv
 from flanjax.tasks.labels import label
 from flanjax.tasks.mixture import Mixture, Part, equal, proportional, t0, temperature
 from flanjax.tasks.options import OptionStyle
@@ -29,10 +29,13 @@ __all__ = [
     "Task",
     "Template",
     "__version__",
+    "arrayrecord",
     "conversation",
     "csv",
+    "disk",
     "equal",
     "hub",
+    "json_file",
     "jsonl",
     "label",
     "load",
@@ -41,6 +44,7 @@ __all__ = [
     "rows",
     "t0",
     "temperature",
+    "tfds",
     "tsv",
 ]
 
