@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -111,14 +111,15 @@ def _check_example(
       asked: template -> the options that it asked with, in alphabetical order, and how often; counts this example.
     """
     own = _own_texts(example)
-    plain: dict[tuple[str, str], str] = {}
+    plain: dict[Hashable, str] = {}
     count = 0
     for number, template in enumerate(task.templates):
         seen: set[str] = set()
+        shown_alike = template.shots, tuple(template.exemplars)  # templates may differ in nothing but their exemplars
         for rendering in _renderings(task, number, example, at, shares, draws, place, found):
             if not seen:
                 asked[template.name][tuple(sorted(rendering.asked.options))] += 1
-                text = (" ".join(rendering.input.split()), rendering.target)
+                text = (" ".join(rendering.input.split()), rendering.target, shown_alike)
                 if (other := plain.setdefault(text, template.name)) != template.name:
                     shown_as = Example(place, rendering.input)
                     found.add("renders alike", task.name, template.name, detail=f"as template {other}", example=shown_as)
