@@ -10,7 +10,6 @@ import time
 import flan_library as library
 import pytest
 
-from flanjax.check.findings import Example, Finding
 from flanjax.check.leaks import Part, find_leaks
 from flanjax.sources import Rows, SourceError
 
