@@ -195,6 +195,15 @@ def age(path):
     os.utime(path, (then, then))
 
 
+def test_an_example_whose_output_is_a_list_shows_the_first(tmp_path):
+    file = task_file(**{"Positive Examples": [{**EXAMPLE, "output": ["wet", "damp"]}]})
+    task = superni(write(tmp_path / "ni", {"task001_x": file}, lists={})).tasks[0]
+    assert [(e.example.answer, e.explanation, e.is_negative) for e in task.exemplars] == [
+        ("wet.", "Rain wets.", False),
+        ("dry.", "Rain wets.", True),
+    ]
+
+
 def test_files_are_searched_once_and_again_when_they_change(folder, monkeypatch):
     for path in (folder / "tasks").iterdir():
         age(path)
