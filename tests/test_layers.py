@@ -21,7 +21,7 @@ FLOORS = (
     {"generate", "describe"},
     {"train", "evaluate"},
     {"config"},
-    {"parts", "out_of_memory"},
+    {"parts", "out_of_memory", "pages"},
     {"report", "aot", "check"},
     {"run", "prepare", "show", "arguments"},
     {"cli"},
