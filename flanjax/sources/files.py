@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from etils import epath
 
-from flanjax.sources import text
+from flanjax.sources import json_rows, kept, tables
 from flanjax.sources.base import Rows, Source, SourceError, nearest, unknown
-from flanjax.sources.split_source import SplitSource
+from flanjax.sources.split_source import SplitSource, digest
 
 PathLike = str | os.PathLike[str]
 Paths = PathLike | Sequence[PathLike]
@@ -31,7 +31,7 @@ def jsonl(files: Mapping[str, Paths] | None = None, /, *, name: str | None = Non
 
 
 def parquet(files: Mapping[str, Paths] | None = None, /, *, name: str | None = None, **splits: Paths) -> Source:
-    """Returns a source of Parquet files, which are decoded into memory when first opened. `name`: see jsonl."""
+    """Returns a source of Parquet files, which are decoded piece by piece when rows are read. `name`: see jsonl."""
     return _source("parquet", files, name, splits)
 
 
@@ -68,9 +68,9 @@ class FileStore:
     def rows(self, split: str) -> Rows:
         paths = self._paths(split)
         if self.kind == "parquet":
-            from flanjax.sources import arrow  # pyarrow would slow down every start
+            from flanjax.sources import parquet_files  # pyarrow would slow down every start
 
-            return arrow.read_parquet(paths, self.name)
+            return parquet_files.read_parquet(paths, self.name)
         rows = _READERS[self.kind](paths)
         if len(rows) == 0:
             raise SourceError(f"{self.name}: {', '.join(map(str, paths))} has no rows.")
@@ -79,10 +79,13 @@ class FileStore:
     def num_rows(self, split: str) -> int | None:
         paths = self._paths(split)
         if self.kind != "parquet":
-            return None
-        from flanjax.sources import arrow  # pyarrow would slow down every start
+            return tables.known_rows(paths) if self.kind in ("csv", "tsv") else None
+        from flanjax.sources import parquet_files  # pyarrow would slow down every start
 
-        return arrow.count_parquet(paths, self.name)
+        return parquet_files.count_parquet(paths, self.name)
+
+    def fingerprint(self, split: str) -> str:
+        return digest([kept.fingerprint(path) for path in self._paths(split)])
 
     def _paths(self, split: str) -> list[epath.Path]:
         files = dict(self.files)
@@ -92,9 +95,9 @@ class FileStore:
 
 
 _READERS: dict[str, Callable[[Sequence[epath.Path]], Rows]] = {
-    "jsonl": text.JsonlRows,
-    "csv": text.read_csv,
-    "tsv": text.read_tsv,
+    "jsonl": json_rows.read_jsonl,
+    "csv": tables.read_csv,
+    "tsv": tables.read_tsv,
 }
 
 

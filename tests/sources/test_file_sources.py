@@ -172,7 +172,7 @@ def test_blank_lines_and_line_ends_do_not_count_as_rows(tmp_path):
 
 def test_line_spans_do_not_depend_on_where_scans_end(tmp_path, monkeypatch):
     path = write_jsonl(tmp_path / "long.jsonl", [{"i": i, "text": "x" * (i % 7)} for i in range(200)])
-    monkeypatch.setattr("flanjax.sources.text._SCAN_BYTES", 13)
+    monkeypatch.setattr("flanjax.sources.json_rows._SCAN_BYTES", 13)
     assert [row["i"] for row in jsonl(train=path).open("train")] == list(range(200))
 
 
@@ -180,7 +180,7 @@ def test_line_spans_do_not_depend_on_where_scans_end(tmp_path, monkeypatch):
     ("line", "message"),
     [
         (b'{"i": 1,}', "not JSON"),
-        (b"[1, 2]", "expected a JSON object a line, got list"),
+        (b"[1, 2]", "expected a JSON object, got list"),
         (b'{"i": "\xff\xfe"}', "not JSON: 'utf-8' codec"),
         (b'{"i": "\xed\xa0\x80"}', "not JSON: 'utf-8' codec"),
         (rb'{"i": {"deep": ["\ud83d"]}}', "not text: half of a surrogate pair"),
