@@ -12,9 +12,14 @@ _UNSAFE = re.compile("[<\u2028\u2029\ud800-\udfff]")  # ends a script or a line,
 
 
 def environment() -> Environment:
-    """Returns an environment with `style`, the style sheet, and `tables`, the script that sorts and scrolls tables."""
+    """Returns an environment with the parts that pages share.
+
+    They are `style`, the style sheet; `controls`, that of filters and searches; `tables`, the script that sorts and scrolls
+    tables.
+    """
     made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.globals.update(style=asset("flanjax.pages", "style.css"), tables=asset("flanjax.pages", "tables.js"))
+    shared = {"style": "style.css", "controls": "controls.css", "tables": "tables.js"}
+    made.globals.update({name: asset("flanjax.pages", file) for name, file in shared.items()})
     made.filters["in_script"] = in_script
     return made
 
