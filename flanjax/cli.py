@@ -212,10 +212,10 @@ def _report(args: argparse.Namespace) -> None:
     print(f"report: {write_report(args.workdirs, args.output)}")
 
 
-def _show(args: argparse.Namespace) -> None:
-    from flanjax import show
+def _show(args: argparse.Namespace) -> int:
+    from flanjax.show import command
 
-    show.show(args)
+    return command.show(args)
 
 
 def _check(args: argparse.Namespace) -> int:

@@ -1,6 +1,6 @@
 """Sources give rows by index: from the Hugging Face hub or its mirror, from files, and from Python."""
 
-from flanjax.sources.base import Range, Row, RowError, Rows, Source, SourceError, where
+from flanjax.sources.base import Range, Row, RowError, Rows, Source, SourceError, known_rows, where
 from flanjax.sources.files import csv, jsonl, parquet, tsv
 from flanjax.sources.hub import hub
 from flanjax.sources.memory import rows
@@ -15,6 +15,7 @@ __all__ = [
     "csv",
     "hub",
     "jsonl",
+    "known_rows",
     "parquet",
     "rows",
     "tsv",

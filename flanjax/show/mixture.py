@@ -1,4 +1,4 @@
-"""`flanjax show`: prints a mixture before training: its plan and its bad rows, or its examples as text."""
+"""Prints a mixture before training: its plan and its bad rows, or its examples as text."""
 
 import argparse
 import sys
@@ -21,7 +21,7 @@ _NUMBER_COLUMNS = ("rows", "asked %", "realised %", "examples", "epochs", "input
 _WIDTH = 150  # columns, if the output is not a terminal
 
 
-def show(args: argparse.Namespace, console: Console | None = None) -> None:
+def show_mixture(args: argparse.Namespace, console: Console | None = None) -> None:
     """Prints the plan of the mixture, or rendered examples if a task, a template or a style is given.
 
     Raises:
