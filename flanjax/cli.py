@@ -218,6 +218,12 @@ def _show(args: argparse.Namespace) -> int:
     return command.show(args)
 
 
+def _explore(args: argparse.Namespace) -> None:
+    from flanjax.explore import command
+
+    command.explore(args)
+
+
 def _check(args: argparse.Namespace) -> int:
     from flanjax.check import command
 
@@ -233,6 +239,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "report": _report,
     "export": _export,
     "check": _check,
+    "explore": _explore,
     "show": _show,
 }
 

@@ -23,7 +23,7 @@ FLOORS = (
     {"train", "evaluate"},
     {"config"},
     {"parts", "out_of_memory", "pages"},
-    {"report", "aot", "check"},
+    {"report", "aot", "check", "explore"},
     {"run", "prepare", "show", "arguments"},
     {"cli"},
 )
