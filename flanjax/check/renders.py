@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,7 +99,7 @@ def _check_example(
 ) -> Counter[str]:
     counted: Counter[str] = Counter()
     own = _own_texts(example)
-    plain: dict[tuple[str, str], str] = {}
+    plain: dict[Hashable, str] = {}
     for number, template in enumerate(task.templates):
         renderings = list(_renderings(task, number, example, at, shares, draws, place, found))
         counted["renders"] += len(renderings)
@@ -107,7 +107,8 @@ def _check_example(
         for rendering in renderings:
             _check_rendering(task, example, rendering, own, place, found)
         if renderings:
-            text = (" ".join(renderings[0].input.split()), renderings[0].target)
+            shown_alike = template.shots, tuple(template.exemplars)  # templates may differ in nothing but their exemplars
+            text = (" ".join(renderings[0].input.split()), renderings[0].target, shown_alike)
             if (other := plain.setdefault(text, template.name)) != template.name:
                 shown_as = Example(place, renderings[0].input)
                 found.add("renders alike", task.name, template.name, detail=f"as template {other}", example=shown_as)

@@ -126,8 +126,9 @@ def _code_of(function: Any) -> str | None:
     while isinstance(function, functools.partial):
         bound += [function.args, function.keywords]
         function = function.func
-    source = _source_of(function)
-    cells = getattr(inspect.unwrap(function), "__closure__", None) or ()
+    function = inspect.unwrap(function)
+    source = _source_of(getattr(function, "__code__", function))
+    cells = getattr(function, "__closure__", None) or ()
     bound += [cell.cell_contents for cell in cells if _is_filled(cell)]
     return _digest(repr((source, _plain(bound)))) if source and bound else source
 
@@ -150,9 +151,10 @@ def _plain(value: Any) -> Any:
     return _code_of(value) if inspect.isfunction(value) else type(value).__qualname__
 
 
-def _source_of(function: Any) -> str | None:
+@functools.lru_cache(maxsize=1024)  # thousands of tasks may share one function
+def _source_of(code: Any) -> str | None:
     try:
-        source = textwrap.dedent(inspect.getsource(inspect.unwrap(function)))
+        source = textwrap.dedent(inspect.getsource(code))
     except (OSError, TypeError):
         return None
     try:

@@ -8,10 +8,10 @@ from etils import epath
 
 from flanjax import storage
 from flanjax.importers import json_spans
-from flanjax.importers.index import indexed, packed, unpacked
-from flanjax.sources import Rows, Source, SourceError, jsonl, parquet
+from flanjax.sources import Rows, Source, SourceError, jsonl, kept, parquet
 from flanjax.sources.base import unknown
 from flanjax.sources.files import expand
+from flanjax.sources.json_rows import Buffer, JsonRows
 from flanjax.sources.split_source import SplitSource
 
 PathLike = str | os.PathLike[str]
@@ -56,26 +56,24 @@ class ArrayStore:
     path: epath.Path
 
     def rows(self, split: str) -> Rows:
-        return json_spans.SpanRows(self.path, self._spans(split))
+        self.num_rows(split)
+        rows = JsonRows([self.path], "array", self._find, lambda path, _, row, __: f"{path}: row {row}")
+        if not len(rows):
+            raise SourceError(f"{self.name}: {self.path} has no rows.")
+        return rows
 
-    def num_rows(self, split: str) -> int:
-        return len(self._spans(split))
-
-    def _spans(self, split: str) -> np.ndarray:  # int64 [rows, 2]
+    def num_rows(self, split: str) -> None:
         if split != TRAIN:
             raise unknown("split", split, self.name, [TRAIN])
-        entry = indexed(f"array {self.path}", {self.path.name: self.path}, _find)[self.path.name]
-        spans = unpacked(entry).reshape(-1, 2)
-        if not len(spans):
-            raise SourceError(f"{self.name}: {self.path} has no rows.")
-        return spans
 
+    def fingerprint(self, split: str) -> str:
+        return kept.fingerprint(self.path)
 
-def _find(path: epath.Path) -> str:
-    try:
-        return packed(json_spans.find_array(path.read_bytes()).ravel())
-    except ValueError as error:
-        raise SourceError(f"{path} is not a JSON array: {error}") from error
+    def _find(self, data: Buffer) -> np.ndarray:  # int64 [rows, 2]
+        try:
+            return json_spans.find_array(data)
+        except ValueError as error:
+            raise SourceError(f"{self.path} is not a JSON array: {error}") from error
 
 
 def _is_array(path: epath.Path) -> bool:

@@ -118,3 +118,15 @@ def test_rows_without_a_value_are_counted_with_the_first_reason(tmp_path):
 def test_an_unknown_column_of_parquet_is_an_error_with_the_known_ones(tmp_path):
     with pytest.raises(SourceError, match="Nearest: kind"):
         by_column(write(tmp_path / "rows.parquet", ROWS), "toy", "kinds")
+
+
+def test_a_fingerprint_tells_changed_files_and_groups_apart_but_not_copies(tmp_path):
+    (tmp_path / "copy").mkdir()
+    found = by_column(write(tmp_path / "rows.json", ROWS), "toy", "kind").sources
+    copied = by_column(write(tmp_path / "copy" / "rows.json", ROWS), "toy", "kind").sources
+    changed = by_column(write(tmp_path / "more.json", [*ROWS[:-1], {**ROWS[-1], "x": -1}]), "toy", "kind").sources
+    fingerprints = [source.fingerprint("train") for source in (found["odd"], copied["odd"], changed["odd"], found["even"])]
+    assert fingerprints[0] == fingerprints[1]
+    assert len(set(fingerprints)) == 3
+    arrays = [rows_of(tmp_path / name, "toy").fingerprint("train") for name in ("rows.json", "copy/rows.json", "more.json")]
+    assert (arrays[0] == arrays[1], arrays[0] == arrays[2]) == (True, False)

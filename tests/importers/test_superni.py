@@ -189,7 +189,15 @@ def test_a_file_that_is_no_task_is_refused_with_its_reason_and_harms_no_other(tm
     assert reason in found.refused[0].reason
 
 
+def age(path):
+    """Makes a file old enough for the index, which leaves out those that may still be written."""
+    then = path.stat().st_mtime - 100
+    os.utime(path, (then, then))
+
+
 def test_files_are_searched_once_and_again_when_they_change(folder, monkeypatch):
+    for path in (folder / "tasks").iterdir():
+        age(path)
     first = superni(folder)
     searched = []
     entry = superni_files._entry
@@ -216,7 +224,7 @@ def test_opening_reads_no_instance_and_rows_come_from_the_file_when_visited(fold
 def test_an_instance_that_changed_under_the_index_is_a_row_that_cannot_be_read(folder):
     task = superni(folder).tasks[0]
     (folder / "tasks" / f"{task.name}.json").write_text("short")
-    with pytest.raises(RowError, match=r"task001.*row 4"):
+    with pytest.raises(RowError, match=r"task001.*instance 4"):
         task.source.open("instances")[4]
 
 
@@ -237,3 +245,12 @@ def test_a_folder_without_tasks_or_an_unknown_split_is_an_error(folder, tmp_path
         superni(tmp_path)
     with pytest.raises(SourceError, match="Nearest: default"):
         superni(folder, split="defaults")
+
+
+def test_a_fingerprint_changes_with_the_file(folder):
+    task = superni(folder).tasks[0]
+    before = task.source.fingerprint(task.train)
+    assert superni(folder).tasks[0].source.fingerprint(task.train) == before
+    file = folder / "tasks" / f"{task.name}.json"
+    file.write_text(file.read_text().replace("Say what", "Say why"))
+    assert superni(folder).tasks[0].source.fingerprint(task.train) != before
