@@ -17,6 +17,7 @@ FLOORS = (
     {"claim", "workdir"},
     {"tasks", "models", "parallel", "checkpoint"},
     {"sources"},
+    {"importers"},
     {"data", "huggingface"},
     {"generate", "describe"},
     {"train", "evaluate"},

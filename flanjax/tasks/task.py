@@ -48,7 +48,8 @@ class Exemplar(NamedTuple):
 class RowSource(Protocol):
     """The methods of a source that a task needs; flanjax.sources has such sources."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def open(self, split: str) -> Any: ...
 
