@@ -24,6 +24,7 @@ from jinja2.visitor import NodeTransformer
 from flanjax.tasks import budget
 
 _LIST, _TEXT, _TURNS = "!list", "!text", "!turns"  # filters whose names no template can write
+_JINJA_ARGUMENTS = frozenset({"_loop_vars", "_block_vars"})  # it passes them to each call in a loop or block
 
 # A template of only these nodes costs nothing.
 _PLAIN = (nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, nodes.Compare, nodes.Operand)
@@ -137,7 +138,8 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:
         budget.spend_steps(budget.CALL_STEPS)
-        for argument in (*args, *kwargs.values()):
+        named = {name: value for name, value in kwargs.items() if name not in _JINJA_ARGUMENTS}
+        for argument in (*args, *named.values()):
             if isinstance(argument, budget.CONTAINERS):
                 budget.spend(argument)
         if isinstance(__obj, LoopContext) and args:
@@ -149,7 +151,7 @@ class _Environment(ImmutableSandboxedEnvironment):
                 raise jinja2.exceptions.SecurityError(f"templates may not call {name}")
             if name in budget.BOUNDS:
                 swapped = (args[0], owner) if name == "join" and args else (owner, *args)
-                budget.check_bound(name, *swapped, **kwargs)
+                budget.check_bound(name, *swapped, **named)
         return budget.spend(super().call(__context, __obj, *args, **kwargs))
 
     def _generate(self, source: nodes.Template, name: Any, filename: Any, defer_init: bool = False) -> str:
