@@ -19,7 +19,7 @@ _KEYS = (
 _EXAMPLES = {
     "train": """
   flanjax train --config configs/quickstart.py --workdir runs/mine
-  flanjax train --config configs/flan_t5.py:base --workdir runs/base --config.heldout=nli,qa --config.train.steps 1000""",
+  flanjax train --config configs/flan_t5.py:base --workdir runs/base --config.heldout=entailment --config.train.steps 1000""",
     "prepare": """
   flanjax prepare --config configs/flan_t5.py:base --output rows/base --steps 1000
   flanjax prepare --verify rows/base
@@ -28,13 +28,16 @@ _EXAMPLES = {
   flanjax compile --config configs/flan_t5.py:xl --topology v5e:8x8 --config.data.batch_size=128""",
     "evaluate": """
   flanjax evaluate --workdir runs/mine --tasks topic copying --shots 0 2
-  flanjax evaluate --model google/flan-t5-base --mixture mixtures/flan_mini.py:flan_mini --tasks nli --limit 200""",
+  flanjax evaluate --model google/flan-t5-base --mixture mixtures/flan.py:library --tasks entailment --limit 200""",
     "heldout": """
   flanjax heldout --workdir runs/mine --items 100""",
     "report": """
   flanjax report runs/all runs/without_nli --output report.html""",
     "export": """
   flanjax export --workdir runs/mine --output runs/mine/hf --dtype bfloat16""",
+    "check": """
+  flanjax check mixtures/quickstart.py:quickstart
+  flanjax check mixtures/flan.py:flan2021 --all --tokenizer google/flan-t5-base --html check.html""",
     "show": """
   flanjax show mixtures/quickstart.py:quickstart
   flanjax show mixtures/quickstart.py:quickstart --task topic_of --style few-shot --examples 2""",
@@ -75,8 +78,30 @@ def parser() -> argparse.ArgumentParser:
     _evaluate(_command(commands, "heldout", "evaluate a run on the clusters held out of its training, and write the report"))
     _report(_command(commands, "report", "one HTML page of one run, or of several side by side"))
     _export(_command(commands, "export", "write a run's model and tokenizer as a Hugging Face directory"))
+    _check(
+        _command(
+            commands,
+            "check",
+            "check a mixture: what its templates render, and evaluation rows among training rows",
+            "Ends with status 1 if there are findings that no line of the known ones explains.",
+        )
+    )
     _show(_command(commands, "show", "show a mixture's plan, or rendered examples of it"))
     return whole
+
+
+def _check(check: argparse.ArgumentParser) -> None:
+    check.add_argument("mixture", metavar="FILE:NAME", help="such as mixtures/flan.py:flan2021")
+    check.add_argument("--rows", type=_takes(Count), default=20, metavar="N", help="rows of each split (default: 20)")
+    check.add_argument("--all", action="store_true", help="render every row, not a sample")
+    check.add_argument("--tasks", nargs="+", metavar="TASK_OR_CLUSTER", help="check these only")
+    check.add_argument("--tokenizer", metavar="PATH", help="also look for words that this tokenizer loses")
+    check.add_argument("--no-leaks", action="store_true", help="do not look for evaluation rows among training rows")
+    check.add_argument(
+        "--known", metavar="JSON", help="findings that are no defects (default: known_findings.json beside FILE)"
+    )
+    check.add_argument("--json", metavar="PATH", help="write all findings as JSON")
+    check.add_argument("--html", metavar="PATH", help="write all findings as a page")
 
 
 def _command(commands: Any, name: str, what: str, more: str = "") -> argparse.ArgumentParser:

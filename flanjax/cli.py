@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from flanjax.train.loop import Diverged, Interrupted  # imports jax, which `flanjax --help` does not need
 
     try:
-        COMMANDS[args.command](args)
+        return COMMANDS[args.command](args) or 0
     except Interrupted as stopped:
         print(stopped, file=sys.stderr)
         return 128 + stopped.signal
@@ -73,7 +73,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.traceback:
             raise
         return distributed.leave(1, _message(error), error)
-    return 0
 
 
 def _fail(message: str) -> int:
@@ -219,7 +218,13 @@ def _show(args: argparse.Namespace) -> None:
     show.show(args)
 
 
-COMMANDS: Mapping[str, Callable[[argparse.Namespace], None]] = {
+def _check(args: argparse.Namespace) -> int:
+    from flanjax.check import command
+
+    return command.check(args)
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "train": _train,
     "prepare": _prepare,
     "compile": _compile,
@@ -227,6 +232,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "heldout": _evaluate,
     "report": _report,
     "export": _export,
+    "check": _check,
     "show": _show,
 }
 

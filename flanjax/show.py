@@ -46,7 +46,7 @@ def show(args: argparse.Namespace, console: Console | None = None) -> None:
 
 def _training_part(mixture: Mixture, heldout: list[str], console: Console) -> Mixture:
     if not heldout:
-        return mixture
+        return mixture.training
     split = hold_out(mixture, heldout)
     for name, reason in split.removed.items():
         console.print(Text(f"not trained on: {name} ({reason})"))

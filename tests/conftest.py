@@ -17,6 +17,9 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = _COMPILED.name
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+if "FLANJAX_INDEX" not in os.environ:
+    _KEPT = tempfile.TemporaryDirectory(prefix="flanjax-index-", ignore_cleanup_errors=True)
+    os.environ["FLANJAX_INDEX"] = _KEPT.name
 MIRROR = Path(__file__).resolve().parents[2] / "shared" / "data" / "hub"
 if MIRROR.is_dir():
     os.environ.setdefault("FLANJAX_HUB_MIRROR", str(MIRROR))

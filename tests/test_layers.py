@@ -23,7 +23,7 @@ FLOORS = (
     {"train", "evaluate"},
     {"config"},
     {"parts", "out_of_memory"},
-    {"report", "aot"},
+    {"report", "aot", "check"},
     {"run", "prepare", "show", "arguments"},
     {"cli"},
 )

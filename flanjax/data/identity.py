@@ -1,7 +1,8 @@
 """The identity of a run's tasks, so that an evaluation can report what has changed since: a task's templates, code or rows.
 
-Every checkpoint stores a record of short hashes for each task. Rows are identified by their number and a sample of them, and
-the function that reads them by its source text and its results on that sample.
+Every checkpoint stores a record of short hashes for each task. Rows of files are identified by their number and by the files'
+sizes and some of their bytes, so that none is opened for it; other rows by their number and a sample of them. The function that
+reads rows is identified by its source text and the values bound to it, and by its results on that sample.
 """
 
 import ast
@@ -16,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from flanjax.sources import Rows
+from flanjax.data.task_rows import TaskRows
+from flanjax.sources import Rows, SourceError
 from flanjax.tasks.task import BadRow, SkipRow, Task
 
 _SAMPLED_ROWS = 8
@@ -39,10 +41,13 @@ def task_identity(task: Task, rows: Rows | None = None) -> Record:
     record: Record = {
         "templates": _digest(repr((task.templates, task.long_fields, task.shuffle_options))),
         "code": _code_of(task.example),
+        "files": None,
         "rows": None,
         "examples": None,
     }
-    if rows is not None:
+    if rows is not None and (files := _fingerprint(rows)) is not None:
+        record["files"] = _digest(repr((len(rows), files)))
+    elif rows is not None:
         at = sorted({int(i) for i in np.linspace(0, len(rows) - 1, min(_SAMPLED_ROWS, len(rows)))})
         sample = [_attempt(functools.partial(rows.__getitem__, i)) for i in at]
         record["rows"] = _digest(repr((len(rows), sample)))
@@ -50,12 +55,18 @@ def task_identity(task: Task, rows: Rows | None = None) -> Record:
     return record
 
 
+def _fingerprint(rows: Rows) -> str | None:
+    find = getattr(rows, "fingerprint", None)
+    return None if find is None else find()
+
+
 def open_or_none(task: Task, split: str | None) -> Rows | None:
-    """Returns the task's rows of a split; None, with a warning, if they cannot be opened here."""
+    """Returns the task's rows of a split; None, with a warning, if there are none here."""
     if split is None:
         return None
     try:
-        return task.source.open(split)
+        rows = TaskRows(task, split)
+        return task.source.open(split) if _fingerprint(rows) is None else rows
     except Exception as error:
         reason = str(error).partition("\n")[0]
         logging.getLogger("flanjax").warning(
@@ -103,15 +114,47 @@ def _changed_parts(old: Record, new: Record) -> Sequence[str]:
     differ = {key for key in old.keys() & new.keys() if None not in (old[key], new[key]) and old[key] != new[key]}
     if "examples" in differ and "rows" not in differ:
         differ.add("code")
+    if "files" in differ:
+        differ.add("rows")
     return [part for part in ("templates", "code", "rows") if part in differ]
 
 
 def _code_of(function: Any) -> str | None:
-    """Returns a hash of a function's source, without comments and formatting; None if there is no source, as in a notebook."""
+    """Returns a hash of a function's source, without comments and formatting, and of the values bound to it by `partial` or by
+    the functions around it; None if there is no source, as in a notebook."""
+    bound: list[Any] = []
     while isinstance(function, functools.partial):
+        bound += [function.args, function.keywords]
         function = function.func
+    function = inspect.unwrap(function)
+    source = _source_of(getattr(function, "__code__", function))
+    cells = getattr(function, "__closure__", None) or ()
+    bound += [cell.cell_contents for cell in cells if _is_filled(cell)]
+    return _digest(repr((source, _plain(bound)))) if source and bound else source
+
+
+def _is_filled(cell: Any) -> bool:
     try:
-        source = textwrap.dedent(inspect.getsource(inspect.unwrap(function)))
+        return cell.cell_contents is not cell
+    except ValueError:
+        return False
+
+
+def _plain(value: Any) -> Any:
+    """Returns a value with lists for tuples and hashes for functions; of other objects, only the kind."""
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, Mapping):
+        return [[_plain(k), _plain(v)] for k, v in value.items()]
+    if value is None or isinstance(value, str | bytes | int | float | complex | frozenset):
+        return sorted(map(repr, value)) if isinstance(value, frozenset) else value
+    return _code_of(value) if inspect.isfunction(value) else type(value).__qualname__
+
+
+@functools.lru_cache(maxsize=1024)  # thousands of tasks may share one function
+def _source_of(code: Any) -> str | None:
+    try:
+        source = textwrap.dedent(inspect.getsource(code))
     except (OSError, TypeError):
         return None
     try:
@@ -123,6 +166,8 @@ def _code_of(function: Any) -> str | None:
 def _attempt(read: Any) -> Any:
     try:
         return read()
+    except SourceError:
+        raise
     except (BadRow, SkipRow, ValueError) as error:
         return type(error).__name__
 

@@ -22,10 +22,11 @@ from flanjax.data.features import MakeFeatures, make_features
 from flanjax.data.layout import Layout, group_sizes, make_layout
 from flanjax.data.packing import Group, pack_examples
 from flanjax.data.plan import Plan
+from flanjax.data.task_rows import TaskRows
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.data.workers import in_processes
 from flanjax.fields import Count, Range, Seed, Share
-from flanjax.sources import Rows, SourceError
+from flanjax.sources import Rows, SourceError, kept
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.mixture import Entry, Mixture
 
@@ -100,18 +101,17 @@ class Corpus(NamedTuple):
 
 
 def open_rows(mixture: Mixture) -> dict[str, Rows]:
-    """Returns the training rows of every task. Raises SourceError naming the task whose data is missing or empty."""
+    """Returns the training rows of every task. They are counted now, and each task's are opened at the first read.
+
+    Raises:
+      SourceError: the data of a task is missing or empty; it names the task.
+    """
     opened: dict[str, Rows] = {}
     for task in mixture.tasks():
         if task.train is None:
             raise SourceError(f"task {task.name} has no training split (train=None) but mixture {mixture.name} trains on it")
-        try:
-            opened[task.name] = task.source.open(task.train)
-        except Exception as error:
-            error.add_note(f"while opening the training rows of task {task.name}")
-            raise
-        if not len(opened[task.name]):
-            raise SourceError(f"task {task.name}: split {task.train!r} of {task.source.name} is empty")
+        opened[task.name] = TaskRows(task, task.train)
+    kept.save()
     return opened
 
 

@@ -201,5 +201,6 @@ def iterate(
       config: batch size, lengths, seed; flanjax.data.pipeline.DataConfig.
       features, numbers: as in `Run`.
     """
+    mixture = mixture.training
     corpus = open_corpus(mixture, open_rows(mixture), tokenizer, config, features=features, numbers=numbers)
     return BatchIterator(corpus)

@@ -1,26 +1,21 @@
-"""Arrow tables as Rows, and Parquet files as Arrow tables.
+"""Arrow tables as Rows.
 
 Rows come out as `datasets` shows them: a ClassLabel is its integer, a sequence of dicts is a dict of lists.
 """
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
-from etils import epath
 
-from flanjax.sources.base import Row, RowError, SourceError
+from flanjax.sources.base import Row, RowError
 
 # One contiguous table gives millions of rows a second, and many chunks about 200,000, but merging copies the table. Larger
 # tables are not merged: they may be memory maps, which must stay so, or have columns over Arrow's 2 GiB of text a chunk.
 _MERGE_UP_TO_BYTES = 1 << 30
-
-Files = Sequence[tuple[str, int]]
 
 
 class ArrowRows:
@@ -30,11 +25,12 @@ class ArrowRows:
     avoids both.
 
     Args:
-      files: the files that the table was read from, with the number of rows of each, for messages.
+      name: what the table was read from, for messages.
+      first: the number of its first row there.
     """
 
-    def __init__(self, table: pa.Table, merge_up_to_bytes: int = _MERGE_UP_TO_BYTES, files: Files = ()):
-        self._files = tuple(files)
+    def __init__(self, table: pa.Table, merge_up_to_bytes: int = _MERGE_UP_TO_BYTES, name: str = "", first: int = 0):
+        self._name, self._first = name, first
         merged = table.combine_chunks() if table.nbytes <= merge_up_to_bytes else table
         self._chunks = merged.to_batches()
         self._firsts = np.cumsum([0] + [len(chunk) for chunk in self._chunks])  # int64 [chunks + 1]
@@ -56,12 +52,8 @@ class ArrowRows:
         return rows
 
     def where(self, index: int) -> str:
-        """Returns the file of a row, and the row's number in it, from 0."""
-        for name, count in self._files:
-            if index < count:
-                return f"{name}: row {index}"
-            index -= count
-        return f"row {index}"
+        """Returns what the row was read from, and its number there, from 0."""
+        return f"{self._name}: row {self._first + index}" if self._name else f"row {self._first + index}"
 
     def _row_error(self, indices: Sequence[int], taken: pa.RecordBatch, error: Exception) -> RowError:
         """Returns the error of the first row that cannot be read."""
@@ -75,54 +67,18 @@ class ArrowRows:
 
     def _take(self, indices: np.ndarray) -> pa.RecordBatch:
         if len(self._chunks) == 1:
-            return self._chunks[0].take(pa.array(indices))
+            return self._chunks[0].take(_int64(indices))
         order = np.argsort(indices, kind="stable")
         ascending = indices[order]
         chunk_of = np.searchsorted(self._firsts, ascending, side="right") - 1
         within = ascending - self._firsts[chunk_of]
         cuts = [0, *(np.flatnonzero(np.diff(chunk_of)) + 1).tolist(), len(indices)]
-        taken = [self._chunks[chunk_of[a]].take(pa.array(within[a:b])) for a, b in itertools.pairwise(cuts)]
+        taken = [self._chunks[chunk_of[a]].take(_int64(within[a:b])) for a, b in itertools.pairwise(cuts)]
         back = np.empty_like(order)
         back[order] = np.arange(len(order))
-        return pa.concat_batches(taken).take(pa.array(back))
+        return pa.concat_batches(taken).take(_int64(back))
 
 
-def read_parquet(paths: Sequence[epath.Path], owner: str) -> ArrowRows:
-    """Returns the rows of Parquet files with the same schema, decoded into memory."""
-    tables = []
-    for path in paths:
-        with _open(path, owner) as file:
-            tables.append(file.read())
-        if tables[-1].schema.names != tables[0].schema.names:
-            raise SourceError(
-                f"{owner}: {path} has columns {tables[-1].schema.names}, but {paths[0]} has {tables[0].schema.names}."
-            )
-    try:
-        table = pa.concat_tables(tables)
-    except pa.ArrowInvalid as e:
-        raise SourceError(f"{owner}: the files from {paths[0]} to {paths[-1]} differ in schema: {e}") from e
-    if len(table) == 0:
-        raise SourceError(f"{owner}: {', '.join(map(str, paths))} has no rows.")
-    return ArrowRows(table, files=[(str(path), len(part)) for path, part in zip(paths, tables, strict=True)])
-
-
-def count_parquet(paths: Sequence[epath.Path], owner: str) -> int:
-    """Returns the number of rows; reads only the files' footers."""
-    total = 0
-    for path in paths:
-        with _open(path, owner) as file:
-            total += file.metadata.num_rows
-    return total
-
-
-@contextlib.contextmanager
-def _open(path: epath.Path, owner: str) -> Iterator[pq.ParquetFile]:
-    if path.stat().length == 0:
-        raise SourceError(f"{owner}: {path} is an empty file (0 bytes).")
-    # Arrow maps a local path itself. It reads the needed parts of a remote file through the file object.
-    with path.open("rb") if "://" in str(path) else contextlib.nullcontext(str(path)) as source:
-        try:
-            with pq.ParquetFile(source, memory_map=True) as file:
-                yield file
-        except (pa.ArrowInvalid, OSError) as e:
-            raise SourceError(f"{owner}: cannot read {path} as Parquet: {e}") from e
+def _int64(values: np.ndarray) -> pa.Array:
+    """Returns int64 [n] as an Arrow array; `pa.array` would import pandas, which takes half a second."""
+    return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])

@@ -14,6 +14,7 @@ from typing import Any
 
 from etils import epath
 
+from flanjax.sources import kept
 from flanjax.sources.base import Rows, Source, SourceError, nearest, unknown
 from flanjax.sources.split_source import SplitSource
 
@@ -45,22 +46,22 @@ class HubStore:
         return f"hub:{self.path}/{self.config}" if self.config else f"hub:{self.path}"
 
     def rows(self, split: str) -> Rows:
-        from flanjax.sources import arrow  # pyarrow would slow down every start
+        from flanjax.sources import arrow, parquet_files  # pyarrow would slow down every start
 
         if mirror := os.environ.get(MIRROR):
-            return arrow.read_parquet([_mirrored(self, split, mirror)], self.name)
+            return parquet_files.read_parquet([_mirrored(self, split, mirror)], self.name)
         import datasets  # a second of imports that a mirror does not need
 
         dataset = self._ask_hub(functools.partial(datasets.load_dataset, split=split), split)
         if len(dataset) == 0:
             raise SourceError(f"{self.name}: split {split!r} has no rows.")
-        return arrow.ArrowRows(dataset.with_format("arrow")[:], files=[(f"{self.name} {split}", len(dataset))])
+        return arrow.ArrowRows(dataset.with_format("arrow")[:], name=f"{self.name} {split}")
 
     def num_rows(self, split: str) -> int | None:
         if mirror := os.environ.get(MIRROR):
-            from flanjax.sources import arrow  # pyarrow would slow down every start
+            from flanjax.sources import parquet_files  # pyarrow would slow down every start
 
-            return arrow.count_parquet([_mirrored(self, split, mirror)], self.name)
+            return parquet_files.count_parquet([_mirrored(self, split, mirror)], self.name)
         import datasets  # a second of imports that a mirror does not need
 
         known = self._ask_hub(datasets.load_dataset_builder, split).info.splits
@@ -69,6 +70,10 @@ class HubStore:
         if split not in known:
             raise unknown("split", split, self.name, known)
         return int(known[split].num_examples)
+
+    def fingerprint(self, split: str) -> str | None:
+        mirror = os.environ.get(MIRROR)
+        return kept.fingerprint(_mirrored(self, split, mirror)) if mirror else None
 
     def _ask_hub(self, load: Callable[..., Any], split: str) -> Any:
         try:

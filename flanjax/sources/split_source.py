@@ -14,6 +14,7 @@ expressions, one shared copy of each split, and pickling.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol, cast
@@ -21,7 +22,7 @@ from typing import Protocol, cast
 import numpy as np
 
 from flanjax.sources import splits
-from flanjax.sources.base import Range, Row, Rows, Source, where
+from flanjax.sources.base import Range, Row, Rows, Source, SourceError, where
 
 
 class Store(Protocol):
@@ -35,6 +36,13 @@ class Store(Protocol):
     def num_rows(self, split: str) -> int | None:
         """Returns the split's length, or None if counting costs as much as reading."""
         ...
+
+    # A store of files has also `fingerprint(split) -> str`: a hash that changes with its files, but not with their place.
+
+
+def digest(value: object) -> str:
+    """Returns a short hash of a value's repr."""
+    return hashlib.blake2b(repr(value).encode(), digest_size=8).hexdigest()
 
 
 class _Cache:
@@ -78,6 +86,14 @@ class SplitSource:
     def num_rows(self, split: str) -> int:
         return sum(stop - start for _, start, stop in self.range(split))
 
+    def fingerprint(self, split: str) -> str | None:
+        """Returns a hash of the files of a split expression and of the rows taken from them; None if there are no files."""
+        find = getattr(self.store, "fingerprint", None)
+        if find is None:
+            return None
+        files = [(find(name), start, stop) for name, start, stop in self.range(split)]
+        return None if any(file is None for file, *_ in files) else digest(files)
+
     def _select(self, split: str) -> Rows:
         ranges = splits.resolve(split, lambda name: len(self._read(name)), self.name)
         return SplitRows(self, split, [(self._read(name), start, stop) for name, start, stop in ranges])
@@ -89,6 +105,8 @@ class SplitSource:
         if (opened := self._whole.get(name)) is not None:
             return len(opened)
         counted = self.store.num_rows(name)
+        if counted == 0:
+            raise SourceError(f"{self.name}: split {name!r} has no rows.")
         return len(self._read(name)) if counted is None else counted
 
 

@@ -51,6 +51,9 @@ def hold_out(mixture: Mixture, clusters: Sequence[str], leave_out: Sequence[str]
     left_out = _left_out(mixture, leave_out)
     heldout = tuple(t for name in clusters for t in known[name] if t.name not in left_out)
     removed = {**left_out, **_removals(mixture, clusters, heldout)}
+    for task in mixture.tasks():
+        if task.train is None:
+            removed.setdefault(task.name, "has no training rows")
     train = mixture.without(set(removed))
     check_disjoint(train.tasks(), heldout)
     return Split(train, heldout, removed, tuple(clusters))

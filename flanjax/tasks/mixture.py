@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from flanjax.names import nearest, shown
@@ -114,6 +114,16 @@ class Mixture:
         for task in self.tasks():
             found[task.cluster] = (*found.get(task.cluster, ()), task)
         return found
+
+    @property
+    def training(self) -> "Mixture":
+        """The mixture without tasks that have no training rows; these are only evaluated, and have no share."""
+        return self.without({t.name for t in self.tasks() if t.train is None})
+
+    def only(self, names: Iterable[str]) -> "Mixture":
+        """Returns the mixture of the named tasks. Raises KeyError naming the nearest task for a name that it does not have."""
+        kept = {self.task(name).name for name in names}
+        return self.without({t.name for t in self.tasks()} - kept)
 
     def all_exclusions(self) -> dict[str, tuple[str, ...]]:
         """Its own exclusions and those of the mixtures in it."""

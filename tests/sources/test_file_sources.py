@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from etils.epath import testing as epath_testing
 
 import flanjax
 from flanjax.sources import RowError, SourceError, csv, hub, jsonl, parquet, tsv, where
@@ -121,24 +120,6 @@ def test_missing_files_and_splits_are_errors_with_the_nearest_names(tmp_path):
         jsonl(train=[])
 
 
-@pytest.fixture
-def bucket(tmp_path):
-    """gs://bucket is tmp_path, to epath."""
-
-    def there(path):
-        return str(path).replace("gs://bucket", str(tmp_path))
-
-    def on_bucket(call, path, *args):
-        return call(there(path), *args)
-
-    def glob(call, path):
-        return [found.replace(str(tmp_path), "gs://bucket") for found in call(there(path))]
-
-    same = dict.fromkeys(("exists", "isdir", "listdir", "open", "stat"), on_bucket)
-    with epath_testing.mock_epath(**same, glob=glob):
-        yield tmp_path
-
-
 @pytest.mark.parametrize(("kind", "write"), [(jsonl, write_jsonl), (parquet, write_parquet)])
 def test_files_of_a_bucket_are_read_through_epath(bucket, kind, write):
     write(bucket / "train-0", ROWS)
@@ -172,7 +153,7 @@ def test_blank_lines_and_line_ends_do_not_count_as_rows(tmp_path):
 
 def test_line_spans_do_not_depend_on_where_scans_end(tmp_path, monkeypatch):
     path = write_jsonl(tmp_path / "long.jsonl", [{"i": i, "text": "x" * (i % 7)} for i in range(200)])
-    monkeypatch.setattr("flanjax.sources.text._SCAN_BYTES", 13)
+    monkeypatch.setattr("flanjax.sources.json_rows._SCAN_BYTES", 13)
     assert [row["i"] for row in jsonl(train=path).open("train")] == list(range(200))
 
 
@@ -180,7 +161,7 @@ def test_line_spans_do_not_depend_on_where_scans_end(tmp_path, monkeypatch):
     ("line", "message"),
     [
         (b'{"i": 1,}', "not JSON"),
-        (b"[1, 2]", "expected a JSON object a line, got list"),
+        (b"[1, 2]", "expected a JSON object, got list"),
         (b'{"i": "\xff\xfe"}', "not JSON: 'utf-8' codec"),
         (b'{"i": "\xed\xa0\x80"}', "not JSON: 'utf-8' codec"),
         (rb'{"i": {"deep": ["\ud83d"]}}', "not text: half of a surrogate pair"),

@@ -1,100 +1,17 @@
-"""Rows of text files: JSON lines are read by byte offset, comma- and tab-separated tables as a whole."""
+"""Rows of comma- and tab-separated tables, which are read as a whole."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
-import mmap
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 from etils import epath
 
+from flanjax.sources import kept
 from flanjax.sources.base import Row, RowError, SourceError
-
-_SCAN_BYTES = 1 << 26  # the newline scan makes a mask of this size instead of the file's size
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_WHITE = np.frombuffer(b" \t\r\v\f", np.uint8)
-
-
-class JsonlRows:
-    """Rows of JSON-lines files. One pass finds the lines; each row is parsed when it is read."""
-
-    def __init__(self, paths: Sequence[epath.Path]):
-        self._files = [(path, _buffer(path)) for path in paths]
-        spans = [line_spans(buffer) for _, buffer in self._files]
-        self._spans = np.concatenate(spans)  # int64 [rows, 2]: first byte, byte after the last
-        self._firsts = np.cumsum([0] + [len(s) for s in spans])  # int64 [files + 1]
-
-    def __len__(self) -> int:
-        return len(self._spans)
-
-    def __getitem__(self, index: int, /) -> Row:
-        return self.__getitems__([index])[0]
-
-    def __getitems__(self, indices: Sequence[int], /) -> list[Row]:
-        wanted = np.asarray(indices, dtype=np.int64)
-        files = (np.searchsorted(self._firsts, wanted, side="right") - 1).tolist()
-        spans = self._spans[wanted].tolist()
-        return [self._parse(file, start, stop) for file, (start, stop) in zip(files, spans, strict=True)]
-
-    def where(self, index: int) -> str:
-        """Returns file:line of a row."""
-        file = int(np.searchsorted(self._firsts, index, side="right")) - 1
-        return self._place(file, int(self._spans[index, 0]))
-
-    def _place(self, file: int, start: int) -> str:
-        path, buffer = self._files[file]
-        return f"{path}:{_line_number(buffer, start)}"
-
-    def _parse(self, file: int, start: int, stop: int) -> Row:
-        line = self._files[file][1][start:stop]
-        try:
-            row = json.loads(line.decode("utf-8-sig"))  # given bytes, json.loads would accept surrogates
-            if _SURROGATE.search(line):
-                json.dumps(row, ensure_ascii=False).encode()
-        except UnicodeEncodeError as e:
-            raise RowError(f"{self._place(file, start)}: not text: half of a surrogate pair, {e.object[e.start]!a}") from e
-        except ValueError as e:  # malformed JSON, or not UTF-8
-            raise RowError(f"{self._place(file, start)}: not JSON: {e}") from e
-        except RecursionError as e:
-            raise RowError(f"{self._place(file, start)}: RecursionError: nested too deeply") from e
-        if not isinstance(row, dict):
-            raise RowError(f"{self._place(file, start)}: expected a JSON object a line, got {type(row).__name__}")
-        return row
-
-
-def line_spans(buffer: bytes | mmap.mmap) -> np.ndarray:  # int64 [lines, 2]
-    """Returns the first byte, and the byte after the last, of every line that is not blank."""
-    data = np.frombuffer(buffer, np.uint8)
-    if len(data) == 0:
-        return np.empty((0, 2), np.int64)
-    scans = range(0, len(data), _SCAN_BYTES)
-    stops = np.concatenate([np.flatnonzero(data[at : at + _SCAN_BYTES] == ord("\n")) + at for at in scans])
-    if data[-1] != ord("\n"):
-        stops = np.append(stops, len(data))
-    starts = np.concatenate([[0], stops[:-1] + 1])
-    kept = stops > starts
-    for line in np.flatnonzero(kept & np.isin(data[starts], _WHITE)):
-        kept[line] = bool(buffer[starts[line] : stops[line]].strip())
-    return np.stack([starts, stops], axis=1)[kept]
-
-
-def _line_number(buffer: bytes | mmap.mmap, start: int) -> int:
-    return buffer[:start].count(b"\n") + 1
-
-
-def _buffer(path: epath.Path) -> bytes | mmap.mmap:
-    """Returns the file's bytes: memory-mapped if the file is local and not empty, otherwise read."""
-    if "://" in str(path) or path.stat().length == 0:
-        data: bytes = path.read_bytes()
-        return data
-    with open(path, "rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 class TableRows:
@@ -121,6 +38,12 @@ class TableRows:
         return f"{path}:{line}"
 
 
+def known_rows(paths: Sequence[epath.Path]) -> int | None:
+    """Returns the number of rows of files that were read before; None if one was not."""
+    counts = [kept.known(path, "table") for path in paths]
+    return None if None in counts else sum(map(int, counts))  # type: ignore[arg-type]
+
+
 def read_csv(paths: Sequence[epath.Path]) -> TableRows:
     """Returns all rows, with strings as values. Quotes and line breaks inside quotes follow RFC 4180."""
     return _read_tables(paths, {"delimiter": ",", "strict": True})
@@ -141,6 +64,7 @@ def _read_tables(paths: Sequence[epath.Path], dialect: dict[str, Any]) -> TableR
         if first_header is not None and header != first_header:
             raise SourceError(f"{path} has columns {header}, but {paths[0]} has {first_header}.")
         first_header = header
+        kept.remember(path, "table", len(table))
         rows.extend(row for _, row in table)
         places.extend((str(path), line) for line, _ in table)
     return TableRows(rows, places)

@@ -1,0 +1,107 @@
+"""Rows of tables that are read in pieces, each when one of its rows is first asked for.
+
+Decoded pieces share a budget of memory. A piece that does not fit is written once as an Arrow file into the kept folder
+(kept.py) and memory-mapped from there, also by other processes and at the next start; if nothing is kept, it is decoded again.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from flanjax.sources import kept
+from flanjax.sources.arrow import ArrowRows
+from flanjax.sources.base import Row
+from flanjax.sources.recent import Recent
+
+_BUDGET_BYTES = 256 << 20
+_MAPPED_COST = 16 << 10  # so that a process has at most 16,384 maps, a quarter of what Linux allows
+_OPENED: Recent[ArrowRows] = Recent(_BUDGET_BYTES)
+
+
+class Piece(NamedTuple):
+    """Consecutive rows of one file.
+
+    Attributes:
+      file: what the file is called in messages.
+      first: the number of the piece's first row in its file.
+      read: () -> its table.
+      state: the file's state if a decoded copy may be kept; None if `read` maps the file itself.
+    """
+
+    file: str
+    first: int
+    num_rows: int
+    read: Callable[[], pa.Table]
+    state: kept.State | None = None
+
+
+class PieceRows:
+    """The rows of pieces, one after the other."""
+
+    def __init__(self, pieces: Sequence[Piece]):
+        self._pieces = tuple(pieces)
+        self._firsts = np.cumsum([0] + [piece.num_rows for piece in pieces])  # int64 [pieces + 1]
+
+    def __len__(self) -> int:
+        return int(self._firsts[-1])
+
+    def __getitem__(self, index: int, /) -> Row:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int], /) -> list[Row]:
+        wanted = np.asarray(indices, dtype=np.int64)
+        piece_of = np.searchsorted(self._firsts, wanted, side="right") - 1
+        result: list[Row] = [{}] * len(wanted)
+        for number in np.unique(piece_of).tolist():
+            places = np.flatnonzero(piece_of == number)
+            within = (wanted[places] - self._firsts[number]).tolist()
+            for place, row in zip(places.tolist(), self._open(number).__getitems__(within), strict=True):
+                result[place] = row
+        return result
+
+    def where(self, index: int) -> str:
+        """Returns the file of a row, and the row's number in it, from 0."""
+        number = int(np.searchsorted(self._firsts, index, side="right")) - 1
+        piece = self._pieces[number]
+        return f"{piece.file}: row {piece.first + index - int(self._firsts[number])}"
+
+    def _open(self, number: int) -> ArrowRows:
+        piece = self._pieces[number]
+        key = (piece.file, piece.first, piece.num_rows, piece.state)
+        return _OPENED.get(key, functools.partial(_opened, piece))
+
+
+def _opened(piece: Piece) -> tuple[ArrowRows, int]:
+    """Returns the rows of a piece, and what they cost in memory."""
+    rows = functools.partial(ArrowRows, name=piece.file, first=piece.first)
+    mapped = functools.partial(rows, merge_up_to_bytes=0)  # a merged table would be a copy
+    if piece.state is None:
+        return mapped(piece.read()), _MAPPED_COST
+    place = kept.table_place(piece.state, (piece.first, piece.num_rows))
+    if place is not None and place.exists():
+        return mapped(map_file(place)), _MAPPED_COST
+    # For many small tables, Arrow's own allocator takes twice the memory, and most of the time of decoding.
+    pa.set_memory_pool(pa.system_memory_pool())
+    table = piece.read()
+    if place is None or _OPENED.has_room(table.nbytes):
+        return rows(table), table.nbytes
+    if not kept.write_table(place, functools.partial(_write, table), table.nbytes):
+        return rows(table), table.nbytes
+    return mapped(map_file(place)), _MAPPED_COST
+
+
+def map_file(place: Path) -> pa.Table:
+    """Returns the table of an Arrow file, memory-mapped; the file itself does not stay open."""
+    with pa.memory_map(str(place)) as source:
+        return pa.ipc.open_file(source).read_all()
+
+
+def _write(table: pa.Table, place: str) -> None:
+    with pa.OSFile(place, "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
