@@ -1,8 +1,8 @@
 """promptsource's datasets: their clusters, the corpora that they derive from, and their splits.
 
 The clusters are those of T0's taxonomy (Sanh et al. 2022, https://arxiv.org/abs/2110.08207, figure 2): T0 was trained on some,
-and `nli`, `coreference`, `sentence_completion` and `word_sense` were held out. Datasets that T0 did not use are in the cluster
-that their task belongs to, so that a hold-out finds them. The others are in the cluster `promptsource`.
+and `entailment`, `coreference`, `sentence_completion` and `word_sense` were held out. Datasets that T0 did not use are in the
+cluster that their task belongs to, so that a hold-out finds them. The others are in the cluster `promptsource`.
 """
 
 from flanjax.importers.flan_tasks import FLAN_TASKS, Origin, find
@@ -81,7 +81,7 @@ _CLUSTERS = {
         "wiki_hop": "",
         "wiqa": "",
     },
-    "nli": {
+    "entailment": {
         "anli": "",
         "esnli": "snli flickr30k flickr8k",
         "glue/ax": "glue_diagnostics",
@@ -203,7 +203,7 @@ def origin(dataset: str, config: str | None) -> Origin:
     """Returns the cluster of a dataset, and everything that it derives from.
 
     >>> origin("glue", "qnli")
-    Origin(cluster='nli', lineage=('glue/qnli', 'qnli', 'squad'))
+    Origin(cluster='entailment', lineage=('glue/qnli', 'qnli', 'squad'))
     """
     full = full_name(dataset, config)
     own = ORIGINS.get(full) or ORIGINS.get(dataset) or Origin(REST)

@@ -42,7 +42,7 @@ def test_templates_with_the_same_choices_and_metrics_are_one_task_and_the_larges
     assert {t.name: t.metrics for t in tasks}["glue.rte.yes_no"] == ("accuracy", "bleu")
     assert {t.name: t.metrics for t in tasks}["glue.rte.free_text"] == ("rougeL", "rouge1", "rouge2")
     assert {(t.cluster, t.train, t.evaluation, t.licence) for t in tasks} == {
-        ("nli", "train", "validation", "Apache-2.0 (promptsource's templates)")
+        ("entailment", "train", "validation", "Apache-2.0 (promptsource's templates)")
     }
 
 
