@@ -12,9 +12,10 @@ import numpy as np
 
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import make_features
-from flanjax.data.pipeline import Corpus, DataConfig, Window, make_window, open_corpus, open_rows
+from flanjax.data.pipeline import Corpus, Window, make_window
 from flanjax.data.plan import Visits, realised_shares
 from flanjax.data.tokenizer import Tokenizer
+from flanjax.describe.opened import Opened, open_mixture
 from flanjax.describe.reasons import Reason, count_reasons
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.styles import NUM_STYLES, Style
@@ -80,6 +81,7 @@ class Description:
       block_size: the number of examples in which every task has its share to within one.
       styles: name -> share of the packed examples.
       packing: how the examples share rows; None if no example was sampled.
+      missing: task -> why its data cannot be opened. The plan is of the other tasks; it is empty if there are none.
     """
 
     mixture: str
@@ -89,6 +91,7 @@ class Description:
     tasks: tuple[TaskDescription, ...]
     styles: Mapping[str, float]
     packing: Packing | None
+    missing: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def describe(
@@ -104,13 +107,25 @@ def describe(
 
     Every task contributes equally many rows to the sample, at least 20, spread over its training split. With sample=0 no row is
     read.
-
-    Raises:
-      SourceError: the training rows of a task cannot be opened.
     """
-    features = features or FeatureConfig()
-    config = DataConfig(batch_size=1, num_streams=1, window=max(min(sample, _MAX_PACKED), 1), seed=seed, features=features)
-    corpus = open_corpus(mixture, open_rows(mixture), tokenizer, config)
+    opened = open_mixture(mixture, tokenizer, features=features, seed=seed, read=sample > 0)
+    return describe_opened(opened, num_examples=num_examples, sample=sample)
+
+
+def describe_opened(opened: Opened, *, num_examples: int = 100_000, sample: int = 2000) -> Description:
+    """Returns the same of a mixture that is open."""
+    corpus = opened.corpus
+    if corpus is None:
+        return Description(
+            mixture=opened.mixture,
+            plan_hash="",
+            block_size=0,
+            num_examples=0,
+            tasks=(),
+            styles={},
+            packing=None,
+            missing=opened.missing,
+        )
     plans = realised_shares(corpus.plan, num_examples)
     tasks = [
         TaskDescription(
@@ -124,15 +139,18 @@ def describe(
         )
         for entry, plan in zip(corpus.entries, plans, strict=True)
     ]
-    window = make_window(corpus, 0, 0) if sample else None
+    packed = max(min(sample, _MAX_PACKED), 1)
+    config = dataclasses.replace(corpus.config, batch_size=1, num_streams=1, window=packed)
+    window = make_window(corpus._replace(config=config), 0, 0) if sample else None
     return Description(
-        mixture=mixture.name,
+        mixture=opened.mixture,
         plan_hash=corpus.plan.hash(),
         block_size=corpus.plan.block_size,
         num_examples=num_examples,
         tasks=tuple(_measured(corpus, tasks, max(sample // len(tasks), _MIN_SAMPLED)) if sample else tasks),
         styles=_style_shares(window) if window else {},
         packing=_packing(window) if window and window.rows else None,
+        missing=opened.missing,
     )
 
 

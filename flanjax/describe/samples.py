@@ -81,7 +81,7 @@ def sample(
         else:
             (prompt,) = build_prompts([query], corpus.tokenizer, corpus.layout.budget)
             if isinstance(prompt, Prompt):
-                found.append(_sample(query, prompt, where(corpus.rows[number], row)))
+                found.append(sample_of(query, prompt, where(corpus.rows[number], row)))
             else:
                 skipped.append(_skipped(number, row, prompt))
         if len(found) == count:
@@ -120,7 +120,8 @@ def _is_as_asked(query: Query, template: str | None, style: str | None) -> bool:
     return (not template or named == template) and all(word in words for word in (style.split("/") if style else ()))
 
 
-def _sample(query: Query, prompt: Prompt, place: str) -> Sample:
+def sample_of(query: Query, prompt: Prompt, place: str) -> Sample:
+    """Returns a prompt as text; `place` is where its row is."""
     return Sample(
         query.task.name,
         query.task.templates[query.wording.template].name,

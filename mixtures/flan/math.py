@@ -200,7 +200,7 @@ _VERDICT = re.compile(
 
 def _reasoning(text):
     """A rationale without its last words on the letter of the answer; empty if it names letters before."""
-    text = _VERDICT.sub("", text.strip())
+    text = re.sub(r"^(?:solution|explanation)\s*:\s*", "", _VERDICT.sub("", text.strip()), flags=re.IGNORECASE)
     return "" if re.search(r"\b(answer|ans|option|choice)s?\b", text, re.IGNORECASE) else _sentences(text)
 
 
