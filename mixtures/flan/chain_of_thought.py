@@ -558,7 +558,7 @@ cot_creak = Task(
     templates=[
         Template("True or false? {{ claim }}", options="never"),
         Template(
-            "Is it a fact or a fiction that the following is so?\nClaim: {{ claim }}",
+            "Is the following claim a fact or a fiction?\nClaim: {{ claim }}",
             words={"true": "a fact", "false": "a fiction"},
             options="never",
         ),
@@ -811,7 +811,7 @@ cot_esnli = Task(
             words=_MUST_MAY_CANNOT,
         ),
         Template(
-            "Given is this description of a scene: {{ premise }} Write a second sentence about the scene to which the "
+            "A scene is described in this way: {{ premise }} Write a second sentence about the scene to which the "
             "following comment would apply: {{ rationale }}",
             "{{ hypothesis }}",
             kind="inverted",

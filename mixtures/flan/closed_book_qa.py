@@ -646,7 +646,7 @@ creak = Task(
             words={"true": "yes", "false": "no"},
             options="never",
         ),
-        Template("Claim: {{ claim }}\nVerdict: is the claim true or is it false?"),
+        Template("Claim: {{ claim }}\nWhat is your verdict, that the claim is true or that it is false?"),
         Template(
             'At dinner, somebody says: "{{ claim }}" Would you agree or disagree?',
             words={"true": "agree", "false": "disagree"},

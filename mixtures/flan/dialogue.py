@@ -107,7 +107,7 @@ mutual = Task(
             name="write_conversation",
         ),
     ],
-    lineage=["mutual"],
+    lineage=["mutual", "dream"],  # both from English listening exams, and they share dialogues
     evaluation="validation",
     long_fields=["dialogue"],
     licence="unknown",
@@ -158,7 +158,7 @@ time_dial = Task(
             "Conversation: {{ dialogue }}\nWith which expression in place of ____ does everything said before and after hold?"
         ),
     ],
-    lineage=["time_dial", "dailydialog"],
+    lineage=["time_dial", "dailydialog", "mutual", "dream"],  # whose dialogues recur
     train=None,
     evaluation="test",
     long_fields=["dialogue"],

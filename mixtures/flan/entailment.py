@@ -807,7 +807,7 @@ sick = Task(
             name="give_premise",
         ),
     ],
-    lineage=["sick", "flickr8k", "msr_video"],
+    lineage=["sick", "flickr8k", "flickr30k", "msr_video"],  # Flickr30k holds Flickr8k
     metrics=["accuracy", "macro_f1"],
     evaluation="validation",
     licence="CC BY-NC-SA 3.0",

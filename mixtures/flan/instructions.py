@@ -234,7 +234,7 @@ rasbt_instructions = Task(
     example=_alpaca,
     templates=[
         Template("{{ instruction }}{% if given +%}\n{{ given }}{% endif %}"),
-        Template("{% if given %}{{ given }}\n{% endif %}{{ instruction }} Keep it short."),
+        Template("{% if given %}{{ given }}\n{% endif %}{{ instruction }} (Keep it short.)"),
         Template("Exercise: {{ instruction }}{% if given +%}\nMaterial: {{ given }}{% endif %}", cue="Answer:"),
         Template(
             'Write the exercise that leads {% if given %}from "{{ given }}" {% endif %}to this answer: {{ answer }}',

@@ -433,7 +433,7 @@ stsb = Task(
             name="write_by_description",
         ),
     ],
-    lineage=["stsb"],
+    lineage=["stsb", "mrpc", "msr_video", "flickr30k"],  # whose sentences were paired anew
     metrics=["accuracy", "macro_f1"],
     evaluation="validation",
     shuffle_options=False,

@@ -42,7 +42,7 @@ mbpp = Task(
         Template("Solve this in Python and check your solution against the tests. {{ description }}\n{{ tests }}"),
         Template("Python exercise for beginners: {{ description }}\nFor example, {{ test }}"),
         Template("Tests:\n{{ tests }}\nImplement what they test. In words: {{ description }}"),
-        Template("# {{ description }}\n# {{ test }}"),
+        Template("Write the Python code that goes below these two comments.\n# {{ description }}\n# {{ test }}"),
         Template(
             "A test suite fails because a function is missing. Supply it.\nThe specification: {{ description }}\n"
             "The first test: {{ test }}"
@@ -195,7 +195,7 @@ code_to_text = Task(
         Template("Explain {{ name }}() to a new member of the team, briefly.\n{{ code }}"),
         Template("Linter: missing docstring in {{ name }}(). Supply it.\n{{ code }}"),
         Template("Read the code and say what a caller can expect from it.\n{{ code }}"),
-        Template("Python in, English out.\n{{ code }}", cue="English:"),
+        Template("Put this Python function into plain English.\n{{ code }}", cue="English:"),
         Template("Code review. I do not see at once what {{ name }}() is for. Could you tell me?\n{{ code }}"),
         Template(
             "Write a Python function {{ name }}() with this docstring: {{ answer }}",
@@ -255,7 +255,7 @@ text_to_code = Task(
             "follows: {{ description }} Write what is missing.",
             when="members",
         ),
-        Template("/** {{ description }} */"),
+        Template("Write the Java method that this comment stands above.\n/** {{ description }} */"),
         Template("How would a Java programmer code this in a single method? {{ description }}"),
         Template(
             "You may use the names {{ members }} and nothing else from the class. The method should do this: {{ description }}",

@@ -75,7 +75,7 @@ squad = Task(
         ),
         Template(
             "Question: {{ question }}\n"
-            'The answer stands word for word in this extract from the Wikipedia article "{{ title }}": {{ passage }}'
+            'The answer is found word for word in this extract from the Wikipedia article "{{ title }}": {{ passage }}'
         ),
         Template(
             "I am writing a report on the topic {{ title }} and have lost one of my notes. {{ question }} "

@@ -160,7 +160,7 @@ def _squadshifts(name, config, text, writer, lineage):
         templates=[
             Template("Here is {{ text }}: {{ passage }}\n{{ question }}"),
             Template(
-                "The answer to the question stands in {{ text }}. Copy it exactly, errors included.\n"
+                "The answer to the question is in {{ text }}. Copy it exactly, errors included.\n"
                 "Question: {{ question }}\nSource: {{ passage }}",
                 cue="Answer:",
             ),

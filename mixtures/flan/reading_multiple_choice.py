@@ -97,7 +97,7 @@ dream = Task(
             name="write_dialogue",
         ),
     ],
-    lineage=["dream"],
+    lineage=["dream", "mutual"],  # a twelfth of its test dialogues recur in MuTual, from the same listening exams
     train="train",
     evaluation="test",
     long_fields=["dialogue"],
@@ -249,7 +249,10 @@ clutrr = Task(
     source=hub("CLUTRR/v1", "gen_train234_test2to10", revision="refs/convert/parquet"),
     example=_clutrr,
     templates=[
-        Template("{{ story }}\nAs what is {{ second }} related to {{ first }}: as sister, nephew, grandfather or what else?"),
+        Template(
+            "{{ story }}\nIn what way is {{ second }} related to {{ first }}: as a sister, a nephew, a grandfather or "
+            "something else?"
+        ),
         Template(
             "Read about this family and complete the sentence below with a kinship term.\nFamily: {{ story }}\n"
             "Sentence: {{ second }} is {{ first }}'s ____"

@@ -533,7 +533,7 @@ wiqa = Task(
         ),
         Template(
             'You know that a process runs like this: {{ process }}\nThen a friend tells you: "{{ cause }}" '
-            'What do you now expect as to "{{ effect }}" an increase, a decrease or no change?',
+            "Do you now expect an increase, a decrease or no change in this? {{ effect }}",
             words={"more": "an increase", "less": "a decrease", "no effect": "no change"},
             options="never",
         ),

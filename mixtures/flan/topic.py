@@ -944,7 +944,7 @@ scicite = Task(
         ),
         Template("Why does the author cite other work in this passage?\n{{ options }}\n{{ passage }}", options="always"),
         Template(
-            'In the section "{{ section }}" of a paper stands: {{ passage }}\nWhat is the purpose of the citation: method, '
+            'The section "{{ section }}" of a paper contains this: {{ passage }}\nWhat is the purpose of the citation: method, '
             "background or "
             "result?",
             when="section",

@@ -435,7 +435,7 @@ newstest_cs_en = Task(
         Template("{{ czech }}\nTranslate the above, which was printed in a Czech daily, so that no fact is lost in English."),
         Template("Give me this Czech news text in English; names of people can stay as they are. The text: {{ czech }}"),
         Template(
-            "A page has two columns, Czech on the left and English on the right. In the left one stands a line of news: "
+            "A page has two columns, Czech on the left and English on the right. The left one has this line of news: "
             "{{ czech }}\nWhat goes in the right one?"
         ),
         Template(

@@ -67,9 +67,9 @@ def test_no_two_templates_of_a_task_are_nearly_the_same():
             continue
         said = [(template, frozenset(words(" ".join(spoken(template))))) for template in task.templates]
         for (a, first), (b, second) in itertools.combinations(said, 2):
-            if a.kind == b.kind and (
-                a.input == b.input or (len(first | second) > SHORT and len(first & second) > ALIKE * len(first | second))
-            ):
+            same, either = first & second, first | second
+            is_close = len(either) > SHORT and len(same) > ALIKE * len(either)
+            if a.kind == b.kind and (a.input == b.input or is_close):
                 alike.append(f"{task} {a.name} and {b.name}:\n  {a.input!r}\n  {b.input!r}")
     assert not alike, "\n".join(alike)
 
