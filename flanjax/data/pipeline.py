@@ -19,6 +19,7 @@ from flanjax import fields
 from flanjax.data.data_stats import MAX_FRUITLESS, DataError, DataStats
 from flanjax.data.feature_config import FeatureConfig, Lengths
 from flanjax.data.features import MakeFeatures, make_features
+from flanjax.data.known_rows import with_known_rows
 from flanjax.data.layout import Layout, group_sizes, make_layout
 from flanjax.data.packing import Group, pack_examples
 from flanjax.data.plan import Plan
@@ -132,7 +133,7 @@ def open_corpus(
         row, and numbers with each. It must be a pure function: windows are made in other processes and made again on resume.
       numbers: the names of the numbers that its examples carry.
     """
-    entries = mixture.resolve({name: len(r) for name, r in rows.items()})
+    entries = with_known_rows(mixture.resolve({name: len(r) for name, r in rows.items()}))
     names = [e.task.name for e in entries]
     plan = Plan(names, [e.share for e in entries], [len(rows[n]) for n in names], seed=config.seed)
     layout = make_layout(config.features, tokenizer, numbers)
@@ -284,7 +285,9 @@ class BatchIterator:
         options = grain.ReadOptions(num_threads=config.num_threads, prefetch_buffer_size=config.prefetch_windows)
         if not config.num_workers:
             return iter(dataset.to_iter_dataset(options))
-        functions: list[Callable[..., Any]] = [self._corpus.make_features, *(e.task.example for e in self._corpus.entries)]
+        entries = self._corpus.entries
+        functions: list[Callable[..., Any]] = [self._corpus.make_features, *(e.task.example for e in entries)]
+        functions += [type(one) for e in entries for one in e.filters]
         return in_processes(dataset, options, config.num_workers, functions)
 
     def __iter__(self) -> "BatchIterator":

@@ -11,7 +11,7 @@ import numpy as np
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import Skipped
 from flanjax.data.pipeline import Corpus, DataConfig, open_corpus, open_rows
-from flanjax.data.prompts import Prompt, TooLong, build_prompts
+from flanjax.data.prompts import Prompt, build_prompts
 from flanjax.data.queries import Query, read_queries
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.describe.reasons import count_reasons
@@ -19,7 +19,7 @@ from flanjax.names import nearest
 from flanjax.sources import where
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.styles import NUM_STYLES, Style
-from flanjax.tasks.task import BadRow, SkipRow, Task
+from flanjax.tasks.task import Task
 
 _TRIES = 2000  # examples of the plan that are tried
 
@@ -75,7 +75,7 @@ def sample(
     visits = corpus.plan.visits(np.arange(_TRIES))
     for number, row, query in read_queries(corpus.entries, corpus.rows, visits, corpus.config.seed):
         if not isinstance(query, Query):
-            skipped.append(_skipped(number, row, query))
+            skipped.append(Skipped.because(number, row, query))
         elif not _is_as_asked(query, template, style):
             others += 1
         else:
@@ -83,7 +83,7 @@ def sample(
             if isinstance(prompt, Prompt):
                 found.append(_sample(query, prompt, where(corpus.rows[number], row)))
             else:
-                skipped.append(_skipped(number, row, prompt))
+                skipped.append(Skipped.because(number, row, prompt))
         if len(found) == count:
             break
     if not found:
@@ -92,9 +92,9 @@ def sample(
 
 
 def _alone(mixture: Mixture, tasks: Sequence[Task]) -> Mixture:
-    """Returns a mixture of only these tasks, with their styles in the mixture, so that other tasks need not be opened."""
-    styles = {e.task.name: e.styles for e in mixture.resolve({t.name: 1 for t in mixture.tasks()})}
-    parts = [Mixture(name=t.name, parts=[t], styles=styles[t.name]) for t in tasks]
+    """Returns a mixture of only these tasks, with their styles and filters, so that other tasks need not be opened."""
+    entries = {e.task.name: e for e in mixture.resolve({t.name: 1 for t in mixture.tasks()})}
+    parts = [Mixture(name=t.name, parts=[t], styles=entries[t.name].styles, filters=entries[t.name].filters) for t in tasks]
     return Mixture(name=mixture.name, parts=parts)
 
 
@@ -106,12 +106,6 @@ def _check_asked(tasks: Sequence[Task], template: str | None, style: str | None)
     for word in style.split("/") if style else ():
         if word not in words:
             raise KeyError(f"no style {word!r}; {nearest(word, words)}")
-
-
-def _skipped(task: int, row: int, reason: BadRow | SkipRow) -> Skipped:
-    if isinstance(reason, SkipRow):
-        return Skipped(task, row, str(reason) or "left out by the task", "left_out")
-    return Skipped(task, row, str(reason), "too_long" if isinstance(reason, TooLong) else "bad")
 
 
 def _is_as_asked(query: Query, template: str | None, style: str | None) -> bool:

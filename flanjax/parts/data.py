@@ -72,7 +72,7 @@ def check_identity(directory: epath.PathLike, manifest: Mapping[str, Any], ident
         ("tasks only there", sorted(old_tasks.keys() - new_tasks)),
         ("tasks only here", sorted(new_tasks.keys() - old_tasks)),
         (
-            "tasks whose templates, styles, code or rows changed",
+            "tasks whose templates, styles, filters, code or rows changed",
             [n for n in old_tasks if new_tasks.get(n, old_tasks[n]) != old_tasks[n]],
         ),
     ):

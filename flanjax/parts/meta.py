@@ -36,7 +36,7 @@ def meta_of(config: RunConfig, split: Split, corpus: Corpus, model: functional.C
         "plan": corpus.plan.hash(),
         "model": functional.record_of(model),
         "tuning": type(tuning).__name__,
-        "tasks": split_identity(split.train.tasks(), dict(zip(corpus.names, corpus.rows, strict=True)), split.heldout),
+        "tasks": split_identity(corpus.entries, dict(zip(corpus.names, corpus.rows, strict=True)), split.heldout),
         "versions": {"flanjax": __version__, "jax": jax.__version__},
     }
 

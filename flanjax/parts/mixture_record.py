@@ -37,6 +37,7 @@ def mixture_record(
                 "cut_share": counts["cut_examples"][i] / seen,
                 "skipped": {k: counts[k][i] for k in ("bad", "left_out", "too_long")},
                 "skipped_because": stats.reasons.get(i, []),
+                "filtered": {name: counts[i] for name, counts in stats.filtered.items() if i in counts},
             }
         )
     total = max(int(stats.styles.sum()), 1)

@@ -1,9 +1,14 @@
-"""Holds clusters out: removes from training their tasks, what their exclusions name, and tasks that share data with them."""
+"""Holds clusters out: removes from training their tasks, what their exclusions name, and tasks that share data with them.
 
+Rows of other tasks that equal one of their evaluation rows are left out too, by a filter.
+"""
+
+import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from flanjax.names import nearest
+from flanjax.tasks.filters import EvaluationRows
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.task import Task
 
@@ -16,7 +21,7 @@ class Split(NamedTuple):
     """The tasks that are trained on, and those that are held out.
 
     Attributes:
-      train: the mixture without everything that was removed.
+      train: the mixture without everything that was removed; a filter leaves out rows equal to one that is evaluated.
       heldout: the tasks of the held-out clusters.
       removed: task name -> why it is not trained on.
       clusters: the names of the held-out clusters.
@@ -56,6 +61,8 @@ def hold_out(mixture: Mixture, clusters: Sequence[str], leave_out: Sequence[str]
             removed.setdefault(task.name, "has no training rows")
     train = mixture.without(set(removed))
     check_disjoint(train.tasks(), heldout)
+    if evaluated := tuple(task for task in heldout if task.evaluation):
+        train = dataclasses.replace(train, filters=(*train.filters, EvaluationRows(evaluated)))
     return Split(train, heldout, removed, tuple(clusters))
 
 

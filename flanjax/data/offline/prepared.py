@@ -82,13 +82,15 @@ def digest(identity: dict[str, Any]) -> str:
 
 
 def _task_digests(corpus: Corpus) -> dict[str, str]:
-    """Returns a hash for each task of what the plan does not cover: its templates, styles and the texts of some examples."""
+    """Returns a hash for each task of what the plan does not cover: its templates, styles, filters, and the texts of some
+    examples."""
     digests = {}
     for entry, rows in zip(corpus.entries, corpus.rows, strict=True):
         name, seed = entry.task.name, corpus.config.seed
         alone = Plan([name], [1.0], [len(rows)], seed=seed)
         texts = mixture_texts([entry], [rows], alone, min(_PROBED_EXAMPLES, len(rows)), seed)
-        parts = [repr(entry.task.templates), repr(entry.styles), repr(entry.task.long_fields), *texts]
+        filters = [repr(entry.filters)] if entry.filters else []
+        parts = [repr(entry.task.templates), repr(entry.styles), repr(entry.task.long_fields), *filters, *texts]
         digests[name] = hashlib.blake2b("\x1f".join(parts).encode(), digest_size=8).hexdigest()
     return digests
 
