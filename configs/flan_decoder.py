@@ -30,7 +30,7 @@ def get_config(size: str = "qwen3_0_6b") -> ConfigDict:
         {
             "name": f"flan_{size}",
             "mixture": "mixtures/flan_mini.py:flan_mini",
-            "heldout": ("nli",),
+            "heldout": ("entailment",),
             "model": {"size": size, "dtype": "bfloat16", "remat": "full"},
             "tokenizer": {"path": MODELS[size]},
             "data": {

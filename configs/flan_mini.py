@@ -16,7 +16,7 @@ def get_config() -> ConfigDict:
         {
             "name": "flan_mini",
             "mixture": "mixtures/flan_mini.py:flan_mini",
-            "heldout": ("nli",),
+            "heldout": ("entailment",),
             "model": {
                 "d_model": 256,
                 "d_ff": 1024,

@@ -1,12 +1,16 @@
-"""Flan-T5's recipe on flan_mini: configs/flan_t5.py:small, :base, :large, :xl or :xxl.
+"""Flan-T5's recipe on FLAN 2022: configs/flan_t5.py:small, :base, :large, :xl or :xxl.
 
     flanjax compile --config configs/flan_t5.py:xl --topology v5e:8x8
+    export FLANJAX_SUPERNI=natural-instructions    # a clone of https://github.com/allenai/natural-instructions
     flanjax train --config configs/flan_t5.py:base --workdir runs/flan_t5_base \\
         --config.model.init=WEIGHTS --config.tokenizer.path=WEIGHTS
 
 Source of the recipe: Chung et al. 2022 (arXiv:2210.11416), appendix E: batches of 64 packed rows, Adafactor with a constant
 rate of 5e-4, dropout 0.05, and the steps below. WEIGHTS are the language-model-adapted T5 v1.1: a directory in Hugging Face
 layout with its spiece.model, or an id on the hub. docs/performance.md lists what each size needs of a TPU slice.
+
+Nothing is held out, as in Flan-T5, which was evaluated on MMLU and BIG-Bench Hard (mixtures/flan/exams.py, big_bench_hard.py).
+For FLAN 2021's question, --config.mixture=mixtures/flan.py:flan2021 --config.heldout=entailment; it needs no folder.
 """
 
 from ml_collections import ConfigDict
@@ -19,8 +23,7 @@ def get_config(size: str = "base") -> ConfigDict:
     return ConfigDict(
         {
             "name": f"flan_t5_{size}",
-            "mixture": "mixtures/flan_mini.py:flan_mini",
-            "heldout": ("nli",),
+            "mixture": "mixtures/flan2022.py:flan2022",
             "model": {
                 "size": f"flan_t5_{size}",
                 "dtype": "bfloat16",

@@ -19,7 +19,7 @@ _KEYS = (
 _EXAMPLES = {
     "train": """
   flanjax train --config configs/quickstart.py --workdir runs/mine
-  flanjax train --config configs/flan_t5.py:base --workdir runs/base --config.heldout=nli,qa --config.train.steps 1000""",
+  flanjax train --config configs/flan_t5.py:base --workdir runs/base --config.heldout=entailment,coreference --config.train.steps 1000""",
     "prepare": """
   flanjax prepare --config configs/flan_t5.py:base --output rows/base --steps 1000
   flanjax prepare --verify rows/base
@@ -28,7 +28,7 @@ _EXAMPLES = {
   flanjax compile --config configs/flan_t5.py:xl --topology v5e:8x8 --config.data.batch_size=128""",
     "evaluate": """
   flanjax evaluate --workdir runs/mine --tasks topic copying --shots 0 2
-  flanjax evaluate --model google/flan-t5-base --mixture mixtures/flan_mini.py:flan_mini --tasks nli --limit 200""",
+  flanjax evaluate --model google/flan-t5-base --mixture mixtures/flan.py:library --tasks entailment --limit 200""",
     "heldout": """
   flanjax heldout --workdir runs/mine --items 100""",
     "report": """

@@ -5,6 +5,7 @@ libtpu from the package index compiles for any topology (flanjax/aot/libtpu.py).
 
 import dataclasses
 import functools
+import logging
 import os
 import re
 import time
@@ -26,10 +27,12 @@ from flanjax.models.flops import BACKWARD_AND_FORWARD
 from flanjax.names import nearest
 from flanjax.parallel import sharding
 from flanjax.parallel.hardware import CHIPS
+from flanjax.tasks.user_code import UserCodeError
 from flanjax.train.microbatches import fit_program
 from flanjax.train.program import Compiled, Program, compile_for
 
 GIB = 2**30
+_MANY_TASKS = 2000  # of a mixture whose file cannot be run here
 _PER_ROW = 4  # assumed number of examples in a full row, for all FLOPs here; it is printed beside them
 # libtpu 0.0.51 compiles embedding look-ups for the SparseCores of a v5p or v6e, and then cannot print the program.
 _PRINTED = {"xla_tpu_offload_gather_to_sparsecore": False, "xla_tpu_enable_offloading_scatter_to_sparsecore": False}
@@ -66,6 +69,15 @@ class CompileReport(NamedTuple):
     seconds: float
 
 
+def _num_tasks(config: RunConfig) -> int:
+    """The number of tasks trained on, for which the step keeps a few sums; many, if their data is not here to say."""
+    try:
+        return len(list(parts.split_of(config).train.tasks()))
+    except UserCodeError as error:
+        logging.getLogger("flanjax").warning("%s. Compiling for %d tasks instead", str(error).splitlines()[0], _MANY_TASKS)
+        return _MANY_TASKS
+
+
 def compile_training(config: RunConfig, topology: str) -> CompileReport:
     """Returns the results of compiling a config's training step for a slice such as "v5e:4x4".
 
@@ -75,9 +87,8 @@ def compile_training(config: RunConfig, topology: str) -> CompileReport:
     mesh = slice_mesh(config, topology)
     _check_batch(config, mesh)
     model, batch = model_of(config), parts.batch_shapes(config, mesh)
-    tasks = list(parts.split_of(config).train.tasks())
     began, hbm = time.perf_counter(), CHIPS[_chip(topology)].hbm_gib * GIB
-    make = functools.partial(Program, model=model, mesh=mesh, num_tasks=len(tasks))
+    make = functools.partial(Program, model=model, mesh=mesh, num_tasks=_num_tasks(config))
     try:
         program, microbatches, why = fit_program(make, config.train, batch, mesh, hbm)
     except ValueError as error:

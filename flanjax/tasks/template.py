@@ -147,25 +147,25 @@ class Template:
             except (jinja2.TemplateError, RecursionError, SyntaxError, MemoryError, ValueError) as error:
                 raise TemplateError(f"{self}: the {part} cannot be compiled: {error}") from error
 
-    @property
+    @functools.cached_property
     def input_variables(self) -> frozenset[str]:
         return _variables(self.input) | _variables(self.preamble)
 
-    @property
+    @functools.cached_property
     def target_variables(self) -> frozenset[str]:
         return _variables(self.target)
 
-    @property
+    @functools.cached_property
     def places_options(self) -> bool:
         """Whether the input itself places the options."""
         return bool(self.input_variables & {OPTIONS, CHOICES})
 
-    @property
+    @functools.cached_property
     def lists_choices(self) -> bool:
         """Whether the input words the options itself, without labels."""
         return CHOICES in self.input_variables and OPTIONS not in self.input_variables
 
-    @property
+    @functools.cached_property
     def needs_rationale(self) -> bool:
         return RATIONALE in self.input_variables | self.target_variables
 
@@ -185,7 +185,9 @@ class Template:
             raise BadRow(f"{self}: its words make two options the same: {shown(list(options))}")
         shows = wording.style.options and bool(options)
         style = wording.options if shows and not self.lists_choices else PLAIN
-        fields = {name: null(name) if value is None else value for name, value in example.fields.items()}
+        fields: Mapping[str, Any] = example.fields
+        if any(value is None for value in fields.values()):
+            fields = {name: null(name) if value is None else value for name, value in fields.items()}
         block = style.block(options) if shows else _NO_OPTIONS
         values = {**fields, RATIONALE: example.rationale, OPTIONS: block, CHOICES: list(options)}
         targets = tuple(self._written(self.render_target, {**values, ANSWER: t}) for t in style.targets(options))
@@ -207,7 +209,9 @@ class Template:
 
     def render_input(self, values: Mapping[str, Any]) -> str:
         text = self._render(self.input, values)
-        return _HIDDEN.sub("", _HIDDEN_LINE.sub("", text)).strip() if values.get(OPTIONS) is _NO_OPTIONS else text
+        if _NO_OPTIONS in text and values.get(OPTIONS) is _NO_OPTIONS:
+            return _HIDDEN.sub("", _HIDDEN_LINE.sub("", text)).strip()
+        return text
 
     def render_target(self, values: Mapping[str, Any]) -> str:
         return values[ANSWER].strip() if self.target == _JUST_THE_ANSWER else self._render(self.target, values)
