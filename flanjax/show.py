@@ -33,11 +33,18 @@ def show(args: argparse.Namespace, console: Console | None = None) -> None:
     tokenizer = load_tokenizer(args.tokenizer)
     if args.task or args.template or args.style:
         asked = {"task": args.task, "template": args.template, "style": args.style, "count": args.examples}
+        asked["on_error"] = args.on_error
         for one in sample(mixture, tokenizer, **asked, features=features, seed=args.seed):
             console.print(_panel(one))
         return
     described = describe(
-        mixture, tokenizer, features=features, seed=args.seed, num_examples=args.num_examples, sample=args.sample
+        mixture,
+        tokenizer,
+        features=features,
+        seed=args.seed,
+        num_examples=args.num_examples,
+        sample=args.sample,
+        on_error=args.on_error,
     )
     print_description(described, args.mixture, args.tokenizer, console)
     if args.sample and not any(task.lengths for task in described.tasks):
@@ -59,6 +66,13 @@ def print_description(described: Description, address: str, tokenizer: str, cons
     console.print(
         Text(f"plan {described.plan_hash}, in blocks of {described.block_size:,} examples; lengths in tokens of {tokenizer}")
     )
+    if described.quarantined:
+        console.print(
+            Text(f"the mixture is {described.mixture}; in quarantine, because they cannot be opened:", style="bold red")
+        )
+    for lost in described.quarantined:
+        share = "" if lost.published_share is None else f", {_percent(lost.published_share)}% of the whole mixture"
+        console.print(Text(f"  {lost.name}{share} ({lost.cause})"))
     if described.packing:
         fill = ", ".join(f"{_percent(share)}% of {part}" for part, share in described.packing.fill.items())
         console.print(
@@ -75,16 +89,19 @@ def print_description(described: Description, address: str, tokenizer: str, cons
 
 
 def _plan_table(described: Description, address: str) -> Table:
-    table = Table(title=Text(f"{address}: the first {described.num_examples:,} examples"), header_style="bold")
+    whole = f"{address}, as {described.mixture}" if described.quarantined else address
+    table = Table(title=Text(f"{whole}: the first {described.num_examples:,} examples"), header_style="bold")
     for name in _TEXT_COLUMNS:
         table.add_column(name)
-    for name in _NUMBER_COLUMNS:
+    published = ("published %",) if any(task.published_share is not None for task in described.tasks) else ()
+    for name in (*_NUMBER_COLUMNS[:1], *published, *_NUMBER_COLUMNS[1:]):
         table.add_column(name, justify="right")
     for task in described.tasks:
         table.add_row(
             task.name,
             Text(task.cluster),
             f"{task.rows:,}",
+            *((_percent(task.published_share or 0),) if published else ()),
             _percent(task.asked_share),
             _percent(task.realised_share),
             f"{task.examples:,}",

@@ -10,7 +10,7 @@ import functools
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import grain
 import numpy as np
@@ -36,7 +36,7 @@ Batch = dict[str, np.ndarray]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """How a mixture becomes batches. All fields but the last five decide the data and are fixed for a run.
+    """How a mixture becomes batches. All fields but the last six decide the data and are fixed for a run.
 
     Args:
       batch_size: rows of the global batch.
@@ -49,6 +49,8 @@ class DataConfig:
       num_threads: threads that prepare windows, per host or worker.
       prefetch_windows: windows that are prepared ahead, per host or worker.
       prepared: a directory that `flanjax prepare` wrote; its rows, which are the same, are read instead of made.
+      on_error: what becomes of a data set that cannot be opened: the run stops, or goes on without it (quarantine). Name, plan,
+        checkpoints and report of the mixture then tell what is missing. What is missing once stays out of the run.
     """
 
     batch_size: Count = 64
@@ -61,6 +63,7 @@ class DataConfig:
     num_threads: Annotated[int, Range(1, 1024)] = 1
     prefetch_windows: Annotated[int, Range(1, 1024)] = 2
     prepared: str | None = None
+    on_error: Literal["stop", "quarantine"] = "stop"
 
     def __post_init__(self) -> None:
         fields.check(self)

@@ -6,7 +6,7 @@ described.tasks[0].lengths.mean_inputs
 
 import dataclasses
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import make_features
 from flanjax.data.pipeline import Corpus, DataConfig, Window, make_window, open_corpus, open_rows
 from flanjax.data.plan import Visits, realised_shares
+from flanjax.data.quarantine import find_causes, quarantine
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.describe.reasons import Reason, count_reasons
 from flanjax.tasks.mixture import Mixture
@@ -44,6 +45,7 @@ class TaskDescription:
       lengths: lengths of the sampled examples; None if no sampled row gives an example.
       cut_share: the share of the sampled examples that lost tokens of a long field.
       reasons: why rows give no example, the most frequent first.
+      published_share: the share asked of the whole mixture, if other data sets of it are in quarantine.
     """
 
     name: str
@@ -57,6 +59,15 @@ class TaskDescription:
     lengths: Lengths | None = None
     cut_share: float = 0.0
     reasons: tuple[Reason, ...] = ()
+    published_share: float | None = None
+
+
+class QuarantinedTask(NamedTuple):
+    """A task whose data cannot be opened, why, and the share that the whole mixture asks for it, if that is known."""
+
+    name: str
+    cause: str
+    published_share: float | None
 
 
 class Packing(NamedTuple):
@@ -80,6 +91,7 @@ class Description:
       block_size: the number of examples in which every task has its share to within one.
       styles: name -> share of the packed examples.
       packing: how the examples share rows; None if no example was sampled.
+      quarantined: the tasks that are left out because their data cannot be opened.
     """
 
     mixture: str
@@ -89,6 +101,7 @@ class Description:
     tasks: tuple[TaskDescription, ...]
     styles: Mapping[str, float]
     packing: Packing | None
+    quarantined: tuple[QuarantinedTask, ...] = ()
 
 
 def describe(
@@ -99,15 +112,21 @@ def describe(
     seed: int = 0,
     num_examples: int = 100_000,
     sample: int = 2000,
+    on_error: Literal["stop", "quarantine"] = "stop",
 ) -> Description:
     """Returns the mixture's plan, and statistics of about `sample` of its tokenised examples.
 
     Every task contributes equally many rows to the sample, at least 20, spread over its training split. With sample=0 no row is
     read.
 
+    Args:
+      on_error: "quarantine" describes what is left of the mixture without the data sets that cannot be opened.
+
     Raises:
       SourceError: the training rows of a task cannot be opened.
     """
+    found = quarantine(mixture, find_causes(mixture) if on_error == "quarantine" else {})
+    mixture = found.mixture
     features = features or FeatureConfig()
     config = DataConfig(batch_size=1, num_streams=1, window=max(min(sample, _MAX_PACKED), 1), seed=seed, features=features)
     corpus = open_corpus(mixture, open_rows(mixture), tokenizer, config)
@@ -121,6 +140,7 @@ def describe(
             realised_share=plan["realised_share"],
             examples=plan["examples"],
             epochs=plan["epochs"],
+            published_share=found.published.get(entry.task.name),
         )
         for entry, plan in zip(corpus.entries, plans, strict=True)
     ]
@@ -133,6 +153,7 @@ def describe(
         tasks=tuple(_measured(corpus, tasks, max(sample // len(tasks), _MIN_SAMPLED)) if sample else tasks),
         styles=_style_shares(window) if window else {},
         packing=_packing(window) if window and window.rows else None,
+        quarantined=tuple(QuarantinedTask(name, cause, found.published.get(name)) for name, cause in found.causes.items()),
     )
 
 

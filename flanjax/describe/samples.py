@@ -4,7 +4,7 @@ sample(mixture, load_tokenizer("bytes"), task="reviews", style="few-shot")[0].in
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import Skipped
 from flanjax.data.pipeline import Corpus, DataConfig, open_corpus, open_rows
 from flanjax.data.prompts import Prompt, build_prompts
+from flanjax.data.quarantine import find_causes, quarantine
 from flanjax.data.queries import Query, read_queries
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.describe.reasons import count_reasons
@@ -55,11 +56,13 @@ def sample(
     count: int = 3,
     features: FeatureConfig | None = None,
     seed: int = 0,
+    on_error: Literal["stop", "quarantine"] = "stop",
 ) -> tuple[Sample, ...]:
     """Returns the plan's first `count` examples of this task, template and style.
 
     Args:
       style: a style's name or any parts of it, such as "few-shot" or "options/direct".
+      on_error: "quarantine" passes over tasks whose data cannot be opened.
 
     Raises:
       KeyError: there is no such task, template or style; the message has the nearest ones.
@@ -68,6 +71,8 @@ def sample(
     tasks = [mixture.task(task)] if task else list(mixture.tasks())
     _check_asked(tasks, template, style)
     alone = _alone(mixture, tasks)
+    alone = quarantine(alone, find_causes(alone) if on_error == "quarantine" else {}).mixture
+    tasks = list(alone.tasks())
     corpus = open_corpus(alone, open_rows(alone), tokenizer, DataConfig(seed=seed, features=features or FeatureConfig()))
     found: list[Sample] = []
     skipped: list[Skipped] = []

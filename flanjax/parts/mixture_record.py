@@ -29,6 +29,7 @@ def mixture_record(
         tasks.append(
             {
                 **plan,
+                **({"published_share": split.published.get(plan["task"])} if split.quarantined else {}),
                 "realised_share": counts["examples"][i] / max(sum(counts["examples"]), 1),
                 "cluster": clusters[plan["task"]],
                 "licence": corpus.entries[i].task.licence,
@@ -50,6 +51,10 @@ def mixture_record(
         "plan_hash": corpus.plan.hash(),
         "tasks": tasks,
         "removed": split.removed,
+        "quarantined": [
+            {"task": name, "cause": cause, "published_share": split.published.get(name)}
+            for name, cause in split.quarantined.items()
+        ],
         "heldout": [t.name for t in split.heldout],
         "styles": styles,
         "prompts": list(prompts),

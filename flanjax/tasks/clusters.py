@@ -4,7 +4,8 @@ Rows of other tasks that equal one of their evaluation rows are left out too, by
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from flanjax.names import nearest
@@ -25,16 +26,22 @@ class Split(NamedTuple):
       heldout: the tasks of the held-out clusters.
       removed: task name -> why it is not trained on.
       clusters: the names of the held-out clusters.
+      quarantined: task name -> why its data cannot be opened; it is not trained on (flanjax.data.quarantine).
+      published: task name -> the share that the mixture asks for it where nothing is in quarantine, if that is known.
     """
 
     train: Mixture
     heldout: tuple[Task, ...]
     removed: dict[str, str]
     clusters: tuple[str, ...]
+    quarantined: Mapping[str, str] = MappingProxyType({})
+    published: Mapping[str, float] = MappingProxyType({})
 
     def record(self) -> dict[str, Any]:
         """Returns the split as JSON. It is saved with every checkpoint, and evaluation reads it from there."""
+        missing = {"mixture": self.train.name, "quarantined": dict(self.quarantined)} if self.quarantined else {}
         return {
+            **missing,
             "clusters": list(self.clusters),
             "train": [t.name for t in self.train.tasks()],
             "heldout": [t.name for t in self.heldout],

@@ -153,6 +153,9 @@ class Mixture:
             raise ValueError(f"mixture {self.name}: nothing is left to train on once {sorted(names)} are taken out")
         return dataclasses.replace(self, parts=kept)
 
+    def renamed(self, name: str) -> "Mixture":
+        return dataclasses.replace(self, name=name)
+
     def resolve(
         self, num_rows: Mapping[str, int], styles: StyleShares | None = None, filters: Sequence[Filter] = ()
     ) -> list[Entry]:

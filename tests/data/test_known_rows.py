@@ -216,6 +216,12 @@ def test_hashes_are_made_once_and_again_when_rows_or_code_change(on_disk, monkey
     write([*HIDDEN, {"text": "one more row"}])
     assert len(hashes(made())) == 8
     assert len(counted) == 3
+    many = [{"text": f"one of many rows, number {n}"} for n in range(40)]
+    write(many)
+    before = hashes(made())
+    many[1] = {"text": "a row that no sample reads, changed"}
+    write(many)
+    assert len(hashes(made()) - before) == 1
 
 
 def test_hashes_are_made_again_when_a_function_that_the_code_calls_has_changed(on_disk, monkeypatch):

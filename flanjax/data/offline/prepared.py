@@ -45,7 +45,7 @@ from flanjax.tasks.registry import MODULE_PREFIX
 
 MANIFEST, TOKENIZER, JOB = "manifest.json", "tokenizer", "job.json"
 # Rows do not depend on these keys: they set how many rows make a batch, or where and when windows are made.
-_NOT_IN_ROWS = ("batch_size", "max_bad_share", "num_workers", "num_threads", "prefetch_windows", "prepared")
+_NOT_IN_ROWS = ("batch_size", "max_bad_share", "num_workers", "num_threads", "prefetch_windows", "prepared", "on_error")
 _PROBED_EXAMPLES = 4
 _OPEN_A_STREAM = 2  # open shards a stream: threads that read ahead may be in two adjacent shards
 _LIBRARIES = ("flanjax", "numpy", "jinja2", "sentencepiece", "tokenizers", "datasets", "array_record")
