@@ -19,10 +19,10 @@ from flanjax import fields
 from flanjax.data.data_stats import MAX_FRUITLESS, DataError, DataStats
 from flanjax.data.feature_config import FeatureConfig, Lengths
 from flanjax.data.features import MakeFeatures, make_features
-from flanjax.data.known_rows import with_known_rows
 from flanjax.data.layout import Layout, group_sizes, make_layout
 from flanjax.data.packing import Group, pack_examples
 from flanjax.data.plan import Plan
+from flanjax.data.ready_filters import ready
 from flanjax.data.task_rows import TaskRows
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.data.workers import in_processes
@@ -136,8 +136,9 @@ def open_corpus(
         row, and numbers with each. It must be a pure function: windows are made in other processes and made again on resume.
       numbers: the names of the numbers that its examples carry.
     """
-    entries = with_known_rows(mixture.resolve({name: len(r) for name, r in rows.items()}))
+    entries = mixture.resolve({name: len(r) for name, r in rows.items()})
     names = [e.task.name for e in entries]
+    entries = ready(entries, [rows[n] for n in names])
     plan = Plan(names, [e.share for e in entries], [len(rows[n]) for n in names], seed=config.seed)
     layout = make_layout(config.features, tokenizer, numbers)
     return Corpus(entries, [rows[n] for n in names], plan, layout, config, features)

@@ -221,7 +221,12 @@ def _own_shots(query: Query) -> Iterator[Shot]:
 
 def _may_show(query: Query, example: Example) -> bool:
     """Whether an example may be shown before the query: it is not the query itself under another number, nor left out."""
-    return not same_question(example, query.example) and first_reason(query.filters, example) is None
+    if same_question(example, query.example):
+        return False
+    try:
+        return first_reason(query.filters, example) is None
+    except Exception:  # a filter that fails, for which the row is bad where it is the query
+        return False
 
 
 def _shown(query: Query, example: Example, draws: Draws | None) -> Rendered | None:

@@ -93,8 +93,8 @@ def read_queries(entries: Sequence[Entry], rows: Sequence[Rows], visits: Visits,
     for task in np.unique(visits.task).tolist():
         at = np.flatnonzero(visits.task == task)
         read = read_examples(entries[task].task, rows[task], visits.row[at].tolist(), [draws[i] for i in at.tolist()])
-        for position, (_, example) in zip(at.tolist(), read, strict=True):
-            examples[position] = _kept(entries[task], example)
+        for position, (number, example) in zip(at.tolist(), read, strict=True):
+            examples[position] = _kept(entries[task], example, number)
     for task, row, drawn, example in zip(visits.task.tolist(), visits.row.tolist(), draws, examples, strict=True):
         found = _query(entries[task], rows[task], row, example, drawn) if isinstance(example, Example) else example
         yield Visited(task, row, found)
@@ -132,12 +132,14 @@ def broken_text(texts: Sequence[str]) -> BadRow | None:
     return None
 
 
-def _kept(entry: Entry, example: Example | BadRow | SkipRow) -> Example | BadRow | SkipRow:
+def _kept(entry: Entry, example: Example | BadRow | SkipRow, row: int) -> Example | BadRow | SkipRow:
     """Returns the example, or why the entry's filters leave it out."""
     if not isinstance(example, Example):
         return example
     try:
-        return first_reason(entry.filters, example) or example
+        return first_reason(entry.filters, example, row) or example
+    except BadRow as reason:
+        return reason
     except Exception as error:  # from a user's filter
         return BadRow(f"a filter fails: {type(error).__name__}: {error}")
 

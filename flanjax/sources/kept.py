@@ -2,10 +2,10 @@
 
 The folder is FLANJAX_INDEX, or ~/.cache/flanjax/index if it is not set; an empty value keeps nothing. It may be deleted at any
 time. Everything in it belongs to one state of a file: its path, size and time of change.
-Hashes of rows belong to one state of a task (flanjax.data.known_rows).
+Hashes of rows belong to one state of a task (flanjax.data.kept_rows).
 
     index.json              number of rows, and how they lie in the file
-    arrays/DIGEST.npy       where each row of a text file is; hashes of evaluation rows
+    arrays/DIGEST.npy       where each row of a text file is; hashes of rows
     tables/DIGEST.arrow     decoded rows of a Parquet file that did not fit into memory
     files/DIGEST            files of a bucket
 """

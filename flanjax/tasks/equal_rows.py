@@ -5,7 +5,7 @@ Case and white space make no difference. The answer does not count: a question i
 
 import itertools
 import numbers
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import xxhash
@@ -23,8 +23,13 @@ def row_hash(example: Example) -> int | None:
     >>> row_hash(Example({"word": "rain"}, "noun")) is None
     True
     """
+    return texts_hash(texts_of(example.fields))
+
+
+def texts_hash(texts: Iterable[str]) -> int | None:
+    """Returns a 64-bit hash of texts in any order; None if none of them has two words."""
     total, is_long = 0, False
-    for text in _texts(example.fields):
+    for text in texts:
         words = text.lower().split()
         is_long = is_long or len(words) > 1
         total += _hash(" ".join(words))
@@ -35,7 +40,7 @@ def same_question(example: Example, other: Example) -> bool:
     """Whether two rows of one task ask the same: equal texts, however short, and the same options in whatever order."""
     if not example.fields or len(example.options) != len(other.options):
         return False
-    pairs = itertools.zip_longest(_texts(example.fields), _texts(other.fields), fillvalue="")
+    pairs = itertools.zip_longest(texts_of(example.fields), texts_of(other.fields), fillvalue="")
     return all(_same(a, b) for a, b in pairs) and all(map(_same, sorted(example.options), sorted(other.options)))
 
 
@@ -50,16 +55,16 @@ def _hash(text: str) -> int:
     return xxhash.xxh3_64_intdigest(text.encode("utf-8", "surrogatepass"))
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts_of(value: Any) -> Iterator[str]:
     """Yields the texts and numbers in a value, at any depth."""
     if isinstance(value, str):
         if value and not value.isspace():
             yield value
     elif isinstance(value, Mapping):
         for one in value.values():
-            yield from _texts(one)
+            yield from texts_of(one)
     elif isinstance(value, list | tuple):
         for one in value:
-            yield from _texts(one)
+            yield from texts_of(one)
     elif isinstance(value, numbers.Number):
         yield str(value)
