@@ -7,7 +7,7 @@ This module has what a mixture file needs: tasks, templates, mixtures, sources. 
 import importlib
 from typing import Any
 
-from flanjax.sources import csv, hub, jsonl, parquet, rows, tsv
+from flanjax.sources import arrayrecord, csv, disk, hub, json_file, jsonl, parquet, rows, tfds, tsv
 from flanjax.tasks.chains import ChainOfThought
 from flanjax.tasks.exemplars import ExemplarFormat
 from flanjax.tasks.filters import Duplicates, NearDuplicates
@@ -41,10 +41,13 @@ __all__ = [
     "Template",
     "WordList",
     "__version__",
+    "arrayrecord",
     "conversation",
     "csv",
+    "disk",
     "equal",
     "hub",
+    "json_file",
     "jsonl",
     "label",
     "load",
@@ -53,6 +56,7 @@ __all__ = [
     "rows",
     "t0",
     "temperature",
+    "tfds",
     "tsv",
 ]
 

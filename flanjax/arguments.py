@@ -16,10 +16,14 @@ _KEYS = (
     f"Any key of the config can be set, as {OVERRIDE}train.steps=100 or {OVERRIDE}train.steps 100; lists are written with "
     "commas. `flanjax train --help-config` explains every key."
 )
+_CATALOGUE = (
+    "A catalogue lists every mixture, cluster and task that Python files define, without opening data. It ends with status 1 "
+    "if one of the files cannot be loaded."
+)
 _EXAMPLES = {
     "train": """
   flanjax train --config configs/quickstart.py --workdir runs/mine
-  flanjax train --config configs/flan_t5.py:base --workdir runs/base --config.heldout=entailment,coreference --config.train.steps 1000""",
+  flanjax train --config configs/flan_t5.py:base --workdir runs/base --config.heldout=entailment --config.train.steps 1000""",
     "prepare": """
   flanjax prepare --config configs/flan_t5.py:base --output rows/base --steps 1000
   flanjax prepare --verify rows/base
@@ -38,9 +42,13 @@ _EXAMPLES = {
     "check": """
   flanjax check mixtures/quickstart.py:quickstart
   flanjax check mixtures/flan.py:flan2021 --all --tokenizer google/flan-t5-base --html check.html""",
+    "explore": """
+  flanjax explore mixtures/quickstart.py:quickstart --out explored
+  flanjax explore mixtures/flan_mini.py:flan_mini --out explored --tokenizer google/flan-t5-base --heldout nli""",
     "show": """
   flanjax show mixtures/quickstart.py:quickstart
-  flanjax show mixtures/quickstart.py:quickstart --task topic_of --style few-shot --examples 2""",
+  flanjax show mixtures/quickstart.py:quickstart --task topic_of --style few-shot --examples 2
+  flanjax show mixtures --search summarization MIT""",
 }
 
 
@@ -86,7 +94,8 @@ def parser() -> argparse.ArgumentParser:
             "Ends with status 1 if there are findings that no line of the known ones explains.",
         )
     )
-    _show(_command(commands, "show", "show a mixture's plan, or rendered examples of it"))
+    _explore(_command(commands, "explore", "write a page of a mixture: shares, lengths, templates, rendered examples"))
+    _show(_command(commands, "show", "show a mixture's plan or rendered examples of it, or a catalogue of folders", _CATALOGUE))
     return whole
 
 
@@ -217,7 +226,11 @@ def _export(command: argparse.ArgumentParser) -> None:
 
 
 def _show(command: argparse.ArgumentParser) -> None:
-    command.add_argument("mixture", help="path/to/file.py:name")
+    command.add_argument(
+        "what", nargs="+", metavar="FILE:NAME|FOLDER", help="a mixture; or folders and Python files, for a catalogue of them"
+    )
+    command.add_argument("--search", nargs="+", metavar="WORD", help="of a catalogue, only entries that have all these words")
+    command.add_argument("--json", action="store_true", help="print a catalogue as JSON")
     command.add_argument("--task", help="show rendered examples of this task")
     command.add_argument("--template", help="only this template of the task")
     command.add_argument(
@@ -228,6 +241,19 @@ def _show(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--style", help="only this style, such as few-shot/options/direct/forward (any part of it)")
     command.add_argument("--examples", type=_takes(Count), default=3, help="how many rendered examples (default: %(default)s)")
+    _plan(command)
+
+
+def _explore(command: argparse.ArgumentParser) -> None:
+    command.add_argument("mixture", metavar="FILE:NAME", help="such as mixtures/flan_mini.py:flan_mini")
+    command.add_argument("--out", required=True, metavar="DIR", help="where index.html goes")
+    command.add_argument(
+        "--examples", type=_takes(Count), default=2, help="rendered examples of each template (default: %(default)s)"
+    )
+    _plan(command)
+
+
+def _plan(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--heldout", nargs="*", default=(), metavar="CLUSTER", help="hold these clusters out first (default: none)"
     )

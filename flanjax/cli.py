@@ -212,10 +212,16 @@ def _report(args: argparse.Namespace) -> None:
     print(f"report: {write_report(args.workdirs, args.output)}")
 
 
-def _show(args: argparse.Namespace) -> None:
-    from flanjax import show
+def _show(args: argparse.Namespace) -> int:
+    from flanjax.show import command
 
-    show.show(args)
+    return command.show(args)
+
+
+def _explore(args: argparse.Namespace) -> None:
+    from flanjax.explore import command
+
+    command.explore(args)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -233,6 +239,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "report": _report,
     "export": _export,
     "check": _check,
+    "explore": _explore,
     "show": _show,
 }
 

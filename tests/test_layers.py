@@ -22,8 +22,8 @@ FLOORS = (
     {"generate", "describe"},
     {"train", "evaluate"},
     {"config"},
-    {"parts", "out_of_memory"},
-    {"report", "aot", "check"},
+    {"parts", "out_of_memory", "pages"},
+    {"report", "aot", "check", "explore"},
     {"run", "prepare", "show", "arguments"},
     {"cli"},
 )

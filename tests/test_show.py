@@ -147,7 +147,7 @@ def test_the_command_prints_what_there_is_and_fails_when_nothing_can_be_shown(
     folder, monkeypatch, capsys, arguments, status, printed, said
 ):
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("flanjax.show._WIDTH", 400)  # so that no line is wrapped
+    monkeypatch.setattr("flanjax.show.mixture._WIDTH", 400)  # so that no line is wrapped
     assert main(["show", *arguments, "--num-examples", "1000"]) == status
     out, err = capsys.readouterr()
     assert [text for text in printed if text not in out] == [], out

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from flanjax import storage
 from flanjax.check.findings import KINDS, Report, excerpt, read_known
+from flanjax.check.page import render
 from flanjax.check.run_checks import check_mixture
 from flanjax.data.tokenizer import load_tokenizer
 from flanjax.tasks.registry import load_mixture
@@ -42,19 +43,13 @@ def check(args: argparse.Namespace, console: Console | None = None) -> int:
     print_report(report, console)
     for path, text in (
         (args.json, lambda: json.dumps(report.to_json(), indent=1, ensure_ascii=False)),
-        (args.html, lambda: _page(report)),
+        (args.html, lambda: render(report)),
     ):
         if path:
             storage.reach(path)
             storage.replace_text(epath.Path(path), text())
             console.print(Text(f"written: {path}"))
     return 1 if report.new else 0
-
-
-def _page(report: Report) -> str:
-    from flanjax.check.page import render
-
-    return render(report)
 
 
 def _known(path: str | None, address: str) -> dict[str, str]:

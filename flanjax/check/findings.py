@@ -35,12 +35,14 @@ class Example(NamedTuple):
     Attributes:
       where: the file and line of the row, or the file and its number.
       text: what was rendered, or the row's text.
-      other: the text that it matches, with its place, if there is one.
+      other: the text that it matches, if there is one.
+      other_where: where that text is.
     """
 
     where: str
     text: str
     other: str = ""
+    other_where: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ _BOILERPLATE = 10  # texts: a sequence in more of them weighs less, by as much a
 _AT_ONCE = 2000  # rows
 _FILTER_BITS = 24
 _KEPT = 3
+_SHOWN_CHARACTERS = 800
 
 
 class Part(NamedTuple):
@@ -237,11 +238,10 @@ class _Judge:
             )
 
     def _example(self, part: Part, row: int, trained: Part, at: int) -> Example:
-        texts = [
-            f"{where(p.rows, n)}: {excerpt(' | '.join(_texts_of(p.rows[n])), width=400)}"
-            for p, n in ((part, row), (trained, at))
-        ]
-        return Example(where(part.rows, row), texts[0].partition(": ")[2], texts[1])
+        text, other = (
+            excerpt(" | ".join(_texts_of(p.rows[n])), width=_SHOWN_CHARACTERS) for p, n in ((part, row), (trained, at))
+        )
+        return Example(where(part.rows, row), text, other, where(trained.rows, at))
 
 
 def _row_hashes(texts: _Texts, each: np.ndarray) -> dict[int, int]:

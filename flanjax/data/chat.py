@@ -27,9 +27,9 @@ class Conversation(NamedTuple):
     """A conversation as ids.
 
     Attributes:
-      inputs: everything before the first words of an assistant.
+      inputs: everything before the first words of an assistant that are trained on.
       targets: the rest, up to the end of the assistant's last turn.
-      trained: bool, which of the targets an assistant wrote, the end of each turn included.
+      trained: bool, which of the targets an assistant wrote and is trained on, the end of each turn included.
     """
 
     inputs: np.ndarray
@@ -61,10 +61,10 @@ class Chat:
 
     def conversation(self, messages: Sequence[Message]) -> Conversation:
         """Returns a conversation's ids. Raises BadRow if no assistant speaks or the template changes a message's text."""
-        while messages and messages[-1].role != "assistant":
+        while messages and not messages[-1].is_answer:
             messages = messages[:-1]
         if not messages:
-            raise BadRow("the conversation has no turn of an assistant")
+            raise BadRow("the conversation has no turn of an assistant that is trained on")
         messages = [m._replace(content=m.content.strip()) for m in messages]
         roles = tuple(m.role for m in messages)
         try:
@@ -76,14 +76,14 @@ class Chat:
         contents, pieces = self._tokenizer.encode([m.content for m in messages]), self._pieces(roles)
         ids: list[int] = []
         spoken: list[bool] = []
-        ends = False  # whether the next piece ends an assistant's turn
-        for piece, content, role in zip(pieces, [*contents, []], [*roles, ""], strict=True):
-            if not role:
+        ends = False  # whether the next piece ends a turn that is trained on
+        for piece, content, message in zip(pieces, [*contents, []], [*messages, None], strict=True):
+            if message is None:
                 piece = piece[:1]
             ids += [*piece, *content]
             of_piece = [ends and at == 0 for at in range(len(piece))]
-            spoken += [*of_piece, *[role == "assistant"] * len(content)]
-            ends = role == "assistant"
+            ends = message is not None and message.is_answer
+            spoken += [*of_piece, *[ends] * len(content)]
         first = spoken.index(True)
         return Conversation(np.array(ids[:first], np.int32), np.array(ids[first:], np.int32), np.array(spoken[first:]))
 
@@ -106,7 +106,7 @@ class Chat:
     def _render(self, messages: Sequence[Message], **more) -> str:
         from transformers.utils.chat_template_utils import render_jinja_template  # takes 2 s to import; only chat needs it
 
-        plain = [m._asdict() for m in messages]
+        plain = [{"role": m.role, "content": m.content} for m in messages]
         named: dict[str, Any] = {**self._tokenizer.special, **more}
         rendered = render_jinja_template([plain], chat_template=self._tokenizer.chat_template, **named)
         return (rendered[0] if isinstance(rendered, tuple) else rendered)[0]

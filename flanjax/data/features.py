@@ -139,6 +139,6 @@ class _Made:
 
 
 def _without_last_answer(messages: list[Message]) -> list[Message]:
-    """Returns the conversation up to the last answer but one; empty if there is none."""
-    answers = [i for i, message in enumerate(messages) if message.role == "assistant"]
+    """Returns the conversation up to the last answer but one that is trained on; empty if there is none."""
+    answers = [i for i, message in enumerate(messages) if message.is_answer]
     return messages[: answers[-2] + 1] if len(answers) > 1 else []

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from flanjax.data.task_rows import TaskRows
-from flanjax.sources import Rows, SourceError
+from flanjax.sources import Rows, SourceError, kept
 from flanjax.tasks.mixture import Entry
 from flanjax.tasks.task import BadRow, SkipRow, Task
 
@@ -35,7 +35,9 @@ def split_identity(trained: Iterable[Entry], rows: Mapping[str, Rows], heldout: 
       rows: the training rows of each task.
     """
     found = {e.task.name: {**task_identity(e.task, rows[e.task.name]), "filters": filters_identity(e)} for e in trained}
-    return {**found, **{task.name: task_identity(task, open_or_none(task, task.evaluation)) for task in heldout}}
+    found |= {task.name: task_identity(task, open_or_none(task, task.evaluation)) for task in heldout}
+    kept.save()
+    return found
 
 
 def task_identity(task: Task, rows: Rows | None = None) -> Record:
@@ -133,8 +135,9 @@ def code_of(function: Any) -> str | None:
     while isinstance(function, functools.partial):
         bound += [function.args, function.keywords]
         function = function.func
-    source = _source_of(function)
-    cells = getattr(inspect.unwrap(function), "__closure__", None) or ()
+    function = inspect.unwrap(function)
+    source = _source_of(getattr(function, "__code__", function))
+    cells = getattr(function, "__closure__", None) or ()
     bound += [cell.cell_contents for cell in cells if _is_filled(cell)]
     return _digest(repr((source, _plain(bound)))) if source and bound else source
 
@@ -157,9 +160,10 @@ def _plain(value: Any) -> Any:
     return code_of(value) if inspect.isfunction(value) else type(value).__qualname__
 
 
-def _source_of(function: Any) -> str | None:
+@functools.lru_cache(maxsize=1024)  # thousands of tasks may share one function
+def _source_of(code: Any) -> str | None:
     try:
-        source = textwrap.dedent(inspect.getsource(inspect.unwrap(function)))
+        source = textwrap.dedent(inspect.getsource(code))
     except (OSError, TypeError):
         return None
     try:

@@ -3,7 +3,7 @@
 What is left has another name, and other shares than were asked for; both are told wherever the mixture is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from flanjax.data.task_rows import TaskRows
@@ -30,9 +30,13 @@ class Quarantine(NamedTuple):
     published: Mapping[str, float]
 
 
-def find_causes(mixture: Mixture) -> dict[str, str]:
-    """Returns task -> root cause, of the tasks whose training rows cannot be opened. Opens all, and reads their ends."""
-    return {task.name: cause for task in mixture.tasks() if (cause := _cause(task)) is not None}
+def find_causes(tasks: Iterable[Task], *, read: bool = True) -> dict[str, str]:
+    """Returns task -> root cause, of the tasks whose training rows cannot be opened.
+
+    Args:
+      read: whether all are opened and their first and last rows read, because some data can be counted but not read.
+    """
+    return {task.name: cause for task in tasks if (cause := _cause(task, read)) is not None}
 
 
 def quarantine(mixture: Mixture, causes: Mapping[str, str]) -> Quarantine:
@@ -66,11 +70,12 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
-def _cause(task: Task) -> str | None:
+def _cause(task: Task, read: bool) -> str | None:
     assert task.train, "a training mixture has only tasks with training rows"
     try:
         rows = TaskRows(task, task.train)
-        rows.__getitems__([0, len(rows) - 1])
+        if read:
+            rows.__getitems__([0, len(rows) - 1])
     except (RowError, RecursionError, UnicodeError):  # one bad row, which is counted like any other
         return None
     except MemoryError:

@@ -6,16 +6,16 @@ described.tasks[0].lengths.mean_inputs
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import make_features
-from flanjax.data.pipeline import Corpus, DataConfig, Window, make_window, open_corpus, open_rows
+from flanjax.data.pipeline import Corpus, Window, make_window
 from flanjax.data.plan import Visits, realised_shares
-from flanjax.data.quarantine import find_causes, quarantine
 from flanjax.data.tokenizer import Tokenizer
+from flanjax.describe.opened import Opened, open_mixture
 from flanjax.describe.reasons import Reason, count_reasons
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.styles import NUM_STYLES, Style
@@ -45,7 +45,7 @@ class TaskDescription:
       lengths: lengths of the sampled examples; None if no sampled row gives an example.
       cut_share: the share of the sampled examples that lost tokens of a long field.
       reasons: why rows give no example, the most frequent first.
-      published_share: the share asked of the whole mixture, if other data sets of it are in quarantine.
+      published_share: the share that the whole mixture asks for it, if some of its data cannot be opened and this is known.
     """
 
     name: str
@@ -60,14 +60,6 @@ class TaskDescription:
     cut_share: float = 0.0
     reasons: tuple[Reason, ...] = ()
     published_share: float | None = None
-
-
-class QuarantinedTask(NamedTuple):
-    """A task whose data cannot be opened, why, and the share that the whole mixture asks for it, if that is known."""
-
-    name: str
-    cause: str
-    published_share: float | None
 
 
 class Packing(NamedTuple):
@@ -91,7 +83,8 @@ class Description:
       block_size: the number of examples in which every task has its share to within one.
       styles: name -> share of the packed examples.
       packing: how the examples share rows; None if no example was sampled.
-      quarantined: the tasks that are left out because their data cannot be opened.
+      missing: task -> why its data cannot be opened. The plan is of the other tasks; it is empty if there are none.
+      published: task -> the share that the whole mixture asks for it, of missing ones too; see flanjax.data.quarantine.
     """
 
     mixture: str
@@ -101,7 +94,8 @@ class Description:
     tasks: tuple[TaskDescription, ...]
     styles: Mapping[str, float]
     packing: Packing | None
-    quarantined: tuple[QuarantinedTask, ...] = ()
+    missing: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    published: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 def describe(
@@ -112,24 +106,30 @@ def describe(
     seed: int = 0,
     num_examples: int = 100_000,
     sample: int = 2000,
-    on_error: Literal["stop", "quarantine"] = "stop",
 ) -> Description:
     """Returns the mixture's plan, and statistics of about `sample` of its tokenised examples.
 
     Every task contributes equally many rows to the sample, at least 20, spread over its training split. With sample=0 no row is
     read.
-
-    Args:
-      on_error: "quarantine" describes what is left of the mixture without the data sets that cannot be opened.
-
-    Raises:
-      SourceError: the training rows of a task cannot be opened.
     """
-    found = quarantine(mixture, find_causes(mixture) if on_error == "quarantine" else {})
-    mixture = found.mixture
-    features = features or FeatureConfig()
-    config = DataConfig(batch_size=1, num_streams=1, window=max(min(sample, _MAX_PACKED), 1), seed=seed, features=features)
-    corpus = open_corpus(mixture, open_rows(mixture), tokenizer, config)
+    opened = open_mixture(mixture, tokenizer, features=features, seed=seed, read=sample > 0)
+    return describe_opened(opened, num_examples=num_examples, sample=sample)
+
+
+def describe_opened(opened: Opened, *, num_examples: int = 100_000, sample: int = 2000) -> Description:
+    """Returns the same of a mixture that is open."""
+    corpus = opened.corpus
+    if corpus is None:
+        return Description(
+            mixture=opened.mixture,
+            plan_hash="",
+            block_size=0,
+            num_examples=0,
+            tasks=(),
+            styles={},
+            packing=None,
+            missing=opened.missing,
+        )
     plans = realised_shares(corpus.plan, num_examples)
     tasks = [
         TaskDescription(
@@ -140,20 +140,23 @@ def describe(
             realised_share=plan["realised_share"],
             examples=plan["examples"],
             epochs=plan["epochs"],
-            published_share=found.published.get(entry.task.name),
+            published_share=opened.published.get(entry.task.name),
         )
         for entry, plan in zip(corpus.entries, plans, strict=True)
     ]
-    window = make_window(corpus, 0, 0) if sample else None
+    packed = max(min(sample, _MAX_PACKED), 1)
+    config = dataclasses.replace(corpus.config, batch_size=1, num_streams=1, window=packed)
+    window = make_window(corpus._replace(config=config), 0, 0) if sample else None
     return Description(
-        mixture=mixture.name,
+        mixture=opened.mixture,
         plan_hash=corpus.plan.hash(),
         block_size=corpus.plan.block_size,
         num_examples=num_examples,
         tasks=tuple(_measured(corpus, tasks, max(sample // len(tasks), _MIN_SAMPLED)) if sample else tasks),
         styles=_style_shares(window) if window else {},
         packing=_packing(window) if window and window.rows else None,
-        quarantined=tuple(QuarantinedTask(name, cause, found.published.get(name)) for name, cause in found.causes.items()),
+        missing=opened.missing,
+        published=opened.published,
     )
 
 

@@ -71,7 +71,7 @@ def sample(
     tasks = [mixture.task(task)] if task else list(mixture.tasks())
     _check_asked(tasks, template, style)
     alone = _alone(mixture, tasks)
-    alone = quarantine(alone, find_causes(alone) if on_error == "quarantine" else {}).mixture
+    alone = quarantine(alone, find_causes(alone.tasks()) if on_error == "quarantine" else {}).mixture
     tasks = list(alone.tasks())
     corpus = open_corpus(alone, open_rows(alone), tokenizer, DataConfig(seed=seed, features=features or FeatureConfig()))
     found: list[Sample] = []
@@ -86,7 +86,7 @@ def sample(
         else:
             (prompt,) = build_prompts([query], corpus.tokenizer, corpus.layout.budget)
             if isinstance(prompt, Prompt):
-                found.append(_sample(query, prompt, where(corpus.rows[number], row)))
+                found.append(sample_of(query, prompt, where(corpus.rows[number], row)))
             else:
                 skipped.append(Skipped.because(number, row, prompt))
         if len(found) == count:
@@ -119,7 +119,8 @@ def _is_as_asked(query: Query, template: str | None, style: str | None) -> bool:
     return (not template or named == template) and all(word in words for word in (style.split("/") if style else ()))
 
 
-def _sample(query: Query, prompt: Prompt, place: str) -> Sample:
+def sample_of(query: Query, prompt: Prompt, place: str) -> Sample:
+    """Returns a prompt as text; `place` is where its row is."""
     return Sample(
         query.task.name,
         query.task.templates[query.wording.template].name,

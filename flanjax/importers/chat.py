@@ -47,6 +47,7 @@ def chat_file(
         metrics=("rougeL",),
         train=TRAIN,
         long_fields=("conversation",),
+        few_shot=False,
     )
     return Imported((task,))
 

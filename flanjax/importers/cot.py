@@ -15,7 +15,7 @@ from flanjax import storage
 from flanjax.importers.files import TRAIN
 from flanjax.importers.flan_tasks import FLAN_TASKS, Origin, find
 from flanjax.importers.imported import Imported, Refused, plain_name, unique
-from flanjax.sources import Row, RowError, Rows, SourceError, parquet
+from flanjax.sources import Row, RowError, Rows, SourceError, kept, parquet
 from flanjax.sources.base import unknown
 from flanjax.sources.split_source import SplitSource
 from flanjax.tasks.task import BadRow, Example, SkipRow, Task
@@ -23,9 +23,9 @@ from flanjax.tasks.template import Template
 
 COT_TEMPLATES = (
     Template("{{ question }}", name="plain"),
-    Template("Question: {{ question }}", name="labelled"),
-    Template("Answer this.\n\n{{ question }}", name="answer_this"),
+    Template("Answer the following.\n\n{{ question }}", name="answer_the_following"),
     Template("{{ question }}\n\nWhat is the answer?", name="what_is"),
+    Template("Somebody needs to know this: {{ question }}", name="somebody_needs"),
     Template(
         "Here is how somebody reasoned: {{ rationale }}\n\nWhich question was answered?",
         "{{ question }} The answer is {{ answer }}.",
@@ -43,7 +43,7 @@ _SPLIT_ENDINGS = ("_train", "-train")
 
 
 def flan_cot(
-    folder: str | os.PathLike[str], *, clusters: Mapping[str, Origin] = FLAN_TASKS, rest: str = "reasoning"
+    folder: str | os.PathLike[str], *, clusters: Mapping[str, Origin] = FLAN_TASKS, rest: str = "chain_of_thought"
 ) -> Imported:
     """Returns a task for each dataset of a folder, "cot_gsm8k" for gsm8k_train.tsv or gsm8k/train.parquet.
 
@@ -121,6 +121,9 @@ class TsvStore:
 
     def num_rows(self, split: str) -> int | None:
         return None
+
+    def fingerprint(self, split: str) -> str:
+        return kept.fingerprint(self.path)
 
 
 class TsvRows:

@@ -5,6 +5,7 @@ numbers come from one pass over the column. A kept index saves this pass at the 
 """
 
 import dataclasses
+import functools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -14,11 +15,11 @@ from etils import epath
 
 from flanjax.importers.files import TRAIN, PathLike, paths_of, rows_of
 from flanjax.importers.imported import Refused
-from flanjax.importers.index import indexed, packed, unpacked
+from flanjax.importers.packed import packed, unpacked
 from flanjax.names import shown
-from flanjax.sources import Row, RowError, Rows, Source
+from flanjax.sources import Row, RowError, Rows, Source, kept
 from flanjax.sources.base import unknown, where
-from flanjax.sources.split_source import SplitSource
+from flanjax.sources.split_source import SplitSource, digest
 
 
 class Groups(NamedTuple):
@@ -38,7 +39,10 @@ def by_column(file: PathLike, name: str, column: str) -> Groups:
     """
     whole = rows_of(file, name)
     paths = {str(path): path for path in paths_of(file, name)}
-    entries = indexed(f"groups {column} {' '.join(paths)}", paths, lambda path: _entry(path, column))
+    entries = {
+        key: kept.about(path, f"groups 1 {column}", functools.partial(_entry, path, column)) for key, path in paths.items()
+    }
+    kept.save()
     numbers: dict[str, list[np.ndarray]] = defaultdict(list)
     refused, first = [], 0
     for path, entry in entries.items():
@@ -47,29 +51,39 @@ def by_column(file: PathLike, name: str, column: str) -> Groups:
         if entry["without"]:
             refused.append(Refused(path, f"{entry['without']} rows are in no task; the first: {entry['reason']}"))
         first += entry["rows"]
-    sources: dict[str, Source] = {
-        value: SplitSource(GroupStore(f"{whole.name}/{value}", whole, np.concatenate(parts)))
-        for value, parts in numbers.items()
-    }
+    sources: dict[str, Source] = {}
+    for value, parts in numbers.items():
+        joined = np.concatenate(parts)
+        sources[value] = SplitSource(GroupStore(f"{whole.name}/{value}", whole, tuple(paths), len(joined), packed(joined)))
     return Groups(sources, tuple(refused))
 
 
-@dataclasses.dataclass(frozen=True, eq=False)  # compared by identity: arrays have no hash
+@dataclasses.dataclass(frozen=True)
 class GroupStore:
-    """Some rows of another source's split "train"."""
+    """Some rows of another source's split "train"; `numbers` are theirs, packed."""
 
     name: str
     whole: Source
-    numbers: np.ndarray = dataclasses.field(repr=False)  # int64 [rows]
+    paths: tuple[str, ...]
+    count: int
+    numbers: str = dataclasses.field(repr=False)
 
     def rows(self, split: str) -> Rows:
         self.num_rows(split)
-        return PickedRows(self.whole.open(TRAIN), self.numbers)
+        return PickedRows(self.whole.open(TRAIN), unpacked(self.numbers))
 
     def num_rows(self, split: str) -> int:
         if split != TRAIN:
             raise unknown("split", split, self.name, [TRAIN])
-        return len(self.numbers)
+        return self.count
+
+    def fingerprint(self, split: str) -> str:
+        return digest((_fingerprint(self.paths), self.numbers))
+
+
+@functools.lru_cache(maxsize=8)  # all groups of a file ask for it
+def _fingerprint(paths: tuple[str, ...]) -> str:
+    return digest([kept.fingerprint(epath.Path(path)) for path in paths])
 
 
 class PickedRows:

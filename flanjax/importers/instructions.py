@@ -48,6 +48,7 @@ def alpaca(
         metrics=("rougeL",),
         train=TRAIN,
         long_fields=("input",),
+        few_shot=False,
     )
     return Imported((task,))
 
@@ -76,6 +77,7 @@ def dolly(file: PathLike, *, name: str = "dolly") -> Imported:
             metrics=("rougeL",),
             train=TRAIN,
             long_fields=("input",),
+            few_shot=False,
             licence="CC BY-SA 3.0",
             link=_DOLLY_LINK,
         )

@@ -1,4 +1,4 @@
-"""Where the elements of a JSON array lie in a file, so that each can be read by itself.
+"""Where the elements of an array in a JSON object lie, so that each can be read by itself, and the rest of the object.
 
 The file is parsed once by Python's own decoder, which tells where each value ends. It is decoded as Latin-1 for this: then one
 character is one byte, and the characters that structure JSON are the same as in UTF-8.
@@ -7,61 +7,12 @@ character is one byte, and the characters that structure JSON are the same as in
 import codecs
 import json
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from etils import epath
-
-from flanjax.sources import Row, RowError
 
 _DECODER = json.JSONDecoder()
 _WHITE = re.compile(r"[ \t\n\r]*")
-
-
-class SpanRows:
-    """Parts of a file as rows, each a JSON object. A local file is opened for each batch of rows; one in a bucket is read once.
-
-    Args:
-      spans: int64 [rows, 2], the first byte of each row, and the byte after its last.
-    """
-
-    def __init__(self, path: epath.Path, spans: np.ndarray):
-        self._path, self._spans = path, spans
-        self._data: bytes | None = None
-
-    def __len__(self) -> int:
-        return len(self._spans)
-
-    def __getitem__(self, index: int, /) -> Row:
-        return self.__getitems__([index])[0]
-
-    def __getitems__(self, indices: Sequence[int], /) -> list[Row]:
-        spans = self._spans[np.asarray(indices, np.int64)].tolist()
-        return [_row(data, self.where(index)) for index, data in zip(indices, self._read(spans), strict=True)]
-
-    def where(self, index: int) -> str:
-        return f"{self._path}: row {index}"
-
-    def _read(self, spans: list[list[int]]) -> list[bytes]:
-        if "://" in str(self._path):
-            if self._data is None:
-                self._data = self._path.read_bytes()
-            return [self._data[start:stop] for start, stop in spans]
-        read = []
-        with open(self._path, "rb") as file:
-            for start, stop in spans:
-                file.seek(start)
-                read.append(file.read(stop - start))
-        return read
-
-
-def find_array(data: bytes) -> np.ndarray:  # int64 [elements, 2]
-    """Returns where the elements of a JSON array lie. Raises ValueError if the data is anything else."""
-    text = data.decode("latin-1")
-    spans, at = _elements(text, _start(data))
-    _check_end(text, at)
-    return np.array(spans, np.int64).reshape(-1, 2)
 
 
 def find_array_in(data: bytes, key: str) -> tuple[dict[str, Any], np.ndarray]:  # int64 [elements, 2]
@@ -89,16 +40,6 @@ def find_array_in(data: bytes, key: str) -> tuple[dict[str, Any], np.ndarray]:  
     if spans is None:
         raise ValueError(f"it has no list {key!r}, only {', '.join(map(repr, others)) or 'nothing'}")
     return others, np.array(spans, np.int64).reshape(-1, 2)
-
-
-def _row(data: bytes, where: str) -> Row:
-    try:
-        row = json.loads(data.decode())
-    except (ValueError, RecursionError) as error:
-        raise RowError(f"{where}: not JSON: {error}") from error
-    if not isinstance(row, dict):
-        raise RowError(f"{where}: expected a JSON object, got {type(row).__name__}")
-    return row
 
 
 def _start(data: bytes) -> int:

@@ -66,6 +66,7 @@ def rendered(
                 metrics=("rougeL",),
                 train=TRAIN,
                 long_fields=("conversation",) if messages else ("inputs",),
+                few_shot=False,
             )
         except ValueError as error:
             refused.append(Refused(given, str(error)))

@@ -18,9 +18,9 @@ from flanjax import storage
 from flanjax.importers import superni_files
 from flanjax.importers.imported import Imported, Refused, plain_name, unique
 from flanjax.importers.superni_encodings import ENCODINGS, ended
-from flanjax.importers.superni_files import INSTANCES, InstanceStore, TaskFile
+from flanjax.importers.superni_files import INSTANCES, InstanceStore, Shown, TaskFile
 from flanjax.sources.split_source import SplitSource
-from flanjax.tasks.task import BadRow, Example, Row, SkipRow, Task
+from flanjax.tasks.task import BadRow, Example, Exemplar, Row, SkipRow, Task
 
 NUM_TEST_INSTANCES = 100
 
@@ -98,19 +98,24 @@ def _is_mmlu(file: TaskFile) -> bool:
 
 
 def _task(file: TaskFile, part: str, max_instances: int | None) -> Task:
-    train, evaluation = _splits(len(file.spans), part, max_instances)
+    train, evaluation = _splits(file.count, part, max_instances)
     cluster = plain_name(file.categories[0]) if file.categories else _NO_CATEGORY
     exact = cluster in _EXACT
+    definition = ended(file.definition)
     return Task(
         name=plain_name(file.name),
         cluster=cluster,
-        source=SplitSource(InstanceStore(f"superni:{file.name}", file.path, file.spans)),
-        example=functools.partial(_example, ended(file.definition)),
-        templates=ENCODINGS,
+        source=SplitSource(InstanceStore(f"superni:{file.name}", file.path, file.count, file.spans)),
+        example=functools.partial(_example, definition),
+        templates=ENCODINGS if file.positive else ENCODINGS[:1],
         lineage=_lineage(file),
         metrics=("exact_match", "rougeL") if exact else ("rougeL", "exact_match"),
         train=train,
         evaluation=evaluation,
+        long_fields=("input", "answer"),
+        exemplars=[_exemplar(definition, e) for e in file.positive]
+        + [_exemplar(definition, e, is_negative=True) for e in file.negative],
+        target="random",
         licence=file.licence,
         link=file.link,
     )
@@ -129,6 +134,12 @@ def _splits(num_rows: int, part: str, max_instances: int | None) -> tuple[str | 
 def _lineage(file: TaskFile) -> tuple[str, ...]:
     names = [plain_name(_LINK.sub("", source)) for source in file.sources]
     return tuple(dict.fromkeys([name for name in names if name != _NO_CORPUS] + ["mmlu"] * _is_mmlu(file)))
+
+
+def _exemplar(definition: str, shown: Shown, *, is_negative: bool = False) -> Exemplar:
+    fields = {"definition": definition, "input": ended(shown.input)}
+    explanation = ended(shown.explanation) if shown.explanation else ""
+    return Exemplar(Example(fields, ended(shown.output)), explanation, is_negative)
 
 
 def _example(definition: str, row: Row) -> Example:

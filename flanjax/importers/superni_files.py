@@ -7,18 +7,22 @@ lies. An instance is read from the file when it is visited, and no file stays op
 """
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+import functools
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from etils import epath
 
 from flanjax.importers import json_spans
-from flanjax.importers.index import indexed, packed, unpacked
-from flanjax.sources import Rows, SourceError
+from flanjax.importers.packed import packed, unpacked
+from flanjax.sources import Row, RowError, Rows, SourceError, kept
 from flanjax.sources.base import unknown
 
 INSTANCES = "instances"  # the only split of a task file
+_KIND = "superni 1"  # of the entries in the kept index; another number whenever their form changes
 _SHOWN_EXAMPLES = 2  # the encodings show the first two positive and the first two negative ones
 
 
@@ -35,7 +39,8 @@ class TaskFile:
     """One task file without its instances.
 
     Attributes:
-      spans: int64 [instances, 2], the first byte of each instance in the file, and the byte after its last.
+      count: the number of its instances.
+      spans: the first byte of each instance in the file, and the byte after its last, packed.
     """
 
     name: str
@@ -48,7 +53,8 @@ class TaskFile:
     link: str
     positive: tuple[Shown, ...]
     negative: tuple[Shown, ...]
-    spans: np.ndarray = dataclasses.field(repr=False)
+    count: int
+    spans: str = dataclasses.field(repr=False)
 
 
 def read_folder(folder: epath.Path) -> dict[str, TaskFile | str]:
@@ -59,7 +65,8 @@ def read_folder(folder: epath.Path) -> dict[str, TaskFile | str]:
     paths = {path.name.removesuffix(".json"): path for path in sorted(tasks.iterdir()) if path.name.endswith(".json")}
     if not paths:
         raise SourceError(f"superni: {tasks} has no .json files.")
-    entries = indexed(f"superni {folder}", paths, _entry)
+    entries = {name: kept.about(path, _KIND, functools.partial(_entry, path)) for name, path in paths.items()}
+    kept.save()
     return {name: entry if isinstance(entry, str) else _task_file(name, paths[name], entry) for name, entry in entries.items()}
 
 
@@ -82,22 +89,74 @@ def read_split(folder: epath.Path, split: str) -> dict[str, str]:
     return found
 
 
-@dataclasses.dataclass(frozen=True, eq=False)  # compared by identity: arrays have no hash
+@dataclasses.dataclass(frozen=True)
 class InstanceStore:
-    """The instances of one task file."""
+    """The instances of one task file; `count` and `spans` as in TaskFile."""
 
     name: str
     path: epath.Path
-    spans: np.ndarray = dataclasses.field(repr=False)
+    count: int
+    spans: str = dataclasses.field(repr=False)
 
     def rows(self, split: str) -> Rows:
         self.num_rows(split)
-        return json_spans.SpanRows(self.path, self.spans)
+        return InstanceRows(self.path, unpacked(self.spans).reshape(-1, 2))
 
     def num_rows(self, split: str) -> int:
         if split != INSTANCES:
             raise unknown("split", split, self.name, [INSTANCES])
-        return len(self.spans)
+        return self.count
+
+    def fingerprint(self, split: str) -> str:
+        return kept.fingerprint(self.path)
+
+
+class InstanceRows:
+    """Instances as rows. The file is opened for each batch of rows, because a process may not have a thousand of them open.
+
+    Args:
+      spans: int64 [rows, 2], the first byte of each instance, and the byte after its last.
+    """
+
+    def __init__(self, path: epath.Path, spans: np.ndarray):
+        self._path, self._spans = path, spans
+        self._data: bytes | None = None
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def __getitem__(self, index: int, /) -> Row:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int], /) -> list[Row]:
+        spans = self._spans[np.asarray(indices, np.int64)].tolist()
+        return [_row(data, self.where(index)) for index, data in zip(indices, self._read(spans), strict=True)]
+
+    def where(self, index: int) -> str:
+        return f"{self._path}: instance {index}"
+
+    def _read(self, spans: list[list[int]]) -> list[bytes]:
+        with self._opened() as file:
+            return [file.read(stop - start) for start, stop in spans if file.seek(start) == start]
+
+    def _opened(self) -> BinaryIO:
+        if "://" not in str(self._path):
+            return open(self._path, "rb")
+        if (copy := kept.copy_of(self._path)) is not None:
+            return open(copy, "rb")
+        if self._data is None:
+            self._data = self._path.read_bytes()
+        return io.BytesIO(self._data)
+
+
+def _row(data: bytes, where: str) -> Row:
+    try:
+        row = json.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        raise RowError(f"{where}: not JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise RowError(f"{where}: expected a JSON object, got {type(row).__name__}")
+    return row
 
 
 def _entry(path: epath.Path) -> dict[str, Any] | str:
@@ -115,6 +174,7 @@ def _entry(path: epath.Path) -> dict[str, Any] | str:
             "link": ", ".join(_texts(header, "URL")),
             "positive": _examples(header, "Positive Examples"),
             "negative": _examples(header, "Negative Examples"),
+            "count": len(spans),
             "spans": packed(spans.ravel()),
         }
     except ValueError as error:  # not JSON, not UTF-8, or not as task files are
@@ -133,7 +193,8 @@ def _task_file(name: str, path: epath.Path, entry: Mapping[str, Any]) -> TaskFil
         link=entry["link"],
         positive=tuple(Shown(*e) for e in entry["positive"]),
         negative=tuple(Shown(*e) for e in entry["negative"]),
-        spans=unpacked(entry["spans"]).reshape(-1, 2),
+        count=entry["count"],
+        spans=entry["spans"],
     )
 
 

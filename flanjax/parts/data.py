@@ -55,7 +55,7 @@ def without_unopened(config: RunConfig, split: Split, earlier: Mapping[str, str]
 
     def causes() -> dict[str, str]:
         known = {task.name: earlier[task.name] for task in split.train.tasks() if task.name in earlier}
-        return {**known, **find_causes(split.train.without(set(known)))}
+        return {**known, **find_causes(t for t in split.train.tasks() if t.name not in known)}
 
     found = quarantine(split.train, distributed.from_first(causes))
     return split._replace(train=found.mixture, quarantined=found.causes, published=found.published)

@@ -6,15 +6,15 @@ If a part is missing because it was not run, the page says so and names the comm
 
 from collections import Counter
 from collections.abc import Sequence
-from importlib import metadata, resources
+from importlib import metadata
 from typing import Any
 
 from etils import epath
-from jinja2 import Environment, StrictUndefined
 
 from flanjax import storage
 from flanjax.evaluate.results import CUT_SHARE, FEWEST_SHOTS, LENGTH_STOPS, PARSE_RATE
 from flanjax.evaluate.verdict import count, setting_name
+from flanjax.pages.environment import asset, environment
 from flanjax.report import plots, score_view, training_view
 from flanjax.report.examples import MOST, pick_examples
 from flanjax.report.runs import Evaluation, RunRecord, load_run
@@ -48,10 +48,9 @@ def write_report(workdirs: Sequence[epath.PathLike], output: epath.PathLike, *, 
 
 def render(runs: Sequence[RunRecord]) -> str:
     """Returns the page as a string."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(score=_score, signed=_signed, percent=_percent, whole=_whole, p=_p, brief=_brief)
-    source = resources.files("flanjax.report").joinpath("report.html.j2").read_text(encoding="utf-8")
-    return environment.from_string(source).render(page(runs))
+    made = environment()
+    made.filters.update(score=_score, signed=_signed, percent=_percent, whole=_whole, p=_p, brief=_brief)
+    return made.from_string(asset("flanjax.report", "report.html.j2")).render(page(runs))
 
 
 def page(runs: Sequence[RunRecord]) -> dict[str, Any]:

@@ -206,6 +206,6 @@ def iterate(
     mixture = mixture.training
     if config.on_error == "quarantine":
         whole = mixture
-        mixture = quarantine(whole, distributed.from_first(lambda: find_causes(whole))).mixture
+        mixture = quarantine(whole, distributed.from_first(lambda: find_causes(whole.tasks()))).mixture
     corpus = open_corpus(mixture, open_rows(mixture), tokenizer, config, features=features, numbers=numbers)
     return BatchIterator(corpus)

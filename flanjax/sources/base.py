@@ -60,6 +60,12 @@ def where(rows: Rows, index: int) -> str:
     return f"row {index}" if find is None else str(find(index))
 
 
+def known_rows(source: Any, split: str) -> int | None:
+    """Returns the number of rows of a split if the source can tell it without reading rows or asking another machine."""
+    find = getattr(source, "known_rows", None)
+    return None if find is None else find(split)
+
+
 def unknown(what: str, got: str, owner: str, candidates: Iterable[str]) -> SourceError:
     """Returns the error for a name that `owner` does not have, with up to 20 of its names and the nearest ones."""
     names = sorted(candidates)

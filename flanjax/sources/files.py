@@ -1,4 +1,4 @@
-"""Sources of the user's own files: JSON lines, Parquet, comma- and tab-separated tables.
+"""Sources of the user's own files: JSON, Parquet, ArrayRecord, comma- and tab-separated tables.
 
     reviews = jsonl(train="data/reviews/train-*.jsonl", test="data/reviews/test.jsonl")    # "jsonl:reviews"
 
@@ -10,11 +10,12 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from etils import epath
 
-from flanjax.sources import json_rows, kept, tables
-from flanjax.sources.base import Rows, Source, SourceError, nearest, unknown
+from flanjax.sources import json_array, json_rows, kept, records, tables
+from flanjax.sources.base import Row, Rows, Source, SourceError, nearest, unknown
 from flanjax.sources.split_source import SplitSource, digest
 
 PathLike = str | os.PathLike[str]
@@ -45,21 +46,60 @@ def tsv(files: Mapping[str, Paths] | None = None, /, *, name: str | None = None,
     return _source("tsv", files, name, splits)
 
 
-def _source(kind: str, files: Mapping[str, Paths] | None, name: str | None, splits: Mapping[str, Paths]) -> Source:
+def json_file(
+    files: Mapping[str, Paths] | None = None, /, *, name: str | None = None, key: str | None = None, **splits: Paths
+) -> Source:
+    """Returns a source of whole JSON files, such as Alpaca's: an array of objects, or an object that has it under `key`.
+
+        json_file(train="alpaca_data.json")            [{"instruction": "Give three tips", ...}, ...]
+        json_file(train="squad.json", key="data")      {"version": "1.1", "data": [{"title": "Oslo", ...}, ...]}
+
+    The first pass finds out where each element is; it is kept for later starts. Elements are parsed when they are read.
+    `name`: see jsonl.
+    """
+    return _source("json", files, name, splits, key)
+
+
+def arrayrecord(
+    files: Mapping[str, Paths] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    decode: Callable[[bytes], Row] = records.from_json,
+    **splits: Paths,
+) -> Source:
+    """Returns a source of ArrayRecord files, read by random access, as in arrayrecord(train="data/train.array_record*").
+
+    `name`: see jsonl.
+
+    Args:
+      decode: a record's bytes -> its row; JSON by default. What it raises makes a bad row.
+    """
+    return _source("arrayrecord", files, name, splits, decode)
+
+
+def _source(
+    kind: str, files: Mapping[str, Paths] | None, name: str | None, splits: Mapping[str, Paths], option: Any = None
+) -> Source:
     given = {**(files or {}), **splits}
     if not given:
         raise SourceError(f'{kind}() needs at least one split, as in {kind}(train="reviews.{kind}").')
     listed = {split: _as_list(kind, split, paths) for split, paths in given.items()}
-    return SplitSource(FileStore(kind, name or _name_of(listed), tuple(listed.items())))
+    return SplitSource(FileStore(kind, name or _name_of(listed), tuple(listed.items()), option))
 
 
 @dataclasses.dataclass(frozen=True)
 class FileStore:
-    """Files of one kind, by split."""
+    """Files of one kind, by split.
+
+    Attributes:
+      option: the key of JSON files, the function that decodes records.
+    """
 
     kind: str
     corpus: str
     files: tuple[tuple[str, tuple[str, ...]], ...]
+    option: Any = None
 
     @property
     def name(self) -> str:
@@ -71,7 +111,7 @@ class FileStore:
             from flanjax.sources import parquet_files  # pyarrow would slow down every start
 
             return parquet_files.read_parquet(paths, self.name)
-        rows = _READERS[self.kind](paths)
+        rows = self._read(paths)
         if len(rows) == 0:
             raise SourceError(f"{self.name}: {', '.join(map(str, paths))} has no rows.")
         return rows
@@ -87,18 +127,24 @@ class FileStore:
     def fingerprint(self, split: str) -> str:
         return digest([kept.fingerprint(path) for path in self._paths(split)])
 
+    def _read(self, paths: Sequence[epath.Path]) -> Rows:
+        match self.kind:
+            case "jsonl":
+                return json_rows.read_jsonl(paths)
+            case "json":
+                return json_array.read_json(paths, self.option)
+            case "arrayrecord":
+                return records.RecordRows(paths, self.option)
+            case "csv":
+                return tables.read_csv(paths)
+            case _:
+                return tables.read_tsv(paths)
+
     def _paths(self, split: str) -> list[epath.Path]:
         files = dict(self.files)
         if split not in files:
             raise unknown("split", split, self.name, files)
         return [path for pattern in files[split] for path in expand(pattern, self.name)]
-
-
-_READERS: dict[str, Callable[[Sequence[epath.Path]], Rows]] = {
-    "jsonl": json_rows.read_jsonl,
-    "csv": tables.read_csv,
-    "tsv": tables.read_tsv,
-}
 
 
 def expand(pattern: str, owner: str) -> list[epath.Path]:

@@ -45,6 +45,10 @@ class HubStore:
     def name(self) -> str:
         return f"hub:{self.path}/{self.config}" if self.config else f"hub:{self.path}"
 
+    @property
+    def is_remote(self) -> bool:
+        return not os.environ.get(MIRROR)
+
     def rows(self, split: str) -> Rows:
         from flanjax.sources import arrow, parquet_files  # pyarrow would slow down every start
 

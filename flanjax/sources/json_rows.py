@@ -81,10 +81,18 @@ class JsonRows:
         if kept.state_of(path) != state:
             raise SourceError(f"{path} has changed since its rows were counted.")
         buffer = self._contents(file)
-        find = functools.partial(self._find_spans, buffer)
+        find = functools.partial(self._find, path, buffer)
         spans = kept.array(path, self._kind, find) if len(buffer) >= _KEEP_FROM_BYTES else find()
         in_memory = (0 if isinstance(spans, np.memmap) else spans.nbytes) + (len(buffer) if isinstance(buffer, bytes) else 0)
         return (buffer, spans), in_memory + _OPEN_COST
+
+    def _find(self, path: epath.Path, buffer: Buffer) -> np.ndarray:
+        try:
+            return self._find_spans(buffer)
+        except ValueError as e:
+            raise SourceError(f"{path}: not JSON as expected: {e}") from e
+        except RecursionError as e:
+            raise SourceError(f"{path}: RecursionError: nested too deeply") from e
 
     def _contents(self, file: int) -> Buffer:
         path, _ = self._files[file]

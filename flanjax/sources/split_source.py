@@ -37,12 +37,17 @@ class Store(Protocol):
         """Returns the split's length, or None if counting costs as much as reading."""
         ...
 
+    # A store that asks another machine has also `is_remote`, which is then true.
     # A store of files has also `fingerprint(split) -> str`: a hash that changes with its files, but not with their place.
 
 
 def digest(value: object) -> str:
     """Returns a short hash of a value's repr."""
     return hashlib.blake2b(repr(value).encode(), digest_size=8).hexdigest()
+
+
+class _NotCounted(Exception):
+    """A split whose rows can be counted only by reading them."""
 
 
 class _Cache:
@@ -86,6 +91,15 @@ class SplitSource:
     def num_rows(self, split: str) -> int:
         return sum(stop - start for _, start, stop in self.range(split))
 
+    def known_rows(self, split: str) -> int | None:
+        """Returns the number of rows if it is known without reading rows and without asking another machine; else None."""
+        if getattr(self.store, "is_remote", False):
+            return None
+        try:
+            return sum(stop - start for _, start, stop in splits.resolve(split, self._known_length, self.name))
+        except _NotCounted:
+            return None
+
     def fingerprint(self, split: str) -> str | None:
         """Returns a hash of the files of a split expression and of the rows taken from them; None if there are no files."""
         find = getattr(self.store, "fingerprint", None)
@@ -100,6 +114,13 @@ class SplitSource:
 
     def _read(self, name: str) -> Rows:
         return self._whole.get_or(name, lambda: self.store.rows(name))
+
+    def _known_length(self, name: str) -> int:
+        opened = self._whole.get(name)
+        counted = self.store.num_rows(name) if opened is None else len(opened)
+        if counted is None:
+            raise _NotCounted(name)
+        return counted
 
     def _length(self, name: str) -> int:
         if (opened := self._whole.get(name)) is not None:

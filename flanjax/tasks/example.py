@@ -21,10 +21,21 @@ class SkipRow(Exception):
 
 
 class Message(NamedTuple):
-    """One turn of a conversation. Roles are those that the tokenizer's chat template knows, such as "user"."""
+    """One turn of a conversation.
+
+    Attributes:
+      role: one that the tokenizer's chat template knows, such as "user".
+      trained: whether an assistant's turn is trained on.
+    """
 
     role: str
     content: str
+    trained: bool = True
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it is a target."""
+        return self.role == "assistant" and self.trained
 
 
 class Example(NamedTuple):
@@ -37,7 +48,7 @@ class Example(NamedTuple):
       options: the texts to choose from, in their canonical order; empty for free text.
       rationale: the reasoning that leads to the answer, if the data has it.
       messages: the whole conversation, if there is one. With `features.chat` it is trained on, with every turn of the assistant
-        as a target; without `features.chat` the task's templates are used.
+        as a target that is not marked otherwise; without `features.chat` the task's templates are used.
     """
 
     fields: Mapping[str, Any]
@@ -51,24 +62,27 @@ class Example(NamedTuple):
         return (self.answer,) if isinstance(self.answer, str) else tuple(self.answer)
 
 
-def conversation(messages: Sequence[Mapping[str, str]]) -> Example:
+def conversation(messages: Sequence[Mapping[str, Any]]) -> Example:
     """Returns the example of a conversation with the usual keys: {"role", "content"}, or {"from", "value"}.
 
-    Its field `conversation` is everything but the last answer, as plain text, for models without a chat template.
+    A message with {"weight": 0} is read but not trained on. The example ends with the last answer that is trained on. Its field
+    `conversation` is everything before that answer, as plain text, for models without a chat template.
 
     >>> conversation([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]).answer
     'Hello!'
     """
     roles = {"human": "user", "gpt": "assistant"}
     turns = [
-        Message(m["role"], m["content"]) if "role" in m else Message(roles.get(m["from"], m["from"]), m["value"])
+        Message(m["role"], m["content"], m.get("weight") != 0)
+        if "role" in m
+        else Message(roles.get(m["from"], m["from"]), m["value"], m.get("weight") != 0)
         for m in messages
     ]
     _check_messages(turns)
-    while turns and turns[-1].role != "assistant":
+    while turns and not turns[-1].is_answer:
         turns.pop()
     if len(turns) < 2:
-        raise SkipRow("the conversation has no answer of an assistant")
+        raise SkipRow("the conversation has no answer of an assistant that is trained on")
     text = "\n".join(f"{turn.role.capitalize()}: {turn.content.strip()}" for turn in turns[:-1])
     return Example({"conversation": text}, answer=turns[-1].content, messages=tuple(turns))
 
@@ -86,7 +100,7 @@ def checked(example: Example) -> Example:
     if not isinstance(example.rationale, str):
         raise BadRow(f"rationale {shown(example.rationale)} is not text")
     _check_messages(example.messages)
-    _check_encodes([*example.references, *example.options, example.rationale, *(t for m in example.messages for t in m)])
+    _check_encodes([*example.references, *example.options, example.rationale, *(t for m in example.messages for t in m[:2])])
     return example
 
 
@@ -123,7 +137,7 @@ def _check_options(example: Example) -> None:
 
 def _check_messages(messages: Sequence[Message]) -> None:
     for number, message in enumerate(messages, 1):
-        if not isinstance(message, Message) or not all(isinstance(text, str) for text in message):
+        if not isinstance(message, Message) or not all(isinstance(text, str) for text in message[:2]):
             raise BadRow(f"message {number} is {shown(message)}, expected a Message of two texts: role and content")
 
 

@@ -35,6 +35,7 @@ class ExemplarFormat:
       separator: between two exemplars, and before the question.
       preamble: before the first exemplar; only shown if there is one.
       before_query: before the question's input, if it is not `before_input`.
+      before_answer: before the question's answer, if it is not `before_target`.
       before_explanation: before the explanation of an exemplar that has one; empty if explanations are not shown.
       negatives: how many wrong examples of the task are shown, after the others, if the task has any.
       before_negative: before the input of a wrong example.
@@ -53,6 +54,7 @@ class ExemplarFormat:
     separator: str = "\n\n"
     preamble: str = ""
     before_query: str | None = None
+    before_answer: str | None = None
     before_explanation: str = ""
     negatives: int = 0
     before_negative: str = ""
@@ -74,22 +76,28 @@ class ExemplarFormat:
             counts[shot.is_negative] += 1
             blocks.append(self.block(shot, counts[shot.is_negative]))
         before = self.before_input if self.before_query is None else self.before_query
-        opened = self._opened(before.replace(_NUMBER, str(counts[0] + 1)), query, counts[0] + 1).rstrip()
+        after = self.before_target if self.before_answer is None else self.before_answer
+        opened = self._opened(before, query, after, counts[0] + 1).rstrip()
         body = self.separator.join([*blocks, opened])
         return (f"{above}\n\n{body}" if above else body).strip()
 
     def block(self, shot: Shot, number: int = 1) -> str:
-        before = (self.before_negative if shot.is_negative else self.before_input).replace(_NUMBER, str(number))
-        text = f"{self._opened(before, shot, number)}{shot.target}"
+        before = self.before_negative if shot.is_negative else self.before_input
+        text = f"{self._opened(before, shot, self.before_target, number)}{shot.target}"
         if self.before_explanation and shot.explanation:
             text = f"{text}{self.before_explanation}{shot.explanation}"
         return text
 
-    def _opened(self, before: str, shot: Shot, number: int) -> str:
-        """Returns everything up to the target."""
-        if shot.has_cue:
-            return f"{before}{shot.input} "
-        return f"{before}{shot.input}{self.between}{self.before_target.replace(_NUMBER, str(number))}"
+    def _opened(self, before: str, shot: Shot, after: str, number: int) -> str:
+        """Returns everything up to the target: what stands before the input, the input, and what stands before the target.
+
+        A label that both the format and the input have, such as "Question:", stands once.
+        """
+        before, after = (text.replace(_NUMBER, str(number)) for text in (before, after))
+        label = before.rstrip().rpartition(" ")[2].rpartition("\n")[2]
+        doubled = label.endswith(":") and shot.input.lower().startswith(label.lower())
+        text = shot.input[len(label) :].lstrip() if doubled else shot.input
+        return f"{before}{text} " if shot.has_cue else f"{before}{text}{self.between}{after}"
 
 
 def candidate_rows(draws: Draws, num_rows: int, query_row: int | None, wanted: int) -> Iterator[int]:

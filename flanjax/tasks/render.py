@@ -17,7 +17,18 @@ from flanjax.tasks.options import PLAIN
 from flanjax.tasks.styles import Style, StyleShares
 from flanjax.tasks.task import Task
 
-__all__ = ["CHAINS_OF_THOUGHT", "FORMATS", "Chosen", "Rendered", "Wording", "ask", "choose", "ordered_options", "render"]
+__all__ = [
+    "CHAINS_OF_THOUGHT",
+    "FORMATS",
+    "Chosen",
+    "Rendered",
+    "Wording",
+    "ask",
+    "choose",
+    "draw_wording",
+    "ordered_options",
+    "render",
+]
 
 
 class Rendered(NamedTuple):
@@ -59,7 +70,7 @@ def choose(task: Task, example: Example, shares: StyleShares, draws: Draws) -> C
       BadRow: the wording that was drawn applies, but cannot be rendered from this example.
     """
     for refused, template in enumerate(_drawn(task, shares, draws)):
-        wording = _wording(task, template, example, shares, draws)
+        wording = draw_wording(task, template, example, shares, draws)
         asked = ask(task, example, wording, draws)
         if asked is not None:
             return Chosen(wording, asked, refused)
@@ -82,7 +93,8 @@ def _drawn(task: Task, shares: StyleShares, draws: Draws) -> Iterator[int]:
             drawn += 1
 
 
-def _wording(task: Task, number: int, example: Example, shares: StyleShares, draws: Draws) -> Wording:
+def draw_wording(task: Task, number: int, example: Example, shares: StyleShares, draws: Draws) -> Wording:
+    """Returns all choices but that of the template, which is the task's `number`-th."""
     template = task.templates[number]
     forward = template.kind == "forward"
     num_shots = template.shots
@@ -150,7 +162,7 @@ def render(asked: Asked, wording: Wording) -> Rendered:
     if wording.chain is not None:
         ends_in_cue = ends_in_cue and (wording.chain.request_first or not wording.chain.request)
         read, write = wording.chain.asked(read), wording.chain.target(asked.rationale, write)
-    if asked.cue:
+    if asked.cue and not (wording.chain is not None and read.endswith(":")):  # which calls for reasons and answer
         read, ends_in_cue = f"{read}\n{asked.cue}", True
     if not write:
         raise BadRow("the target is empty once rendered")

@@ -8,8 +8,8 @@ Left out: freebase_qa and Jeopardy, whose repositories hold a script and whose a
 passage; KILT's ELI5, whose answers were taken back by their source.
 
 `closed_book_qa` needs nothing but the hub. `closed_book_qa_files` has two evaluation sets that the hub does not hold under a
-configuration of their own: lay them out in a mirror (see docs/mixtures.md) as efficientqa/default/validation.parquet, with
-the columns of NQ-Open, and amydeng2000/CREAK/contrast_set/test.parquet, with those of CREAK.
+configuration of their own. Lay them out in a mirror, the folder that FLANJAX_HUB_MIRROR names: with the columns of NQ-Open as
+efficientqa/default/validation.parquet, with those of CREAK as amydeng2000/CREAK/contrast_set/test.parquet.
 """
 
 import json
@@ -452,7 +452,7 @@ wiki_qa = Task(
     example=_wiki_qa,
     templates=[
         Template(
-            "Question: {{ question }}\nSentence: {{ sentence }}\nDoes the sentence answer the question, yes or no?",
+            "A question: {{ question }}\nA sentence: {{ sentence }}\nDoes the sentence answer the question, yes or no?",
             options="never",
         ),
         Template(
@@ -524,6 +524,7 @@ wiki_qa = Task(
         ),
     ],
     lineage=["wiki_qa"],
+    metrics=["accuracy", "macro_f1"],
     train="train",
     evaluation="test",
     long_fields=["sentence"],

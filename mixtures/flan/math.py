@@ -6,9 +6,9 @@ reasoning. ASDiv, SVAMP, MAWPS, MultiArith, AddSub, SingleEq and MathQA are the 
 Left out: the other 55 modules of the mathematics data set, which the hub's Parquet branch does not hold; Hendrycks' MATH and
 the sets made from it, whose LaTeX has no spelling in T5's vocabulary.
 
-`math` needs nothing but the hub. `math_files` has three small evaluation sets that the hub does not hold as they are: lay
-them out in a mirror (see docs/mixtures.md) as addsub/default/test.parquet and singleeq/default/test.parquet, with the columns
-question, final_ans and equation, and agieval/sat-math/test.parquet, with passage, question, options and label.
+`math` needs nothing but the hub. `math_files` has three small evaluation sets that the hub does not hold as they are. Lay them
+out in a mirror, the folder that FLANJAX_HUB_MIRROR names: addsub/default/test.parquet and singleeq/default/test.parquet with
+the columns question, final_ans and equation, agieval/sat-math/test.parquet with passage, question, options and label.
 """
 
 import re
@@ -73,7 +73,7 @@ gsm8k = Task(
         Template("{{ question }}"),
         Template("Solve this word problem and give the result as a number. {{ question }}"),
         Template("Here is a grade-school problem that takes several steps. Which number comes out at the end?\n{{ question }}"),
-        Template("Problem: {{ question }}", cue="Result:"),
+        Template("Word problem of the day: {{ question }}", cue="It comes to"),
         Template("Homework help, please! {{ question }} I only need the final number, to compare it with mine."),
         Template("The teacher reads a problem aloud: {{ question }} Which number should the children write down?"),
         Template(
@@ -200,7 +200,7 @@ _VERDICT = re.compile(
 
 def _reasoning(text):
     """A rationale without its last words on the letter of the answer; empty if it names letters before."""
-    text = _VERDICT.sub("", text.strip())
+    text = re.sub(r"^(?:solution|explanation)\s*:\s*", "", _VERDICT.sub("", text.strip()), flags=re.IGNORECASE)
     return "" if re.search(r"\b(answer|ans|option|choice)s?\b", text, re.IGNORECASE) else _sentences(text)
 
 
@@ -226,16 +226,18 @@ aqua_rat = Task(
     example=_aqua_rat,
     templates=[
         Template("{{ question }}", options="always"),
-        Template("Find the result. {{ question }}", when="open"),
+        Template("Find the result. {{ question }}", when="open", options="never"),
         Template("Entrance test for a business school, quantitative part: {{ question }}", options="always", cue="Choose:"),
         Template("{{ options }}\nExactly one of the five is right for this problem.\n{{ question }}", options="always"),
         Template(
             "My study group cannot agree on this algebra problem. Which result is correct?\n{{ question }}", options="always"
         ),
         Template(
-            "Set up the equation that the text describes, solve it, and state what it gives.\n{{ question }}", when="open"
+            "Set up the equation that the text describes, solve it, and state what it gives.\n{{ question }}",
+            when="open",
+            options="never",
         ),
-        Template("Multiple-choice algebra\nProblem: {{ question }}", options="always", cue="Solution:"),
+        Template("Multiple-choice algebra\nProblem: {{ question }}", options="always", cue="The one that is right:"),
         Template("Do the calculation first, then look for what you got among the choices.\n{{ question }}", options="always"),
         Template("Numbers, rates, ratios or probabilities: whatever it takes, answer this. {{ question }}", options="always"),
         Template(
@@ -294,7 +296,7 @@ math_qa = Task(
         ),
         Template("Written test for engineers, arithmetic section. {{ question }}", options="always", cue="Correct choice:"),
         Template("Which of the five values follows from the data in the problem?\n{{ question }}", options="always"),
-        Template("Question: {{ question }}", options="always", cue="Value:"),
+        Template("Quantity wanted: {{ question }}", options="always", cue="Value:"),
         Template(
             "A calculator is allowed. Enter the right sequence of operations and tell me what it shows. {{ question }}",
             when="open",
@@ -408,7 +410,7 @@ svamp = Task(
         Template("Second graders tend to take the first two numbers and add them. Do better than that. {{ question }}"),
         Template("Work out in one or two operations: {{ question }} Write only the number."),
         Template("Which amount is asked for here, and how much is it? Give just the amount as a number.\n{{ question }}"),
-        Template("{{ question }} My calculator is broken, so please do it for me.", cue="It comes to"),
+        Template("{{ question }} My calculator is broken, so please do it for me.", cue="The number is"),
         Template("Quiz for attentive readers. {{ question }} Note the number."),
         Template(
             "Translate the problem into a calculation with the numbers of the text; do not work it out.\n{{ question }}",
@@ -674,7 +676,7 @@ sat_math = Task(
         Template("Substitute, simplify or sketch, and then choose.\n{{ question }}", options="always"),
         Template("Functions, equations, geometry or data, this could be about any of them. {{ question }}", options="always"),
     ],
-    lineage=["agieval", "sat"],
+    lineage=["sat_math"],
     train=None,
     evaluation="test",
     licence="MIT",

@@ -20,13 +20,18 @@ _POINTS_AT_CHOICES = re.compile(
 )
 
 
+def _without_stop(text):
+    """A choice without the full stop that ends some of them, so that all read alike in a list."""
+    return re.sub(r"(?<=[A-Za-z0-9)%])(?<!\.[A-Z])\.$", "", " ".join(text.split()))
+
+
 def _choice(question, answer, options, rationale="", **more):
     """A multiple-choice example. A row that offers one text twice is left out, since either would be right."""
     question = " ".join(question.split())
-    options = tuple(" ".join(option.split()) for option in options)
+    options = tuple(_without_stop(option) for option in options)
     if len(set(options)) < len(options) or not all(options):
         raise SkipRow("a choice is empty, or two are the same")
-    answer = " ".join(answer.split())
+    answer = _without_stop(answer)
     asks = question.endswith((".", "?", "!"))
     fields = {
         "question": question[:1].upper() + question[1:],
@@ -332,7 +337,7 @@ qasc = Task(
         ),
         Template("Fact: {{ fact1 }}\nAnother fact: {{ fact2 }}\nCombine them to answer this: {{ question }}", options="always"),
         Template(
-            "Which choice completes the chain from the question to its answer? {{ question }}\n{{ options }}",
+            "Find the choice that a chain of two facts leads to.\nStart of the chain: {{ question }}\n{{ options }}",
             options="always",
         ),
         Template("Grade-school science, one step further: {{ question }}", options="always", cue="Choice:"),
@@ -342,7 +347,7 @@ qasc = Task(
             options="always",
         ),
         Template("{{ options }}\nFrom this list, select what fits: {{ question }}", options="always"),
-        Template("Name one thing that answers this. {{ question }}", when="open"),
+        Template("Answer with one scientific term or a short phrase. {{ question }}", when="open"),
         Template(
             'A robot that knows simple facts about nature is asked: "{{ question }}" Which choice should it infer?',
             options="always",
@@ -360,7 +365,7 @@ qasc = Task(
             name="write_question",
         ),
         Template(
-            "Question: {{ question }}\nAnswer: {{ answer }}\nState the facts that lead from the one to the other.",
+            "State the facts that lead from the question to its answer.\nQuestion: {{ question }}\nAnswer: {{ answer }}",
             "{{ rationale }}",
             kind="inverted",
             name="give_facts",
@@ -383,13 +388,13 @@ qasc = Task(
 def _scienceqa(row):
     options = row["choices"]
     more = {
-        "hint": " ".join(row["hint"].split()),
+        "hint": " ".join((row["hint"] or "").split()),
         "grade": row["grade"].removeprefix("grade"),
         "skill": row["skill"].strip(),
         "topic": row["topic"].replace("-", " ").strip(),
-        "lecture": " ".join(row["lecture"].split()),
+        "lecture": " ".join((row["lecture"] or "").split()),
     }
-    return _choice(row["question"], options[row["answer"]], options, row["solution"], **more)
+    return _choice(row["question"], options[row["answer"]], options, row["solution"] or "", **more)
 
 
 _HINT = "{% if hint %}{{ hint }} {% endif %}"
@@ -402,8 +407,10 @@ scienceqa = Task(
     templates=[
         Template(_HINT + "{{ question }}", options="always"),
         Template("A question for grade {{ grade }}. " + _HINT + "{{ question }}\nSelect the correct choice.", options="always"),
-        Template("{% if hint %}Context: {{ hint }}\n{% endif %}Question: {{ question }}", options="always", cue="Answer:"),
-        Template("Topic: {{ topic }}\n" + _HINT + "{{ question }}\nWhat is the right choice?", options="always"),
+        Template(
+            "{% if hint %}Context: {{ hint }}\n{% endif %}Exercise: {{ question }}", options="always", cue="Right choice:"
+        ),
+        Template("School subject: {{ topic }}\n" + _HINT + "{{ question }}\nWhat is the right choice?", options="always"),
         Template(
             "Your little brother is in grade {{ grade }} and brings home this exercise: " + _HINT + "{{ question }} "
             "Tell him what to tick.",
@@ -448,7 +455,7 @@ scienceqa = Task(
             when="lecture",
         ),
     ],
-    lineage=["scienceqa"],
+    lineage=["science_qa"],
     train="train",
     evaluation="test",
     long_fields=["hint", "lecture"],

@@ -78,7 +78,7 @@ def test_a_finding_shows_both_texts_and_where_they_are():
     (example,) = found.examples
     assert example.where == "row 9"
     assert asked(9)["question"] in example.text
-    assert example.other.startswith("row 3: ")
+    assert example.other_where == "row 3"
 
 
 def test_short_answers_and_identifiers_are_no_rows():

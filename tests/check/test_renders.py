@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from flanjax import Example, Mixture, Task, Template, rows
+from flanjax import Example, ExemplarFormat, Mixture, Task, Template, rows
 from flanjax.check import check_mixture
 from flanjax.check.findings import KINDS, Finding, Report, read_known
 from flanjax.check.traps import traps
@@ -57,6 +57,14 @@ def test_a_clean_task_has_no_finding():
 )
 def test_a_planted_defect_is_found_in_its_template(template, kind):
     assert (kind, "2") in kinds(*CLEAN, template)
+
+
+def test_templates_that_differ_in_their_exemplars_are_not_alike():
+    layout = ExemplarFormat("Item: ", "Kind: ")
+    zero, two = (Template("{{ text }}", shots=shots, exemplars=[layout]) for shots in (0, 2))
+    other = Template("{{ text }}", shots=2, exemplars=[ExemplarFormat("Thing: ", "Kind: ")])
+    assert not {kind for kind, _ in kinds(zero, two, other)} & {"renders alike"}
+    assert ("renders alike", "1") in kinds(two, two)
 
 
 def test_a_defect_that_is_in_the_data_is_no_fault_of_a_template():
@@ -120,6 +128,8 @@ def test_leaks_and_shared_corpora_of_a_mixture_are_found_and_what_cannot_be_open
         ("What is it?.", "double punctuation"), ("It is...", None), ("He said so.?", "double punctuation"), 
         ("ok,.", "double punctuation"),
         ("one. two", None), ("3.5", None), ("U.S.?", None), ("Answer: Output:", "double cue"), ("Question: Answer it.", None),
+        ("Input: Question: Why?", None), ("Question: question: Why?", "double cue"),
+        ("Is it: : no", "double cue"), ("A (or NONE):", None),
         ("a\n\nb", None), ("a\n \n\nb", "blank lines"), ("<Undefined>", "unrendered"),
     ],
 )  # fmt: skip

@@ -107,6 +107,20 @@ def test_what_follows_the_last_answer_is_left_out():
         chat.conversation(TALK[:2])
 
 
+def test_a_turn_that_is_marked_so_is_read_but_not_trained_on():
+    chat = Chat(tokenizer(CHATML))
+    whole = chat.conversation(TALK)
+    first_untrained = [*TALK[:2], TALK[2]._replace(trained=False), *TALK[3:]]
+    talk = chat.conversation(first_untrained)
+    assert [*talk.inputs, *talk.targets] == [*whole.inputs, *whole.targets]
+    assert tokenizer(CHATML).decode(talk.targets[talk.trained].tolist()) == TALK[4].content
+    assert talk.targets[talk.trained].tolist().count(chat.end_id) == 1
+    last_untrained = [*TALK[:4], TALK[4]._replace(trained=False)]
+    assert chat.conversation(last_untrained).targets.tolist() == chat.conversation(TALK[:3]).targets.tolist()
+    with pytest.raises(BadRow, match="trained on"):
+        chat.conversation([*TALK[:2], TALK[2]._replace(trained=False)])
+
+
 def test_a_template_that_rewrites_a_message_makes_a_bad_row():
     hides = CHATML.replace("{{ m.content }}", "{{ m.content.split('</think>')[-1] }}")
     chat = Chat(tokenizer(hides))

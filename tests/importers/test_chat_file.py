@@ -93,6 +93,20 @@ def test_tools_are_added_to_a_system_message_that_is_there():
     assert told(messages)[0] == ("system", "Be kind.")
 
 
+def test_messages_of_weight_0_and_empty_ones_are_not_trained_on():
+    messages = [say("user", "a"), say("assistant", "no", weight=0), say("user", "b"), say("assistant", None), say("user", "c"),
+                say("assistant", "yes", weight=1), say("user", "d"), say("assistant", "last", weight=0)]  # fmt: skip
+    example = conversation_of(messages, {})
+    assert [(m.content, m.trained) for m in example.messages if m.role == "assistant"] == [
+        ("no", False),
+        ("", False),
+        ("yes", True),
+    ]
+    assert example.answer == "yes"
+    with pytest.raises(SkipRow, match="trained on"):
+        conversation_of(messages[:2], {})
+
+
 @pytest.mark.parametrize(
     ("messages", "error", "reason"),
     [

@@ -27,10 +27,10 @@ def folder(tmp_path):
 def test_every_file_is_a_task_with_its_cluster_and_lineage_and_the_rest_is_refused(folder):
     found = flan_cot(folder)
     assert {t.name: (t.cluster, t.lineage) for t in found.tasks} == {
-        "cot_aqua": ("math", ("aqua_rat",)),
-        "cot_gsm8k": ("math", ("gsm8k",)),
-        "cot_qasc": ("commonsense", ("qasc",)),
-        "cot_riddles": ("reasoning", ()),
+        "cot_aqua": ("chain_of_thought", ("aqua_rat",)),
+        "cot_gsm8k": ("chain_of_thought", ("gsm8k",)),
+        "cot_qasc": ("chain_of_thought", ("qasc",)),
+        "cot_riddles": ("chain_of_thought", ()),
     }
     assert [r.name for r in found.refused] == ["README.md"]
 

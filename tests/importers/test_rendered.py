@@ -1,13 +1,17 @@
 """Collections of finished texts: tasks, clusters and lineage come back from the tasks' names."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
+from flanjax import hub
 from flanjax.importers import FLAN_TASKS, Origin, rendered, superni
 from flanjax.importers.flan_tasks import find
 from flanjax.importers.imported import plain_name
 from flanjax.tasks.clusters import hold_out
+from flanjax.tasks.lineage import canonical
 from flanjax.tasks.task import BadRow, SkipRow
 
 NAMES = ["glue/mrpc:2.0.0", "cot_gsm8k", "task190_snli_classification", "glue/qnli:2.0.0", "squad/v1.1:3.0.0", "my_own"]
@@ -29,7 +33,7 @@ def test_each_task_name_is_a_task_with_cluster_and_lineage_from_the_table(dump):
     found = rendered(dump, task="_task_name")
     assert {t.name: (t.cluster, t.lineage) for t in found.tasks} == {
         "glue_mrpc_2.0.0": ("paraphrase", ("mrpc",)),
-        "cot_gsm8k": ("math", ("gsm8k",)),
+        "cot_gsm8k": ("chain_of_thought", ("gsm8k",)),
         "glue_qnli_2.0.0": ("entailment", ("qnli", "squad")),
         "squad_v1.1_3.0.0": ("reading_comprehension", ("squad",)),
     }
@@ -81,7 +85,7 @@ def test_conversations_fall_into_tasks_by_their_source(tmp_path):
     ("name", "cluster", "corpora"),
     [
         ("anli/r1:0.1.0", "entailment", {"anli"}),
-        ("ai2_arc/ARC-Challenge:1.0.0", "closed_book_qa", {"ai2_arc"}),
+        ("ai2_arc/ARC-Challenge:1.0.0", "science_qa", {"ai2_arc"}),
         ("adversarial_qa_dbert_answer_the_following_q", "reading_comprehension", {"adversarial_qa", "squad"}),
         ("gem/wiki_lingua_english_en:1.1.0", "summarization", {"wiki_lingua", "wikihow"}),
         ("wmt16_translate/ro-en:1.0.0", "translation", {"wmt_news"}),
@@ -89,8 +93,8 @@ def test_conversations_fall_into_tasks_by_their_source(tmp_path):
         ("opinion_abstracts_rotten_tomatoes", "summarization", {"rotten_tomatoes"}),
         ("math_dataset/algebra__linear_1d:1.0.0", "math", {"math_dataset"}),
         ("wiki_dialog_ii", "dialogue", {"wiki_dialog"}),
-        ("stream_qed_ii", "reading_comprehension", {"qed", "natural_questions"}),
-        ("cos_e_v1.11_question_option_description_text", "commonsense", {"cos_e", "commonsense_qa"}),
+        ("stream_qed_ii", "chain_of_thought", {"qed", "natural_questions"}),
+        ("cos_e_v1.11_question_option_description_text", "common_sense", {"cos_e", "commonsense_qa"}),
         ("kilt_tasks_hotpotqa_final_exam", "closed_book_qa", {"hotpot_qa"}),
         ("Race_high_Select_the_best_answer", "reading_comprehension", {"race"}),
     ],
@@ -127,3 +131,24 @@ def test_tasks_of_a_folder_give_their_clusters_and_lineage_to_a_dump(dump, tmp_p
     tasks = {t.name: t for t in rendered(dump, task="_task_name", clusters=table).tasks}
     task = tasks["task190_snli_classification"]
     assert (task.cluster, task.lineage) == ("textual_entailment", ("snli",))
+
+
+def test_clusters_are_called_as_in_the_library():
+    library = Path(__file__).parents[2] / "mixtures" / "flan"
+    named = {m for file in library.glob("*.py") for m in re.findall(r'cluster="([a-z_]+)"', file.read_text())}
+    assert {origin.cluster for origin in FLAN_TASKS.values()} <= named
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("glue/rte:2.0.0", hub("glue", "rte")),
+        ("super_glue/cb:1.0.2", hub("aps/super_glue", "cb")),
+        ("wsc273", hub("nyu-mll/glue", "wnli")),
+        ("squad/v2.0:3.0.0", hub("rajpurkar/squad")),
+        ("yelp_polarity_reviews:0.2.0", hub("fancyzhx/yelp_polarity")),
+    ],
+)
+def test_the_corpora_of_the_table_are_those_of_the_hub(name, source):
+    table = find(plain_name(name), FLAN_TASKS)
+    assert canonical(source.name) in {canonical(corpus) for corpus in table.lineage}

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from etils.epath import testing as epath_testing
 
 import flanjax
 from flanjax.sources import RowError, SourceError, csv, hub, jsonl, parquet, tsv, where
@@ -119,24 +118,6 @@ def test_missing_files_and_splits_are_errors_with_the_nearest_names(tmp_path):
         jsonl()
     with pytest.raises(SourceError, match="split 'train' has no files"):
         jsonl(train=[])
-
-
-@pytest.fixture
-def bucket(tmp_path):
-    """gs://bucket is tmp_path, to epath."""
-
-    def there(path):
-        return str(path).replace("gs://bucket", str(tmp_path))
-
-    def on_bucket(call, path, *args):
-        return call(there(path), *args)
-
-    def glob(call, path):
-        return [found.replace(str(tmp_path), "gs://bucket") for found in call(there(path))]
-
-    same = dict.fromkeys(("exists", "isdir", "listdir", "open", "stat"), on_bucket)
-    with epath_testing.mock_epath(**same, glob=glob):
-        yield tmp_path
 
 
 @pytest.mark.parametrize(("kind", "write"), [(jsonl, write_jsonl), (parquet, write_parquet)])

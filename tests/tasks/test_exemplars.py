@@ -84,3 +84,8 @@ def test_wrong_examples_are_counted_apart_and_only_shown_reasons_are_shown():
     assert ExemplarFormat("", "= ").block(right) == "a\n= 1"
     with pytest.raises(ValueError, match="before_negative is empty"):
         ExemplarFormat("", "= ", negatives=1)
+
+
+def test_the_question_may_end_in_other_words_than_the_exemplars():
+    words = ExemplarFormat("Q{n}: ", "A{n}: ", before_query="Now: ", before_answer="Yours, number {n}:")
+    assert words.join([Shot("1", "2")], Shot("3")) == "Q1: 1\nA1: 2\n\nNow: 3\nYours, number 2:"

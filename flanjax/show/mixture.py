@@ -1,4 +1,4 @@
-"""`flanjax show`: prints a mixture before training: its plan and its bad rows, or its examples as text."""
+"""Prints a mixture before training: its plan and its bad rows, or its examples as text."""
 
 import argparse
 import sys
@@ -10,10 +10,9 @@ from rich.text import Text
 
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.tokenizer import load_tokenizer
+from flanjax.describe.opened import training_part
 from flanjax.describe.plan import Description, TaskDescription, describe
 from flanjax.describe.samples import Sample, sample
-from flanjax.tasks.clusters import hold_out
-from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.registry import load_mixture
 
 _TEXT_COLUMNS = ("task", "cluster")
@@ -21,14 +20,17 @@ _NUMBER_COLUMNS = ("rows", "asked %", "realised %", "examples", "epochs", "input
 _WIDTH = 150  # columns, if the output is not a terminal
 
 
-def show(args: argparse.Namespace, console: Console | None = None) -> None:
+def show_mixture(args: argparse.Namespace, console: Console | None = None) -> None:
     """Prints the plan of the mixture, or rendered examples if a task, a template or a style is given.
 
     Raises:
-      ValueError: there is nothing to show, because no sampled row gives an example.
+      ValueError: the data of some tasks cannot be opened, which is said after the others are shown; or there is nothing to
+        show, because no sampled row gives an example.
     """
     console = console or Console(width=None if sys.stdout.isatty() else _WIDTH)
-    mixture = _training_part(load_mixture(args.mixture), args.heldout, console)
+    mixture, removed = training_part(load_mixture(args.mixture), args.heldout)
+    for name, reason in removed.items():
+        console.print(Text(f"not trained on: {name} ({reason})"))
     features = FeatureConfig(inputs_length=args.inputs_length, targets_length=args.targets_length)
     tokenizer = load_tokenizer(args.tokenizer)
     if args.task or args.template or args.style:
@@ -44,20 +46,12 @@ def show(args: argparse.Namespace, console: Console | None = None) -> None:
         seed=args.seed,
         num_examples=args.num_examples,
         sample=args.sample,
-        on_error=args.on_error,
     )
     print_description(described, args.mixture, args.tokenizer, console)
+    if described.missing and args.on_error == "stop":
+        raise ValueError(f"{args.mixture}: the data of {len(described.missing)} tasks cannot be opened")
     if args.sample and not any(task.lengths for task in described.tasks):
         raise ValueError(f"{args.mixture}: none of the {sum(t.sampled for t in described.tasks)} sampled rows gives an example")
-
-
-def _training_part(mixture: Mixture, heldout: list[str], console: Console) -> Mixture:
-    if not heldout:
-        return mixture.training
-    split = hold_out(mixture, heldout)
-    for name, reason in split.removed.items():
-        console.print(Text(f"not trained on: {name} ({reason})"))
-    return split.train
 
 
 def print_description(described: Description, address: str, tokenizer: str, console: Console) -> None:
@@ -66,13 +60,6 @@ def print_description(described: Description, address: str, tokenizer: str, cons
     console.print(
         Text(f"plan {described.plan_hash}, in blocks of {described.block_size:,} examples; lengths in tokens of {tokenizer}")
     )
-    if described.quarantined:
-        console.print(
-            Text(f"the mixture is {described.mixture}; in quarantine, because they cannot be opened:", style="bold red")
-        )
-    for lost in described.quarantined:
-        share = "" if lost.published_share is None else f", {_percent(lost.published_share)}% of the whole mixture"
-        console.print(Text(f"  {lost.name}{share} ({lost.cause})"))
     if described.packing:
         fill = ", ".join(f"{_percent(share)}% of {part}" for part, share in described.packing.fill.items())
         console.print(
@@ -83,13 +70,18 @@ def print_description(described: Description, address: str, tokenizer: str, cons
         console.print(Text("styles: " + ", ".join(f"{name} {_percent(share)}%" for name, share in shares)))
     if any(task.reasons for task in described.tasks):
         console.print(_reasons_table(described))
+    for name, reason in described.missing.items():
+        share = f" ({_percent(described.published[name])}% of the whole mixture)" if name in described.published else ""
+        console.print(Text(f"task {name}{share}: its data cannot be opened: {reason}", style="bold red"))
+    if described.missing and described.tasks:
+        console.print(Text(f"this is the plan of {described.mixture}"))
     for task in described.tasks:
         if task.sampled and not task.lengths:
             console.print(Text(f"task {task.name}: none of its {task.sampled} sampled rows gives an example", style="bold red"))
 
 
 def _plan_table(described: Description, address: str) -> Table:
-    whole = f"{address}, as {described.mixture}" if described.quarantined else address
+    whole = f"{address}, as {described.mixture}" if described.missing and described.tasks else address
     table = Table(title=Text(f"{whole}: the first {described.num_examples:,} examples"), header_style="bold")
     for name in _TEXT_COLUMNS:
         table.add_column(name)

@@ -1,0 +1,1 @@
+"""`flanjax show`: prints a mixture (mixture), or a catalogue of folders (catalogue)."""
