@@ -23,7 +23,7 @@ _CATALOGUE = (
 _EXAMPLES = {
     "train": """
   flanjax train --config configs/quickstart.py --workdir runs/mine
-  flanjax train --config configs/flan_t5.py:base --workdir runs/base --config.heldout=entailment,paraphrase --config.train.steps=9""",
+  flanjax train --config configs/flan_t5.py:base --workdir runs/base --config.heldout=entailment --config.train.steps 1000""",
     "prepare": """
   flanjax prepare --config configs/flan_t5.py:base --output rows/base --steps 1000
   flanjax prepare --verify rows/base

@@ -40,7 +40,7 @@ def _from_flan(name):
     return load(f"flan.py:{name}", relative_to=__file__)
 
 
-_FOUND = import_superni(_folder(), mmlu=False)
+_FOUND = import_superni(_folder(), split=None, mmlu=False)  # FLAN trained on the test tasks too
 _HALVES = StyleShares(few_shot=0.5, options=0.5, chain_of_thought=0.0, inverted=None)
 _flan, _t0 = _from_flan("flan2021"), _from_flan("t0_plus_plus")
 _corpora = {corpus for task in _flan.tasks() for corpus in task.corpora}

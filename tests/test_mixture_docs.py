@@ -38,7 +38,7 @@ def test_every_block_is_a_mixture_file_whose_tasks_render_without_a_finding(defi
 
 @pytest.mark.parametrize("name", ["structure.py", "quiz.py", "talks.py"])
 def test_a_newcomers_task_takes_under_twenty_lines(name):
-    assert len(BLOCKS[name].splitlines()) < 20
+    assert len([line for line in BLOCKS[name].splitlines() if line.strip() and not line.startswith("#")]) < 20
 
 
 def test_holding_a_cluster_out_leaves_the_other_to_train_on(defined):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flanjax.check.findings import Collector, Example, excerpt
-from flanjax.check.traps import traps
+from flanjax.check.traps import traps, without_middles
 from flanjax.data.queries import read_examples
 from flanjax.data.tokenizer import Tokenizer, survives
 from flanjax.names import shown
@@ -17,6 +17,7 @@ from flanjax.sources import Rows, where
 from flanjax.tasks import example as examples
 from flanjax.tasks.asked import AnyTemplate, Asked, Wording
 from flanjax.tasks.draws import Draws
+from flanjax.tasks.example import CHOICES, OPTIONS
 from flanjax.tasks.render import ask, render, shows_options
 from flanjax.tasks.styles import Style, StyleShares
 from flanjax.tasks.task import BadRow, SkipRow, Task
@@ -24,7 +25,14 @@ from flanjax.tasks.task import BadRow, SkipRow, Task
 _LEAKED_WORDS = 4  # a target of fewer words may stand in its input by chance
 _MAJORITY = 0.95
 _BALANCED_FROM = 50  # rows
+_FOUND_IN = {"forward": 1.25, "inverted": 3}  # times as long as the target is the text that it may be taken from
+_APPLIES_FROM = 20  # examples
+_FEW = 6  # answers; where there are more, a wording may give one as an example, or as the way out
+_EACH = 20  # rows an answer, from which one that never occurs is no chance
 _WORDS = re.compile(r"\w+")
+_SMALL_WORDS = re.compile(r"\b(?:an?|are|be|been|by|can|do|does|has|have|is|it|of|that|the|there|they|this|to|was|were)\b")
+_NOT = re.compile(r"(?<=\bcan)not\b|n't\b|\b(?:not|no|never)\b", re.IGNORECASE)
+_POLAR = frozenset({"yes", "no", "true", "false"})  # every yes-or-no question names them
 
 
 class Rendering(NamedTuple):
@@ -63,7 +71,7 @@ def check_task(
       advance: is called once a row.
     """
     counted: Counter[str] = Counter()
-    applied: Counter[str] = Counter()
+    asked: dict[str, Counter[tuple[str, ...]]] = {t.name: Counter() for t in task.templates}
     answers: Counter[str] = Counter()
     options: set[tuple[str, ...]] = set()
     for split, opened in splits.items():
@@ -82,8 +90,8 @@ def check_task(
                 if example.options:
                     options.add(tuple(example.options))
                     answers[example.references[0]] += 1
-                counted += _check_example(task, example, at, shares, draws[at], place, found, applied)
-    _check_whole(task, options, answers, applied, counted, tokenizer, found)
+                counted["renders"] += _check_example(task, example, at, shares, draws[at], place, found, asked)
+    _check_whole(task, options, answers, asked, counted, tokenizer, found)
     return counted
 
 
@@ -95,24 +103,29 @@ def _check_example(
     draws: Draws,
     place: str,
     found: Collector,
-    applied: Counter[str],
-) -> Counter[str]:
-    counted: Counter[str] = Counter()
+    asked: Mapping[str, Counter[tuple[str, ...]]],
+) -> int:
+    """Adds the findings about one example, and returns the number of renders.
+
+    Args:
+      asked: template -> the options that it asked with, in alphabetical order, and how often; counts this example.
+    """
     own = _own_texts(example)
     plain: dict[Hashable, str] = {}
+    count = 0
     for number, template in enumerate(task.templates):
-        renderings = list(_renderings(task, number, example, at, shares, draws, place, found))
-        counted["renders"] += len(renderings)
-        applied[template.name] += bool(renderings)
-        for rendering in renderings:
-            _check_rendering(task, example, rendering, own, place, found)
-        if renderings:
-            shown_alike = template.shots, tuple(template.exemplars)  # templates may differ in nothing but their exemplars
-            text = (" ".join(renderings[0].input.split()), renderings[0].target, shown_alike)
-            if (other := plain.setdefault(text, template.name)) != template.name:
-                shown_as = Example(place, renderings[0].input)
-                found.add("renders alike", task.name, template.name, detail=f"as template {other}", example=shown_as)
-    return counted
+        seen: set[str] = set()
+        shown_alike = template.shots, tuple(template.exemplars)  # templates may differ in nothing but their exemplars
+        for rendering in _renderings(task, number, example, at, shares, draws, place, found):
+            if not seen:
+                asked[template.name][tuple(sorted(rendering.asked.options))] += 1
+                text = (" ".join(rendering.input.split()), rendering.target, shown_alike)
+                if (other := plain.setdefault(text, template.name)) != template.name:
+                    shown_as = Example(place, rendering.input)
+                    found.add("renders alike", task.name, template.name, detail=f"as template {other}", example=shown_as)
+            _check_rendering(task, rendering, own, place, found, seen)
+            count += 1
+    return count
 
 
 def _renderings(
@@ -153,50 +166,52 @@ def _wordings(
 
 
 def _check_rendering(
-    task: Task, example: examples.Example, rendering: Rendering, own: Sequence[str], place: str, found: Collector
+    task: Task, rendering: Rendering, own: Sequence[str], place: str, found: Collector, seen: set[str]
 ) -> None:
+    """Adds the findings about one text. `seen` are the parts of others of the same template that were looked at."""
     name, style, text = rendering.template.name, rendering.style, rendering.input
-    for part in (text, rendering.target):
-        for trap in traps(part, [*own, *rendering.asked.options, *rendering.asked.targets, *_layout_texts(rendering.wording)]):
-            if style == "few-shot" and trap.kind != "double cue":
-                continue  # white space is the format's, and the rest was seen without exemplars
-            said = Example(place, excerpt(part, trap.at))
-            found.add(trap.kind, task.name, name, style, f"{' '.join(trap.text.split())!r}", said)
-    if style != "plain":
-        return
+    # White space around exemplars is their format's, and the rest was seen without exemplars.
+    kinds = ("double cue",) if style == "few-shot" else ()
+    for part in {text, rendering.target} - seen:
+        seen.add(part)
+        short = without_middles(part, own)
+        for trap in traps(short, (*own, *rendering.asked.options, *rendering.asked.targets), kinds):
+            if not any(trap.text in words for words in _layout_texts(rendering.wording)):
+                said = Example(place, excerpt(short, trap.at))
+                found.add(trap.kind, task.name, name, style, f"{' '.join(trap.text.split())!r}", said)
     target = rendering.target.strip()
-    if len(target.split()) >= _LEAKED_WORDS and target in text and not _may_hold(rendering, example, target):
-        found.add("tells the target", task.name, name, detail="", example=Example(place, text, target))
-    if rendering.template.kind == "forward" and len(rendering.asked.options) > 1 and not rendering.asked.places_options:
-        _check_named_answers(task, rendering, place, found)
+    if style == "plain" and len(target.split()) >= _LEAKED_WORDS and target in text and not _may_hold(rendering, own, target):
+        found.add("tells the target", task.name, name, example=Example(place, text, target))
 
 
-def _may_hold(rendering: Rendering, example: examples.Example, target: str) -> bool:
-    """Whether the target may stand in the input: a forward question about a text in which its answer stands."""
-    return rendering.template.kind == "forward" and any(target in text for text in _own_texts(example, answers=False))
-
-
-def _check_named_answers(task: Task, rendering: Rendering, place: str, found: Collector) -> None:
-    words = set(_WORDS.findall(" ".join(rendering.template.literals).lower()))
-    named = [o for o in rendering.asked.options if len(o) > 3 and set(_WORDS.findall(o.lower())) <= words]
-    if len(named) == 1 and any(len(o) > 3 for o in rendering.asked.options if o != named[0]):
-        detail = f"{named[0]!r} of {shown(list(rendering.asked.options))}"
-        found.add("names one answer", task.name, rendering.template.name, "", detail, Example(place, rendering.input))
+def _may_hold(rendering: Rendering, own: Sequence[str], target: str) -> bool:
+    """Whether the target may stand in the input: one of the options, words that the template says always, or words from a
+    longer text in which they are to be found.
+    """
+    if rendering.template.kind == "forward" and target in rendering.asked.targets:
+        return True
+    if any(target in literal for literal in rendering.template.literals):
+        return True
+    least = _FOUND_IN[rendering.template.kind]
+    return any(target in text and len(text) >= least * len(target) for text in own)
 
 
 def _check_whole(
     task: Task,
     options: set[tuple[str, ...]],
     answers: Counter[str],
-    applied: Counter[str],
+    asked: Mapping[str, Counter[tuple[str, ...]]],
     counted: Counter[str],
     tokenizer: Tokenizer | None,
     found: Collector,
 ) -> None:
     """Adds the findings about the task as a whole."""
     for template in task.templates:
-        if counted["examples"] and not applied[template.name]:
+        sets = asked[template.name]
+        if counted["examples"] >= _APPLIES_FROM and not sets:
             found.add("does not apply", task.name, template.name, detail=f"to none of {counted['examples']} rows")
+        if len(sets) == 1 and sets.total() > 1:
+            _check_named_answers(task, template, next(iter(sets)), found)
         unused = set(getattr(template, "words", ())) - set(answers) - set(itertools.chain(*options))
         if answers and unused:
             found.add("unused words", task.name, template.name, detail=shown(sorted(unused)))
@@ -206,14 +221,32 @@ def _check_whole(
     total = sum(answers.values())
     if len({frozenset(o) for o in options}) == 1 and total >= _BALANCED_FROM:
         (known,) = {frozenset(o) for o in options}
-        if min(answers[a] for a in known) == 0 or max(answers.values()) >= _MAJORITY * total:
+        is_missed = min(answers[a] for a in known) == 0 and total >= _EACH * len(known)
+        if is_missed or max(answers.values()) >= _MAJORITY * total:
             counts = ", ".join(f"{a!r} {answers[a]}" for a in sorted(known))
             found.add("label balance", task.name, detail=f"answers of {total} rows: {counts}")
 
 
-def _own_texts(example: examples.Example, *, answers: bool = True) -> list[str]:
-    texts = list(_texts(list(example.fields.values())))
-    return [*texts, *example.references, *example.options, example.rationale] if answers else texts
+def _check_named_answers(task: Task, template: AnyTemplate, options: Sequence[str], found: Collector) -> None:
+    """Adds a finding if the template's words name one of its answers and none of the others."""
+    if template.kind == "inverted" or template.input_variables & {OPTIONS, CHOICES}:
+        return
+    words = _stems(" ".join(template.literals))
+    named = [option for option in options if option.lower() in _POLAR or _stems(option) <= words]
+    apart = {frozenset(_stems(_NOT.sub(" ", option))) for option in options}  # "Is it valid?" names "valid" and "not valid"
+    if 1 < len(apart) <= _FEW and len(named) == 1 and len(named[0]) > 3:
+        found.add("names one answer", task.name, template.name, detail=f"{named[0]!r} of {shown(list(options))}")
+
+
+def _stems(text: str) -> set[str]:
+    """Returns the words of a text without endings, so that "contradict" names the answer "contradicts"."""
+    text = text.lower()
+    words = _WORDS.findall(_SMALL_WORDS.sub(" ", text)) or _WORDS.findall(text)
+    return {re.sub(r"(?:ed|ing|s|d|e)+$", "", word) for word in words}
+
+
+def _own_texts(example: examples.Example) -> list[str]:
+    return [*_texts(list(example.fields.values())), *example.references, *example.options, example.rationale]
 
 
 def _layout_texts(wording: Wording) -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from flanjax.data.task_rows import TaskRows
-from flanjax.sources import Rows, SourceError
+from flanjax.sources import Rows, SourceError, kept
 from flanjax.tasks.task import BadRow, SkipRow, Task
 
 _SAMPLED_ROWS = 8
@@ -33,7 +33,9 @@ def split_identity(trained: Iterable[Task], rows: Mapping[str, Rows], heldout: I
       rows: the training rows of each task.
     """
     found = {task.name: task_identity(task, rows[task.name]) for task in trained}
-    return {**found, **{task.name: task_identity(task, open_or_none(task, task.evaluation)) for task in heldout}}
+    found |= {task.name: task_identity(task, open_or_none(task, task.evaluation)) for task in heldout}
+    kept.save()
+    return found
 
 
 def task_identity(task: Task, rows: Rows | None = None) -> Record:

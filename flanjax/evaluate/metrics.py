@@ -7,6 +7,7 @@ matrix product.
 """
 
 import difflib
+import functools
 import re
 import string
 import unicodedata
@@ -17,8 +18,6 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
-from rouge_score.rouge_scorer import RougeScorer
-from sacrebleu.metrics.bleu import BLEU
 
 Predictions = Sequence[str]
 References = Sequence[Sequence[str]]
@@ -138,8 +137,21 @@ def _same_number(prediction: str, reference: str) -> float:
 
 
 def _rouge(kind: str) -> Callable[[str, str], float]:
-    scorer = RougeScorer([kind], use_stemmer=True)
-    return lambda prediction, reference: 100.0 * scorer.score(reference, prediction)[kind].fmeasure
+    return lambda prediction, reference: 100.0 * _rouge_scorer(kind).score(reference, prediction)[kind].fmeasure
+
+
+@functools.cache
+def _rouge_scorer(kind: str) -> Any:
+    from rouge_score.rouge_scorer import RougeScorer  # a second of imports that a training run does not need
+
+    return RougeScorer([kind], use_stemmer=True)
+
+
+@functools.cache
+def _bleu_class() -> Any:
+    from sacrebleu.metrics.bleu import BLEU  # as above
+
+    return BLEU
 
 
 def _label_counts(predictions: Predictions, references: References) -> np.ndarray:
@@ -170,7 +182,7 @@ def _macro_f1(counts: np.ndarray) -> np.ndarray:
 def _bleu_counts(predictions: Predictions, references: References) -> np.ndarray:
     """Returns for each item 4 matched and 4 possible n-gram counts, length, and the closest reference's length: [N, 10]."""
     _check(predictions, references)
-    bleu = BLEU()
+    bleu = _bleu_class()()
     scores = [bleu.corpus_score([p], [[r] for r in refs]) for p, refs in zip(predictions, references, strict=True)]
     return np.array([[*s.counts, *s.totals, s.sys_len, s.ref_len] for s in scores], np.float64)
 
@@ -178,14 +190,14 @@ def _bleu_counts(predictions: Predictions, references: References) -> np.ndarray
 def _bleu(counts: np.ndarray) -> np.ndarray:
     def one(row: np.ndarray) -> float:
         n = [int(x) for x in row]
-        return float(BLEU.compute_bleu(n[:4], n[4:8], n[8], n[9], smooth_method="exp").score)
+        return float(_bleu_class().compute_bleu(n[:4], n[4:8], n[8], n[9], smooth_method="exp").score)
 
     return np.apply_along_axis(one, -1, counts)
 
 
 def bleu_signature(references: References) -> str:
     """Returns sacrebleu's own description of how `bleu` was computed, to be printed beside the score."""
-    bleu = BLEU()
+    bleu = _bleu_class()()
     streams: list[Any] = [list(column) for column in zip_longest(*references)]
     bleu.corpus_score([refs[0] for refs in references], streams)
     return str(bleu.get_signature())

@@ -197,8 +197,8 @@ def _wordings(task: Task, example: Example, config: EvaluationConfig) -> Iterato
         template = task.templates[number]
         options = shows_options(template, example, by_style=config.options)
         exemplars = (template.exemplars or FORMATS)[0]
-        for shots in config.shots if task.few_shot else (0,):
-            shots = shots if template.shots is None else template.shots
+        asked_for = config.shots if task.few_shot else (0,)
+        for shots in asked_for if template.shots is None else (template.shots,):
             for chain in (None, CHAINS_OF_THOUGHT[0]) if config.chain_of_thought and example.rationale else (None,):
                 style = Style(shots > 0, options, chain is not None, False)
                 yield Wording(number, style, shots, chain=chain, exemplars=exemplars)

@@ -11,10 +11,9 @@ Cameron, Gelbach and Miller 2011 do, each with its own t quantile, as Banerjee 1
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
 
 LEVEL = 0.95
 SCALE = 100.0
@@ -52,13 +51,20 @@ class Spread(NamedTuple):
 
 
 @functools.cache
+@functools.cache
+def _scipy_stats() -> Any:
+    from scipy import stats  # half a second of imports that a training run does not need
+
+    return stats
+
+
 def quantile(df: float, level: float = LEVEL) -> float:
     """Returns the two-sided t quantile (normal for infinite df); NaN below one degree of freedom.
 
     >>> round(quantile(float("inf")), 3)
     1.96
     """
-    return float(stats.t.ppf(0.5 + level / 2, df)) if df > 0 else float("nan")
+    return float(_scipy_stats().t.ppf(0.5 + level / 2, df)) if df > 0 else float("nan")
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
@@ -67,7 +73,7 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     >>> [round(x, 3) for x in wilson(10, 10)]
     [0.722, 1.0]
     """
-    found = stats.binomtest(successes, n).proportion_ci(LEVEL, method="wilson")
+    found = _scipy_stats().binomtest(successes, n).proportion_ci(LEVEL, method="wilson")
     return float(found.low), float(found.high)
 
 
@@ -161,7 +167,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     better, worse = int((first > second).sum()), int((first < second).sum())
     if better + worse == 0:
         return 1.0
-    return float(stats.binomtest(better, better + worse).pvalue)
+    return float(_scipy_stats().binomtest(better, better + worse).pvalue)
 
 
 def t_test(estimate: Estimate) -> float:
@@ -170,7 +176,7 @@ def t_test(estimate: Estimate) -> float:
         return 1.0
     if not estimate.se > 0:
         return float("nan")
-    return float(2 * stats.t.sf(abs(estimate.mean) / estimate.se, estimate.df))
+    return float(2 * _scipy_stats().t.sf(abs(estimate.mean) / estimate.se, estimate.df))
 
 
 def sign_test(difference: float, units: int) -> float:
@@ -194,7 +200,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def detectable(se: float, power: float = 0.8) -> float:
     """Returns the smallest true difference that is found with this power at two-sided 5 %: 2.80 SE for 80 %."""
-    return (quantile(np.inf) + float(stats.norm.ppf(power))) * se
+    return (quantile(np.inf) + float(_scipy_stats().norm.ppf(power))) * se
 
 
 def template_spread(template_scores: Sequence[float]) -> Spread:

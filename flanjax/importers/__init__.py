@@ -5,6 +5,7 @@ from flanjax.importers.cot import flan_cot
 from flanjax.importers.flan_tasks import FLAN_TASKS, Origin
 from flanjax.importers.imported import Imported, Refused
 from flanjax.importers.instructions import alpaca, dolly
+from flanjax.importers.promptsource import promptsource
 from flanjax.importers.rendered import rendered
 from flanjax.importers.superni import TEST_CLUSTERS, superni
 
@@ -18,6 +19,7 @@ __all__ = [
     "chat_file",
     "dolly",
     "flan_cot",
+    "promptsource",
     "rendered",
     "superni",
 ]

@@ -1,18 +1,12 @@
 """A file of rows that somebody else wrote: a JSON array, JSON lines or Parquet, told apart by its name and first character."""
 
-import dataclasses
 import os
 
-import numpy as np
 from etils import epath
 
 from flanjax import storage
-from flanjax.importers import json_spans
-from flanjax.sources import Rows, Source, SourceError, jsonl, kept, parquet
-from flanjax.sources.base import unknown
+from flanjax.sources import Source, SourceError, json_file, jsonl, parquet
 from flanjax.sources.files import expand
-from flanjax.sources.json_rows import Buffer, JsonRows
-from flanjax.sources.split_source import SplitSource
 
 PathLike = str | os.PathLike[str]
 TRAIN = "train"  # the only split of such a file
@@ -23,7 +17,7 @@ def rows_of(file: PathLike, name: str) -> Source:
     """Returns a source with the rows of a file as its split "train".
 
     Args:
-      file: a path, local or gs://, or a glob of JSON-lines or Parquet files.
+      file: a path, local or gs://, or a glob of files of one kind.
       name: the source is named "jsonl:<name>", "parquet:<name>" or "json:<name>".
 
     Raises:
@@ -38,42 +32,12 @@ def rows_of(file: PathLike, name: str) -> Source:
         return parquet(train=given, name=name)
     if kinds == {".jsonl"} or not _is_array(paths[0]):
         return jsonl(train=given, name=name)
-    if len(paths) > 1:
-        raise SourceError(f"import of {name}: {file} is {len(paths)} JSON arrays. Import them one by one.")
-    return SplitSource(ArrayStore(f"json:{name}", paths[0]))
+    return json_file(train=given, name=name)
 
 
 def paths_of(file: PathLike, name: str) -> list[epath.Path]:
     """Returns the files of a path or glob, in order of name. Raises SourceError if there is none."""
     return expand(os.fspath(storage.place(epath.Path(file).expanduser())), f"import of {name}")
-
-
-@dataclasses.dataclass(frozen=True)
-class ArrayStore:
-    """The objects of a file that is one JSON array."""
-
-    name: str
-    path: epath.Path
-
-    def rows(self, split: str) -> Rows:
-        self.num_rows(split)
-        rows = JsonRows([self.path], "array", self._find, lambda path, _, row, __: f"{path}: row {row}")
-        if not len(rows):
-            raise SourceError(f"{self.name}: {self.path} has no rows.")
-        return rows
-
-    def num_rows(self, split: str) -> None:
-        if split != TRAIN:
-            raise unknown("split", split, self.name, [TRAIN])
-
-    def fingerprint(self, split: str) -> str:
-        return kept.fingerprint(self.path)
-
-    def _find(self, data: Buffer) -> np.ndarray:  # int64 [rows, 2]
-        try:
-            return json_spans.find_array(data)
-        except ValueError as error:
-            raise SourceError(f"{self.path} is not a JSON array: {error}") from error
 
 
 def _is_array(path: epath.Path) -> bool:

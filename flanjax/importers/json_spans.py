@@ -1,4 +1,4 @@
-"""Where the elements of a JSON array lie in a file, so that each can be read by itself.
+"""Where the elements of an array in a JSON object lie, so that each can be read by itself, and the rest of the object.
 
 The file is parsed once by Python's own decoder, which tells where each value ends. It is decoded as Latin-1 for this: then one
 character is one byte, and the characters that structure JSON are the same as in UTF-8.
@@ -11,18 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from flanjax.sources.json_rows import Buffer
-
 _DECODER = json.JSONDecoder()
 _WHITE = re.compile(r"[ \t\n\r]*")
-
-
-def find_array(data: Buffer) -> np.ndarray:  # int64 [elements, 2]
-    """Returns where the elements of a JSON array lie. Raises ValueError if the data is anything else."""
-    text = data[:].decode("latin-1")
-    spans, at = _elements(text, _start(data))
-    _check_end(text, at)
-    return np.array(spans, np.int64).reshape(-1, 2)
 
 
 def find_array_in(data: bytes, key: str) -> tuple[dict[str, Any], np.ndarray]:  # int64 [elements, 2]
@@ -52,8 +42,8 @@ def find_array_in(data: bytes, key: str) -> tuple[dict[str, Any], np.ndarray]:  
     return others, np.array(spans, np.int64).reshape(-1, 2)
 
 
-def _start(data: Buffer) -> int:
-    return len(codecs.BOM_UTF8) if data[: len(codecs.BOM_UTF8)] == codecs.BOM_UTF8 else 0
+def _start(data: bytes) -> int:
+    return len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
 
 
 def _skip(text: str, at: int) -> int:

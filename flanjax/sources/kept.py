@@ -62,10 +62,14 @@ def fingerprint(path: epath.Path) -> str:
 
     It is the same for a copy of the file elsewhere. Of a file in a bucket it knows only the size.
     """
-    found = hashlib.blake2b(digest_size=8)
     if "://" in str(path):
-        found.update(str(path.stat().length).encode())
-        return found.hexdigest()
+        return hashlib.blake2b(str(path.stat().length).encode(), digest_size=8).hexdigest()
+    return str(about(path, "fingerprint", functools.partial(_sampled, path)))
+
+
+def _sampled(path: epath.Path) -> str:
+    """Returns a hash of a local file's size and of samples of its bytes."""
+    found = hashlib.blake2b(digest_size=8)
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         found.update(str(size).encode())
@@ -177,10 +181,13 @@ def _index(folder: Path) -> _Index:
 
 def _folder() -> Path | None:
     named = os.environ.get(VARIABLE)
-    if named == "":
-        return None
     if named is None:
         named = os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "flanjax", "index")
+    return _as_path(named) if named else None
+
+
+@functools.cache
+def _as_path(named: str) -> Path:
     return Path(named).expanduser()
 
 

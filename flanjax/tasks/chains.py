@@ -47,6 +47,7 @@ class ChainOfThought:
 
 
 def _ended(text: str) -> str:
+    text = text.rstrip(" ,;:")
     return text if text[-1:] in ".!?" else f"{text}."
 
 

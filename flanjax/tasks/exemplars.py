@@ -89,9 +89,15 @@ class ExemplarFormat:
         return text
 
     def _opened(self, before: str, shot: Shot, after: str, number: int) -> str:
-        """Returns everything up to the target: what stands before the input, the input, and what stands before the target."""
+        """Returns everything up to the target: what stands before the input, the input, and what stands before the target.
+
+        A label that both the format and the input have, such as "Question:", stands once.
+        """
         before, after = (text.replace(_NUMBER, str(number)) for text in (before, after))
-        return f"{before}{shot.input} " if shot.has_cue else f"{before}{shot.input}{self.between}{after}"
+        label = before.rstrip().rpartition(" ")[2].rpartition("\n")[2]
+        doubled = label.endswith(":") and shot.input.lower().startswith(label.lower())
+        text = shot.input[len(label) :].lstrip() if doubled else shot.input
+        return f"{before}{text} " if shot.has_cue else f"{before}{text}{self.between}{after}"
 
 
 def candidate_rows(draws: Draws, num_rows: int, query_row: int | None, wanted: int) -> Iterator[int]:

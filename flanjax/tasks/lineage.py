@@ -85,6 +85,16 @@ _MOVED = {
     "zeroshot": "twitter-financial-news-topic",
 }
 
+# Names that several namespaces above have, or none of them as an id -> where the old id leads today.
+_LEADS_TO = {
+    "banking77": "PolyAI/banking77",
+    "dart": "Yale-LILY/dart",
+    "e2e_nlg": "tuetschek/e2e_nlg",
+    "pubmed_qa": "qiaojin/PubMedQA",
+    "quoref": "allenai/quoref",
+    "samsum": "knkarthick/samsum",
+}
+
 # Corpus -> its other names: parts of benchmarks, names in collections, spellings.
 _CALLED = {
     "ag_news": "ag_news_subset agnews",
@@ -152,6 +162,20 @@ _CALLED = {
     "xsum": "xsum_summarization",
     "yelp_polarity": "yelp_polarity_reviews yelp_review_polarity",
 }
+
+
+def hub_id(name: str) -> str:
+    """Returns the id on the hub today of a data set with this old id; the same id if it has not moved, or is not in the table.
+
+    >>> hub_id("glue"), hub_id("my/own")
+    ('nyu-mll/glue', 'my/own')
+    """
+    return _LEADS_TO.get(name) or _moved_to().get(name, name)
+
+
+@functools.cache
+def _moved_to() -> dict[str, str]:
+    return {name: f"{space}/{name}" for space, names in reversed(_MOVED.items()) for name in names.split()}
 
 
 @functools.cache

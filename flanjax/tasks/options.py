@@ -23,7 +23,7 @@ class OptionStyle:
       target: "text" (the option itself) or "label" (as it is shown: "(B)").
       separator: between two options: a line break, or ", " and the like to show them in one line.
       gap: between a label and its option; empty for "(A)yes".
-      ending: after the last option, such as ".".
+      ending: after the last option, such as "."; a full stop is left out where the option ends in a mark of its own.
       after_header: between the header and the first option; the separator if it breaks the line, else a space.
 
     >>> OptionStyle("Options:", "(A)", "label").block(["yes", "no"])
@@ -58,7 +58,8 @@ class OptionStyle:
         after = self.after_header
         if after is None:
             after = "\n" if "\n" in self.separator else " "
-        return f"{self.header}{after if self.header else ''}{shown}{self.ending}"
+        ending = self.ending[1:] if self.ending.startswith(".") and shown.endswith((".", "?", "!")) else self.ending
+        return f"{self.header}{after if self.header else ''}{shown}{ending}"
 
     def targets(self, texts: Sequence[str]) -> tuple[str, ...]:
         """Returns the text that represents each option in a target."""

@@ -162,7 +162,7 @@ def render(asked: Asked, wording: Wording) -> Rendered:
     if wording.chain is not None:
         ends_in_cue = ends_in_cue and (wording.chain.request_first or not wording.chain.request)
         read, write = wording.chain.asked(read), wording.chain.target(asked.rationale, write)
-    if asked.cue:
+    if asked.cue and not (wording.chain is not None and read.endswith(":")):  # which calls for reasons and answer
         read, ends_in_cue = f"{read}\n{asked.cue}", True
     if not write:
         raise BadRow("the target is empty once rendered")

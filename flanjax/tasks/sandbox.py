@@ -23,7 +23,8 @@ from jinja2.visitor import NodeTransformer
 
 from flanjax.tasks import budget
 
-_LIST, _TEXT, _TURNS = "!list", "!text", "!turns"  # filters whose names no template can write
+_LIST, TEXT, _TURNS = "!list", "!text", "!turns"  # filters whose names no template can write
+_JINJA_ARGUMENTS = frozenset({"_loop_vars", "_block_vars"})  # it passes them to each call in a loop or block
 
 # A template of only these nodes costs nothing.
 _PLAIN = (nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, nodes.Compare, nodes.Operand)
@@ -111,7 +112,7 @@ class _Spending(NodeTransformer):
         is_paid = isinstance(node, nodes.Filter) and node.name in budget.BOUNDS
         if isinstance(node, nodes.TemplateData | nodes.Const) or is_paid or (is_field and not self._repeats):
             return node
-        return _filtered(node, _TEXT)
+        return _filtered(node, TEXT)
 
 
 def _filtered(node: Any, name: str, *arguments: nodes.Node) -> nodes.Filter:
@@ -123,7 +124,9 @@ def _own_characters(node: nodes.Node) -> int:
     return sum(len(data.data) for data in node.find_all(nodes.TemplateData))
 
 
-class _Environment(ImmutableSandboxedEnvironment):
+class Environment(ImmutableSandboxedEnvironment):
+    """Jinja2's sandbox within the budget of a rendering."""
+
     intercepted_binops = frozenset({"*", "**", "%", "+"})
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
@@ -137,7 +140,8 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:
         budget.spend_steps(budget.CALL_STEPS)
-        for argument in (*args, *kwargs.values()):
+        named = {name: value for name, value in kwargs.items() if name not in _JINJA_ARGUMENTS}
+        for argument in (*args, *named.values()):
             if isinstance(argument, budget.CONTAINERS):
                 budget.spend(argument)
         if isinstance(__obj, LoopContext) and args:
@@ -149,7 +153,7 @@ class _Environment(ImmutableSandboxedEnvironment):
                 raise jinja2.exceptions.SecurityError(f"templates may not call {name}")
             if name in budget.BOUNDS:
                 swapped = (args[0], owner) if name == "join" and args else (owner, *args)
-                budget.check_bound(name, *swapped, **kwargs)
+                budget.check_bound(name, *swapped, **named)
         return budget.spend(super().call(__context, __obj, *args, **kwargs))
 
     def _generate(self, source: nodes.Template, name: Any, filename: Any, defer_init: bool = False) -> str:
@@ -161,17 +165,22 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super()._generate(_Spending(given, repeats).visit(source), name, filename, defer_init)
 
 
-def _make_environment() -> _Environment:
-    made = _Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+def make_environment(kind: type[Environment] = Environment, **settings: Any) -> Environment:
+    """Returns an environment with the filters and globals of the budget.
+
+    Args:
+      settings: those of a jinja2.Environment.
+    """
+    made = kind(**settings)
     made.filters.update({name: budget.bounded_filter(name, FILTERS[name]) for name in budget.BOUNDS if name in FILTERS})
-    made.filters.update({_LIST: _list, _TEXT: _text, _TURNS: _turns, "sum": budget.sum_of_numbers})
+    made.filters.update({_LIST: _list, TEXT: _text, _TURNS: _turns, "sum": budget.sum_of_numbers})
     made.globals["range"] = budget.short_range
     # A prompt must be a function of its row and its seed; these would break that.
     del made.filters["random"], made.globals["lipsum"]
     return made
 
 
-_ENVIRONMENT = _make_environment()
+_ENVIRONMENT = make_environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
 def parse(text: str) -> nodes.Template:
@@ -179,14 +188,16 @@ def parse(text: str) -> nodes.Template:
     return _ENVIRONMENT.parse(text)
 
 
-def compile_template(text: str) -> Callable[[Mapping[str, Any]], str]:
+def compile_template(text: str, environment: Environment = _ENVIRONMENT) -> Callable[[Mapping[str, Any]], str]:
     """Returns the function that renders a template's text from values and strips it.
+
+    The template of an importer may have an environment of its own.
 
     Compiling raises jinja2.TemplateSyntaxError, and RecursionError or SyntaxError if something is nested too deeply.
     Rendering raises `budget.TooMuch`, jinja2.TemplateError for an undefined name or an unsafe access, and whatever the
     template's own operations raise.
     """
-    template, shared = _ENVIRONMENT.from_string(text), _ENVIRONMENT.globals
+    template, shared = environment.from_string(text), environment.globals
     spent = budget.spent
 
     def render(values: Mapping[str, Any]) -> str:
@@ -198,5 +209,5 @@ def compile_template(text: str) -> Callable[[Mapping[str, Any]], str]:
         spent.steps = spent.characters = 0
         return render(values)
 
-    is_plain = all(isinstance(node, _PLAIN) for node in parse(text).find_all(nodes.Node))
+    is_plain = all(isinstance(node, _PLAIN) for node in environment.parse(text).find_all(nodes.Node))
     return render if is_plain else render_within_budget

@@ -127,6 +127,8 @@ class Task:
         for name in self.metrics:
             if name not in METRIC_NAMES:
                 raise ValueError(f"task {self.name}: unknown metric {shown(name)}; {nearest(str(name), METRIC_NAMES)}")
+        if not self.long_fields:
+            return  # templates are read for their names only where these are needed
         used = {name for t in self.templates for name in t.input_variables | t.target_variables}
         known = {*used - {OPTIONS, CHOICES}, ANSWER, RATIONALE}
         for name in self.long_fields:

@@ -42,7 +42,10 @@ def _written(text):
 def _lettered(row):
     """The question and its options "(A) text", with the option that the answer "(A)" names."""
     question, _, listed = row["source"].partition("\nOptions:\n")
-    options = {letter: text.strip() for letter, text in re.findall(r"^(?:- )?(\([A-H]\)) ?(.*)$", listed, re.MULTILINE)}
+    options = {
+        letter: re.sub(r"(?<!\.\w)\.$", "", text.strip())
+        for letter, text in re.findall(r"^(?:- )?(\([A-H]\)) ?(.*)$", listed, re.MULTILINE)
+    }
     if len(set(options.values())) < len(options) or not all(options.values()):
         raise SkipRow("an option is empty, or two are the same")
     if re.search(r"\([A-H]\)", row["rationale"]):
@@ -316,6 +319,7 @@ cot_cos_e = Task(
             "{{ question }}",
             kind="inverted",
             name="find_question",
+            when="question | lower not in rationale | lower",
         ),
     ],
     lineage=["commonsense_qa", "conceptnet"],
@@ -438,7 +442,7 @@ cot_strategyqa = Task(
         Template("A guest on a quiz show has ten seconds to say yes or no. The host asks: {{ question }}", options="never"),
         Template("Think of what bears on this question and settle it.\nQuestion: {{ question }}", cue="Verdict:"),
         Template(
-            "{{ question }} The answer is {{ answer }}. Which facts show it?",
+            'The question "{{ question }}" has been settled: {{ answer }}. State the facts that settled it.',
             "{{ rationale }}",
             kind="inverted",
             name="facts",
@@ -566,7 +570,7 @@ cot_creak = Task(
         Template(
             'A friend says: "Did you know? {{ claim }}" Is your friend right or wrong?', words=_RIGHT_WRONG, options="never"
         ),
-        Template("Would an encyclopedia agree with this sentence? {{ claim }}", words={"true": "yes", "false": "no"}),
+        Template("Does the world bear this sentence out? {{ claim }}", words={"true": "yes", "false": "no"}),
         Template(
             "Fact check for the morning paper.\n{{ options }}\nThe sentence to be checked: {{ claim }}",
             options="always",
@@ -740,7 +744,8 @@ def _esnli(row, draws):
     explanations = [row[name] for name in ("explanation_1", "explanation_2", "explanation_3") if (row[name] or "").strip()]
     if not explanations:
         raise SkipRow("no explanation")
-    explanation = _written(explanations[draws.integer("explanation", len(explanations))])
+    explanation = explanations[draws.integer("explanation", len(explanations))]
+    explanation = _written(re.sub(r"^\s*(?:answer|reason|explanation)\s*:\s*", "", explanation, flags=re.IGNORECASE))
     fields = {"premise": _written(row["premise"]), "hypothesis": _written(row["hypothesis"])}
     return Example(fields, _relation(row["label"]), ("entailment", "neutral", "contradiction"), explanation)
 
@@ -811,6 +816,7 @@ cot_esnli = Task(
             "{{ hypothesis }}",
             kind="inverted",
             name="write_hypothesis",
+            when="hypothesis not in premise and hypothesis not in rationale",
         ),
         Template(
             "{{ premise }} Add a sentence that stands to this one in a relation of {{ answer }}, and justify the label.",

@@ -275,7 +275,7 @@ swag = Task(
 #  0}
 # The goal may be a question, the beginning of a sentence, a command or the name of a thing ("thimble").
 def _piqa(row):
-    solutions = [_clean(row["sol1"]), _clean(row["sol2"])]
+    solutions = [_clean(row[name]).rstrip(" ,;") for name in ("sol1", "sol2")]
     if row["label"] == -1:
         raise SkipRow("no label")
     return _choose(
@@ -867,8 +867,8 @@ mc_taco = Task(
             "common sense?\nGuess: {{ proposal }}\nAnswer to: {{ question }}\nSituation: {{ sentence }}"
         ),
         Template(
-            "Would a historian accept the answer in the last line, given what is said in the first?\nFirst: {{ sentence "
-            "}}\nSecond: {{ question }}\nLast: {{ proposal }}",
+            "Would a historian accept or reject the answer in the last line, given what is said in the first?\nFirst: {{ "
+            "sentence }}\nSecond: {{ question }}\nLast: {{ proposal }}",
             words={"yes": "accept", "no": "reject"},
             options="always",
         ),

@@ -353,9 +353,14 @@ wsc273_masked = Task(
 NEITHER = "neither of them"
 
 
+def _name(text):
+    """The name without the full stop of the sentence that it ends; that of "Carolene Products Co." stays."""
+    return re.sub(r"(?<=[a-z]{4})\.$", "", text.strip())
+
+
 def _gap(row):
     text, pronoun, start = row["Text"], row["Pronoun"], row["Pronoun-offset"]
-    a, b = row["A"].strip(), row["B"].strip()
+    a, b = _name(row["A"]), _name(row["B"])
     if a == b or text[start : start + len(pronoun)] != pronoun or "*" in text:
         raise SkipRow("the names are the same text, the pronoun is not where it should be, or letters are lost (El Ni*o)")
     marked = _clean(f"{text[:start]}*{pronoun}*{text[start + len(pronoun) :]}")
@@ -381,7 +386,7 @@ gap = Task(
         ),
         Template(
             "An encyclopedia article contains the paragraph below. A reader asks who the marked pronoun stands for.\n{{ "
-            "text }}\nPossible answers are {{ choices | join(', ') }}."
+            "text }}\nThe answer must be one of these: {{ choices | join(', ') }}"
         ),
         Template("{{ options }}\nParagraph: {{ text }}\nPronoun: {{ pronoun }}", options="always", cue="The pronoun refers to"),
         Template(
@@ -405,12 +410,12 @@ gap = Task(
             options="always",
         ),
         Template(
-            "Coreference exercise. First name: {{ a }}. Second name: {{ b }}. Which one belongs to the pronoun in "
+            "Coreference exercise. First name: {{ a }}; second name: {{ b }}\nWhich one belongs to the pronoun in "
             'asterisks? Write the name, or "neither of them".\nText: {{ text }}',
             options="never",
         ),
         Template(
-            "Names: {{ a }}, {{ b }}. The text that follows has one pronoun between asterisks; match it with the right "
+            "Names: {{ a }}, {{ b }}\nThe text that follows has one pronoun between asterisks; match it with the right "
             "name, or with neither of them.\n{{ text }}",
             options="never",
             cue="Match:",

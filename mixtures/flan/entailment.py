@@ -1132,10 +1132,10 @@ axb = Task(
             options="never",
         ),
         Template(
-            "Premise: {{ premise }}\nHypothesis: {{ hypothesis }}",
+            "Diagnostic pair for a model of inference\nFrom: {{ premise }}\nTo: {{ hypothesis }}",
             words={"yes": "entailment", "no": "not entailment"},
             options="always",
-            cue="Relation:",
+            cue="The step from one to the other is",
         ),
         Template(
             "The two sentences below are nearly alike. Whoever accepts A: do they have to accept B?\nA: {{ premise }}\nB: "

@@ -20,8 +20,9 @@ _NOTHING = {"", "noinput", "<noinput>", "no input", "none", "n/a", "na", "nan", 
 
 def _instructed(instruction, given, output):
     instruction, given, output = ((text or "").strip() for text in (instruction, given, output))
-    if not instruction or output.lower() in _NOTHING:
-        raise SkipRow("no instruction or no answer")
+    if not instruction or output.lower() in _NOTHING or output == given:
+        raise SkipRow("no instruction, no answer, or nothing done")
+    instruction, given = (re.sub(r"\s*\b(?:Answer|Output):$", "", text) for text in (instruction, given.lstrip(": ")))
     return Example({"instruction": instruction, "given": "" if given.lower() in _NOTHING else given}, output)
 
 

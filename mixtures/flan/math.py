@@ -200,7 +200,7 @@ _VERDICT = re.compile(
 
 def _reasoning(text):
     """A rationale without its last words on the letter of the answer; empty if it names letters before."""
-    text = _VERDICT.sub("", text.strip())
+    text = re.sub(r"^(?:solution|explanation)\s*:\s*", "", _VERDICT.sub("", text.strip()), flags=re.IGNORECASE)
     return "" if re.search(r"\b(answer|ans|option|choice)s?\b", text, re.IGNORECASE) else _sentences(text)
 
 
@@ -226,14 +226,16 @@ aqua_rat = Task(
     example=_aqua_rat,
     templates=[
         Template("{{ question }}", options="always"),
-        Template("Find the result. {{ question }}", when="open"),
+        Template("Find the result. {{ question }}", when="open", options="never"),
         Template("Entrance test for a business school, quantitative part: {{ question }}", options="always", cue="Choose:"),
         Template("{{ options }}\nExactly one of the five is right for this problem.\n{{ question }}", options="always"),
         Template(
             "My study group cannot agree on this algebra problem. Which result is correct?\n{{ question }}", options="always"
         ),
         Template(
-            "Set up the equation that the text describes, solve it, and state what it gives.\n{{ question }}", when="open"
+            "Set up the equation that the text describes, solve it, and state what it gives.\n{{ question }}",
+            when="open",
+            options="never",
         ),
         Template("Multiple-choice algebra\nProblem: {{ question }}", options="always", cue="The one that is right:"),
         Template("Do the calculation first, then look for what you got among the choices.\n{{ question }}", options="always"),

@@ -394,12 +394,12 @@ narrativeqa = Task(
 # The question is the paper's title, the long answer its conclusion, which serves as the rationale.
 def _pubmed_qa(row):
     parts = zip(row["context"]["labels"], row["context"]["contexts"], strict=True)
-    abstract = "\n".join(f"{label.capitalize()}: {_line(text)}" for label, text in parts)
+    abstract = "\n".join(f"{label.capitalize()}: {_line(text).lstrip(': ')}" for label, text in parts)
     return Example(
         {"question": _question(row["question"]), "abstract": abstract},
         row["final_decision"],
         options=("yes", "no", "maybe"),
-        rationale=_line(row["long_answer"]),
+        rationale=_line(row["long_answer"]).lstrip(": "),
     )
 
 

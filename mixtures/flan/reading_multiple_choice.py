@@ -87,6 +87,7 @@ dream = Task(
             "{{ question }}",
             kind="inverted",
             name="ask_for_answer",
+            when="question not in dialogue",
         ),
         Template(
             "Write a conversation for a listening test, one turn after the other, that begins with the line given and settles "
@@ -281,7 +282,7 @@ clutrr = Task(
         Template(
             "Lawyer: Somebody called {{ second }} says that they are related. How is {{ second }} related to {{ first }}?\n"
             "Neighbor: All I know is this. {{ story }}\n"
-            'What does the lawyer note down? Reply with the term only, for instance "niece".',
+            "What does the lawyer note down? Reply with the term of kinship only.",
             options="never",
         ),
         Template(

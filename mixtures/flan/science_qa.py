@@ -22,7 +22,7 @@ _POINTS_AT_CHOICES = re.compile(
 
 def _without_stop(text):
     """A choice without the full stop that ends some of them, so that all read alike in a list."""
-    return re.sub(r"(?<=[a-z0-9)%])\.$", "", " ".join(text.split()))
+    return re.sub(r"(?<=[A-Za-z0-9)%])(?<!\.[A-Z])\.$", "", " ".join(text.split()))
 
 
 def _choice(question, answer, options, rationale="", **more):
@@ -388,13 +388,13 @@ qasc = Task(
 def _scienceqa(row):
     options = row["choices"]
     more = {
-        "hint": " ".join(row["hint"].split()),
+        "hint": " ".join((row["hint"] or "").split()),
         "grade": row["grade"].removeprefix("grade"),
         "skill": row["skill"].strip(),
         "topic": row["topic"].replace("-", " ").strip(),
-        "lecture": " ".join(row["lecture"].split()),
+        "lecture": " ".join((row["lecture"] or "").split()),
     }
-    return _choice(row["question"], options[row["answer"]], options, row["solution"], **more)
+    return _choice(row["question"], options[row["answer"]], options, row["solution"] or "", **more)
 
 
 _HINT = "{% if hint %}{{ hint }} {% endif %}"
@@ -455,7 +455,7 @@ scienceqa = Task(
             when="lecture",
         ),
     ],
-    lineage=["scienceqa"],
+    lineage=["science_qa"],
     train="train",
     evaluation="test",
     long_fields=["hint", "lecture"],

@@ -40,7 +40,7 @@ def _untokenize(text):
 def _tweet(text):
     """The text on one line, without the escapes (such as \\u2019) that some of the collections have kept."""
     text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
-    text = _one_line(re.sub("[\ud800-\udfff]", "", text)).strip('"').rstrip(" :").lstrip()
+    text = _one_line(re.sub("[\ud800-\udfff]", "", text)).strip('"').strip(" :")
     if not text:
         raise SkipRow("an empty tweet")
     return text

@@ -28,8 +28,8 @@ def _plain(part):
 
 
 def _listed(parts):
-    """Returns the parts of a record in one line, without a full stop, so that a wording may set one."""
-    return "; ".join(parts).rstrip(". ")
+    """Returns the parts of a record in one line, without a final mark, so that a wording may set a full stop."""
+    return "; ".join(parts).rstrip(".!? ")
 
 
 def _references(target, references):

@@ -773,8 +773,8 @@ opinosis = Task(
 #  'simplifications': ['Rollins retired in 1962 and became a coach.', 'Rollins retired in 1962. He became a coach.', ...]}
 # Not in FLAN or T0 (wiki_auto is close to it). There is no training split: the validation rows are trained on.
 def _asset(row):
-    sentence = _one_line(row["original"])
-    simple = dict.fromkeys(_one_line(text) for text in row["simplifications"] if text.strip())
+    sentence = _one_line(row["original"]).lstrip(": ")
+    simple = dict.fromkeys(_one_line(text).lstrip(": ") for text in row["simplifications"] if text.strip())
     simple.pop(sentence, None)
     if not simple:
         raise SkipRow("no simplification differs from the sentence")

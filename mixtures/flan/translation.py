@@ -34,6 +34,9 @@ def _from(code: str, language: str) -> Callable[..., Example]:
         source, english = _one_line(pair[code]), _one_line(pair["en"])
         if not source or not english:
             raise SkipRow("one side is empty")
+        one, other = sorted((source.lower(), english.lower()), key=len)
+        if len(one) > 15 and one in other:
+            raise SkipRow("the text was not translated")
         return Example({language: source}, english)
 
     return example

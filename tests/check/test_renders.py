@@ -128,6 +128,8 @@ def test_leaks_and_shared_corpora_of_a_mixture_are_found_and_what_cannot_be_open
         ("What is it?.", "double punctuation"), ("It is...", None), ("He said so.?", "double punctuation"), 
         ("ok,.", "double punctuation"),
         ("one. two", None), ("3.5", None), ("U.S.?", None), ("Answer: Output:", "double cue"), ("Question: Answer it.", None),
+        ("Input: Question: Why?", None), ("Question: question: Why?", "double cue"),
+        ("Is it: : no", "double cue"), ("A (or NONE):", None),
         ("a\n\nb", None), ("a\n \n\nb", "blank lines"), ("<Undefined>", "unrendered"),
     ],
 )  # fmt: skip

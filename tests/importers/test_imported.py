@@ -1,9 +1,11 @@
 """What importers return."""
 
+import json
+
 import pytest
 
 from flanjax import Example, Task, Template, rows
-from flanjax.importers import Imported, Origin, Refused
+from flanjax.importers import Imported, Origin, Refused, alpaca, chat_file, dolly, rendered
 from flanjax.importers.flan_tasks import find
 from flanjax.importers.imported import plain_name, unique
 
@@ -34,6 +36,14 @@ def test_a_mixture_has_all_tasks_and_the_rules_it_is_given():
     assert [(e.task.name, e.share) for e in mixture.resolve({"a": 3, "b": 4})] == [("a", 2 / 3), ("b", 1 / 3)]
     assert mixture.all_exclusions() == {"c": ("d",)}
     assert found.origins() == {"a": Origin("c"), "b": Origin("d")}
+
+
+def test_exemplars_are_not_put_before_instructions_conversations_and_finished_texts(tmp_path):
+    row = {"instruction": "a", "output": "b", "response": "b", "category": "c", "inputs": "a", "targets": "b", "task": "t"}
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps([row]))
+    found = [alpaca(path), dolly(path), chat_file(path), rendered(path, rest="other")]
+    assert [[t.few_shot for t in imported.tasks] for imported in found] == [[False]] * 4
 
 
 def test_a_text_without_letters_is_no_name():

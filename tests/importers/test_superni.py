@@ -1,5 +1,6 @@
 """Super-NaturalInstructions: a small folder with everything that its task files have, as tasks."""
 
+import dataclasses
 import json
 import os
 import pickle
@@ -195,6 +196,15 @@ def age(path):
     os.utime(path, (then, then))
 
 
+def test_an_example_whose_output_is_a_list_shows_the_first(tmp_path):
+    file = task_file(**{"Positive Examples": [{**EXAMPLE, "output": ["wet", "damp"]}]})
+    task = superni(write(tmp_path / "ni", {"task001_x": file}, lists={})).tasks[0]
+    assert [(e.example.answer, e.explanation, e.is_negative) for e in task.exemplars] == [
+        ("wet.", "Rain wets.", False),
+        ("dry.", "Rain wets.", True),
+    ]
+
+
 def test_files_are_searched_once_and_again_when_they_change(folder, monkeypatch):
     for path in (folder / "tasks").iterdir():
         age(path)
@@ -226,6 +236,27 @@ def test_an_instance_that_changed_under_the_index_is_a_row_that_cannot_be_read(f
     (folder / "tasks" / f"{task.name}.json").write_text("short")
     with pytest.raises(RowError, match=r"task001.*instance 4"):
         task.source.open("instances")[4]
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_a_file_in_a_bucket_is_read_once(folder, monkeypatch, copied):
+    class InBucket:
+        def __init__(self, path):
+            self.path, self.reads = path, 0
+
+        def __str__(self):
+            return f"gs://bucket/{self.path.name}"
+
+        def read_bytes(self):
+            self.reads += 1
+            return self.path.read_bytes()
+
+    store = superni(folder).tasks[0].source.store
+    path = InBucket(folder / "tasks" / "task001_weather_question_generation.json")
+    monkeypatch.setattr(superni_files.kept, "copy_of", lambda p: p.path if copied else None)
+    rows = dataclasses.replace(store, path=path).rows("instances")
+    assert [row["id"] for n in range(3) for row in rows.__getitems__([n, n + 1])] == ["i0", "i1", "i1", "i2", "i2", "i3"]
+    assert path.reads == (0 if copied else 1)
 
 
 def test_a_source_is_pickled_without_its_rows(folder):

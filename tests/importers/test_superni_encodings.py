@@ -4,6 +4,7 @@ The specification is Tk-Instruct's collator (https://github.com/yizhongw/Tk-Inst
 the order definition, right examples, wrong examples, question; an example is there as long as the whole fits the inputs.
 """
 
+import dataclasses
 import itertools
 import json
 import random
@@ -12,10 +13,12 @@ import string
 import pytest
 
 from flanjax import StyleShares
-from flanjax.data.feature_config import Budget
+from flanjax.data.feature_config import Budget, FeatureConfig
 from flanjax.data.prompts import build_prompts
 from flanjax.data.queries import Query
 from flanjax.data.tokenizer import ByteTokenizer
+from flanjax.evaluate.predict import EvaluationConfig, scoring_layout
+from flanjax.evaluate.predict import ask as evaluation_questions
 from flanjax.importers import superni
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.render import Wording, ask, choose
@@ -129,6 +132,17 @@ def test_a_training_example_draws_one_of_the_five_encodings_and_one_of_its_outpu
     targets = [c.asked.target for c in chosen]
     assert all(120 < targets.count(output) < 220 for output in ("one", "two", "three"))
     assert all(set(c.asked.references) == {"one", "two", "three"} for c in chosen)
+
+
+def test_each_instance_is_evaluated_once_in_each_encoding_whatever_shots_are_asked_for(made):
+    file, task = made[0]
+    task = dataclasses.replace(task, evaluation="instances")
+    config = EvaluationConfig(shots=(0, 1))
+    layout = scoring_layout(FeatureConfig(inputs_length=4096, targets_length=512), config, ByteTokenizer())
+    items = evaluation_questions([task], config, layout).items
+    asked = {(item.row, task.templates[item.query.wording.template].name): item.prompt.text for item in items}
+    assert len(items) == len(asked) == 5 * len(ENCODINGS)
+    assert asked == {(n, e): specified(file, instance, e) for n, instance in enumerate(file["Instances"]) for e in ENCODINGS}
 
 
 def test_a_task_without_examples_has_its_definition_only(tmp_path):

@@ -103,6 +103,7 @@ ORDINARY = {
     "{{ ['b', 'a'] | sort | list }} {{ {'k': 1}.k }} {{ [1, 2] | sum }} {{ 'a' ~ 1 }}": "['a', 'b'] 1 3 a1",
     "{{ 'a\nb' | indent(2) }}{{ 'long words' | wordwrap(4) | length }}{{ [1,2,3] | batch(2) | list }}": "a\n  b11[[1, 2], [3]]",
     "{% for n in [[1, [2]]] recursive %}{{ n if n is number else loop(n) }}{% endfor %}": "12",
+    "{% for c in choices %}{{ c.replace('e', c.center(5)) }} {% endfor %}": "y yes s no",
     "{{ missing | default('none') }}{% if missing is defined %}!{% endif %}": "none",
 }
 
