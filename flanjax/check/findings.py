@@ -28,6 +28,8 @@ KINDS = {
     "not checked": "a task whose rows could not be opened",
 }
 
+LEAKS = frozenset({"same row", "same text", "near copy"})  # the kinds that compare a task with another
+
 
 class Example(NamedTuple):
     """One place where a finding was made.
@@ -81,12 +83,14 @@ class Report:
     Attributes:
       checked: what was looked at: numbers of tasks, templates, rows, renders and so on.
       known: key of a finding -> why it is no defect; such findings are listed and do not fail a check.
+      complete: whether every row was looked at, so that a known finding that was not made is out of date.
     """
 
     mixture: str
     findings: tuple[Finding, ...]
     checked: Mapping[str, int]
     known: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    complete: bool = True
 
     @property
     def new(self) -> tuple[Finding, ...]:
@@ -95,8 +99,8 @@ class Report:
 
     @property
     def stale(self) -> tuple[str, ...]:
-        """Known findings that were not made."""
-        return tuple(key for key in self.known if not any(_explains(key, f) for f in self.findings))
+        """Known findings that were not made, although every row was looked at."""
+        return tuple(k for k in self.known if self.complete and not any(_explains(k, f) for f in self.findings))
 
     def why(self, finding: Finding) -> str | None:
         return next((reason for key, reason in self.known.items() if _explains(key, finding)), None)

@@ -1,10 +1,10 @@
 """Checks a whole mixture: its renders, its corpora, and its leaks."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import NamedTuple
 
-from flanjax.check.findings import Collector, Finding, Report, ordered
+from flanjax.check.findings import LEAKS, Collector, Finding, Report, ordered
 from flanjax.check.leaks import Part, find_leaks
 from flanjax.check.renders import check_task, spread
 from flanjax.data.tokenizer import Tokenizer
@@ -75,7 +75,20 @@ def check_mixture(
         "rows": counted["rows"],
         "renders": counted["renders"],
     }
-    return Report(mixture=mixture.name, findings=ordered(findings), checked=checked, known=known or {})
+    names = {task.name for task in chosen}, {task.name for task in mixture.tasks()} if leaks else set()
+    return Report(
+        mixture=mixture.name,
+        findings=ordered(findings),
+        checked=checked,
+        known={key: reason for key, reason in (known or {}).items() if _concerns(key, *names)},
+        complete=rows is None,
+    )
+
+
+def _concerns(key: str, checked: Set[str], compared: Set[str]) -> bool:
+    """Whether a known finding is about a task that was checked and, if about a leak, another that it was compared with."""
+    kind, task, other = [*key.split("/", 2), "", ""][:3]
+    return task in checked and (kind not in LEAKS or not other or other in compared)
 
 
 def _chosen(mixture: Mixture, names: Sequence[str]) -> list[Task]:

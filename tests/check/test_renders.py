@@ -98,6 +98,29 @@ def test_bad_rows_unbalanced_answers_and_words_of_one_answer_are_found():
     }
 
 
+def asked_with(words, text):
+    """The findings about a template that has words of its own for yes and no."""
+    return {kind for kind, name in kinds(Template(text, words=dict(zip(("yes", "no"), words, strict=True)))) if name == "0"}
+
+
+def test_a_wording_that_names_one_of_two_answers_is_told_from_a_question_that_can_be_answered_with_yes():
+    assert asked_with(("fresh", "rotten"), "{{ text }} Would you call it fresh?") == {"names one answer"}
+    assert asked_with(("fresh", "rotten"), "{{ text }} Would you call it fresh or rotten?") == set()
+    assert asked_with(("valid", "not valid"), "{{ text }} Is this valid?") == set()
+    assert asked_with(("it follows", "it contradicts"), "{{ text }} Does it follow from this, or contradict it?") == set()
+
+
+def test_an_answer_may_be_taken_from_a_longer_text_but_is_not_the_text():
+    def quoted(row):
+        return Example({"text": f"We saw {row['text']} on the table of the kitchen when we came home."}, row["text"])
+
+    def whole(row):
+        return Example({"text": row["text"]}, row["text"])
+
+    assert found(*CLEAN, example=quoted) == ()
+    assert {f.kind for f in found(*CLEAN, example=whole)} == {"tells the target"}
+
+
 def test_words_that_the_tokenizer_loses_are_found():
     class NoBraces(ByteTokenizer):
         def decode(self, ids):
@@ -129,7 +152,8 @@ def test_leaks_and_shared_corpora_of_a_mixture_are_found_and_what_cannot_be_open
         ("ok,.", "double punctuation"),
         ("one. two", None), ("3.5", None), ("U.S.?", None), ("Answer: Output:", "double cue"), ("Question: Answer it.", None),
         ("Input: Question: Why?", None), ("Question: question: Why?", "double cue"),
-        ("Is it: : no", "double cue"), ("A (or NONE):", None),
+        ("Is it: : no", "double cue"), ("A (or NONE):", None), ("Was it : :(", None), ("Answer: Question: Why?", None),
+        ("What of Caterpillar Inc.?", None), ("He is from Caterpillar Inc..", "double punctuation"),
         ("a\n\nb", None), ("a\n \n\nb", "blank lines"), ("<Undefined>", "unrendered"),
     ],
 )  # fmt: skip
@@ -173,8 +197,11 @@ def test_the_command_ends_with_1_for_findings_and_0_once_they_are_explained(tmp_
     assert "article" in said
     assert "Is it a apple" in said
     assert {f["kind"] for f in json.loads(written.read_text())["findings"]} == {"article"}
-    (tmp_path / "known_findings.json").write_text('{"article/fruit": "fruit has no article here"}')
-    assert main(["check", address]) == 0
-    assert "0 findings, and 1 that are known and explained" in capsys.readouterr().out
+    known = {"article/fruit": "fruit has no article here", "article/other": "not in it", "same row/fruit/other": "nor is this"}
+    (tmp_path / "known_findings.json").write_text(json.dumps(known))
+    assert main(["check", address, "--all"]) == 0
+    said = capsys.readouterr().out
+    assert "0 findings, and 1 that are known and explained" in said
+    assert "was not made" not in said
     assert main(["check", address, "--tasks", "froit"]) == 1
     assert "did you mean 'fruit'" in capsys.readouterr().err

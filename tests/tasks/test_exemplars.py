@@ -67,6 +67,14 @@ def test_a_question_that_ends_in_a_cue_gets_no_second_one():
     assert words.join([shot], shot._replace(target="")) == "Q: Is it so?\nAnswer: yes\n\nQ: Is it so?\nAnswer:"
 
 
+def test_a_label_that_format_and_question_share_stands_once():
+    words = ExemplarFormat("Question: ", "A: ", before_query="Current question: ")
+    shot = Shot("Question: is it so?", "yes")
+    assert words.join([shot], Shot("Question: why?")).splitlines()[0] == "Question: is it so?"
+    assert "Current question: why?" in words.join([shot], Shot("Question: why?"))
+    assert words.block(Shot("Questions: two", "1")).startswith("Question: Questions: two")
+
+
 def test_wrong_examples_are_counted_apart_and_only_shown_reasons_are_shown():
     right, wrong = Shot("a", "1", "as it should be"), Shot("b", "9", "too high", is_negative=True)
     words = ExemplarFormat(

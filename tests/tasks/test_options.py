@@ -37,7 +37,9 @@ def test_labels_count_up_in_their_own_alphabet():
 
 
 def test_options_can_stand_in_one_line_unspaced_and_with_an_ending():
-    assert OptionStyle("Options:", "", separator=", ", ending=".").block(TEXTS[:2]) == "Options: yes, no."
+    inline = OptionStyle("Options:", "", separator=", ", ending=".")
+    assert inline.block(TEXTS[:2]) == "Options: yes, no."
+    assert inline.block(["He slept.", "He ran."]) == "Options: He slept., He ran."
     assert OptionStyle("", "(A)", gap="", separator=" ").block(TEXTS[:2]) == "(A)yes (B)no"
     assert OptionStyle("Pick", "i)", separator="; ", after_header=": ").block(TEXTS[:2]) == "Pick: i) yes; ii) no"
 

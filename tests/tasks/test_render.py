@@ -109,6 +109,14 @@ def test_an_answer_may_come_before_its_reasons_and_is_found_again(words, answer)
     assert extract(write, reasoned=True, chain=words) == (answer, True)
 
 
+def test_a_request_for_reasons_that_ends_in_a_colon_is_the_cue():
+    task = dataclasses.replace(TASK, templates=[Template("Why is {{ text }} blue?", cue="Answer:")])
+    for request, ending in (("Explanation, then answer:", "Explanation, then answer:"), ("Explain.", "Explain.\nAnswer:")):
+        chain = ChainOfThought(request, "So the answer is")
+        read, _ = written(task, REVIEW, Wording(0, Style(chain_of_thought=True), chain=chain))
+        assert read == f"Why is SKY blue?\n{ending}"
+
+
 def test_an_answer_alone_may_be_asked_for_although_there_are_reasons():
     direct = [c for c in CHAINS_OF_THOUGHT if c.order == "answer only"]
     assert direct
