@@ -10,6 +10,7 @@ from typing import Any
 from flanjax.sources import arrayrecord, csv, disk, hub, json_file, jsonl, parquet, rows, tfds, tsv
 from flanjax.tasks.chains import ChainOfThought
 from flanjax.tasks.exemplars import ExemplarFormat
+from flanjax.tasks.filters import Duplicates, NearDuplicates
 from flanjax.tasks.labels import label
 from flanjax.tasks.mixture import Mixture, Part, equal, proportional, t0, temperature
 from flanjax.tasks.options import OptionStyle
@@ -17,22 +18,28 @@ from flanjax.tasks.registry import load
 from flanjax.tasks.styles import StyleShares
 from flanjax.tasks.task import BadRow, Example, Exemplar, Message, SkipRow, Task, conversation
 from flanjax.tasks.template import Template
+from flanjax.tasks.text_filters import Length, Repetition, WordList
 from flanjax.version import __version__
 
 __all__ = [
     "BadRow",
     "ChainOfThought",
+    "Duplicates",
     "Example",
     "Exemplar",
     "ExemplarFormat",
+    "Length",
     "Message",
     "Mixture",
+    "NearDuplicates",
     "OptionStyle",
     "Part",
+    "Repetition",
     "SkipRow",
     "StyleShares",
     "Task",
     "Template",
+    "WordList",
     "__version__",
     "arrayrecord",
     "conversation",

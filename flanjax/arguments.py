@@ -233,6 +233,12 @@ def _show(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print a catalogue as JSON")
     command.add_argument("--task", help="show rendered examples of this task")
     command.add_argument("--template", help="only this template of the task")
+    command.add_argument(
+        "--on-error",
+        choices=("stop", "quarantine"),
+        default="stop",
+        help="go on without data sets that cannot be opened (default: %(default)s)",
+    )
     command.add_argument("--style", help="only this style, such as few-shot/options/direct/forward (any part of it)")
     command.add_argument("--examples", type=_takes(Count), default=3, help="how many rendered examples (default: %(default)s)")
     _plan(command)

@@ -48,13 +48,16 @@ missing = Task(
 inner = Mixture(name="inner", parts=[mood, closed])
 """
 ALL = """
+import dataclasses
+
 from flanjax import Mixture, load
 
+same = Mixture(name="same", parts=[dataclasses.replace(load("parts/films.py:mood", relative_to=__file__))])
 inner = load("parts/films.py:inner", relative_to=__file__)
 mood = load("parts/films.py:mood", relative_to=__file__)
 missing = load("parts/films.py:missing", relative_to=__file__)
 whole = Mixture(name="whole", parts=[inner, missing])
-more = Mixture(name="more", parts=[mood])
+more = Mixture(name="more", parts=[dataclasses.replace(mood, licence="changed")])
 """
 
 
@@ -74,11 +77,13 @@ def test_a_catalogue_has_every_mixture_cluster_and_task_once_with_the_file_that_
     found = catalogue(["mixtures"])
     assert found.errors == {}
     assert [(t.name, t.cluster, t.file) for t in found.tasks] == [
+        ("mood", "films", "mixtures/all.py"),
         ("missing", "films", "mixtures/parts/films.py"),
         ("mood", "films", "mixtures/parts/films.py"),
         ("closed", "secrets", "mixtures/parts/films.py"),
     ]
-    missing, mood, closed = found.tasks
+    changed, missing, mood, closed = found.tasks
+    assert changed.licence == "changed"
     assert (mood.rows, mood.evaluation_rows, mood.licence, mood.link) == (20, 4, "MIT", "https://films.example")
     assert mood.lineage == ("imdb", "rows:mood")
     assert [(t.name, t.kind) for t in mood.templates] == [("0", "forward"), ("1", "inverted")]
@@ -88,25 +93,26 @@ def test_a_catalogue_has_every_mixture_cluster_and_task_once_with_the_file_that_
     assert (closed.rows, missing.rows, missing.evaluation_rows) == (None, None, None)
     assert [(m.address, m.tasks, m.rows, m.uncounted) for m in found.mixtures] == [
         ("mixtures/all.py:more", ("mood",), 20, 0),
+        ("mixtures/all.py:same", ("mood",), 20, 0),
         ("mixtures/all.py:whole", ("mood", "closed", "missing"), 20, 2),
         ("mixtures/parts/films.py:inner", ("mood", "closed"), 20, 1),
     ]
     assert [(c.name, c.tasks, c.templates) for c in found.clusters] == [
-        ("films", ("missing", "mood"), 3),
+        ("films", ("missing", "mood", "mood"), 5),
         ("secrets", ("closed",), 1),
     ]
 
 
 def test_a_search_keeps_entries_that_have_all_words(folder):
     found = catalogue(["mixtures"]).matching(["MOOD of", "imdb"])
-    assert [t.name for t in found.tasks] == ["mood"]
+    assert [t.file for t in found.tasks] == ["mixtures/all.py", "mixtures/parts/films.py"]
     assert [m.name for m in catalogue(["mixtures"]).matching(["secrets"]).mixtures] == ["whole", "inner"]
 
 
 def test_the_command_prints_tables_or_json_and_fails_if_a_file_cannot_be_loaded(folder, capsys):
     assert main(["show", "mixtures"]) == 0
     out = capsys.readouterr().out
-    for text in ("mixtures/all.py:whole", "20 + 2 tasks", "2 (1 inverted)", "https://films.example", "3 tasks, 4 templates"):
+    for text in ("mixtures/all.py:whole", "20 + 2 tasks", "2 (1 inverted)", "https://films.example", "4 tasks, 6 templates"):
         assert text in out
     (folder / "mixtures" / "broken.py").write_text("\nMixtrue()\n")
     assert main(["show", "mixtures", "--json", "--search", "secrets"]) == 1

@@ -175,7 +175,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a browser")
 def test_a_browser_draws_a_tile_for_each_task_as_large_as_its_share_and_opens_the_named_task(folder, tmp_path):
     main(["explore", f"{folder}/films.py:both", "--out", str(tmp_path), "--num-examples", "1000", "--sample", "60"])
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1280,900", "--virtual-time-budget=3000"]
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1280,900", "--virtual-time-budget=20000"]
     address = f"file://{tmp_path}/index.html#task=films"
     dom = subprocess.run([CHROMIUM, *flags, "--dump-dom", address], capture_output=True, text=True, timeout=120).stdout
     tiles = re.findall(r'class="tile[^"]*" data-task="(\d)"[^>]*? width: ([\d.]+)px; height: ([\d.]+)px', dom)

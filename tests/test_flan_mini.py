@@ -19,8 +19,8 @@ MIXTURES = Path(__file__).resolve().parents[1] / "mixtures"
 FLAN_MINI = load_mixture(f"{MIXTURES / 'flan_mini.py'}:flan_mini")
 TASKS = tuple(FLAN_MINI.tasks())
 
-# GAP's rows with lost letters, and the hotel records that ask for something instead of telling it.
-MOST_SKIPPED = {"gap": 0.15, "rnnlg_hotel": 0.25}
+# GAP's rows with lost letters, hotel records that ask for something instead of telling it, QASC's rows with two equal options.
+MOST_SKIPPED = {"gap": 0.15, "rnnlg_hotel": 0.25, "cot_qasc": 0.08}
 
 each_task = pytest.mark.parametrize("task", TASKS, ids=str)
 with_data = pytest.mark.skipif("FLANJAX_HUB_MIRROR" not in os.environ, reason="FLANJAX_HUB_MIRROR is not set")

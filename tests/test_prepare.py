@@ -215,7 +215,7 @@ def test_rows_of_another_run_are_refused_before_training_with_what_differs(here,
 
 def test_a_template_edited_after_preparing_is_found_by_the_name_of_its_task(here, done, tmp_path):
     (here / "edited.py").write_text(MIXTURE.replace("say the colour :", "name the colour :"))
-    with pytest.raises(ConfigError, match="tasks whose templates, styles, code or rows changed: colour"):
+    with pytest.raises(ConfigError, match="tasks whose templates, styles, filters, code or rows changed: colour"):
         run.train(config_of("data.prepared=done", "mixture=edited.py:toy"), tmp_path / "run", say=lambda line: None)
 
 

@@ -243,7 +243,7 @@ def test_a_workdir_of_another_config_is_refused_with_the_keys_that_differ(here, 
         (["--config.mixture=toy.py:remote", "--config.heldout=()"], "no data set 'some/wordz'. Nearest: some/words"),
         (
             ["--config.mixture=toy.py:empty", "--config.heldout=()"],
-            "has no rows. (while opening the training rows of task empty)",
+            "has no rows. (while reading the rows 'train' of task empty)",
         ),
         (["--config.model.init=nowhere"], "model.init=nowhere has learned the ids of its own tokenizer"),
         (["--config.model.init=nowhere", "--config.tokenizer.path=bytes"], "model.init: 'nowhere' is neither a directory here"),

@@ -1,6 +1,6 @@
 """Counts for each task what became of its rows: examples, tokens, what was cut, and what was skipped and why."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ class DataStats:
         self.styles = np.zeros(NUM_STYLES, np.int64)
         self.rows = 0  # packed rows
         self.reasons: dict[int, list[str]] = {}
+        self.filtered: dict[str, dict[int, int]] = {}  # filter -> task -> rows that it leaves out, which count as left_out
 
     def add(self, features: Features) -> None:
         for example in features.examples:
@@ -45,15 +46,24 @@ class DataStats:
 
     def _skip(self, skipped: Skipped) -> None:
         self.counts[skipped.kind][skipped.task] += 1
+        if skipped.filter:
+            self._filter(skipped.filter, {skipped.task: 1})
         kept = self.reasons.setdefault(skipped.task, [])
         if len(kept) < _KEPT_REASONS:
             kept.append(f"row {skipped.row}: {skipped.reason}")
+
+    def _filter(self, name: str, counts: Mapping[int, int]) -> None:
+        known = self.filtered.setdefault(name, {})
+        for task, count in counts.items():
+            known[task] = known.get(task, 0) + count
 
     def merge(self, other: "DataStats") -> None:
         for name in self.FIELDS:
             self.counts[name] += other.counts[name]
         self.styles += other.styles
         self.rows += other.rows
+        for name, counts in other.filtered.items():
+            self._filter(name, counts)
         for task, reasons in other.reasons.items():
             self.reasons[task] = (self.reasons.get(task, []) + reasons)[:_KEPT_REASONS]
 
@@ -102,6 +112,7 @@ class DataStats:
             "styles": self.styles.tolist(),
             "rows": self.rows,
             "reasons": {str(k): v for k, v in self.reasons.items()},
+            "filtered": {name: {str(k): v for k, v in counts.items()} for name, counts in self.filtered.items()},
         }
 
     @classmethod
@@ -115,4 +126,6 @@ class DataStats:
             held[:] = counts
         stats.rows = record["rows"]
         stats.reasons = {int(k): list(v) for k, v in record["reasons"].items()}
+        for name, counts in record.get("filtered", {}).items():  # older records have no filters
+            stats._filter(name, {int(k): int(v) for k, v in counts.items()})
         return stats

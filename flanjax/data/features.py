@@ -11,18 +11,27 @@ from flanjax.data.plan import Visits
 from flanjax.data.prompts import Prompt, TooLong, build_prompts
 from flanjax.data.queries import Query, broken_text, read_queries
 from flanjax.sources import Rows
+from flanjax.tasks.filters import FilteredOut
 from flanjax.tasks.mixture import Entry
 from flanjax.tasks.styles import Style
 from flanjax.tasks.task import BadRow, Message, SkipRow
 
 
 class Skipped(NamedTuple):
-    """A row that gave no example: its data is bad, its task leaves it out, or it is too long for the budget."""
+    """A row that gave no example: its data is bad, its task or a filter leaves it out, or it is too long for the budget."""
 
     task: int
     row: int
     reason: str
     kind: Literal["bad", "left_out", "too_long"]
+    filter: str = ""  # the name of the filter that leaves it out
+
+    @classmethod
+    def because(cls, task: int, row: int, why: BadRow | SkipRow) -> "Skipped":
+        if isinstance(why, SkipRow):
+            named = why.filter_name if isinstance(why, FilteredOut) else ""
+            return cls(task, row, str(why) or "left out by the task", "left_out", named)
+        return cls(task, row, str(why), "too_long" if isinstance(why, TooLong) else "bad")
 
 
 class Features(NamedTuple):
@@ -83,10 +92,7 @@ class _Made:
         self.cut_tokens, self.cut_examples, self.refused = np.zeros((3, num_tasks), np.int64)
 
     def skip(self, task: int, row: int, why: BadRow | SkipRow) -> None:
-        if isinstance(why, SkipRow):
-            self.skipped.append(Skipped(task, row, str(why) or "left out by the task", "left_out"))
-        else:
-            self.skipped.append(Skipped(task, row, str(why), "too_long" if isinstance(why, TooLong) else "bad"))
+        self.skipped.append(Skipped.because(task, row, why))
 
     def add_prompt(self, task: int, query: Query, prompt: Prompt | BadRow) -> None:
         if isinstance(prompt, BadRow):

@@ -19,6 +19,7 @@ import numpy as np
 
 from flanjax.data.task_rows import TaskRows
 from flanjax.sources import Rows, SourceError, kept
+from flanjax.tasks.mixture import Entry
 from flanjax.tasks.task import BadRow, SkipRow, Task
 
 _SAMPLED_ROWS = 8
@@ -26,13 +27,14 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # in the repr of an object; differs b
 Record = dict[str, str | None]
 
 
-def split_identity(trained: Iterable[Task], rows: Mapping[str, Rows], heldout: Iterable[Task]) -> dict[str, Record]:
+def split_identity(trained: Iterable[Entry], rows: Mapping[str, Rows], heldout: Iterable[Task]) -> dict[str, Record]:
     """Returns task name -> record: of the training rows of trained tasks, and of the evaluation rows of held-out tasks.
 
     Args:
+      trained: the entries of a corpus, whose filters know the rows that they leave out.
       rows: the training rows of each task.
     """
-    found = {task.name: task_identity(task, rows[task.name]) for task in trained}
+    found = {e.task.name: {**task_identity(e.task, rows[e.task.name]), "filters": filters_identity(e)} for e in trained}
     found |= {task.name: task_identity(task, open_or_none(task, task.evaluation)) for task in heldout}
     kept.save()
     return found
@@ -42,7 +44,7 @@ def task_identity(task: Task, rows: Rows | None = None) -> Record:
     """Returns the task's hashes; without rows, those that need rows are None."""
     record: Record = {
         "templates": _digest(repr((task.templates, task.long_fields, task.shuffle_options))),
-        "code": _code_of(task.example),
+        "code": code_of(task.example),
         "files": None,
         "rows": None,
         "examples": None,
@@ -55,6 +57,11 @@ def task_identity(task: Task, rows: Rows | None = None) -> Record:
         record["rows"] = _digest(repr((len(rows), sample)))
         record["examples"] = _digest(repr([_attempt(functools.partial(task.read, row)) for row in sample]))
     return record
+
+
+def filters_identity(entry: Entry) -> str:
+    """Returns a hash of the filters of an entry of a corpus, and of the rows that they know."""
+    return _digest(repr(entry.filters))
 
 
 def _fingerprint(rows: Rows) -> str | None:
@@ -118,10 +125,10 @@ def _changed_parts(old: Record, new: Record) -> Sequence[str]:
         differ.add("code")
     if "files" in differ:
         differ.add("rows")
-    return [part for part in ("templates", "code", "rows") if part in differ]
+    return [part for part in ("templates", "code", "rows", "filters") if part in differ]
 
 
-def _code_of(function: Any) -> str | None:
+def code_of(function: Any) -> str | None:
     """Returns a hash of a function's source, without comments and formatting, and of the values bound to it by `partial` or by
     the functions around it; None if there is no source, as in a notebook."""
     bound: list[Any] = []
@@ -150,7 +157,7 @@ def _plain(value: Any) -> Any:
         return [[_plain(k), _plain(v)] for k, v in value.items()]
     if value is None or isinstance(value, str | bytes | int | float | complex | frozenset):
         return sorted(map(repr, value)) if isinstance(value, frozenset) else value
-    return _code_of(value) if inspect.isfunction(value) else type(value).__qualname__
+    return code_of(value) if inspect.isfunction(value) else type(value).__qualname__
 
 
 @functools.lru_cache(maxsize=1024)  # thousands of tasks may share one function

@@ -9,7 +9,7 @@ from typing import Any
 from etils import epath
 
 from flanjax import records
-from flanjax.data.identity import task_identity
+from flanjax.data.identity import filters_identity, task_identity
 from flanjax.data.plan import Plan
 from flanjax.data.tokenizer import Tokenizer, TokenizerConfig
 from flanjax.sources import Rows
@@ -26,7 +26,14 @@ def trained_origin(
     Args:
       seed: seed of the choices of templates, styles and exemplars.
     """
-    tasks = {e.task.name: {**task_identity(e.task, rows[e.task.name]), "styles": repr(e.styles)} for e in entries}
+    tasks = {
+        e.task.name: {
+            **task_identity(e.task, rows[e.task.name]),
+            "styles": repr(e.styles),
+            **({"filters": filters_identity(e)} if e.filters else {}),
+        }
+        for e in entries
+    }
     return {"settings": dataclasses.asdict(config), "plan": plan.hash(), "seed": seed, "tasks": tasks}
 
 

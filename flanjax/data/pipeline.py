@@ -10,7 +10,7 @@ import functools
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import grain
 import numpy as np
@@ -22,6 +22,7 @@ from flanjax.data.features import MakeFeatures, make_features
 from flanjax.data.layout import Layout, group_sizes, make_layout
 from flanjax.data.packing import Group, pack_examples
 from flanjax.data.plan import Plan
+from flanjax.data.ready_filters import ready
 from flanjax.data.task_rows import TaskRows
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.data.workers import in_processes
@@ -35,7 +36,7 @@ Batch = dict[str, np.ndarray]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """How a mixture becomes batches. All fields but the last five decide the data and are fixed for a run.
+    """How a mixture becomes batches. All fields but the last six decide the data and are fixed for a run.
 
     Args:
       batch_size: rows of the global batch.
@@ -48,6 +49,8 @@ class DataConfig:
       num_threads: threads that prepare windows, per host or worker.
       prefetch_windows: windows that are prepared ahead, per host or worker.
       prepared: a directory that `flanjax prepare` wrote; its rows, which are the same, are read instead of made.
+      on_error: what becomes of a data set that cannot be opened: the run stops, or goes on without it (quarantine). Name, plan,
+        checkpoints and report of the mixture then tell what is missing. What is missing once stays out of the run.
     """
 
     batch_size: Count = 64
@@ -60,6 +63,7 @@ class DataConfig:
     num_threads: Annotated[int, Range(1, 1024)] = 1
     prefetch_windows: Annotated[int, Range(1, 1024)] = 2
     prepared: str | None = None
+    on_error: Literal["stop", "quarantine"] = "stop"
 
     def __post_init__(self) -> None:
         fields.check(self)
@@ -134,6 +138,7 @@ def open_corpus(
     """
     entries = mixture.resolve({name: len(r) for name, r in rows.items()})
     names = [e.task.name for e in entries]
+    entries = ready(entries, [rows[n] for n in names])
     plan = Plan(names, [e.share for e in entries], [len(rows[n]) for n in names], seed=config.seed)
     layout = make_layout(config.features, tokenizer, numbers)
     return Corpus(entries, [rows[n] for n in names], plan, layout, config, features)
@@ -284,7 +289,9 @@ class BatchIterator:
         options = grain.ReadOptions(num_threads=config.num_threads, prefetch_buffer_size=config.prefetch_windows)
         if not config.num_workers:
             return iter(dataset.to_iter_dataset(options))
-        functions: list[Callable[..., Any]] = [self._corpus.make_features, *(e.task.example for e in self._corpus.entries)]
+        entries = self._corpus.entries
+        functions: list[Callable[..., Any]] = [self._corpus.make_features, *(e.task.example for e in entries)]
+        functions += [type(one) for e in entries for one in e.filters]
         return in_processes(dataset, options, config.num_workers, functions)
 
     def __iter__(self) -> "BatchIterator":

@@ -12,8 +12,10 @@ from flanjax.data.feature_config import Budget
 from flanjax.data.queries import Query, broken_text, read_examples, render_query
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.tasks.draws import Draws
+from flanjax.tasks.equal_rows import same_question
 from flanjax.tasks.example import ANSWER, RATIONALE, BadRow, Example
 from flanjax.tasks.exemplars import Shot, candidate_rows
+from flanjax.tasks.filters import first_reason
 from flanjax.tasks.render import Rendered, ask, render
 
 _SHRINK_ROUNDS = 12
@@ -200,6 +202,8 @@ def _shots(query: Query) -> Iterator[Shot]:
             return
         if not isinstance(example, Example) or (query.wording.chain is not None and not example.rationale):
             continue
+        if not _may_show(query, example):
+            continue
         if (shown := _shown(query, example, drawn)) is not None:
             taken += 1
             yield shown.shot()
@@ -211,8 +215,18 @@ def _own_shots(query: Query) -> Iterator[Shot]:
     for is_negative, count in wanted:
         own = [e for e in query.task.exemplars if e.is_negative == is_negative]
         for exemplar in own[:count]:
-            if (shown := _shown(query, exemplar.example, None)) is not None:
+            if _may_show(query, exemplar.example) and (shown := _shown(query, exemplar.example, None)) is not None:
                 yield shown.shot(exemplar.explanation, is_negative=is_negative)
+
+
+def _may_show(query: Query, example: Example) -> bool:
+    """Whether an example may be shown before the query: it is not the query itself under another number, nor left out."""
+    if same_question(example, query.example):
+        return False
+    try:
+        return first_reason(query.filters, example) is None
+    except Exception:  # a filter that fails, for which the row is bad where it is the query
+        return False
 
 
 def _shown(query: Query, example: Example, draws: Draws | None) -> Rendered | None:

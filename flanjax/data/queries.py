@@ -13,6 +13,7 @@ from flanjax.data.plan import Visits
 from flanjax.sources import Row, RowError, Rows
 from flanjax.tasks.asked import Asked, Wording
 from flanjax.tasks.draws import Draws
+from flanjax.tasks.filters import Filter, first_reason
 from flanjax.tasks.mixture import Entry
 from flanjax.tasks.render import Rendered, ask, choose, render, with_fields
 from flanjax.tasks.task import BadRow, Example, SkipRow, Task
@@ -29,6 +30,7 @@ class Query(NamedTuple):
       pool_row: the query's own position in the pool; None if it is not in the pool.
       draws: the random draws of the exemplars and, unless `keep_order`, of the order of the options.
       refused: how many wordings were drawn before that do not apply to the example.
+      filters: what exemplars must pass.
     """
 
     task: Task
@@ -40,6 +42,7 @@ class Query(NamedTuple):
     pool_row: int | None = None
     keep_order: bool = False
     refused: int = 0
+    filters: tuple[Filter, ...] = ()
 
     def shortened(self, fields: Mapping[str, str]) -> "Query | BadRow":
         """Returns the query with shorter texts, or why it has none."""
@@ -69,13 +72,15 @@ def read_examples(
     """
     for start in range(0, len(numbers), _AT_ONCE):
         some = numbers[start : start + _AT_ONCE]
-        for at, (number, row) in enumerate(zip(some, _read_rows(rows, some), strict=True), start):
+        for at, (number, row) in enumerate(zip(some, read_rows(rows, some), strict=True), start):
             drawn = None if draws is None else draws[at]
             yield number, BadRow(str(row)) if isinstance(row, RowError) else _example(task, row, drawn)
 
 
 def read_queries(entries: Sequence[Entry], rows: Sequence[Rows], visits: Visits, seed: int) -> Iterator[Visited]:
     """Yields the visited rows in the order of the visits, in the wordings of training. Each task's rows are read together.
+
+    Rows that a filter of their entry leaves out are among those that give no query.
 
     Args:
       rows: the training rows of each entry's task.
@@ -88,8 +93,8 @@ def read_queries(entries: Sequence[Entry], rows: Sequence[Rows], visits: Visits,
     for task in np.unique(visits.task).tolist():
         at = np.flatnonzero(visits.task == task)
         read = read_examples(entries[task].task, rows[task], visits.row[at].tolist(), [draws[i] for i in at.tolist()])
-        for position, (_, example) in zip(at.tolist(), read, strict=True):
-            examples[position] = example
+        for position, (number, example) in zip(at.tolist(), read, strict=True):
+            examples[position] = _kept(entries[task], example, number)
     for task, row, drawn, example in zip(visits.task.tolist(), visits.row.tolist(), draws, examples, strict=True):
         found = _query(entries[task], rows[task], row, example, drawn) if isinstance(example, Example) else example
         yield Visited(task, row, found)
@@ -102,7 +107,9 @@ def _query(entry: Entry, rows: Rows, row: int, example: Example, draws: Draws) -
         return error
     if chosen is None:
         return SkipRow("none of the task's templates applies to this row")
-    return Query(entry.task, example, chosen.wording, chosen.asked, draws, rows, row, refused=chosen.refused)
+    return Query(
+        entry.task, example, chosen.wording, chosen.asked, draws, rows, row, refused=chosen.refused, filters=entry.filters
+    )
 
 
 def render_query(query: Query) -> Rendered | BadRow:
@@ -125,6 +132,18 @@ def broken_text(texts: Sequence[str]) -> BadRow | None:
     return None
 
 
+def _kept(entry: Entry, example: Example | BadRow | SkipRow, row: int) -> Example | BadRow | SkipRow:
+    """Returns the example, or why the entry's filters leave it out."""
+    if not isinstance(example, Example):
+        return example
+    try:
+        return first_reason(entry.filters, example, row) or example
+    except BadRow as reason:
+        return reason
+    except Exception as error:  # from a user's filter
+        return BadRow(f"a filter fails: {type(error).__name__}: {error}")
+
+
 def _example(task: Task, row: Row, draws: Draws | None) -> Example | BadRow | SkipRow:
     try:
         return task.read(row, draws)
@@ -134,7 +153,7 @@ def _example(task: Task, row: Row, draws: Draws | None) -> Example | BadRow | Sk
         return BadRow(f"{type(error).__name__}: {error}")
 
 
-def _read_rows(rows: Rows, numbers: Sequence[int]) -> list[Row | RowError]:
+def read_rows(rows: Rows, numbers: Sequence[int]) -> list[Row | RowError]:
     """Returns the rows; for a row that cannot be read, its error."""
     try:
         return list(rows.__getitems__(numbers))

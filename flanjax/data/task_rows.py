@@ -44,6 +44,10 @@ class TaskRows:
             error.add_note(self._while_reading)
             raise
 
+    @property
+    def split(self) -> str:
+        return self._split
+
     def where(self, index: int) -> str:
         """Returns a row's origin for messages."""
         return where(self._open(), index)

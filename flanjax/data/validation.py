@@ -31,7 +31,7 @@ def validation_batches(corpus: Corpus, examples_per_task: int) -> list[Batch]:
     if not asked:
         return []
     numbers, tasks = np.concatenate(row), np.concatenate(task)
-    entries = [e._replace(styles=dataclasses.replace(e.styles, few_shot=0.0)) for e in corpus.entries]
+    entries = [e._replace(styles=dataclasses.replace(e.styles, few_shot=0.0), filters=()) for e in corpus.entries]
     visits = Visits(tasks, numbers, np.zeros_like(numbers))
     features = corpus.make_features(entries, rows, visits, corpus.layout, config.seed)
     if not features.examples:

@@ -129,19 +129,23 @@ def catalogue(paths: Iterable[str]) -> Catalogue:
     # A file that collects other files' tasks has them too. The file with the fewest is the one that defines them.
     loaded.sort(key=lambda one: (len(one[1]), str(one[0])))
     tasks: dict[int, TaskEntry] = {}
+    distinct: dict[TaskEntry, TaskEntry] = {}  # without its file -> with it: a copy that differs in nothing is no other task
     mixtures: dict[int, tuple[Mixture, str]] = {}
     for file, values in loaded:
         place = os.path.relpath(file)
         for variable, value in values.items():
-            if isinstance(value, Task):
-                tasks.setdefault(id(value), _task(value, place))
-            else:
+            members = value.tasks() if isinstance(value, Mixture) else (value,)
+            for task in members:
+                if id(task) not in tasks:
+                    entry = _task(task, place)
+                    tasks[id(task)] = distinct.setdefault(dataclasses.replace(entry, file=""), entry)
+            if isinstance(value, Mixture):
                 mixtures.setdefault(id(value), (value, f"{place}:{variable}"))
     of_mixtures = (_mixture(mixture, address, tasks) for mixture, address in mixtures.values())
     return Catalogue(
         mixtures=tuple(sorted(of_mixtures, key=lambda m: m.address)),
-        clusters=_clusters(tasks.values()),
-        tasks=tuple(sorted(tasks.values(), key=lambda t: (t.file, t.cluster, t.name))),
+        clusters=_clusters(distinct.values()),
+        tasks=tuple(sorted(distinct.values(), key=lambda t: (t.file, t.cluster, t.name))),
         errors=errors,
     )
 

@@ -45,6 +45,7 @@ class TaskDescription:
       lengths: lengths of the sampled examples; None if no sampled row gives an example.
       cut_share: the share of the sampled examples that lost tokens of a long field.
       reasons: why rows give no example, the most frequent first.
+      published_share: the share that the whole mixture asks for it, if some of its data cannot be opened and this is known.
     """
 
     name: str
@@ -58,6 +59,7 @@ class TaskDescription:
     lengths: Lengths | None = None
     cut_share: float = 0.0
     reasons: tuple[Reason, ...] = ()
+    published_share: float | None = None
 
 
 class Packing(NamedTuple):
@@ -82,6 +84,7 @@ class Description:
       styles: name -> share of the packed examples.
       packing: how the examples share rows; None if no example was sampled.
       missing: task -> why its data cannot be opened. The plan is of the other tasks; it is empty if there are none.
+      published: task -> the share that the whole mixture asks for it, of missing ones too; see flanjax.data.quarantine.
     """
 
     mixture: str
@@ -92,6 +95,7 @@ class Description:
     styles: Mapping[str, float]
     packing: Packing | None
     missing: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    published: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 def describe(
@@ -136,6 +140,7 @@ def describe_opened(opened: Opened, *, num_examples: int = 100_000, sample: int 
             realised_share=plan["realised_share"],
             examples=plan["examples"],
             epochs=plan["epochs"],
+            published_share=opened.published.get(entry.task.name),
         )
         for entry, plan in zip(corpus.entries, plans, strict=True)
     ]
@@ -151,6 +156,7 @@ def describe_opened(opened: Opened, *, num_examples: int = 100_000, sample: int 
         styles=_style_shares(window) if window else {},
         packing=_packing(window) if window and window.rows else None,
         missing=opened.missing,
+        published=opened.published,
     )
 
 

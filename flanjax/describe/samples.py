@@ -4,14 +4,15 @@ sample(mixture, load_tokenizer("bytes"), task="reviews", style="few-shot")[0].in
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import Skipped
 from flanjax.data.pipeline import Corpus, DataConfig, open_corpus, open_rows
-from flanjax.data.prompts import Prompt, TooLong, build_prompts
+from flanjax.data.prompts import Prompt, build_prompts
+from flanjax.data.quarantine import find_causes, quarantine
 from flanjax.data.queries import Query, read_queries
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.describe.reasons import count_reasons
@@ -19,7 +20,7 @@ from flanjax.names import nearest
 from flanjax.sources import where
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.styles import NUM_STYLES, Style
-from flanjax.tasks.task import BadRow, SkipRow, Task
+from flanjax.tasks.task import Task
 
 _TRIES = 2000  # examples of the plan that are tried
 
@@ -55,11 +56,13 @@ def sample(
     count: int = 3,
     features: FeatureConfig | None = None,
     seed: int = 0,
+    on_error: Literal["stop", "quarantine"] = "stop",
 ) -> tuple[Sample, ...]:
     """Returns the plan's first `count` examples of this task, template and style.
 
     Args:
       style: a style's name or any parts of it, such as "few-shot" or "options/direct".
+      on_error: "quarantine" passes over tasks whose data cannot be opened.
 
     Raises:
       KeyError: there is no such task, template or style; the message has the nearest ones.
@@ -68,6 +71,8 @@ def sample(
     tasks = [mixture.task(task)] if task else list(mixture.tasks())
     _check_asked(tasks, template, style)
     alone = _alone(mixture, tasks)
+    alone = quarantine(alone, find_causes(alone.tasks()) if on_error == "quarantine" else {}).mixture
+    tasks = list(alone.tasks())
     corpus = open_corpus(alone, open_rows(alone), tokenizer, DataConfig(seed=seed, features=features or FeatureConfig()))
     found: list[Sample] = []
     skipped: list[Skipped] = []
@@ -75,7 +80,7 @@ def sample(
     visits = corpus.plan.visits(np.arange(_TRIES))
     for number, row, query in read_queries(corpus.entries, corpus.rows, visits, corpus.config.seed):
         if not isinstance(query, Query):
-            skipped.append(_skipped(number, row, query))
+            skipped.append(Skipped.because(number, row, query))
         elif not _is_as_asked(query, template, style):
             others += 1
         else:
@@ -83,7 +88,7 @@ def sample(
             if isinstance(prompt, Prompt):
                 found.append(sample_of(query, prompt, where(corpus.rows[number], row)))
             else:
-                skipped.append(_skipped(number, row, prompt))
+                skipped.append(Skipped.because(number, row, prompt))
         if len(found) == count:
             break
     if not found:
@@ -92,9 +97,9 @@ def sample(
 
 
 def _alone(mixture: Mixture, tasks: Sequence[Task]) -> Mixture:
-    """Returns a mixture of only these tasks, with their styles in the mixture, so that other tasks need not be opened."""
-    styles = {e.task.name: e.styles for e in mixture.resolve({t.name: 1 for t in mixture.tasks()})}
-    parts = [Mixture(name=t.name, parts=[t], styles=styles[t.name]) for t in tasks]
+    """Returns a mixture of only these tasks, with their styles and filters, so that other tasks need not be opened."""
+    entries = {e.task.name: e for e in mixture.resolve({t.name: 1 for t in mixture.tasks()})}
+    parts = [Mixture(name=t.name, parts=[t], styles=entries[t.name].styles, filters=entries[t.name].filters) for t in tasks]
     return Mixture(name=mixture.name, parts=parts)
 
 
@@ -106,12 +111,6 @@ def _check_asked(tasks: Sequence[Task], template: str | None, style: str | None)
     for word in style.split("/") if style else ():
         if word not in words:
             raise KeyError(f"no style {word!r}; {nearest(word, words)}")
-
-
-def _skipped(task: int, row: int, reason: BadRow | SkipRow) -> Skipped:
-    if isinstance(reason, SkipRow):
-        return Skipped(task, row, str(reason) or "left out by the task", "left_out")
-    return Skipped(task, row, str(reason), "too_long" if isinstance(reason, TooLong) else "bad")
 
 
 def _is_as_asked(query: Query, template: str | None, style: str | None) -> bool:

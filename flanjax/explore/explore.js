@@ -14,11 +14,11 @@ const whole = number => number === undefined ? "–" : Math.round(number).toLoca
 const bar = share => make("span", { class: "bar" }, make("i", { style: `width:${Math.min(100, 100 * share)}%` }));
 const options = (id, values) => at(id).append(...values.map(value => make("option", {}, value)));
 
-// A task's own data are read when they are first needed; a search reads them as text.
+// A task's own data are read when they are first needed; a search reads them as text, without the names of JSON's keys.
 const read = new Map(), texts = new Map();
 const detail = i => { if (!read.has(i)) read.set(i, JSON.parse(at(`t${i}`).textContent)); return read.get(i); };
 const text = i => {
-  if (!texts.has(i)) texts.set(i, `${tasks[i].name} ${tasks[i].cluster} ${tasks[i].licence} ${at(`t${i}`).textContent}`.toLowerCase());
+  if (!texts.has(i)) texts.set(i, `${tasks[i].name} ${tasks[i].cluster} ${tasks[i].licence} ${at(`t${i}`).textContent.replace(/"\w+":/g, " ")}`.toLowerCase());
   return texts.get(i);
 };
 

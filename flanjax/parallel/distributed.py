@@ -7,6 +7,7 @@ after STOPPED_SECONDS.
 """
 
 import atexit
+import json
 import re
 import signal
 import sys
@@ -16,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 # jax.distributed.initialize detects the cluster with these, and makes this client; neither has a public name.
 from jax._src import clusters
@@ -104,6 +106,16 @@ def first_then_others(name: str, make: Callable[[], None]) -> None:
         make()
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(name)
+
+
+def from_first(make: Callable[[], Any]) -> Any:
+    """Returns what `make` gives in process 0, as JSON, in all processes."""
+    if jax.process_count() == 1:
+        return make()
+    text = np.frombuffer(json.dumps(make()).encode(), np.uint8) if is_first() else np.zeros(0, np.uint8)
+    length = int(multihost_utils.broadcast_one_to_all(np.array(len(text))))
+    padded = text if is_first() else np.zeros(length, np.uint8)
+    return json.loads(np.asarray(multihost_utils.broadcast_one_to_all(padded)).astype(np.uint8).tobytes())
 
 
 def leave(status: int, message: str, error: BaseException) -> int:

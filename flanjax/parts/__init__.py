@@ -1,6 +1,15 @@
 """The parts of a run, each made from its config: what it trains on, its tokenizer, its weights, and what is recorded of it."""
 
-from flanjax.parts.data import MADE_IN_PYTHON, batch_shapes, check_identity, prepared_of, split_of
+from flanjax.parts.data import (
+    MADE_IN_PYTHON,
+    batch_shapes,
+    check_identity,
+    earlier_quarantine,
+    prepared_of,
+    quarantine_lines,
+    split_of,
+    without_unopened,
+)
 from flanjax.parts.meta import check_same_run, meta_of
 from flanjax.parts.mixture_record import mixture_record, num_visits, training_prompts
 from flanjax.parts.saved import SavedRun, open_saved
@@ -14,6 +23,7 @@ __all__ = [
     "batch_shapes",
     "check_identity",
     "check_same_run",
+    "earlier_quarantine",
     "keep_tokenizer",
     "meta_of",
     "mixture_record",
@@ -21,6 +31,7 @@ __all__ = [
     "open_saved",
     "param_shardings",
     "prepared_of",
+    "quarantine_lines",
     "read_params",
     "settled",
     "split_of",
@@ -28,4 +39,5 @@ __all__ = [
     "tokenizer_of",
     "training_prompts",
     "weights_of",
+    "without_unopened",
 ]

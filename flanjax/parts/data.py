@@ -7,11 +7,13 @@ from typing import Any
 import jax
 from etils import epath
 
+from flanjax import checkpoint
 from flanjax.config import ConfigError, RunConfig, differences
 from flanjax.data.layout import row_shapes
 from flanjax.data.offline import prepared
 from flanjax.data.pipeline import Corpus, Host
-from flanjax.parallel import sharding
+from flanjax.data.quarantine import find_causes, quarantine
+from flanjax.parallel import distributed, sharding
 from flanjax.tasks.clusters import Split, hold_out
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.registry import load_mixture
@@ -29,6 +31,42 @@ def split_of(config: RunConfig, mixture: Mixture | None = None) -> Split:
             "flanjax.open_run(config, mixture, workdir=...) and call heldout(), evaluate() or train() there"
         )
     return hold_out(mixture or load_mixture(config.mixture), config.heldout, config.leave_out)
+
+
+def earlier_quarantine(config: RunConfig, workdir: epath.Path) -> dict[str, str]:
+    """Task -> cause, of what the checkpoints or prepared rows were made without, and what stays out therefore."""
+    if checkpoint.steps_of(workdir):
+        record = checkpoint.read_meta(workdir)[1]
+    else:
+        record = prepared.read_manifest(config.data.prepared) if config.data.prepared else {}
+    return dict(record.get("split", {}).get("quarantined", {}))
+
+
+def without_unopened(config: RunConfig, split: Split, earlier: Mapping[str, str]) -> Split:
+    """The split without the training tasks whose data cannot be opened, if the config wants these in quarantine.
+
+    The first process decides for all.
+
+    Args:
+      earlier: task -> cause, of those that are out already.
+    """
+    if config.data.on_error == "stop":
+        return split
+
+    def causes() -> dict[str, str]:
+        known = {task.name: earlier[task.name] for task in split.train.tasks() if task.name in earlier}
+        return {**known, **find_causes(t for t in split.train.tasks() if t.name not in known)}
+
+    found = quarantine(split.train, distributed.from_first(causes))
+    return split._replace(train=found.mixture, quarantined=found.causes, published=found.published)
+
+
+def quarantine_lines(split: Split) -> list[str]:
+    """What is said of a quarantine when a run starts."""
+    if not split.quarantined:
+        return []
+    title = f"the mixture is {split.train.name}; in quarantine, because they cannot be opened:"
+    return [title, *(f"  {name} ({cause})" for name, cause in split.quarantined.items())]
 
 
 def prepared_of(config: RunConfig, corpus: Corpus, host: Host) -> prepared.Prepared | None:
@@ -72,7 +110,7 @@ def check_identity(directory: epath.PathLike, manifest: Mapping[str, Any], ident
         ("tasks only there", sorted(old_tasks.keys() - new_tasks)),
         ("tasks only here", sorted(new_tasks.keys() - old_tasks)),
         (
-            "tasks whose templates, styles, code or rows changed",
+            "tasks whose templates, styles, filters, code or rows changed",
             [n for n in old_tasks if new_tasks.get(n, old_tasks[n]) != old_tasks[n]],
         ),
     ):

@@ -22,7 +22,7 @@ _FREE_KEYS = (
     "name", "checkpoint.", "evaluation.", "mesh.", "model.attention", "train.microbatches", "train.log_every",
     "train.validate_every", "train.validation_examples", "train.heldout_every", "train.heldout_items", "train.tensorboard",
     "train.steps", "train.optimizer.schedule_steps", "data.max_bad_share", "data.num_workers", "data.num_threads",
-    "data.prefetch_windows", "data.prepared",
+    "data.prefetch_windows", "data.prepared", "data.on_error",
 )  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def meta_of(config: RunConfig, split: Split, corpus: Corpus, model: functional.C
         "plan": corpus.plan.hash(),
         "model": functional.record_of(model),
         "tuning": type(tuning).__name__,
-        "tasks": split_identity(split.train.tasks(), dict(zip(corpus.names, corpus.rows, strict=True)), split.heldout),
+        "tasks": split_identity(corpus.entries, dict(zip(corpus.names, corpus.rows, strict=True)), split.heldout),
         "versions": {"flanjax": __version__, "jax": jax.__version__},
     }
 
@@ -49,6 +49,7 @@ def check_same_run(workdir: epath.Path, old: Mapping[str, Any], new: Mapping[str
     changed = [d for d in differences(before, now) if not d.startswith(_FREE_KEYS)]
     if not changed and (bent := bent_schedule(old["config"]["train"], new["config"]["train"])):
         changed.append(bent)
+    changed += [] if changed else _other_quarantine(old["split"], new["split"])
     for part in ("tokenizer", "plan"):
         if not changed and old[part] != new[part]:
             changed.append(f"{part}: {old[part]} -> {new[part]} (the data or the mixture file changed)")
@@ -62,6 +63,16 @@ def check_same_run(workdir: epath.Path, old: Mapping[str, Any], new: Mapping[str
             f"{workdir} holds a run of another config: {'; '.join(changed)}. "
             "Use another --workdir, or set these back to go on with it"
         )
+
+
+def _other_quarantine(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What is in quarantine in only one of two splits, in words."""
+    before, now = old.get("quarantined", {}), new.get("quarantined", {})
+    appeared = [f"{name}, which the run is trained on, cannot be opened: {now[name]}" for name in now if name not in before]
+    gone = [name for name in before if name not in now]
+    if gone:
+        appeared.append(f"{', '.join(gone)}: in quarantine since the run began; set data.on_error=quarantine to go on without")
+    return appeared
 
 
 def _without_free(model: Mapping[str, Any]) -> dict[str, Any]:

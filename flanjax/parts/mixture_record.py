@@ -29,6 +29,7 @@ def mixture_record(
         tasks.append(
             {
                 **plan,
+                **({"published_share": split.published.get(plan["task"])} if split.quarantined else {}),
                 "realised_share": counts["examples"][i] / max(sum(counts["examples"]), 1),
                 "cluster": clusters[plan["task"]],
                 "licence": corpus.entries[i].task.licence,
@@ -37,6 +38,7 @@ def mixture_record(
                 "cut_share": counts["cut_examples"][i] / seen,
                 "skipped": {k: counts[k][i] for k in ("bad", "left_out", "too_long")},
                 "skipped_because": stats.reasons.get(i, []),
+                "filtered": {name: counts[i] for name, counts in stats.filtered.items() if i in counts},
             }
         )
     total = max(int(stats.styles.sum()), 1)
@@ -49,6 +51,10 @@ def mixture_record(
         "plan_hash": corpus.plan.hash(),
         "tasks": tasks,
         "removed": split.removed,
+        "quarantined": [
+            {"task": name, "cause": cause, "published_share": split.published.get(name)}
+            for name, cause in split.quarantined.items()
+        ],
         "heldout": [t.name for t in split.heldout],
         "styles": styles,
         "prompts": list(prompts),

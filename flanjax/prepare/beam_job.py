@@ -33,6 +33,7 @@ from flanjax.data.data_stats import DataError
 from flanjax.data.offline import prepared
 from flanjax.data.offline.shards import Shard, make_shard
 from flanjax.data.pipeline import Corpus, DataConfig, open_corpus, open_rows
+from flanjax.data.quarantine import quarantine
 from flanjax.data.tokenizer import load_tokenizer
 from flanjax.names import nearest
 from flanjax.tasks.clusters import hold_out
@@ -54,6 +55,7 @@ class Job:
 
     Args:
       mixture: the mixture's address, as workers find it.
+      quarantined: task -> why it is left out: it could not be opened where the job was started.
       directory: the directory for the shards, which also has the tokenizer.
       identity: `prepared.identity_of` the corpus; that of the worker's corpus must be equal.
     """
@@ -61,6 +63,7 @@ class Job:
     mixture: str
     heldout: tuple[str, ...]
     leave_out: tuple[str, ...]
+    quarantined: dict[str, str]
     data: DataConfig
     directory: str
     identity: dict[str, Any]
@@ -72,8 +75,9 @@ def open_once(job: Job) -> Corpus:
     with _opening:
         if digest not in _opened:
             split = hold_out(load_mixture(job.mixture), job.heldout, job.leave_out)
+            mixture = quarantine(split.train, job.quarantined).mixture
             tokenizer = load_tokenizer(str(epath.Path(job.directory) / prepared.TOKENIZER))
-            corpus = open_corpus(split.train, open_rows(split.train), tokenizer, job.data)
+            corpus = open_corpus(mixture, open_rows(mixture), tokenizer, job.data)
             found = prepared.identity_of(corpus)
             if other := [name for name in job.identity if found[name] != job.identity[name]]:
                 raise DataError(

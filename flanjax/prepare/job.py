@@ -51,13 +51,16 @@ def prepare(
 
     # First what is prepared as text, then as ids.
     split = parts.split_of(config)
+    old = prepared.read_manifest(output) if (output / prepared.MANIFEST).exists() else None
+    split = parts.without_unopened(config, split, old["split"].get("quarantined", {}) if old else {})
+    for line in parts.quarantine_lines(split):
+        say(line)
     rows = open_rows(split.train)
     output.mkdir(parents=True, exist_ok=True)
     _claim(output, config)
     parts.keep_tokenizer(config, output, split.train, rows)
     corpus = open_corpus(split.train, rows, load_tokenizer(str(output / prepared.TOKENIZER)), config.data)
     identity = prepared.identity_of(corpus)
-    old = prepared.read_manifest(output) if (output / prepared.MANIFEST).exists() else None
     if old:
         parts.check_identity(output, old, identity)
     say(f"{len(rows)} tasks, {sum(map(len, rows.values())):,} rows; plan {identity['plan']}")
@@ -68,6 +71,7 @@ def prepare(
             mixture=config.mixture,
             heldout=config.heldout,
             leave_out=config.leave_out,
+            quarantined=dict(split.quarantined),
             data=config.data,
             directory=str(output),
             identity=identity,

@@ -131,7 +131,9 @@ def _mixture_checks(run: RunRecord) -> list[dict[str, Any]]:
     skipped, rows = sum(training_view.skipped(tasks).values()), sum(t["rows"] for t in tasks)
     error = max(abs(t["asked_share"] - t["realised_share"]) for t in tasks)
     leaked = _leaked(run)
+    lost = [one["task"] for one in run.mixture.get("quarantined", [])]
     return [
+        *([_check("Tasks in quarantine", False, str(len(lost)), ", ".join(lost[:3]))] if lost else []),
         _check(names[0], not leaked, str(len(leaked)), ", ".join(sorted(leaked)[:3]) or "the split holds"),
         _check(names[1], skipped <= SKIPPED_SHARE * rows, f"{skipped:,}", f"of {rows:,} training rows"),
         _check(names[2], error <= SHARE_ERROR, _percent(error), "asked against realised"),
@@ -178,7 +180,7 @@ def protocol(runs: Sequence[RunRecord]) -> list[tuple[str, list[str]]]:
         ("Settings", ["; ".join(dict.fromkeys(setting_name(r) for r in found)) or "–" for found in rows]),
         ("Evaluated step", [str(r.headline.results["models"].get("trained", "–")) if r.headline else "–" for r in runs]),
         ("Training steps", [_planned(run) for run in runs]),
-        ("Mixture", [str(run.config.get("mixture") or run.mixture.get("mixture") or "–") for run in runs]),
+        ("Mixture", [_mixture_name(run) for run in runs]),
         ("Plan", [str(run.mixture.get("plan_hash") or "–") for run in runs]),
         ("Held-out clusters", [", ".join(run.config.get("heldout") or []) or "–" for run in runs]),
         ("Model", [_flat(run.config.get("model") or {}) for run in runs]),
@@ -236,6 +238,12 @@ def _duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _mixture_name(run: RunRecord) -> str:
+    """Its address; and its name if that tells that data sets are missing."""
+    address, name = run.config.get("mixture"), run.mixture.get("mixture")
+    return f"{address}, as {name}" if address and run.mixture.get("quarantined") else str(address or name or "–")
 
 
 def _planned(run: RunRecord) -> str:

@@ -133,6 +133,7 @@ def _mixture(mixture: TableRow, colour_class: str) -> TableRow:
             if share is not None
         ],
         "removed": sorted(mixture.get("removed", {}).items()),
+        "quarantined": mixture.get("quarantined", []),
     }
 
 
@@ -142,11 +143,17 @@ def _share_row(name: str, tasks: Sequence[TableRow]) -> TableRow:
         "name": name,
         "count": len(tasks),
         "asked_share": sum(t["asked_share"] for t in tasks),
+        "published_share": _sum_or_none([t.get("published_share") for t in tasks]),
         "realised_share": sum(t["realised_share"] for t in tasks),
         "examples": examples,
         "rows": sum(t["rows"] for t in tasks),
         "skipped_rows": sum(skipped(tasks).values()),
     }
+
+
+def _sum_or_none(shares: Sequence[float | None]) -> float | None:
+    known = [share for share in shares if share is not None]
+    return sum(known) if len(known) == len(shares) else None
 
 
 def _with_bars(rows: list[TableRow], colour_class: str) -> list[TableRow]:

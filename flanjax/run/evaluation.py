@@ -66,7 +66,8 @@ def evaluate(
     if trained := [t.name for t in chosen if t.name in meta["split"]["train"]]:
         say(f"warning: {', '.join(trained)} was trained on: its scores are not held-out scores")
 
-    changed = identity.changed_since(meta.get("tasks"), [*split.train.tasks(), *split.heldout], chosen, meta["split"]["train"])
+    known = [t for t in (*split.train.tasks(), *split.heldout) if t.name not in meta["split"].get("quarantined", {})]
+    changed = identity.changed_since(meta.get("tasks"), known, chosen, meta["split"]["train"])
     for line in changed or ():
         say(f"warning: the mixture has changed since the training: {line}")
 

@@ -1,5 +1,6 @@
 """A checkpoint as a directory that transformers loads."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from etils import epath
@@ -44,17 +45,26 @@ def export(
     step, params = saved.read_params(sharding.make_mesh(sharding.MeshConfig()))
     model_type = "mt5" if (config.model.size or "").startswith("mt5") else None
     ids = hf.SpecialIds(tokenizer.bos_id, layout.stop_ids, tokenizer.pad_id)
-    hf.export(output, model, plain(params), ids, _card(config, layout, step, licence), model_type=model_type, dtype=dtype)
+    hf.export(
+        output,
+        model,
+        plain(params),
+        ids,
+        _card(config, saved.meta["split"], layout, step, licence),
+        model_type=model_type,
+        dtype=dtype,
+    )
     distributed.first_then_others("export", lambda: export_tokenizer(tokenizer, output, layout))
     say(f"step {step} of {workdir} written to {output}")
 
 
-def _card(config: RunConfig, layout: Layout, step: int, licence: str | None) -> hf.Card:
+def _card(config: RunConfig, split: Mapping[str, Any], layout: Layout, step: int, licence: str | None) -> hf.Card:
     features = config.data.features
+    missing = f", as {split['mixture']}" if split.get("quarantined") else ""
     return hf.Card(
         name=config.name,
         base=config.model.init,
-        mixture=config.mixture,
+        mixture=f"{config.mixture}{missing}",
         heldout=config.heldout,
         step=step,
         licence=licence,

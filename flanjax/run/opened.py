@@ -14,9 +14,11 @@ from flanjax.aot import libtpu
 from flanjax.config import ConfigError, RunConfig, load_config
 from flanjax.data.features import MakeFeatures, make_features
 from flanjax.data.pipeline import BatchIterator, DataConfig, open_corpus, open_rows
+from flanjax.data.quarantine import find_causes, quarantine
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.evaluate.results import SCHEMA_VERSION
 from flanjax.models.params import Full, Tuning
+from flanjax.parallel import distributed
 from flanjax.run.evaluation import evaluate
 from flanjax.run.exporting import export
 from flanjax.run.training import train
@@ -202,5 +204,8 @@ def iterate(
       features, numbers: as in `Run`.
     """
     mixture = mixture.training
+    if config.on_error == "quarantine":
+        whole = mixture
+        mixture = quarantine(whole, distributed.from_first(lambda: find_causes(whole.tasks()))).mixture
     corpus = open_corpus(mixture, open_rows(mixture), tokenizer, config, features=features, numbers=numbers)
     return BatchIterator(corpus)

@@ -178,6 +178,8 @@ def open_text(
 ) -> Text:
     """Returns the split mixture with its rows and tokenizer; prints what is held out and what the tokenizer loses."""
     split = parts.split_of(config, mixture)
+    if config.data.on_error == "quarantine":
+        split = parts.without_unopened(config, split, parts.earlier_quarantine(config, workdir))
     rows = open_rows(split.train)
     workdir.mkdir(parents=True, exist_ok=True)
     tokenizer = parts.tokenizer_of(config, workdir, split.train, rows)
@@ -188,6 +190,8 @@ def open_text(
     say(f"{len(rows)} tasks, {sum(map(len, rows.values())):,} rows; held out: {heldout}")
     for name, reason in split.removed.items():
         say(f"  not trained on: {name} ({reason})")
+    for line in parts.quarantine_lines(split):
+        say(line)
     return Text(split, corpus)
 
 

@@ -35,14 +35,20 @@ def show_mixture(args: argparse.Namespace, console: Console | None = None) -> No
     tokenizer = load_tokenizer(args.tokenizer)
     if args.task or args.template or args.style:
         asked = {"task": args.task, "template": args.template, "style": args.style, "count": args.examples}
+        asked["on_error"] = args.on_error
         for one in sample(mixture, tokenizer, **asked, features=features, seed=args.seed):
             console.print(_panel(one))
         return
     described = describe(
-        mixture, tokenizer, features=features, seed=args.seed, num_examples=args.num_examples, sample=args.sample
+        mixture,
+        tokenizer,
+        features=features,
+        seed=args.seed,
+        num_examples=args.num_examples,
+        sample=args.sample,
     )
     print_description(described, args.mixture, args.tokenizer, console)
-    if described.missing:
+    if described.missing and args.on_error == "stop":
         raise ValueError(f"{args.mixture}: the data of {len(described.missing)} tasks cannot be opened")
     if args.sample and not any(task.lengths for task in described.tasks):
         raise ValueError(f"{args.mixture}: none of the {sum(t.sampled for t in described.tasks)} sampled rows gives an example")
@@ -65,23 +71,29 @@ def print_description(described: Description, address: str, tokenizer: str, cons
     if any(task.reasons for task in described.tasks):
         console.print(_reasons_table(described))
     for name, reason in described.missing.items():
-        console.print(Text(f"task {name}: its data cannot be opened: {reason}", style="bold red"))
+        share = f" ({_percent(described.published[name])}% of the whole mixture)" if name in described.published else ""
+        console.print(Text(f"task {name}{share}: its data cannot be opened: {reason}", style="bold red"))
+    if described.missing and described.tasks:
+        console.print(Text(f"this is the plan of {described.mixture}"))
     for task in described.tasks:
         if task.sampled and not task.lengths:
             console.print(Text(f"task {task.name}: none of its {task.sampled} sampled rows gives an example", style="bold red"))
 
 
 def _plan_table(described: Description, address: str) -> Table:
-    table = Table(title=Text(f"{address}: the first {described.num_examples:,} examples"), header_style="bold")
+    whole = f"{address}, as {described.mixture}" if described.missing and described.tasks else address
+    table = Table(title=Text(f"{whole}: the first {described.num_examples:,} examples"), header_style="bold")
     for name in _TEXT_COLUMNS:
         table.add_column(name)
-    for name in _NUMBER_COLUMNS:
+    published = ("published %",) if any(task.published_share is not None for task in described.tasks) else ()
+    for name in (*_NUMBER_COLUMNS[:1], *published, *_NUMBER_COLUMNS[1:]):
         table.add_column(name, justify="right")
     for task in described.tasks:
         table.add_row(
             task.name,
             Text(task.cluster),
             f"{task.rows:,}",
+            *((_percent(task.published_share or 0),) if published else ()),
             _percent(task.asked_share),
             _percent(task.realised_share),
             f"{task.examples:,}",

@@ -2,9 +2,10 @@
 
 The folder is FLANJAX_INDEX, or ~/.cache/flanjax/index if it is not set; an empty value keeps nothing. It may be deleted at any
 time. Everything in it belongs to one state of a file: its path, size and time of change.
+Hashes of rows belong to one state of a task (flanjax.data.kept_rows).
 
     index.json              number of rows, and how they lie in the file
-    arrays/DIGEST.npy       where each row of a text file is
+    arrays/DIGEST.npy       where each row of a text file is; hashes of rows
     tables/DIGEST.arrow     decoded rows of a Parquet file that did not fit into memory
     files/DIGEST            files of a bucket
 """
@@ -108,7 +109,17 @@ def save() -> None:
 
 def array(path: epath.Path, kind: str, make: Callable[[], np.ndarray]) -> np.ndarray:
     """Returns the array that `make()` makes of a file; a large one is memory-mapped."""
-    place = _place("arrays", state_of(path), kind, ".npy")
+    return _array(_place("arrays", state_of(path), kind, ".npy"), make)
+
+
+def array_named(key: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+    """Returns the array that `make()` makes; `key` must tell everything that it depends on."""
+    folder = _folder()
+    name = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+    return _array(None if folder is None else folder / "arrays" / f"{name}.npy", make)
+
+
+def _array(place: Path | None, make: Callable[[], np.ndarray]) -> np.ndarray:
     if place is None:
         return make()
     if not place.exists():

@@ -1,9 +1,15 @@
-"""Holds clusters out: removes from training their tasks, what their exclusions name, and tasks that share data with them."""
+"""Holds clusters out: removes from training their tasks, what their exclusions name, and tasks that share data with them.
 
-from collections.abc import Iterable, Sequence
+Rows of other tasks that equal one of their evaluation rows are left out too, by a filter.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from flanjax.names import nearest
+from flanjax.tasks.filters import EvaluationRows
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.task import Task
 
@@ -16,20 +22,26 @@ class Split(NamedTuple):
     """The tasks that are trained on, and those that are held out.
 
     Attributes:
-      train: the mixture without everything that was removed.
+      train: the mixture without everything that was removed; a filter leaves out rows equal to one that is evaluated.
       heldout: the tasks of the held-out clusters.
       removed: task name -> why it is not trained on.
       clusters: the names of the held-out clusters.
+      quarantined: task name -> why its data cannot be opened; it is not trained on (flanjax.data.quarantine).
+      published: task name -> the share that the mixture asks for it where nothing is in quarantine, if that is known.
     """
 
     train: Mixture
     heldout: tuple[Task, ...]
     removed: dict[str, str]
     clusters: tuple[str, ...]
+    quarantined: Mapping[str, str] = MappingProxyType({})
+    published: Mapping[str, float] = MappingProxyType({})
 
     def record(self) -> dict[str, Any]:
         """Returns the split as JSON. It is saved with every checkpoint, and evaluation reads it from there."""
+        missing = {"mixture": self.train.name, "quarantined": dict(self.quarantined)} if self.quarantined else {}
         return {
+            **missing,
             "clusters": list(self.clusters),
             "train": [t.name for t in self.train.tasks()],
             "heldout": [t.name for t in self.heldout],
@@ -56,6 +68,8 @@ def hold_out(mixture: Mixture, clusters: Sequence[str], leave_out: Sequence[str]
             removed.setdefault(task.name, "has no training rows")
     train = mixture.without(set(removed))
     check_disjoint(train.tasks(), heldout)
+    if evaluated := tuple(task for task in heldout if task.evaluation):
+        train = dataclasses.replace(train, filters=(*train.filters, EvaluationRows(evaluated)))
     return Split(train, heldout, removed, tuple(clusters))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from flanjax.names import nearest, shown
+from flanjax.tasks.filters import Filter, checked_filters, joined
 from flanjax.tasks.styles import StyleShares
 from flanjax.tasks.task import Task
 
@@ -49,11 +50,12 @@ class Part(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A task of a resolved mixture: its share of all examples, and the styles it is shown in."""
+    """A task of a resolved mixture: its share of all examples, the styles it is shown in, and what its rows must pass."""
 
     task: Task
     share: float
     styles: StyleShares
+    filters: tuple[Filter, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,6 +68,7 @@ class Mixture:
       rate: how parts without weights share the examples. A nested mixture counts as the sum of its tasks.
       styles: the prompt styles of its tasks; a nested mixture may have its own.
       exclusions: cluster -> clusters or tasks that must leave training too when it is held out.
+      filters: leave rows of its tasks out of training, beside the filters of each task and of mixtures around this one.
     """
 
     name: str
@@ -73,9 +76,11 @@ class Mixture:
     rate: Rate = _FLAN_RATE
     styles: StyleShares | None = None
     exclusions: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    filters: Sequence[Filter] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", tuple(self.parts))
+        object.__setattr__(self, "filters", checked_filters(f"mixture {self.name}", self.filters))
         if not self.parts:
             raise ValueError(f"mixture {self.name}: no parts")
         for part in self.parts:
@@ -148,20 +153,30 @@ class Mixture:
             raise ValueError(f"mixture {self.name}: nothing is left to train on once {sorted(names)} are taken out")
         return dataclasses.replace(self, parts=kept)
 
-    def resolve(self, num_rows: Mapping[str, int], styles: StyleShares | None = None) -> list[Entry]:
+    def renamed(self, name: str) -> "Mixture":
+        return dataclasses.replace(self, name=name)
+
+    def resolve(
+        self, num_rows: Mapping[str, int], styles: StyleShares | None = None, filters: Sequence[Filter] = ()
+    ) -> list[Entry]:
         """Returns each task's share of the examples; the shares sum to one.
 
         Args:
           num_rows: task name -> its number of training rows.
           styles: the styles to use if this mixture sets none.
+          filters: those of the mixtures around this one.
         """
         styles = self.styles or styles or StyleShares()
+        filters = joined(filters, self.filters)
         rates = [p.weight if isinstance(p, Part) else self._rate_of(_of(p), num_rows) for p in self.parts]
         total = sum(rates)
         entries: list[Entry] = []
         for part, rate in zip(self.parts, rates, strict=True):
             of = _of(part)
-            inner = of.resolve(num_rows, styles) if isinstance(of, Mixture) else [Entry(of, 1.0, styles)]
+            if isinstance(of, Mixture):
+                inner = of.resolve(num_rows, styles, filters)
+            else:
+                inner = [Entry(of, 1.0, styles, joined(filters, of.filters))]
             entries += [e._replace(share=e.share * rate / total) for e in inner]
         return entries
 

@@ -24,6 +24,7 @@ from flanjax.tasks.example import (
     checked,
     conversation,
 )
+from flanjax.tasks.filters import Filter, checked_filters
 from flanjax.tasks.lineage import canonical
 from flanjax.tasks.metric_names import METRIC_NAMES
 
@@ -73,6 +74,7 @@ class Task:
       exemplars: worked examples that few-shot prompts show, in this order, instead of training rows.
       few_shot: whether few-shot prompts may be made at all; exemplars make no sense before a conversation.
       target: which of several right answers is trained on: the "first", or a "random" one.
+      filters: leave rows out of training (flanjax.tasks.filters).
       licence, link: shown by `flanjax show` and kept with the run.
     """
 
@@ -90,6 +92,7 @@ class Task:
     exemplars: Sequence[Exemplar] = dataclasses.field(default=(), hash=False)
     few_shot: bool = True
     target: Literal["first", "random"] = "first"
+    filters: Sequence[Filter] = ()
     licence: str = ""
     link: str = ""
 
@@ -103,6 +106,7 @@ class Task:
             if isinstance(value, str | AnyTemplate):
                 raise TypeError(f"task {self.name}: {field} is {shown(value)}, expected a sequence: {field}=[...]")
             object.__setattr__(self, field, tuple(value))
+        object.__setattr__(self, "filters", checked_filters(f"task {self.name}", self.filters))
         for template in self.templates:
             if not isinstance(template, AnyTemplate):
                 meant = f"templates=[Template({template!r})]" if isinstance(template, str) else "templates=[Template(...)]"
@@ -155,7 +159,7 @@ class Task:
         return frozenset(canonical(name) for name in (*self.lineage, self.source.name))
 
     @functools.cached_property
-    def _draws(self) -> bool:
+    def draws(self) -> bool:
         """Whether `example` takes draws beside the row."""
         try:
             parameters = inspect.signature(self.example).parameters.values()
@@ -181,9 +185,16 @@ class Task:
           SkipRow: the task leaves this row out.
           BadRow: a field is missing, or the answer is not among the options.
         """
+        draws = draws or Draws(self.name)
+        examples = self.read_all(row, draws)
+        if not examples:
+            raise SkipRow("the row gives no example")
+        return checked(examples[draws.integer("example", len(examples))] if len(examples) > 1 else examples[0])
+
+    def read_all(self, row: Row, draws: Draws) -> list[Any]:
+        """Returns what `example` makes of the row, as a list, not yet checked. Raises SkipRow or BadRow as `read` does."""
         try:
-            draws = draws or Draws(self.name)
-            example = self.example(row, draws) if self._draws else self.example(row)
+            made = self.example(row, draws) if self.draws else self.example(row)
         except (SkipRow, BadRow):
             raise
         except (Exception, SystemExit) as error:
@@ -191,8 +202,4 @@ class Task:
                 raise BadRow(f"missing field {error}; the row has {sorted(map(str, row))}") from error
             where = user_code.place(error)
             raise BadRow(f"{user_code.one_line(error)}{where and f' ({where})'}") from error
-        if isinstance(example, list):
-            if not example:
-                raise SkipRow("the row gives no example")
-            return checked(example[draws.integer("example", len(example))])
-        return checked(example)  # which refuses what is no Example
+        return made if isinstance(made, list) else [made]

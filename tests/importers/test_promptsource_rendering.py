@@ -144,6 +144,7 @@ def test_nothing_to_choose_from_makes_a_bad_row():
 RUNAWAYS = {
     "loops": "{% for a in range(40000) %}{% for b in range(40000) %}x{% endfor %}{% endfor %} ||| x",
     "a long text": "{{ 'x' * 10 ** 9 }} ||| x",
+    "a long text, often": "{% set t = 'x' * 9999 %}{% for i in range(9999) %}{{ t }}{% endfor %} ||| x",
     "a list that grows": "{% set l = [1] %}{% for i in range(60) %}{{ l.extend(l) or '' }}{% endfor %} ||| x",
     "a list in itself": "{{ words.append(words) or '' }}{{ words.append(words) }} ||| x",
     "lists of lists": "{% set s = namespace(l=n) %}{% for i in range(60) %}{% set s.l = [s.l, s.l] %}{% endfor %}. ||| x",

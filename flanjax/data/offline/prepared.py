@@ -45,7 +45,7 @@ from flanjax.tasks.registry import MODULE_PREFIX
 
 MANIFEST, TOKENIZER, JOB = "manifest.json", "tokenizer", "job.json"
 # Rows do not depend on these keys: they set how many rows make a batch, or where and when windows are made.
-_NOT_IN_ROWS = ("batch_size", "max_bad_share", "num_workers", "num_threads", "prefetch_windows", "prepared")
+_NOT_IN_ROWS = ("batch_size", "max_bad_share", "num_workers", "num_threads", "prefetch_windows", "prepared", "on_error")
 _PROBED_EXAMPLES = 4
 _OPEN_A_STREAM = 2  # open shards a stream: threads that read ahead may be in two adjacent shards
 _LIBRARIES = ("flanjax", "numpy", "jinja2", "sentencepiece", "tokenizers", "datasets", "array_record")
@@ -82,13 +82,15 @@ def digest(identity: dict[str, Any]) -> str:
 
 
 def _task_digests(corpus: Corpus) -> dict[str, str]:
-    """Returns a hash for each task of what the plan does not cover: its templates, styles and the texts of some examples."""
+    """Returns a hash for each task of what the plan does not cover: its templates, styles, filters, and the texts of some
+    examples."""
     digests = {}
     for entry, rows in zip(corpus.entries, corpus.rows, strict=True):
         name, seed = entry.task.name, corpus.config.seed
         alone = Plan([name], [1.0], [len(rows)], seed=seed)
         texts = mixture_texts([entry], [rows], alone, min(_PROBED_EXAMPLES, len(rows)), seed)
-        parts = [repr(entry.task.templates), repr(entry.styles), repr(entry.task.long_fields), *texts]
+        filters = [repr(entry.filters)] if entry.filters else []
+        parts = [repr(entry.task.templates), repr(entry.styles), repr(entry.task.long_fields), *filters, *texts]
         digests[name] = hashlib.blake2b("\x1f".join(parts).encode(), digest_size=8).hexdigest()
     return digests
 
