@@ -19,7 +19,7 @@ _DOUBLED = re.compile(
     r"[ .,;:?!](?:(?<=\.)(?<!\.\.)\.(?!\.)|(?<=[?!])\.(?![.\w])|(?<=\.)(?<![A-Z]\.)\?(?!\w)|(?<=,)[.,;:]|(?<=[;:])[.,;]"
     r"|(?<= )[.,;](?=\s|$))"
 )
-_ARTICLE = re.compile(r"([Aa](?<!\w[Aa])n?) ([\"'(]?)([A-Za-z0-9][\w.-]*)")
+_ARTICLE = re.compile(r"([Aa](?<!\w[Aa])n?) ([\"'(]?)([A-Za-z0-9](?:[\w.-]*\w)?)")
 _ABBREVIATION = re.compile(r"\b(?:[A-Z][a-z]{0,3}|etc|vs|[a-z]\.[a-z])\.$")
 _CUE_BEFORE = re.compile(rf"\b{_CUE}$", re.IGNORECASE)
 _CALL = re.compile(_CALLS)

@@ -48,7 +48,7 @@ def _lettered(row):
     }
     if len(set(options.values())) < len(options) or not all(options.values()):
         raise SkipRow("an option is empty, or two are the same")
-    if re.search(r"\([A-H]\)", row["rationale"]):
+    if re.search(r"\([A-H]\)|\b[Oo]ption [A-H]\b", row["rationale"]):
         raise SkipRow("the rationale names an option by its letter, which shuffling would make wrong")
     question, rationale = question.strip(), _sentences(row["rationale"])
     fields = {"question": question, "apart": question.rstrip(" ?:.").lower() not in rationale.lower()}
@@ -233,7 +233,7 @@ cot_ecqa = Task(
         Template("Someone who has just arrived on Earth would like to know: {{ question }}"),
         Template("Answer in a word or a few words, as most people would.\nQuestion: {{ question }}"),
         Template(
-            "{{ question }} Decide between {{ choices[:-1] | join(', ') }} and {{ choices[-1] }}.",
+            "{{ question }} Decide between these: {{ choices | join(', ') }}",
         ),
         Template(
             "Question: {{ question }}\nAnswer: {{ answer }}\nExplain why this answer makes sense.",
@@ -275,13 +275,13 @@ cot_ecqa = Task(
 #  'abstractive_explanation': 'WebMath is designed to help you solve', 'extractive_explanation': '"There are 10 apples ...'}
 # The explanations are the crowd's own words, some careless; those of fewer than four words are left out.
 def _cos_e(row):
-    choices = tuple(choice.strip() for choice in row["choices"])
-    explanation = _sentences(row["abstractive_explanation"])
+    choices = tuple(choice.strip(" .") for choice in row["choices"])
+    explanation = _sentences(row["abstractive_explanation"]).lstrip(": ")
     if len(set(choices)) < len(choices) or len(explanation.split()) < 4:
         raise SkipRow("two choices are the same, or the explanation says next to nothing")
     return Example(
         {"question": " ".join(row["question"].split())},
-        row["answer"].strip(),
+        row["answer"].strip(" ."),
         choices,
         explanation[:1].upper() + explanation[1:],
     )
@@ -802,12 +802,14 @@ cot_esnli = Task(
             "{{ rationale }}",
             kind="inverted",
             name="explain",
+            when="rationale not in hypothesis",
         ),
         Template(
             '{{ premise }} Taking that for granted, the statement "{{ hypothesis }}" {{ answer }} true. Why?',
             "{{ rationale }}",
             kind="inverted",
             name="why",
+            when="rationale not in hypothesis",
             words=_MUST_MAY_CANNOT,
         ),
         Template(

@@ -57,7 +57,7 @@ def _mutual(row):
     if parts[0]:
         raise SkipRow("the first turn has no speaker")
     speakers, turns = [_SEXES[s] for s in parts[1::2]], [_sentence_case(t) for t in parts[2::2]]
-    options = tuple(_sentence_case(re.sub(r"^[mf] : ", "", option)) for option in row["options"])
+    options = tuple(_sentence_case(re.sub(r"^[mf] : |[ ,]+$", "", option)) for option in row["options"])
     if len(set(options)) < len(options):
         raise SkipRow("two replies are the same")
     fields = {"dialogue": _lines(turns, speakers), "speaker": _SEXES[row["options"][0][0]].lower()}

@@ -1386,7 +1386,7 @@ def _hate_speech18(row):
         raise SkipRow("not judged by itself")
     if not re.search("[A-Za-z]{2}", row["text"]):
         raise SkipRow("no words")
-    return Example({"sentence": _untokenize(row["text"]).rstrip(" :")}, _hate(row["label"]), options=_HATEFUL)
+    return Example({"sentence": _untokenize(row["text"]).strip(" :")}, _hate(row["label"]), options=_HATEFUL)
 
 
 hate_speech18 = Task(
