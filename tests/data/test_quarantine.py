@@ -80,6 +80,15 @@ def test_what_cannot_be_opened_is_named_with_its_root_cause_and_bad_rows_stay_ba
     assert find_causes(tasks(folder)[:2]) == {}
 
 
+def test_data_that_can_be_counted_and_not_read_is_found_by_reading(folder):
+    whole = bytearray((folder / "good.parquet").read_bytes())
+    whole[4:60] = bytes(56)  # the first pages; the number of rows stands at the end
+    (folder / "hollow.parquet").write_bytes(whole)
+    hollow = task("hollow", parquet(train=folder / "hollow.parquet"))
+    assert find_causes([hollow]).keys() == {"hollow"}
+    assert find_causes([hollow], read=False) == {}
+
+
 def test_a_root_cause_is_told_once():
     error = ValueError("it is broken: no such file")
     error.__cause__ = OSError("no such file")
