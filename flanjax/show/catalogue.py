@@ -18,7 +18,7 @@ _WIDTH = 190  # columns, if the output is not a terminal
 def show_catalogue(args: argparse.Namespace, console: Console | None = None) -> int:
     """Prints what the folders and files define, and returns the exit status: 1 if one of the files cannot be loaded."""
     console = console or Console(width=None if sys.stdout.isatty() else _WIDTH)
-    found = catalogue(args.what).matching(args.search or ())
+    found = catalogue(args.what).matching(" ".join(args.search or ()).split())
     if args.json:
         print(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
     else:
