@@ -1,6 +1,6 @@
 """Counts for each task what became of its rows: examples, tokens, what was cut, and what was skipped and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,9 +48,8 @@ class DataStats:
         self.counts[skipped.kind][skipped.task] += 1
         if skipped.filter:
             self._filter(skipped.filter, {skipped.task: 1})
-        kept = self.reasons.setdefault(skipped.task, [])
-        if len(kept) < _KEPT_REASONS:
-            kept.append(f"row {skipped.row}: {skipped.reason}")
+        reason = f"row {skipped.row}: {skipped.reason}"
+        self.reasons[skipped.task] = _first([*self.reasons.get(skipped.task, []), reason])
 
     def _filter(self, name: str, counts: Mapping[int, int]) -> None:
         known = self.filtered.setdefault(name, {})
@@ -65,7 +64,7 @@ class DataStats:
         for name, counts in other.filtered.items():
             self._filter(name, counts)
         for task, reasons in other.reasons.items():
-            self.reasons[task] = (self.reasons.get(task, []) + reasons)[:_KEPT_REASONS]
+            self.reasons[task] = _first(self.reasons.get(task, []) + reasons)
 
     def copy(self) -> "DataStats":
         copied = DataStats(len(self.counts["examples"]))
@@ -129,3 +128,8 @@ class DataStats:
         for name, counts in record.get("filtered", {}).items():  # older records have no filters
             stats._filter(name, {int(k): int(v) for k, v in counts.items()})
         return stats
+
+
+def _first(reasons: Iterable[str]) -> list[str]:
+    """Returns the reasons of the lowest rows, so that it makes no difference in which order windows and hosts are added up."""
+    return sorted(set(reasons), key=lambda reason: (int(reason.removeprefix("row ").partition(":")[0]), reason))[:_KEPT_REASONS]

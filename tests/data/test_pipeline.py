@@ -299,7 +299,7 @@ def test_a_task_all_of_whose_rows_are_too_long_is_warned_of_once(caplog):
     assert re.search(r"task long: \d+ too long \(row \d+: \d+ input and 80 target tokens do not fit", warning)
     counts = batches.state().stats.counts
     assert counts["too_long"][1] > 50
-    split = types.SimpleNamespace(train=types.SimpleNamespace(name="m"), removed={}, heldout=[])
+    split = types.SimpleNamespace(train=types.SimpleNamespace(name="m"), removed={}, heldout=[], quarantined={})
     listed = mixture_record(split, corpus, batches.state().stats, 1000)["tasks"]
     assert [(t["task"], t["realised_share"]) for t in listed] == [("a", 1.0), ("long", 0.0)]
 

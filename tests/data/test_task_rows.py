@@ -17,6 +17,8 @@ from flanjax.data.pipeline import BatchIterator, DataConfig, open_corpus, open_r
 from flanjax.data.task_rows import TaskRows
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.sources import RowError, SourceError, where
+from flanjax.tasks.mixture import Entry
+from flanjax.tasks.styles import StyleShares
 
 CONFIG = DataConfig(
     batch_size=4, num_streams=2, window=8, features=FeatureConfig(inputs_length=64, targets_length=16), max_bad_share=1.0
@@ -158,7 +160,7 @@ def test_the_identity_of_files_opens_none(tmp_path, monkeypatch):
     monkeypatch.setattr(pq.ParquetFile, "read_row_groups", lambda *_, **__: pytest.fail("decoded"))
 
     def record(task):
-        return split_identity([task], {"p": TaskRows(task, "train")}, [])
+        return split_identity([Entry(task, 1.0, StyleShares())], {"p": TaskRows(task, "train")}, [])
 
     old = record(before)
     assert changes(old, record(parquet_task(tmp_path))) == []

@@ -65,13 +65,17 @@ def made_file(rng):
     def example():
         return {"input": rng.choice(TEXTS), "output": rng.choice(TEXTS), "explanation": rng.choice(EXPLANATIONS)}
 
+    def asked(number):
+        text = rng.choice([*TEXTS, ""])
+        return text and f"no. {number} {text}"  # no example: an example that is the question itself is not shown
+
     definition = rng.choice(TEXTS)
     return {
         "Definition": [definition, "not this one"] if rng.random() < 0.7 else definition,
         "Categories": ["Misc."],
         "Positive Examples": [example() for _ in range(rng.randint(1, 3))],
         "Negative Examples": [example() for _ in range(rng.randint(0, 3))],
-        "Instances": [{"id": str(n), "input": rng.choice([*TEXTS, ""]), "output": [rng.choice(TEXTS)]} for n in range(5)],
+        "Instances": [{"id": str(n), "input": asked(n), "output": [rng.choice(TEXTS)]} for n in range(5)],
     }
 
 
