@@ -11,6 +11,8 @@ import pytest
 
 from flanjax import Mixture, Task, Template, rows, t0
 from flanjax.data.plan import Plan, realised_shares
+from flanjax.data.tokenizer import ByteTokenizer
+from flanjax.describe.opened import open_mixture, training_part
 from flanjax.tasks import registry
 from flanjax.tasks.clusters import hold_out
 from flanjax.tasks.registry import load
@@ -235,6 +237,8 @@ def test_a_task_that_is_only_evaluated_has_no_share_of_training():
     split = hold_out(mixture, [])
     assert [t.name for t in split.train.tasks()] == ["a"]
     assert split.removed == {"b": "has no training rows"}
+    assert training_part(mixture, [])[1] == split.removed
+    assert open_mixture(mixture, ByteTokenizer()).missing == {}, "it is not asked for, so nothing is missing"
     assert [t.name for t in mixture.only(["b"]).tasks()] == ["b"]
     with pytest.raises(KeyError, match="no task 'c'"):
         mixture.only(["c"])

@@ -58,6 +58,8 @@ def _known(path: str | None, address: str) -> dict[str, str]:
     if path is None and not beside.exists():
         return {}
     file = Path(path) if path else beside
+    if not file.is_file():
+        raise FileNotFoundError(f"there is no file {file} of known findings; see --known in flanjax check --help")
     try:
         return read_known(file.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -30,8 +30,6 @@ class Opened(NamedTuple):
 
 def training_part(mixture: Mixture, heldout: Sequence[str]) -> tuple[Mixture, dict[str, str]]:
     """Returns what is trained on once these clusters are held out, and why each other task is not."""
-    if not heldout:
-        return mixture, {}
     split = hold_out(mixture, heldout)
     return split.train, split.removed
 
@@ -44,14 +42,12 @@ def open_mixture(
     Args:
       read: whether a row of every task is read, because some data can be counted but not read.
     """
-    untrained = {task.name: "it has no training split (train=None)" for task in mixture.tasks() if task.train is None}
-    trained = [task for task in mixture.tasks() if task.name not in untrained]
-    causes = find_causes(trained, read=read)
-    reasons = {**untrained, **causes}
-    missing = {task.name: reasons[task.name] for task in mixture.tasks() if task.name in reasons}
-    if len(causes) == len(trained):
+    mixture = mixture.training
+    tasks = list(mixture.tasks())
+    missing = find_causes(tasks, read=read)
+    if len(missing) == len(tasks):
         return Opened(mixture.name, None, missing)
-    there = quarantine(mixture.without(set(untrained)), causes)
+    there = quarantine(mixture, missing)
     config = DataConfig(seed=seed, features=features or FeatureConfig())
     corpus = open_corpus(there.mixture, open_rows(there.mixture), tokenizer, config)
     return Opened(there.mixture.name, corpus, missing, there.published)

@@ -19,6 +19,8 @@ from flanjax.tasks.registry import load_mixture
 def explore(args: argparse.Namespace) -> None:
     """Writes DIR/index.html about the mixture of the arguments."""
     storage.reach(args.out)
+    folder = epath.Path(args.out)
+    folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     mixture, removed = training_part(load_mixture(args.mixture), args.heldout)
     features = FeatureConfig(inputs_length=args.inputs_length, targets_length=args.targets_length)
     opened = open_mixture(mixture, load_tokenizer(args.tokenizer), features=features, seed=args.seed)
@@ -40,7 +42,5 @@ def explore(args: argparse.Namespace) -> None:
             removed=removed,
         )
     )
-    folder = epath.Path(args.out)
-    folder.mkdir(parents=True, exist_ok=True)
     storage.replace_text(folder / "index.html", page)
     print(f"page: {folder / 'index.html'}")

@@ -23,7 +23,7 @@ from flanjax.tasks.exemplars import ExemplarFormat
 from flanjax.tasks.options import PLAIN
 
 _JUST_THE_ANSWER = "{{ answer }}"
-_ONLY_NAMES = re.compile(r"(?:[^{]|\{(?![{%#]))*(?:\{\{ *([A-Za-z_]\w*) *\}\}(?:[^{]|\{(?![{%#]))*)*")
+_ONLY_NAMES = re.compile(r"(?:[^{]|\{(?![{%#]))*(?:\{\{ *[A-Za-z_]\w* *\}\}(?:[^{]|\{(?![{%#]))*)*")
 _NAME = re.compile(r"\{\{ *([A-Za-z_]\w*) *\}\}")
 _HIDDEN_LINE = re.compile("^[ \t]*\ue000[ \t]*(?:\n|\\Z)", re.MULTILINE)
 _HIDDEN = re.compile("[ \t]?\ue000")
