@@ -23,6 +23,7 @@ from flanjax.tasks.mixture import Entry
 from flanjax.tasks.task import BadRow, SkipRow, Task
 
 _SAMPLED_ROWS = 8
+_HOW_ASKED = ("long_fields", "shuffle_options", "few_shot", "target")
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # in the repr of an object; differs between processes
 Record = dict[str, str | None]
 
@@ -43,7 +44,7 @@ def split_identity(trained: Iterable[Entry], rows: Mapping[str, Rows], heldout: 
 def task_identity(task: Task, rows: Rows | None = None) -> Record:
     """Returns the task's hashes; without rows, those that need rows are None."""
     record: Record = {
-        "templates": _digest(repr((task.templates, task.long_fields, task.shuffle_options))),
+        "templates": _digest(repr((task.templates, task.exemplars, *(getattr(task, name) for name in _HOW_ASKED)))),
         "code": code_of(task.example),
         "files": None,
         "rows": None,

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import logging
 
-from flanjax import Example, Task, Template, rows
+from flanjax import Example, Exemplar, Task, Template, rows
 from flanjax.data.identity import changed_since, changes, open_or_none, split_identity, task_identity
 
 DATA = [{"text": f"the ball is red {i}", "label": i % 2} for i in range(40)]
@@ -43,6 +43,9 @@ def test_templates_code_and_rows_are_told_apart():
         (record(templates=("{{ text }} !",)), "templates"),
         (record(templates=("{{ text }} ?", "and {{ text }}")), "templates"),
         (record(long_fields=["text"]), "templates"),
+        (record(few_shot=False), "templates"),
+        (record(target="random"), "templates"),
+        (record(exemplars=[Exemplar(example(DATA[0]))]), "templates"),
         (record(read=renamed), "code"),
         (record(data=DATA[:-1]), "rows"),
         (record(data=[{**DATA[0], "text": "blue"}, *DATA[1:]]), "rows"),
