@@ -14,6 +14,7 @@ from etils import epath
 
 from flanjax.sources import kept
 from flanjax.sources.base import Row, RowError, SourceError
+from flanjax.sources.parts import Parts
 from flanjax.sources.recent import Recent
 
 Buffer = bytes | mmap.mmap
@@ -46,27 +47,26 @@ class JsonRows:
         self._kind, self._find_spans, self._place_of = kind, find_spans, place
         self._files = [(path, kept.state_of(path)) for path in paths]
         self._bytes: dict[int, Buffer] = {}  # of files in a bucket, if there are no local copies of them
-        self._firsts = np.cumsum([0] + [self._count(file) for file in range(len(paths))])  # int64 [files + 1]
+        self._parts = Parts(self._count(file) for file in range(len(paths)))
 
     def __len__(self) -> int:
-        return int(self._firsts[-1])
+        return len(self._parts)
 
     def __getitem__(self, index: int, /) -> Row:
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int], /) -> list[Row]:
-        wanted = np.asarray(indices, dtype=np.int64)
-        files = np.searchsorted(self._firsts, wanted, side="right") - 1
-        opened = {file: self._open(file) for file in np.unique(files).tolist()}
-        within = (wanted - self._firsts[files]).tolist()
-        return [self._parse(file, row, *opened[file]) for file, row in zip(files.tolist(), within, strict=True)]
+        return self._parts.gather(indices, self._rows)
 
     def where(self, index: int) -> str:
         """Returns the file of a row, and its line or number there."""
-        file = int(np.searchsorted(self._firsts, index, side="right")) - 1
-        row = index - int(self._firsts[file])
+        file, row = self._parts.find(index)
         buffer, spans = self._open(file)
         return self._place(file, row, buffer, int(spans[row, 0]))
+
+    def _rows(self, file: int, rows: list[int]) -> list[Row]:
+        opened = self._open(file)
+        return [self._parse(file, row, *opened) for row in rows]
 
     def _count(self, file: int) -> int:
         path, _ = self._files[file]

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
 from flanjax.sources import kept
 from flanjax.sources.arrow import ArrowRows
 from flanjax.sources.base import Row
+from flanjax.sources.parts import Parts
 from flanjax.sources.recent import Recent
 
 _BUDGET_BYTES = 256 << 20
@@ -46,30 +46,22 @@ class PieceRows:
 
     def __init__(self, pieces: Sequence[Piece]):
         self._pieces = tuple(pieces)
-        self._firsts = np.cumsum([0] + [piece.num_rows for piece in pieces])  # int64 [pieces + 1]
+        self._parts = Parts(piece.num_rows for piece in pieces)
 
     def __len__(self) -> int:
-        return int(self._firsts[-1])
+        return len(self._parts)
 
     def __getitem__(self, index: int, /) -> Row:
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int], /) -> list[Row]:
-        wanted = np.asarray(indices, dtype=np.int64)
-        piece_of = np.searchsorted(self._firsts, wanted, side="right") - 1
-        result: list[Row] = [{}] * len(wanted)
-        for number in np.unique(piece_of).tolist():
-            places = np.flatnonzero(piece_of == number)
-            within = (wanted[places] - self._firsts[number]).tolist()
-            for place, row in zip(places.tolist(), self._open(number).__getitems__(within), strict=True):
-                result[place] = row
-        return result
+        return self._parts.gather(indices, lambda number, within: self._open(number).__getitems__(within))
 
     def where(self, index: int) -> str:
         """Returns the file of a row, and the row's number in it, from 0."""
-        number = int(np.searchsorted(self._firsts, index, side="right")) - 1
+        number, within = self._parts.find(index)
         piece = self._pieces[number]
-        return f"{piece.file}: row {piece.first + index - int(self._firsts[number])}"
+        return f"{piece.file}: row {piece.first + within}"
 
     def _open(self, number: int) -> ArrowRows:
         piece = self._pieces[number]

@@ -7,11 +7,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from etils import epath
 
 from flanjax.sources import kept
 from flanjax.sources.base import Row, RowError, SourceError
+from flanjax.sources.parts import Parts
 from flanjax.sources.recent import Recent
 
 _OPEN_FILES = 128  # each keeps a descriptor and, for large files, an index of its records
@@ -36,29 +36,24 @@ class RecordRows:
     def __init__(self, paths: Sequence[epath.Path], decode: Callable[[bytes], Row]):
         self._paths, self._decode = tuple(paths), decode
         self._states = [kept.state_of(path) for path in paths]
-        self._firsts = np.cumsum([0] + [self._count(file) for file in range(len(paths))])  # int64 [files + 1]
+        self._parts = Parts(self._count(file) for file in range(len(paths)))
 
     def __len__(self) -> int:
-        return int(self._firsts[-1])
+        return len(self._parts)
 
     def __getitem__(self, index: int, /) -> Row:
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int], /) -> list[Row]:
-        wanted = np.asarray(indices, dtype=np.int64)
-        file_of = np.searchsorted(self._firsts, wanted, side="right") - 1
-        result: list[Row] = [{}] * len(wanted)
-        for file in np.unique(file_of).tolist():
-            places = np.flatnonzero(file_of == file)
-            within = (wanted[places] - self._firsts[file]).tolist()
-            for place, number, record in zip(places.tolist(), within, self._read(file, within), strict=True):
-                result[place] = self._row(file, number, record)
-        return result
+        return self._parts.gather(indices, self._rows)
 
     def where(self, index: int) -> str:
         """Returns the file of a row, and the record's number in it, from 0."""
-        file = int(np.searchsorted(self._firsts, index, side="right")) - 1
-        return f"{self._paths[file]}: record {index - int(self._firsts[file])}"
+        file, number = self._parts.find(index)
+        return f"{self._paths[file]}: record {number}"
+
+    def _rows(self, file: int, numbers: list[int]) -> list[Row]:
+        return [self._row(file, *each) for each in zip(numbers, self._read(file, numbers), strict=True)]
 
     def _count(self, file: int) -> int:
         return int(kept.about(self._paths[file], "records", lambda: self._open(file).num_records()))

@@ -17,12 +17,13 @@ import dataclasses
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol, cast
+from typing import Protocol
 
 import numpy as np
 
 from flanjax.sources import splits
 from flanjax.sources.base import Range, Row, Rows, Source, SourceError, where
+from flanjax.sources.parts import Parts
 
 
 class Store(Protocol):
@@ -139,36 +140,28 @@ class SplitRows:
 
     def __init__(self, source: Source, split: str, parts: Sequence[tuple[Rows, int, int]]):
         self._source, self._split = source, split
-        self._parts = [(rows, start) for rows, start, _ in parts]
-        self._firsts = np.cumsum([0] + [stop - start for _, start, stop in parts])  # int64 [parts + 1]
+        self._ranges = [(rows, start) for rows, start, _ in parts]
+        self._parts = Parts(stop - start for _, start, stop in parts)
 
     def __len__(self) -> int:
-        return int(self._firsts[-1])
+        return len(self._parts)
 
     def __getitem__(self, index: int, /) -> Row:
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int], /) -> list[Row]:
-        wanted = np.asarray(indices, dtype=np.int64)
-        self._check_bounds(wanted)
-        if len(self._parts) == 1:
-            rows, start = self._parts[0]
-            return rows.__getitems__((wanted + start).tolist())
-        part_of = np.searchsorted(self._firsts, wanted, side="right") - 1
-        result: list[Row | None] = [None] * len(wanted)
-        for part in np.unique(part_of).tolist():
-            rows, start = self._parts[part]
-            places = np.flatnonzero(part_of == part)
-            found = rows.__getitems__((wanted[places] - self._firsts[part] + start).tolist())
-            for place, row in zip(places.tolist(), found, strict=True):
-                result[place] = row
-        return cast(list[Row], result)
+        self._check_bounds(np.asarray(indices, dtype=np.int64))
+        return self._parts.gather(indices, self._read)
+
+    def _read(self, part: int, numbers: list[int]) -> list[Row]:
+        rows, start = self._ranges[part]
+        return rows.__getitems__([start + number for number in numbers])
 
     def where(self, index: int) -> str:
         """Returns a row's origin for messages: file:line, or the file and the row's number in it."""
-        part = int(np.searchsorted(self._firsts, index, side="right")) - 1
-        rows, start = self._parts[part]
-        return where(rows, int(index - self._firsts[part]) + start)
+        part, number = self._parts.find(index)
+        rows, start = self._ranges[part]
+        return where(rows, start + number)
 
     def __reduce__(self) -> tuple[Callable[[str], Rows], tuple[str]]:
         return self._source.open, (self._split,)

@@ -104,7 +104,7 @@ def test_files_of_a_glob_are_numbered_one_after_the_other_and_searched_again_onl
 def test_groups_of_a_file_open_it_once(tmp_path):
     found = by_column(write(tmp_path / "rows.jsonl", ROWS), "toy", "kind")
     even, odd = (source.open("train") for source in found.sources.values())
-    assert even._parts[0][0]._rows is odd._parts[0][0]._rows
+    assert even._ranges[0][0]._rows is odd._ranges[0][0]._rows
     again = pickle.loads(pickle.dumps([even, odd]))
     assert again[1][0]["x"] == 1
 
