@@ -1,6 +1,7 @@
 """The command line: parses arguments, calls flanjax.run and other packages, and prints errors. See `flanjax --help`."""
 
 import argparse
+import atexit
 import contextlib
 import logging
 import os
@@ -19,21 +20,35 @@ _PROGRESS_SECONDS = 10
 def command() -> NoReturn:
     """Runs `flanjax` as a process and exits. Ctrl-C ends it with status 130.
 
-    The process ends at once. An orderly exit would shut down libraries whose threads are still running or whose import was
-    interrupted, and some of them would crash.
+    The process ends as soon as its exit handlers have run. Python would go on to take apart libraries whose threads are still
+    running or whose import was interrupted, and some of them would abort, with a status that says that the command failed.
     """
     sys.unraisablehook = _interrupt_again
+    statuses: list[int] = []
+    atexit.register(_end_process, statuses)  # the first to be registered is the last to run
     try:
-        sys.exit(main())
+        statuses.append(main())
+        sys.exit(statuses[0])
     except KeyboardInterrupt as error:
         distributed: Any = sys.modules.get("flanjax.parallel.distributed")
         if hasattr(distributed, "leave"):
             distributed.leave(128 + signal.SIGINT, "stopped", error)
         else:  # interrupted while it was still starting
             _fail("stopped")
+        _end_process([128 + signal.SIGINT])
+
+
+def _end_process(statuses: list[int]) -> None:
+    """Ends the process at once with the status; without one, Python ends it."""
+    if not statuses:
+        return
+    status = statuses[0]
+    try:
         sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(128 + signal.SIGINT)
+    except OSError as error:
+        status = status or _fail(f"the output could not be written: {error}")
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _interrupt_again(unraisable: Any) -> None:

@@ -1,7 +1,10 @@
 """The command line before anything runs: help, overrides, and what is refused."""
 
 import argparse
+import os
 import shlex
+import subprocess
+import sys
 
 import pytest
 
@@ -74,3 +77,41 @@ def test_overrides_are_refused_where_nothing_takes_them_and_train_asks_for_what_
     assert "only the commands train, prepare, compile take config overrides" in capsys.readouterr().err
     assert main(["train", "--config", "configs/quickstart.py"]) == 1
     assert "needs --config and --workdir" in capsys.readouterr().err
+
+
+ENDING = """
+import atexit, sys
+from flanjax import cli
+
+class TornDown:
+    def __del__(self):
+        print("torn down", file=sys.stderr, flush=True)
+
+kept = TornDown()
+
+def main():
+    atexit.register(print, "the handlers have run")
+    print("done")
+    return int(sys.argv[1])
+
+cli.main = main
+cli.command()
+"""
+
+
+def ended(status, **streams):
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    return subprocess.run([sys.executable, "-c", ENDING, status], env=environment, text=True, stderr=subprocess.PIPE, **streams)
+
+
+def test_a_command_ends_after_its_exit_handlers_without_tearing_libraries_down():
+    process = ended("3", stdout=subprocess.PIPE)
+    assert (process.returncode, process.stdout, process.stderr) == (3, "done\nthe handlers have run\n", "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_output_that_cannot_be_written_is_an_error():
+    with open("/dev/full", "w") as full:
+        process = ended("0", stdout=full)
+    assert process.returncode == 1
+    assert process.stderr == "flanjax: the output could not be written: [Errno 28] No space left on device\n"
