@@ -14,8 +14,10 @@ import jax
 import numpy as np
 
 from flanjax.data.layout import Layout
+from flanjax.generate.beam import search_program
 from flanjax.generate.choose import NOTHING, row_key
 from flanjax.generate.request import Piece, Request, Text
+from flanjax.generate.sampler import Beam
 from flanjax.generate.slots import BLOCK, Arrivals, Slots, programs, settings_of
 from flanjax.generate.writing import Writing
 from flanjax.models import functional
@@ -76,7 +78,7 @@ class Engine:
         end_repetition: bool = True,
         longest: int | None = None,
     ):
-        self._params, self._mesh, self._layout = params, mesh, layout
+        self._config, self._params, self._mesh, self._layout = config, params, mesh, layout
         self._shards = num_batch_shards(mesh)
         self._most = self._rounded(slots)
         self._stream, self._end_repetition = stream, end_repetition
@@ -87,6 +89,7 @@ class Engine:
         self._ahead = 0 if platform(mesh) == "cpu" else 1  # on a CPU nothing is gained by computing beside the host
 
         self._waiting: list[Request] = []
+        self._searches: list[Request] = []
         self._ready: deque[_Ready] = deque()
         self._open: dict[int, int] = {}
         self._slots: Slots | None = None
@@ -109,15 +112,20 @@ class Engine:
             raise ValueError(f"{name}: the prompt has {size:,} tokens, the longest that is read has {self._longest:,}")
         if request.max_tokens < 1 or request.samples < 1:
             raise ValueError(f"{name}: max_tokens and samples must be at least 1")
+        if isinstance(request.sampler, Beam) and request.samples > 1:
+            raise ValueError(
+                f"{name}: beam search gives one text, not {request.samples}; Sampler(temperature=...) draws several"
+            )
         if request.item in self._open:
             raise ValueError(f"{name}: another request in work has the same number")
         self._open[request.item] = request.samples
-        self._waiting.append(request)
+        (self._searches if isinstance(request.sampler, Beam) else self._waiting).append(request)
 
     def cancel(self, item: int) -> None:
         """Ends a request; its texts are not told of any more. A number that is not in work is ignored."""
         self._open.pop(item, None)
         self._waiting = [r for r in self._waiting if r.item != item]
+        self._searches = [r for r in self._searches if r.item != item]
         self._ready = deque(r for r in self._ready if r.writing.request.item != item)
         self._used = [None if slot and slot.writing.request.item == item else slot for slot in self._used]
 
@@ -131,7 +139,7 @@ class Engine:
         source = iter(requests)
         exhausted = False
         while not (exhausted and self.idle):
-            while not exhausted and len(self._waiting) < _WINDOW * self._most:
+            while not exhausted and len(self._waiting) + len(self._searches) < _WINDOW * self._most:
                 request = next(source, None)
                 if request is None:
                     exhausted = True
@@ -149,6 +157,30 @@ class Engine:
         news: list[Piece | Text] = []
         while len(self._sent) > (self._ahead if any(self._used) else 0):
             news += self._look(*self._sent.popleft())
+        if self._searches and not self._sent:
+            news += self._search()
+        return news
+
+    def _search(self) -> list[Piece | Text]:
+        """Returns the texts of some requests for beam search, which have the device to themselves."""
+        beam: Any = self._searches[0].sampler
+        rows = self._rounded(max(self._most // beam.beams, 1))
+        self._searches.sort(key=lambda r: -len(r.prompt))
+        taken = [r for r in self._searches if r.sampler == beam][:rows]
+        self._searches = [r for r in self._searches if r not in taken]
+        limits = np.zeros(rows, np.int32)
+        limits[: len(taken)] = [r.max_tokens for r in taken]
+        memory, _ = self._memory(taken, rows)
+        search = search_program(self._config, self._mesh, self._stop_ids, beam)
+        found = search(self._params, memory, self._whole(limits), room=_power(int(limits.max())))
+        news: list[Piece | Text] = []
+        for request, tokens, length in zip(taken, np.asarray(found.tokens), np.asarray(found.lengths), strict=False):
+            writing = self._writing(request, 0)
+            writing.extend(tokens[:length].tolist())
+            if self._stream and (piece := writing.piece()):
+                news.append(piece)
+            news.append(writing.text())
+            self._end(request.item)
         return news
 
     def _look(self, block: jax.Array, slots: list[_Slot | None]) -> list[Piece | Text]:
@@ -188,15 +220,19 @@ class Engine:
         taken = [r for r in self._waiting if len(r.prompt) <= length][:rows]
         chosen = {r.item for r in taken}
         self._waiting = [r for r in self._waiting if r.item not in chosen]
-        arrays = self._layout.prompts([r.prompt for r in taken], rows, length)
-        memory = self._programs.read(self._params, {k: place(x, batch_sharding(self._mesh)) for k, x in arrays.items()})
-        size = next(iter(arrays.values())).shape[1]
+        memory, size = self._memory(taken, rows)
         for row, request in enumerate(taken):
-            for sample in range(request.samples):
-                writing = Writing(
-                    request, sample, self._layout.tokenizer.decode, self._stop_ids, end_repetition=self._end_repetition
-                )
-                self._ready.append(_Ready(memory, size, row, writing))
+            self._ready.extend(_Ready(memory, size, row, self._writing(request, n)) for n in range(request.samples))
+
+    def _memory(self, requests: Sequence[Request], rows: int) -> tuple[Any, int]:
+        """Returns what was read of prompts, and their length with padding."""
+        arrays = self._layout.prompts([r.prompt for r in requests], rows, _power(max(len(r.prompt) for r in requests)))
+        placed = {name: place(x, batch_sharding(self._mesh)) for name, x in arrays.items()}
+        return self._programs.read(self._params, placed), next(iter(arrays.values())).shape[1]
+
+    def _writing(self, request: Request, sample: int) -> Writing:
+        decode = self._layout.tokenizer.decode
+        return Writing(request, sample, decode, self._stop_ids, end_repetition=self._end_repetition)
 
     def _admit(self) -> None:
         """Gives free slots to texts whose prompts were read."""
@@ -223,12 +259,10 @@ class Engine:
             known = self._layout.before_text(request.prompt)[-length:] if length else []
             row[length - len(known) :] = known
         keys = [
-            row_key(text.writing.request.sampler.seed, text.writing.request.item, text.writing.sample)
-            if text.writing.request.sampler.draws
-            else (0, 0)
-            for text in group
+            row_key(w.sampler.seed, w.request.item, w.sample) if w.sampler.draws else (0, 0)
+            for w in (text.writing for text in group)
         ]
-        settings = settings_of([request.sampler for request in requests], keys, rows)
+        settings = settings_of([text.writing.sampler for text in group], keys, rows)
         return jax.tree.map(self._whole, Arrivals(sources, places, left, history, settings))
 
     # Slots
@@ -246,7 +280,7 @@ class Engine:
         texts += [(text.inputs, min(text.writing.request.max_tokens, steps)) for text in arriving]
         room = tuple(map(_power, map(max, zip(*(self._architecture.room(i, t) for i, t in texts), strict=True))))
         writings = [s.writing for s in self._used if s] + [text.writing for text in arriving]
-        history = max((_power(self._history(w.request)) for w in writings if w.request.sampler.looks_back), default=0)
+        history = max((_power(self._history(w.request)) for w in writings if w.sampler.looks_back), default=0)
         if self._slots is None:
             memory = self._ready[0].memory
             self._slots = self._programs.empty(self._params, memory, num_slots=width, room=room, history=history)
@@ -279,7 +313,7 @@ class Engine:
 
     def _decode(self) -> None:
         steps = self._steps()
-        samplers = [slot.writing.request.sampler for slot in self._used if slot]
+        samplers = [slot.writing.sampler for slot in self._used if slot]
         keep = np.array([slot is not None for slot in self._used])
         self._slots, tokens = self._programs.decode(
             self._params,

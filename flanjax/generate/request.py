@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from flanjax.generate.sampler import GREEDY, Sampler
+from flanjax.generate.sampler import GREEDY, Beam, Sampler
 
 Stop = Literal["eos", "length", "stop", "repetition"]
 
@@ -15,14 +15,14 @@ class Request(NamedTuple):
       item: the caller's number for it, different from that of every other request in work. It keys the noise.
       prompt: ids, as the layout's `inputs` makes them.
       max_tokens: the length at which a text breaks off.
-      samples: how many texts follow the prompt, each with noise of its own.
+      samples: how many texts follow the prompt, each with noise of its own; beam search gives one.
       stop: texts at which a text ends; they are cut off. They are found wherever tokens begin and end.
     """
 
     item: int
     prompt: Sequence[int]
     max_tokens: int
-    sampler: Sampler = GREEDY
+    sampler: Sampler | Beam = GREEDY
     samples: int = 1
     stop: tuple[str, ...] = ()
 

@@ -1,7 +1,7 @@
 """How texts are chosen: samplers as values."""
 
 import dataclasses
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from flanjax import fields
 from flanjax.fields import Count, NonNegative, Positive, Range, Seed, Share, Whole
@@ -81,8 +81,8 @@ class Beam:
         fields.check(self)
         fields.require(self.beams > 1, self, "beams", "at least 2; one beam is Sampler()")
 
-    def score(self, log_likelihood: float, length: int) -> float:
-        """Returns the score of a finished text of `length` tokens."""
+    def score(self, log_likelihood: Any, length: Any) -> Any:
+        """Returns the scores of finished texts of `length` tokens: numbers or arrays."""
         if self.penalty == "t5x":
             return log_likelihood / ((5 + length) / 6) ** self.length_penalty
         return log_likelihood / length**self.length_penalty

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from flanjax.generate.request import Piece, Request, Stop, Text
+from flanjax.generate.sampler import GREEDY, Sampler
 
 _LONGEST_PERIOD = 32
 _REPEATED_TOKENS = 64  # a text that has done nothing else for so many tokens, and at least ...
@@ -33,6 +34,7 @@ class Writing:
         end_repetition: bool,
     ):
         self.request, self.sample = request, sample
+        self.sampler = request.sampler if isinstance(request.sampler, Sampler) else GREEDY  # of its tokens, one by one
         self._decode, self._stop_ids = decode, frozenset(stop_ids)
         self._ids: list[int] = []
         self._shown = 0  # characters of the text that pieces have told

@@ -210,6 +210,11 @@ class Decoder(nnx.Module):
         return logits, Cache(keys, values, cache.positions + 1)
 
     @staticmethod
+    def reorder(cache: Cache, rows: jax.Array) -> Cache:
+        """Returns the cache whose row i goes on from the text of row `rows[i]`, int32 [B]."""
+        return take(cache, rows)
+
+    @staticmethod
     def room(inputs: int, tokens: int) -> tuple[int, ...]:
         """Returns the sizes that `resize` takes for prompts of `inputs` tokens and texts of `tokens`."""
         return (inputs + tokens - 1,)

@@ -108,6 +108,11 @@ class Model(Protocol):
         ...
 
     @staticmethod
+    def reorder(cache: Any, rows: jax.Array) -> Any:
+        """Returns the cache whose row i goes on from the text of row `rows[i]`, int32 [B], which has the same prompt."""
+        ...
+
+    @staticmethod
     def room(inputs: int, tokens: int) -> tuple[int, ...]:
         """Returns the sizes that a cache needs for prompts of `inputs` tokens and texts of `tokens`, for `resize`."""
         ...

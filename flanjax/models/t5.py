@@ -254,6 +254,11 @@ class T5(nnx.Module):
         return logits, cache._replace(keys=keys, values=values, positions=cache.positions + 1)
 
     @staticmethod
+    def reorder(cache: Cache, rows: jax.Array) -> Cache:
+        """Returns the cache whose row i goes on from the text of row `rows[i]`, int32 [B], which has the same inputs."""
+        return cache._replace(keys=cache.keys[:, rows], values=cache.values[:, rows], positions=cache.positions[rows])
+
+    @staticmethod
     def room(inputs: int, tokens: int) -> tuple[int, ...]:
         """Returns the sizes that `resize` takes for prompts of `inputs` tokens and texts of `tokens`."""
         return inputs, tokens
