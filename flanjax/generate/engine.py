@@ -281,7 +281,7 @@ class Engine:
         room = tuple(map(_power, map(max, zip(*(self._architecture.room(i, t) for i, t in texts), strict=True))))
         writings = [s.writing for s in self._used if s] + [text.writing for text in arriving]
         history = max((_power(self._history(w.request)) for w in writings if w.sampler.looks_back), default=0)
-        if self._slots is None:
+        if self._slots is None or not active:
             memory = self._ready[0].memory
             self._slots = self._programs.empty(self._params, memory, num_slots=width, room=room, history=history)
             self._used, self._room = [None] * width, room
