@@ -149,6 +149,18 @@ def test_a_long_target_is_cut_and_marked_so():
     assert build(query(30, inverted), 1000, None) == full
 
 
+@pytest.mark.parametrize(("order", "loses_its_end"), [("reason first", False), ("answer first", True)])
+def test_a_shortened_rationale_loses_the_end_of_the_target_only_if_it_comes_last(order, loses_its_end):
+    chain = next(c for c in CHAINS_OF_THOUGHT if c.order == order)
+    task = dataclasses.replace(TASK, long_fields=["rationale"])
+    asked = query(1, Wording(0, Style(chain_of_thought=True), chain=chain), task=task)
+    asked = asked_anew(asked, example=asked.example._replace(rationale="because of this " * 9))
+    short = build(asked, 1000, 100)
+    assert short.cut_tokens == len(build(asked, 1000).target_ids) - len(short.target_ids) > 0
+    assert short.cut_target is loses_its_end
+    assert short.rendered.target.endswith("answer is yes.") is not loses_its_end
+
+
 def test_a_free_answer_may_be_cut_but_never_one_that_is_chosen():
     free = dataclasses.replace(
         TASK, example=lambda row: Example({"question": "q", "passage": "p"}, "many words " * 9), long_fields=["answer"]
