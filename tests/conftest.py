@@ -24,5 +24,7 @@ MIRROR = Path(__file__).resolve().parents[2] / "shared" / "data" / "hub"
 if MIRROR.is_dir():
     os.environ.setdefault("FLANJAX_HUB_MIRROR", str(MIRROR))
 
-# Whoever starts the tests in the background has them ignore Ctrl-C, and so would every process that they start.
+# Whoever starts the tests in the background has them ignore Ctrl-C, or with nohup a lost terminal, and so would every process
+# that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
