@@ -16,7 +16,7 @@ from flanjax.tasks.exemplar_formats import FORMATS
 from flanjax.tasks.options import OPTION_STYLES, OptionStyle
 from flanjax.tasks.render import CHAINS_OF_THOUGHT, Wording, ask, choose
 from flanjax.tasks.styles import Style, StyleShares
-from flanjax.tasks.task import BadRow, Example, SkipRow, Task
+from flanjax.tasks.task import BadRow, Example, Exemplar, SkipRow, Task
 from flanjax.tasks.template import Template
 
 BYTES = ByteTokenizer()
@@ -216,6 +216,17 @@ def test_exemplars_are_added_exactly_while_they_fit(words):
     none = build(asked, len(bare.ids))
     assert none.num_shots == 0
     assert none.text == bare.text == "INSTRUCTION\np5 " + "word " * 25 + "\nquestion 5?"
+
+
+@pytest.mark.parametrize("budget", [300, 10_000])
+def test_a_tasks_own_exemplars_are_shown_in_their_order_up_to_the_first_that_does_not_fit(budget):
+    own = [
+        Exemplar(Example({"passage": "p", "question": q}, "yes", ("yes", "no"))) for q in ("short?", "long? " * 200, "third?")
+    ]
+    task = dataclasses.replace(TASK, exemplars=own)
+    prompt = build(query(0, shots(3), task=task), budget)
+    shown = [q for q in ("short?", "long?", "third?") if q in prompt.text]
+    assert (prompt.num_shots, shown) == ((1, ["short?"]) if budget < 1000 else (3, ["short?", "long?", "third?"]))
 
 
 @pytest.mark.parametrize("budget", range(100, 1500, 97))
