@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from flanjax import checkpoint
+from flanjax import step_folder
 from flanjax.checkpoint import CheckpointConfig, Checkpoints
 
 LIMIT = 1.10
@@ -44,8 +44,8 @@ def restore(folder: Path, params, rest, *, compared: bool, cold: bool) -> float:
     if cold:
         Path("/proc/sys/vm/drop_caches").write_text("1")
     reader = Checkpoints(folder, CheckpointConfig())
-    whole = checkpoint._compare if compared else lambda folder, item: None
-    with mock.patch.object(checkpoint, "_compare", whole):
+    compare = step_folder.compare if compared else lambda *_: None
+    with mock.patch.object(step_folder, "compare", compare):
         began = time.perf_counter()
         found = reader.restore(params, rest)
         jax.block_until_ready((found.params, found.rest))

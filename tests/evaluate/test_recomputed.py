@@ -14,6 +14,7 @@ from sklearn.metrics import f1_score
 from synthetic_runs import write_evaluation
 
 from flanjax.evaluate.results import compare_tables, summarize, with_left_out
+from flanjax.evaluate.verdict import difference_sentence
 from flanjax.report.page import health, write_report
 from flanjax.report.runs import load_run
 
@@ -225,6 +226,15 @@ def test_one_answer_to_nearly_everything_is_an_alarm_if_there_are_enough_items(t
     assert [alarm["kind"] for alarm in found["alarms"] if alarm["kind"] == "constant_prediction"] == [
         "constant_prediction"
     ] * 2 * told
+
+
+def test_a_verdict_counts_the_tasks_that_differ_by_holms_p(results):
+    comparison = json.loads(json.dumps(results["comparison"]))
+    suite = comparison["suites"][0]
+    tasks = [task for task in comparison["tasks"] if task["shots"] == suite["shots"]]
+    for task, p_holm in zip(tasks, [0.01, 0.06, 0.2, None], strict=False):
+        task.update(p=0.01, p_holm=p_holm)
+    assert "with a significant difference on 1 (Holm)" in difference_sentence(comparison, suite, "Against the untuned model")
 
 
 def test_references_of_clusters_and_suites_are_the_means_of_their_parts(results):
