@@ -215,7 +215,7 @@ class Engine:
         """Reads the next prompts, all padded to the same length."""
         if not self._stream:
             self._waiting.sort(key=lambda r: -len(r.prompt))
-        rows = self._rows(min(len(self._waiting), self._most))
+        rows = self._rows(len(self._waiting))
         length = _power(len(self._waiting[0].prompt))
         taken = [r for r in self._waiting if len(r.prompt) <= length][:rows]
         chosen = {r.item for r in taken}
@@ -239,7 +239,8 @@ class Engine:
         free = [at for at, slot in enumerate(self._used) if slot is None]
         while free and self._ready:
             memory, group = self._ready[0].memory, list[_Ready]()
-            while self._ready and self._ready[0].memory is memory and len(group) < len(free):
+            most = min(len(free), self._rows(len(free)))
+            while self._ready and self._ready[0].memory is memory and len(group) < most:
                 group.append(self._ready.popleft())
             taken, free = free[: len(group)], free[len(group) :]
             for at, text in zip(taken, group, strict=True):
@@ -337,8 +338,8 @@ class Engine:
         return -(-rows // self._shards) * self._shards
 
     def _rows(self, count: int) -> int:
-        """Returns how many rows hold so many prompts: as few as the mesh allows, or as many as there are slots."""
-        return self._shards if count <= self._shards else max(self._most, self._rounded(count))
+        """Returns how many rows hold up to so many prompts: as few as the mesh allows, or a quarter of the slots."""
+        return self._shards if count <= self._shards else self._rounded(max(self._most // 4, 1))
 
     def _width(self, count: int) -> int:
         """Returns how many slots so many texts get: all of them, a quarter, a sixteenth, ..."""
