@@ -11,7 +11,6 @@ from flanjax.generate.request import Piece, Text
 from flanjax.generate.sampler import Sampler
 
 LONGEST = 400  # bytes of a prompt
-PIECE = 5  # characters that a request gets in a round
 
 
 def said(prompt):
@@ -25,10 +24,11 @@ class ScriptedEngine:
     Args:
       pause: seconds that a round takes.
       rule: prompt -> text.
+      piece: characters that a request gets in a round, at least.
     """
 
-    def __init__(self, slots, stream, *, tokenizer, pause=0.0, rule=said):
-        self._slots, self._stream, self._tokenizer = slots, stream, tokenizer
+    def __init__(self, slots, stream, *, tokenizer, pause=0.0, rule=said, piece=5):
+        self._slots, self._stream, self._tokenizer, self._piece = slots, stream, tokenizer, piece
         self._pause, self._rule = pause, rule
         self._waiting, self._at_work = deque(), []
         self.cancelled, self.rounds = [], 0
@@ -68,7 +68,7 @@ class ScriptedEngine:
         new, left = [], []
         for work in self._at_work:
             request, sample, text, stop, at = work
-            step = PIECE + (request.item * 7) % 11
+            step = self._piece + (request.item * 7) % 11
             if self._stream and text[at[0] : at[0] + step]:
                 new.append(Piece(request.item, sample, text[at[0] : at[0] + step]))
             at[0] += step
@@ -87,19 +87,16 @@ class ScriptedEngine:
 class ScriptedModel:
     """A model to be asked; its tokens are bytes."""
 
-    def __init__(self, name="scripted", *, pause=0.0, rule=said, layout="causal", step=3):
+    def __init__(self, name="scripted", *, pause=0.0, rule=said, piece=5, layout="causal", step=3):
         self.name, self.step = name, step
         self.layout = make_layout(FeatureConfig(layout=layout, separator=""), ByteTokenizer())
         self.prompts = Prompts(self.layout, published=False)
-        self.engines, self._pause, self._rule = [], pause, rule
+        self.engines, self._how = [], {"pause": pause, "rule": rule, "piece": piece}
 
     def engine(self, *, slots, stream=False):
-        made = ScriptedEngine(slots, stream, tokenizer=self.layout.tokenizer, pause=self._pause, rule=self._rule)
+        made = ScriptedEngine(slots, stream, tokenizer=self.layout.tokenizer, **self._how)
         self.engines.append(made)
         return made
-
-    def score(self, prompt, options):
-        return [-float(len(option)) for option in options]
 
     def log_probs(self, rows, top):
         """Every token of row (inputs, targets) is as improbable as its id says; the most probable ones are the lowest ids."""

@@ -1,15 +1,26 @@
 """The models that people ask: loaded, and with the way to lay their prompts out."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from etils import epath
 
 from flanjax import parts
 from flanjax.ask.prompts import Prompts
-from flanjax.data.layout import make_layout
+from flanjax.data.layout import Layout, make_layout
 from flanjax.parallel import compilation_cache, sharding
 from flanjax.run.loaded import LoadedModel, load_model
+
+
+class Likelihoods(NamedTuple):
+    """Log-probabilities of a row's tokens, each given all before it, and the most probable tokens in each place.
+
+    Attributes:
+      alternatives: (id, log-probability) for each place, the most probable one first.
+    """
+
+    values: list[float]
+    alternatives: list[list[tuple[int, float]]]
 
 
 class Asked(Protocol):
@@ -23,13 +34,14 @@ class Asked(Protocol):
     name: str
     step: int
     prompts: Prompts
+    layout: Layout
 
     def engine(self, *, slots: int, stream: bool = False) -> Any:
         """Returns a new `flanjax.generate.engine.Engine`."""
         ...
 
-    def score(self, prompt: str, options: Sequence[str]) -> list[float]:
-        """Returns the log-likelihood of each option after the prompt, in nats."""
+    def log_probs(self, rows: Sequence[tuple[list[int], list[int]]], top: int) -> list[Likelihoods]:
+        """Returns the log-probabilities of each row's second ids after its first ones, and the `top` best alternatives."""
         ...
 
 
@@ -43,9 +55,6 @@ class _Loaded:
 
     def engine(self, *, slots: int, stream: bool = False) -> Any:
         return self.model.engine(slots=slots, stream=stream)
-
-    def score(self, prompt: str, options: Sequence[str]) -> list[float]:
-        return self.model.score(prompt, options)
 
 
 def open_models(names: Sequence[str], *, untuned: bool = False) -> list[Asked]:

@@ -45,6 +45,11 @@ class Prompts:
         _check_encodes(text)
         return self.layout.inputs(self.layout.tokenizer.encode([text])[0])
 
+    def targets(self, text: str) -> list[int]:
+        """Returns the ids of an answer with the token that ends it."""
+        ids = self.layout.tokenizer.encode([text])[0]
+        return [*ids, self.chat.end_id] if self.chat else self.layout.targets(ids)
+
     def of_messages(self, messages: Any) -> list[int]:
         """Returns the ids of a conversation up to where the assistant's answer begins.
 
@@ -83,10 +88,10 @@ def _message(number: int, message: Any) -> Message:
         )
     content = message.get("content")
     if isinstance(content, list):  # OpenAI's parts
-        texts = [part.get("text") if isinstance(part, Mapping) and part.get("type") == "text" else None for part in content]
-        if not all(isinstance(text, str) for text in texts):
+        texts = [part.get("text") for part in content if isinstance(part, Mapping) and part.get("type") == "text"]
+        if len(texts) < len(content) or not all(isinstance(text, str) for text in texts):
             raise ValueError(f"message {number} has a part that is not text: {shown(content)}")
-        content = "".join(texts)
+        content = "".join(map(str, texts))
     if not isinstance(content, str) or not content.strip():
         raise ValueError(f"message {number} has the content {shown(content)}, expected text")
     _check_encodes(content)
