@@ -1,20 +1,28 @@
-"""Settings as the engine takes them."""
+"""Prompts and settings given to an engine."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from flanjax.ask.settings import Settings
 from flanjax.generate.request import Request
 from flanjax.generate.sampler import Beam, Sampler
 
 
-def request_of(item: int, ids: Sequence[int], settings: Settings) -> Request:
-    """Returns the engine's request for the texts after a prompt.
+def add(engine: Any, item: int, ids: Sequence[int], settings: Settings) -> None:
+    """Gives an engine a prompt.
 
     Args:
       item: the number that the engine's answers will have.
       ids: the prompt as the model reads it.
+
+    Raises:
+      ValueError: the engine cannot take it; the message says why, without the number.
     """
-    return Request(item, ids, settings.max_tokens, _sampler(settings), settings.samples, settings.stop)
+    request = Request(item, ids, settings.max_tokens, _sampler(settings), settings.samples, settings.stop)
+    try:
+        engine.add(request)
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix(f"request {item}: ")) from error
 
 
 def _sampler(settings: Settings) -> Sampler | Beam:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from flanjax.ask.asking import request_of
+from flanjax.ask.asking import add
 from flanjax.ask.interrupt import Interrupt
 from flanjax.ask.models import Asked
 from flanjax.ask.settings import Settings
@@ -104,7 +104,7 @@ def _add(engine: Any, item: int, model: Asked, talk: list[dict[str, str]], setti
     for begin in range(0, len(talk), 2):
         ids = model.prompts.of_messages(talk[begin:])
         try:
-            engine.add(request_of(item, ids, settings))
+            add(engine, item, ids, settings)
         except ValueError:
             if begin + 2 >= len(talk):
                 raise

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flanjax import storage
-from flanjax.ask.asking import request_of
+from flanjax.ask.asking import add
 from flanjax.ask.chat import Chat
 from flanjax.ask.file import FileRun, made_from
 from flanjax.ask.models import Asked, open_models
@@ -87,7 +87,7 @@ def print_texts(
     ids = [model.prompts.of_text(prompt) for prompt in prompts]
     engine = model.engine(slots=slots, stream=True)
     for item, prompt in enumerate(ids):
-        engine.add(request_of(item, prompt, settings))
+        add(engine, item, prompt, settings)
     buffers: dict[tuple[int, int], str] = {}
     finished: set[tuple[int, int]] = set()
     for key in itertools.product(range(len(ids)), range(settings.samples)):

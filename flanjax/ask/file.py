@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import xxhash
 
-from flanjax.ask.asking import request_of
+from flanjax.ask.asking import add
 from flanjax.ask.lines import Line, Question, question_of, read_lines
 from flanjax.ask.output import Output
 from flanjax.ask.progress import Progress
@@ -98,7 +98,7 @@ class FileRun:
         self._pending.append(pending)
         try:
             question = question_of(line, self._prompts, self._settings)
-            self._engine.add(request_of(line.number, question.ids, question.settings))
+            add(self._engine, line.number, question.ids, question.settings)
         except ValueError as error:
             pending.error = str(error)
             return

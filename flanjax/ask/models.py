@@ -1,26 +1,18 @@
 """The models that people ask: loaded, and with the way to lay their prompts out."""
 
+import functools
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from etils import epath
 
 from flanjax import parts
+from flanjax.ask.likelihoods import Likelihoods, Row, TokenScorer
 from flanjax.ask.prompts import Prompts
 from flanjax.data.layout import Layout, make_layout
+from flanjax.generate.engine import Engine
 from flanjax.parallel import compilation_cache, sharding
 from flanjax.run.loaded import LoadedModel, load_model
-
-
-class Likelihoods(NamedTuple):
-    """Log-probabilities of a row's tokens, each given all before it, and the most probable tokens in each place.
-
-    Attributes:
-      alternatives: (id, log-probability) for each place, the most probable one first.
-    """
-
-    values: list[float]
-    alternatives: list[list[tuple[int, float]]]
 
 
 class Asked(Protocol):
@@ -37,10 +29,10 @@ class Asked(Protocol):
     layout: Layout
 
     def engine(self, *, slots: int, stream: bool = False) -> Any:
-        """Returns a new `flanjax.generate.engine.Engine`."""
+        """Returns a new engine (`flanjax.generate.engine.Engine`), with nothing in work."""
         ...
 
-    def log_probs(self, rows: Sequence[tuple[list[int], list[int]]], top: int) -> list[Likelihoods]:
+    def log_probs(self, rows: Sequence[Row], top: int) -> list[Likelihoods]:
         """Returns the log-probabilities of each row's second ids after its first ones, and the `top` best alternatives."""
         ...
 
@@ -53,8 +45,21 @@ class _Loaded:
         self.layout = make_layout(model.features, model.tokenizer)
         self.prompts = Prompts(self.layout, published=published)
 
-    def engine(self, *, slots: int, stream: bool = False) -> Any:
-        return self.model.engine(slots=slots, stream=stream)
+    @functools.cached_property
+    def _mesh(self) -> sharding.Mesh:
+        return sharding.make_mesh(sharding.MeshConfig())
+
+    @functools.cached_property
+    def _scorer(self) -> TokenScorer:
+        return TokenScorer(self.model.config, self.model.params, self._mesh, self.layout)
+
+    def engine(self, *, slots: int, stream: bool = False) -> Engine:
+        stop_ids = sorted(set(self.prompts.stop_ids))
+        config, params = self.model.config, self.model.params
+        return Engine(config, params, self._mesh, self.layout, slots=slots, stream=stream, stop_ids=stop_ids)
+
+    def log_probs(self, rows: Sequence[Row], top: int) -> list[Likelihoods]:
+        return self._scorer(rows, top)
 
 
 def open_models(names: Sequence[str], *, untuned: bool = False) -> list[Asked]:

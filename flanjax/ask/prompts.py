@@ -36,6 +36,11 @@ class Prompts:
             return Chat(tokenizer)
         return self.layout.chat
 
+    @property
+    def stop_ids(self) -> tuple[int, ...]:
+        """Ids that end an answer: those of the layout, and the one that ends a turn of the chat template in use."""
+        return (*self.layout.stop_ids, *((self.chat.end_id,) if self.chat else ()))
+
     def of_text(self, text: Any) -> list[int]:
         """Returns the ids of a prompt. Raises ValueError if it is no text or is empty."""
         if not isinstance(text, str):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from flanjax.ask.asking import request_of
+from flanjax.ask.asking import add
 from flanjax.ask.models import Asked
 from flanjax.ask.settings import Settings
 from flanjax.generate.request import Text
@@ -58,7 +58,7 @@ def _answers(
     for item, example in enumerate(examples):
         try:
             asked[item] = model.prompts.of_messages([{"role": "user", "content": example.prompt}])
-            engine.add(request_of(item, asked[item], settings))
+            add(engine, item, asked[item], settings)
         except ValueError as error:
             found[item] = {"text": "", "error": str(error), "options": []}
             advance()

@@ -17,9 +17,10 @@ from aiohttp import web
 from flanjax.generate.request import Piece, Text
 from flanjax.names import nearest
 from flanjax.serve import wanted as wanted_of
+from flanjax.serve.answers import Answers, Dropped, News
 from flanjax.serve.logprobs import chat_logprobs, completion_logprobs, likelihoods_of
 from flanjax.serve.wanted import Refused, Wanted
-from flanjax.serve.worker import Answers, Broken, Dropped, News, Worker
+from flanjax.serve.worker import Broken, Worker
 
 WORKERS: web.AppKey[Mapping[str, Worker]] = web.AppKey("workers")
 STALL_SECONDS = 30.0  # for which a client may take nothing of what is sent to it

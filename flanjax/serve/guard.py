@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from flanjax.serve.answers import Dropped
 from flanjax.serve.wanted import Refused
-from flanjax.serve.worker import Broken, Busy, Dropped
+from flanjax.serve.worker import Broken, Busy
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MOST_BYTES = 4 << 20  # of a request's body

@@ -1,26 +1,26 @@
 """The thread that owns an engine, and how clients of an event loop ask it.
 
 Clients' requests come to the thread through a queue. After each round of the engine, its news go back to the event loop in one
-piece, and there to the clients, each of which has a queue of its own with an end: one who does not read is dropped, and nobody
-waits for him.
+piece, and there to the clients.
 """
 
 import asyncio
+import collections
 import dataclasses
-import itertools
+import hashlib
 import queue
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
-from flanjax.ask.asking import request_of
+from flanjax.ask.asking import add
 from flanjax.ask.models import Asked
 from flanjax.ask.settings import Settings
 from flanjax.generate.request import Piece, Text
+from flanjax.serve.answers import Answers, News
 
 MOST_TEXTS = 4096  # that may be asked for and not finished, of all clients together
-MOST_WAITING = 1 << 20  # characters that may wait for one client to read them
 _PATIENCE_SECONDS = 5.0  # with a round in which something is compiled
 
 
@@ -28,72 +28,8 @@ class Busy(RuntimeError):
     """More is asked than the server takes on; later there may be room."""
 
 
-class Dropped(RuntimeError):
-    """The client did not read what it asked for."""
-
-
 class Broken(RuntimeError):
     """The engine has failed; this worker answers no more."""
-
-
-class News(NamedTuple):
-    """What is new of one of the prompts that a client asked about.
-
-    Attributes:
-      prompt: its number in the client's request, from 0.
-    """
-
-    prompt: int
-    new: Piece | Text
-
-
-class Answers:
-    """The texts that a client asked for, as they come: an asynchronous iterator of News, which ends when all are finished.
-
-    Use it in a `with` statement: what is not finished when it ends is taken out of work. All methods are for the loop's thread.
-
-    Args:
-      texts: how many are to come.
-      on_drop: called when the client has not read for so long that it is dropped.
-    """
-
-    def __init__(self, worker: "Worker", texts: int, on_drop: Callable[[], None]):
-        self._worker, self._left, self._on_drop = worker, texts, on_drop
-        self._queue: asyncio.Queue[News | Exception] = asyncio.Queue()
-        self._waiting = 0  # characters
-        self.ended = False
-
-    def __enter__(self) -> "Answers":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._worker.release(self, cancel=self._left > 0)
-
-    async def __aiter__(self) -> AsyncIterator[News]:
-        while self._left:
-            found = await self._queue.get()
-            if isinstance(found, Exception):
-                raise found
-            if isinstance(found.new, Piece):
-                self._waiting -= len(found.new.text)
-            else:
-                self._left -= 1
-            yield found
-
-    def put(self, found: News | Exception) -> None:
-        """Hands something to the client; drops it if too much waits already."""
-        if self.ended:
-            return
-        if isinstance(found, News) and isinstance(found.new, Piece):
-            self._waiting += len(found.new.text)
-        if self._waiting > MOST_WAITING:
-            self.ended = True
-            self._queue = asyncio.Queue()
-            self._queue.put_nowait(Dropped("the client does not read"))
-            self._worker.release(self, cancel=True)
-            self._on_drop()
-        else:
-            self._queue.put_nowait(found)
 
 
 @dataclasses.dataclass
@@ -135,7 +71,8 @@ class Worker:
         self._open: dict[Answers, int] = {}  # the loop's: how many texts each asked for
         self._asked: dict[int, _Asked] = {}  # the thread's, by item
         self._items: dict[Answers, set[int]] = {}  # the thread's
-        self._numbers = itertools.count()
+        # The thread's: numbers that were cancelled, of whose texts the engine may still be told by a round under way.
+        self._resting: collections.deque[set[int]] = collections.deque([set(), set(), set()], maxlen=3)
         self._failure: str = ""
         self._thread = threading.Thread(target=self._run, name=f"engine of {model.name}", daemon=True)
         self._thread.start()
@@ -172,7 +109,7 @@ class Worker:
         if self.num_texts + texts > MOST_TEXTS:
             raise Busy(f"{self.num_texts} texts are asked for and not finished, and {MOST_TEXTS} are the most; try again later")
         self._check()
-        answers = Answers(self, texts, on_drop)
+        answers = Answers(texts, release=self._release, on_drop=on_drop)
         self._open[answers] = texts
         self._inbox.put(_Add(answers, prompts, stream))
         if self._failure:  # meanwhile
@@ -188,7 +125,7 @@ class Worker:
             raise self._broken()
         return await asyncio.wrap_future(result)
 
-    def release(self, answers: Answers, *, cancel: bool) -> None:
+    def _release(self, answers: Answers, cancel: bool) -> None:
         """Forgets a client; with `cancel`, what he asked for and is not finished leaves the engine."""
         answers.ended = True
         if self._open.pop(answers, None) is not None and cancel:
@@ -214,6 +151,7 @@ class Worker:
             while self._take(engine):
                 if news := [self._news(new) for new in engine.advance() if self._is_wanted(new)]:
                     self._loop.call_soon_threadsafe(_deliver, news)
+                self._resting.append(set())
         except BaseException as error:
             self._failure = f"{type(error).__name__}: {error}"
             self._fail_all()
@@ -240,15 +178,26 @@ class Worker:
     def _add(self, engine: Any, wanted: _Add) -> None:
         items = self._items.setdefault(wanted.answers, set())
         for prompt, (ids, settings) in enumerate(wanted.prompts):
-            item = next(self._numbers)
+            item = self._number(ids, settings, prompt)
             try:
-                engine.add(request_of(item, ids, settings))
+                add(engine, item, ids, settings)
             except ValueError as error:
                 self._cancel(engine, wanted.answers)
                 self._loop.call_soon_threadsafe(wanted.answers.put, error)
                 return
             items.add(item)
             self._asked[item] = _Asked(wanted.answers, prompt, settings.samples, wanted.stream)
+
+    def _number(self, ids: Sequence[int], settings: Settings, prompt: int) -> int:
+        """Returns a number that follows from the request, since it keys the noise: a seed gives the same text again.
+
+        Of two requests that are the same and in work at the same time, the second one gets another number.
+        """
+        asked = repr((ids, settings, prompt)).encode()
+        number = int.from_bytes(hashlib.blake2b(asked, digest_size=4).digest()) >> 1
+        while number in self._asked or any(number in resting for resting in self._resting):
+            number += 1
+        return number
 
     def _is_wanted(self, new: Piece | Text) -> bool:
         asked = self._asked.get(new.item)
@@ -269,6 +218,7 @@ class Worker:
     def _cancel(self, engine: Any, answers: Answers) -> None:
         for item in self._items.pop(answers, ()):
             engine.cancel(item)
+            self._resting[-1].add(item)
             self._asked.pop(item, None)
 
     def _fail_all(self) -> None:

@@ -1,6 +1,7 @@
 """The OpenAI-compatible endpoint, by the wire format of its clients."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from scripted import LONGEST, ScriptedModel, said
@@ -187,3 +188,26 @@ def test_a_seed_makes_a_text_again_and_without_one_texts_differ(server):
     assert ask(seed=9) == ask(seed=9) != ask(seed=10)
     assert ask() != ask()  # OpenAI's temperature is 1
     assert ask(seed=-1) == ask(seed=2**32 - 1)
+
+
+def test_a_seeded_text_comes_again_among_others_that_are_asked_for_meanwhile():
+    """The engine's noise is keyed by the request's number; here a text shows which number it had."""
+
+    class Numbered(ScriptedModel):
+        def engine(self, **how):
+            made = super().engine(**how)
+            made._text = lambda request, sample: (f"{request.item}.{sample}", "eos")
+            return made
+
+    with served(Numbered(pause=0.005)) as server:
+        body = {"prompt": "again", "seed": 4, "n": 2, "max_tokens": 99}
+        alone = [choice["text"] for choice in server.post("/v1/completions", body)[1]["choices"]]
+        with ThreadPoolExecutor(8) as pool:
+            others = pool.map(lambda n: server.post("/v1/completions", {**body, "prompt": f"other {n}"}), range(24))
+            again = [choice["text"] for choice in server.post("/v1/completions", body)[1]["choices"]]
+            twice = list(pool.map(lambda n: server.post("/v1/completions", body)[1]["choices"][0]["text"], range(4)))
+            assert len({other["choices"][0]["text"] for _, other in others}) == 24
+        assert alone == again
+        assert alone[0] in twice
+        both = server.post("/v1/completions", {**body, "prompt": ["again", "again"]})[1]["choices"]
+        assert len({choice["text"] for choice in both}) == 4

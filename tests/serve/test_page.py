@@ -64,7 +64,7 @@ def test_an_answer_grows_as_it_is_made_and_can_be_stopped():
     model = ScriptedModel(pause=0.02, rule=lambda prompt: prompt * 200)
     with served(model) as server:
         asyncio.run(look(server.address))
-        assert model.engines[0].cancelled == [0]
+        assert len(model.engines[0].cancelled) == 1
 
 
 @pytest.fixture

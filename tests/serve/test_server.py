@@ -12,7 +12,7 @@ from scripted import ScriptedModel, said
 from serving import served
 from storm import storm
 
-from flanjax.serve import endpoint, worker
+from flanjax.serve import answers, endpoint
 from flanjax.serve.guard import MOST_BYTES
 from flanjax.serve.worker import MOST_TEXTS
 
@@ -182,7 +182,7 @@ def test_a_client_that_goes_away_frees_its_slot():
         client = opened(server, {**LONG, "prompt": "never read to its end"})
         assert client.recv(100).startswith(b"HTTP/1.1 200")
         client.close()
-        until(lambda: model.engines[0].cancelled == [0])
+        until(lambda: model.engines[0].cancelled)
         waiting = opened(server, {**LONG, "prompt": "waits for nothing"})
         until(lambda: json.loads(server.send("GET", "/health")[2])["scripted"]["texts"] == 1)
         waiting.close()
@@ -194,13 +194,13 @@ def test_a_client_that_goes_away_frees_its_slot():
 def test_a_client_that_does_not_read_is_dropped_and_nobody_waits_for_it(monkeypatch, seconds, characters):
     """Either because too much waits for it, or because it takes nothing for too long."""
     monkeypatch.setattr(endpoint, "STALL_SECONDS", seconds)
-    monkeypatch.setattr(worker, "MOST_WAITING", characters)
+    monkeypatch.setattr(answers, "MOST_WAITING", characters)
     size = 40_000_000
     rule = lambda prompt: "x" * size if prompt == "slow" else said(prompt)  # noqa: E731
     model = ScriptedModel(rule=rule, piece=50_000)
     with served(model) as server:
         client = opened(server, {**LONG, "prompt": "slow"}, receive=4096)
-        while not model.engines or 0 not in model.engines[0].cancelled:
+        while not model.engines or not model.engines[0].cancelled:
             assert server.post("/v1/completions", {**ASK, "max_tokens": 99})[1]["choices"][0]["text"] == said("a")
         received = read_all(client)
         assert received < size
