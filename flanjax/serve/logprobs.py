@@ -25,13 +25,17 @@ class Likelihoods(NamedTuple):
 async def likelihoods_of(
     worker: Worker, asked: Wanted, texts: Mapping[tuple[int, int], Text]
 ) -> dict[tuple[int, int], Likelihoods]:
-    """Returns the log-probabilities of texts, with `echo` those of the prompts before them too; {} if none are asked for."""
+    """Returns the log-probabilities of texts, with `echo` those of the prompts before them too; {} if none are asked for.
+
+    The token that ended a text is one of its tokens here: of a text of one token, clients leave out the last one.
+    """
     if asked.top is None:
         return {}
     top = max(asked.top, 1)
     rows = []
     for (prompt, _), text in texts.items():
-        whole = [*asked.prompts[prompt], *text.ids]
+        end = worker.model.prompts.targets("")[-1:] if text.stop == "eos" else []
+        whole = [*asked.prompts[prompt], *text.ids, *end]
         begin = 1 if asked.echo else len(asked.prompts[prompt])
         rows.append((whole[:begin], whole[begin:]))
     found = await worker.call(lambda: worker.model.log_probs([row for row in rows if row[1]], top))

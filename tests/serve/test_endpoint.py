@@ -114,6 +114,9 @@ def test_echo_with_log_probabilities_is_what_lm_eval_reads(server):
     assert found["token_logprobs"] == [None, -ids[1] / 8, -written[0] / 8]
     assert found["top_logprobs"] == [None, {"": 0.0}, {"": 0.0}]
     assert len(other["logprobs"]["tokens"]) == 2
+    body = {**body, "prompt": IDS(["ab"])[0]}
+    ended = server.post("/v1/completions", {**body, "stop": None, "max_tokens": 400})[1]["choices"][0]
+    assert ended["logprobs"]["token_logprobs"][-1] == -1 / 8  # the end token, whose id is 1
     nothing = server.post("/v1/completions", {**body, "max_tokens": 0})[1]["choices"][0]
     assert nothing["logprobs"]["tokens"] == ["a", "b"]
 
