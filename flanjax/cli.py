@@ -25,7 +25,7 @@ def command() -> NoReturn:
     """
     sys.unraisablehook = _interrupt_again
     statuses: list[int] = []
-    atexit.register(_end_process, statuses)  # the first to be registered is the last to run
+    atexit.register(lambda: _end_at_once(statuses[0]) if statuses else None)  # the first to be registered is the last to run
     try:
         statuses.append(main())
         sys.exit(statuses[0])
@@ -35,14 +35,10 @@ def command() -> NoReturn:
             distributed.leave(128 + signal.SIGINT, "stopped", error)
         else:  # interrupted while it was still starting
             _fail("stopped")
-        _end_process([128 + signal.SIGINT])
+        _end_at_once(128 + signal.SIGINT)
 
 
-def _end_process(statuses: list[int]) -> None:
-    """Ends the process at once with the status; without one, Python ends it."""
-    if not statuses:
-        return
-    status = statuses[0]
+def _end_at_once(status: int) -> NoReturn:
     try:
         sys.stdout.flush()
     except OSError as error:

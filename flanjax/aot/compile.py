@@ -142,7 +142,8 @@ def compile_scoring(config: RunConfig, topology: str) -> CompileReport:
         jax.eval_shape(functions.read, params, prompts),
         read.executable.output_shardings,
     )
-    score = compile_for(functions.score, params, memory, ids(rows), ids(rows, features.targets_length), ids(rows))
+    options = ids(rows, features.targets_length)
+    score = compile_for(functions.score, params, memory, ids(rows), options, options)
     peak = max(read.peak_bytes, score.peak_bytes)
     if score.executable is None or peak > hbm:
         raise ConfigError(_too_large(SCORING, topology, score.message or _over(peak, hbm)))

@@ -53,6 +53,10 @@ class Layout(Protocol):
         """Returns a target's ids with the end token that the model learns to write."""
         ...
 
+    def before_text(self, prompt: Sequence[int]) -> list[int]:
+        """Returns the ids that stand before a text in the sequence that it continues, for a prompt as `inputs` gives it."""
+        ...
+
     def sizes(self, example: Encoded) -> tuple[int, int]:
         """Returns an example's size in the two measures that a row limits, reserved positions included."""
         ...
@@ -146,6 +150,10 @@ class EncoderDecoder:
     def targets(self, ids: Sequence[int]) -> list[int]:
         return [*ids, *self.stop_ids]
 
+    def before_text(self, prompt: Sequence[int]) -> list[int]:
+        del prompt  # the encoder has read it
+        return [self._start_id]
+
     def sizes(self, example: Encoded) -> tuple[int, int]:
         return self.config.reserved + len(example.inputs), len(example.targets)
 
@@ -223,6 +231,9 @@ class DecoderOnly:
 
     def targets(self, ids: Sequence[int]) -> list[int]:
         return [*ids, *self._end]
+
+    def before_text(self, prompt: Sequence[int]) -> list[int]:
+        return list(prompt)
 
     def sizes(self, example: Encoded) -> tuple[int, int]:
         return self.config.reserved + example.num_tokens - 1, example.num_trained

@@ -278,7 +278,7 @@ def _write(
     """The greedy text of every item, and the answer found in it."""
     answers = []
     for item, written in zip(items, scorer.generate(prompts, config.max_target_tokens), strict=True):
-        text = layout.tokenizer.decode(written.ids)
+        text = written.text
         asked, wording = item.query.asked, item.query.wording
         answer, parsed = extract(text, asked.options, reasoned=wording.chain is not None, chain=wording.chain)
         if answer in asked.options:

@@ -1,44 +1,39 @@
-"""Runs a model for evaluation: log-likelihoods of options and greedy texts, in a few fixed shapes.
+"""Runs a model for evaluation: log-likelihoods of options and texts, in a few fixed shapes.
 
-Each prompt is read once, whatever the number of its options. Prompts are sorted by length and padded to one of a few lengths,
-so that a few compilations are enough for any task.
+Each prompt is read once, and its options are scored together, packed in one row. Prompts are sorted by length and padded to one
+of a few lengths, so that a few compilations are enough for any task.
 
-Letters: B prompts, S prompt length, O options at a time, T option length.
+Letters: B prompts, S prompt length, O rows of options, T length of such a row.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from flanjax.data.layout import Layout
-from flanjax.generate.greedy import greedy
+from flanjax.generate.context import context_on
+from flanjax.generate.engine import Engine, bucket
+from flanjax.generate.request import Request, Text
+from flanjax.generate.sampler import GREEDY, Sampler
 from flanjax.models import functional
-from flanjax.models.attention.backend import make_attend
-from flanjax.models.attention.choice import unproven
-from flanjax.models.attention.proof import prove
-from flanjax.models.context import Context
-from flanjax.parallel.sharding import (
-    Mesh,
-    batch_sharding,
-    constrain,
-    is_here,
-    num_batch_shards,
-    place,
-    platform,
-    replicated,
-    shard,
-)
+from flanjax.parallel.sharding import Mesh, batch_sharding, num_batch_shards, place, replicated
 
-_SMALLEST = 8
+_ROW = 128  # the options of a prompt share a row until they are longer than this
 
 
-class Generated(NamedTuple):
-    """A greedy text: its ids without the end, and why it ended ("eos" or "length")."""
+class Score(NamedTuple):
+    """What a model thinks of an option after its prompt.
 
-    ids: list[int]
-    stop: str
+    Attributes:
+      log_likelihood: summed over its tokens, in nats.
+      is_greedy: whether greedy decoding would write it.
+    """
+
+    log_likelihood: float
+    is_greedy: bool
 
 
 class Functions(NamedTuple):
@@ -46,41 +41,32 @@ class Functions(NamedTuple):
 
     Attributes:
       read: (params, prompts) -> memory, as in `functional.Model`.
-      score: (params, memory, prompt_index, options, lengths) -> float32 [O].
-      generate: (params, prompts, lengths, *, max_tokens, stop_ids) -> int32 [B, max_tokens].
+      score: (params, memory, prompt_index, texts, segment_ids) -> float32 [O, T] and bool [O, T].
     """
 
     read: Any
     score: Any
-    generate: Any
 
 
+class _Row(NamedTuple):
+    """Options of one prompt that are scored in one row: their numbers, and where each begins and ends."""
+
+    prompt: int
+    options: list[tuple[int, slice]]
+
+
+@functools.lru_cache(maxsize=8)
 def make_functions(config: functional.Config, mesh: Mesh) -> Functions:
     """Returns the functions of a model on a mesh."""
-    # An attention kernel that training asked for by name may not be available here.
-    backend = "xla" if config.attention == "xla" else "auto"
-    proof = prove if is_here(mesh) else unproven
-    attend = make_attend(backend, platform=platform(mesh), shard=shard(mesh), prove=proof)
-    context = Context(constrain=constrain(mesh), attend=attend)
+    context = context_on(config, mesh)
 
     def read(params: Any, prompts: functional.Arrays) -> Any:
         return functional.bind(config, params).read(prompts, context)
 
-    def score(params: Any, memory: Any, prompt_index: jax.Array, options: jax.Array, lengths: jax.Array) -> jax.Array:
-        return functional.bind(config, params).score(memory, prompt_index, options, lengths, context)
+    def score(params: Any, memory: Any, prompt_index: jax.Array, texts: jax.Array, segment_ids: jax.Array) -> Any:
+        return functional.bind(config, params).score(memory, prompt_index, texts, segment_ids, context)
 
-    def generate(
-        params: Any, prompts: functional.Arrays, lengths: jax.Array, *, max_tokens: int, stop_ids: tuple[int, ...]
-    ) -> jax.Array:
-        model = functional.bind(config, params)
-        return greedy(model, prompts, context, max_tokens=max_tokens, stop_ids=stop_ids, lengths=lengths)
-
-    one = replicated(mesh)
-    return Functions(
-        jax.jit(read),
-        jax.jit(score, out_shardings=one),
-        jax.jit(generate, static_argnames=("max_tokens", "stop_ids"), out_shardings=one),
-    )
+    return Functions(jax.jit(read), jax.jit(score, out_shardings=replicated(mesh)))
 
 
 def whole_batch(batch_size: int, mesh: Mesh) -> int:
@@ -108,9 +94,10 @@ class Scorer:
         batch_size: int,
         progress: Callable[[int], None] = lambda n: None,
     ):
+        self._config, self._mesh, self._layout = config, mesh, layout
         self._batch_size = whole_batch(batch_size, mesh)
         self._params, self._progress = params, progress
-        self._rows, self._layout = batch_sharding(mesh), layout
+        self._rows = batch_sharding(mesh)
         self._functions = make_functions(config, mesh)
 
     def use(self, params: Any) -> None:
@@ -121,73 +108,82 @@ class Scorer:
         self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]
     ) -> list[list[float]]:
         """Returns each option's summed log-likelihood after its prompt, in nats. A prompt may have any number of options."""
-        found: list[list[float]] = [[] for _ in prompts]
+        return [[score.log_likelihood for score in scores] for scores in self.scores(prompts, options)]
+
+    def scores(self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]) -> list[list[Score]]:
+        """Returns the score of each option after its prompt. A prompt may have any number of options."""
+        found = [[Score(0.0, True)] * len(those) for those in options]
         for batch in self._batches(prompts):
-            read, _ = self._placed([prompts[i] for i in batch])
-            memory = self._functions.read(self._params, read)
-            flat = [(at, option) for at, i in enumerate(batch) for option in options[i]]
-            for chunk in _chunks(flat, self._batch_size):
-                scores = self._score_chunk(memory, chunk)
-                for (at, _), score in zip(chunk, scores, strict=True):
-                    found[batch[at]].append(float(score))
+            memory = self._functions.read(self._params, self._placed([prompts[i] for i in batch]))
+            sizes = [[len(option) for option in options[i]] for i in batch]
+            length = bucket(max((max(max(s), min(sum(s), _ROW)) for s in sizes if s), default=1))
+            for rows in _chunks(list(_packed(sizes, length)), self._batch_size):
+                for row, likelihoods, best in zip(rows, *self._score(memory, rows, options, batch, length), strict=False):
+                    for number, at in row.options:
+                        score = Score(float(likelihoods[at].sum(dtype=np.float64)), bool(best[at].all()))
+                        found[batch[row.prompt]][number] = score
             self._progress(len(batch))
         return found
 
-    def generate(self, prompts: Sequence[Sequence[int]], max_tokens: int) -> list[Generated]:
-        """Returns the greedy text after every prompt, of at most `max_tokens` tokens."""
-        found: list[Generated] = [Generated([], "length")] * len(prompts)
-        for batch in self._batches(prompts):
-            placed = self._placed([prompts[i] for i in batch])
-            how: dict[str, Any] = {"max_tokens": max_tokens, "stop_ids": self._layout.stop_ids}
-            tokens = np.asarray(self._functions.generate(self._params, *placed, **how))
-            for at, i in enumerate(batch):
-                found[i] = self._until_end(tokens[at].tolist())
-            self._progress(len(batch))
-        return found
+    def generate(self, prompts: Sequence[Sequence[int]], max_tokens: int, sampler: Sampler = GREEDY) -> list[Text]:
+        """Returns the text after every prompt, of at most `max_tokens` tokens."""
+        return [texts[0] for texts in self.sample(prompts, max_tokens, sampler)]
 
-    def _until_end(self, tokens: list[int]) -> Generated:
-        ends = [at for at, token in enumerate(tokens) if token in self._layout.stop_ids]
-        return Generated(tokens[: ends[0]], "eos") if ends else Generated(tokens, "length")
+    def sample(
+        self, prompts: Sequence[Sequence[int]], max_tokens: int, sampler: Sampler, *, samples: int = 1
+    ) -> list[list[Text]]:
+        """Returns texts after every prompt, so many of them."""
+        engine = Engine(self._config, self._params, self._mesh, self._layout, slots=self._batch_size)
+        requests = (Request(i, prompt, max_tokens, sampler, samples) for i, prompt in enumerate(prompts))
+        found: list[dict[int, Text]] = [{} for _ in prompts]
+        for text in engine.generate(requests):
+            found[text.item][text.sample] = text
+            if len(found[text.item]) == samples:
+                self._progress(1)
+        return [[texts[n] for n in range(samples)] for texts in found]
 
     def _batches(self, prompts: Sequence[Sequence[int]]) -> Iterator[list[int]]:
         """Yields batches of prompt positions, longest prompts first, so that running out of memory happens at once or never."""
         return _chunks(sorted(range(len(prompts)), key=lambda i: -len(prompts[i])), self._batch_size)
 
-    def _placed(self, prompts: Sequence[Sequence[int]]) -> tuple[dict[str, jax.Array], jax.Array]:
-        """Returns the prompts as the model reads them, and their lengths, int32 [B]; rows beyond them are empty."""
-        longest = max(map(len, prompts))
-        arrays = self._layout.prompts(prompts, self._batch_size, _bucket(longest))
-        lengths = np.zeros(self._batch_size, np.int32)
-        lengths[: len(prompts)] = [len(prompt) for prompt in prompts]
-        return {name: place(x, self._rows) for name, x in arrays.items()}, place(lengths, self._rows)
+    def _placed(self, prompts: Sequence[Sequence[int]]) -> dict[str, jax.Array]:
+        """Returns the prompts as the model reads them; rows beyond them are empty."""
+        arrays = self._layout.prompts(prompts, self._batch_size, bucket(max(map(len, prompts))))
+        return {name: place(x, self._rows) for name, x in arrays.items()}
 
-    def _score_chunk(self, memory: Any, chunk: Sequence[tuple[int, Sequence[int]]]) -> np.ndarray:
-        options, lengths = _padded([option for _, option in chunk], self._batch_size)
+    def _score(
+        self, memory: Any, rows: Sequence[_Row], options: Sequence[Any], batch: Sequence[int], length: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the log-likelihoods of the tokens of some rows, float32 [O, T], and whether each is the likeliest."""
+        texts, segment_ids = np.zeros((2, self._batch_size, length), np.int32)
         prompt_index = np.zeros(self._batch_size, np.int32)
-        prompt_index[: len(chunk)] = [at for at, _ in chunk]
-        arrays = (place(x, self._rows) for x in (prompt_index, options, lengths))
-        return np.asarray(self._functions.score(self._params, memory, *arrays))[: len(chunk)]
+        for at, row in enumerate(rows):
+            prompt_index[at] = row.prompt
+            for segment, (number, where) in enumerate(row.options, start=1):
+                texts[at, where], segment_ids[at, where] = options[batch[row.prompt]][number], segment
+        arrays = (place(x, self._rows) for x in (prompt_index, texts, segment_ids))
+        likelihoods, best = self._functions.score(self._params, memory, *arrays)
+        return np.asarray(likelihoods), np.asarray(best)
 
 
-def _padded(sequences: Sequence[Sequence[int]], rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the padded sequences, int32 [rows, bucket], and their lengths, int32 [rows]; rows beyond them are empty."""
-    lengths = np.zeros(rows, np.int32)
-    lengths[: len(sequences)] = [len(s) for s in sequences]
-    ids = np.zeros((rows, _bucket(int(lengths.max(initial=1)))), np.int32)
-    for row, sequence in zip(ids, sequences, strict=False):
-        row[: len(sequence)] = sequence
-    return ids, lengths
+def _packed(sizes: Sequence[Sequence[int]], length: int) -> Iterator[_Row]:
+    """Yields rows of at most `length` tokens with the options of each prompt, in their order.
+
+    >>> [row.options for row in _packed([[3, 2, 4]], 5)]
+    [[(0, slice(0, 3, None)), (1, slice(3, 5, None))], [(2, slice(0, 4, None))]]
+    """
+    for prompt, those in enumerate(sizes):
+        row, used = list[tuple[int, slice]](), 0
+        for number, size in enumerate(those):
+            if row and used + size > length:
+                yield _Row(prompt, row)
+                row, used = [], 0
+            row.append((number, slice(used, used + size)))
+            used += size
+        if row:
+            yield _Row(prompt, row)
 
 
-def _bucket(length: int) -> int:
-    """Returns the smallest of 8, 12, 16, 24, 32, 48, 64, ... that is not below a length, so that few shapes are compiled."""
-    size = _SMALLEST
-    while size < length:
-        if size * 3 // 2 >= length:
-            return size * 3 // 2
-        size *= 2
-    return size
-
-
-def _chunks(items: Sequence[Any], size: int) -> Iterator[list[Any]]:
-    return (list(items[at : at + size]) for at in range(0, len(items), size))
+def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    items = list(items)
+    return (items[at : at + size] for at in range(0, len(items), size))

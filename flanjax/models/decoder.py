@@ -5,11 +5,11 @@ array with the layers first, whether they are scanned or unrolled. If layers wit
 one period of them at a time.
 Rows may hold several packed examples: attention sees a position's own segment only, and segment 0 is padding.
 
-A prompt is read once. After that, `step` continues each row by one token, and `extend` runs whole texts, any number of them
+A prompt is read once. After that, `step` continues each row by one token, and `score` runs whole texts, any number of them
 after each prompt.
 
-Axes: B batch, S prompt length, T target length, O texts after prompts, C slots of the cache, D model, N query heads, K key and
-value heads, H head size, V vocabulary, L layers.
+Axes: B batch, S prompt length, T target length, O rows of texts to score, M places of the cache, D model, N query heads, K key
+and value heads, H head size, V vocabulary, L layers.
 """
 
 import functools
@@ -22,40 +22,49 @@ import numpy as np
 from flax import nnx
 
 from flanjax.models import flops
-from flanjax.models.attention.reference import attend
+from flanjax.models.attention.one_query import attend_one
+from flanjax.models.attention.reference import attend_where
+from flanjax.models.cache import append, resized, take
 from flanjax.models.context import Context
 from flanjax.models.decoder_config import SIZES, DecoderConfig
 from flanjax.models.decoder_layers import Layer, Norm
 from flanjax.models.kernels import look_up, merged
 from flanjax.models.layers import fan_in, parameter
 from flanjax.models.rope import rotation
-from flanjax.models.score import summed_log_likelihoods
+from flanjax.models.score import log_likelihoods, offsets, shifted
 from flanjax.models.stack import run_layers
 
 __all__ = ["SIZES", "Cache", "Decoder", "DecoderConfig"]
 
 RESIDUAL = ("batch", "length", "embed")
 LOGITS = ("batch", "length", "vocab")
-PAST = ("batch", "length", "kv_heads", "head_dim")
+KEPT = ("layers", "batch", "kv_heads", "length", "head_dim")
 TABLE = ("vocab", "features")  # the embedding's axes when it is read: features stay whole, as the batch's rows are split
-EMPTY = -1  # position of a slot that holds nothing
-
-
-class Cache(NamedTuple):
-    """Keys and values of earlier tokens: first the slots of the prompts, then one slot for each step of all rows."""
-
-    keys: jax.Array  # [L, B, C, K, H], rotated
-    values: jax.Array  # [L, B, C, K, H]
-    positions: jax.Array  # int32 [B, C], of the token in each slot; EMPTY: none
-    next_positions: jax.Array  # int32 [B], of the next token of each row
-    used: jax.Array  # int32 [], number of slots in use; all later ones are free
 
 
 class Memory(NamedTuple):
-    """What later steps need of prompts that were read, one a row."""
+    """Keys and values of prompts that were read, one prompt a row."""
 
-    first: jax.Array  # float32 [B, V], the logits after each prompt
-    cache: Cache
+    keys: jax.Array  # [L, B, S, K, H], rotated
+    values: jax.Array  # [L, B, S, K, H]
+    lasts: jax.Array  # int32 [B], the last token of each prompt, which is fed again to get the logits after it
+    positions: jax.Array  # int32 [B], of that token
+
+    @staticmethod
+    def row_axes() -> tuple[int, ...]:
+        return (1, 1, 0, 0)
+
+
+class Cache(NamedTuple):
+    """Keys and values of a prompt and of the text so far, one row each; a token's place is its position."""
+
+    keys: jax.Array  # [L, B, K, M, H], rotated; the first `positions` of the M places are in use
+    values: jax.Array  # [L, B, K, M, H]
+    positions: jax.Array  # int32 [B], of each row's next token
+
+    @staticmethod
+    def row_axes() -> tuple[int, ...]:
+        return (1, 1, 0)
 
 
 class Decoder(nnx.Module):
@@ -128,90 +137,93 @@ class Decoder(nnx.Module):
           prompts: int32 [B, S] each: decoder_inputs, segment_ids (1 on the prompt, 0 on padding) and positions, which count
             from 0; prefix and reserved, optional, as in `hidden`.
         """
-        x, (keys, values) = self._run(prompts, context, keep=True)
-        real = prompts["segment_ids"] > 0
-        lengths = jnp.sum(real, axis=1, dtype=jnp.int32)
-        positions = jnp.where(real, prompts["positions"], EMPTY)
-        last = self._finish(pick(x, lengths[:, None] - 1), context)
-        used = jnp.int32(keys.shape[2])
-        return Memory(self.logits(last, context)[:, 0], Cache(keys, values, positions, lengths, used))
+        _, (keys, values) = self._run(prompts, context, keep=True)
+        positions = jnp.maximum(jnp.sum(prompts["segment_ids"] > 0, axis=1, dtype=jnp.int32) - 1, 0)
+        lasts = jnp.take_along_axis(prompts["decoder_inputs"], positions[:, None], axis=1)[:, 0]
+        return Memory(keys, values, lasts, positions)
 
     def score(
         self,
         memory: Memory,
-        prompt_index: jax.Array,  # int32 [O], the row of the memory that each option follows
-        options: jax.Array,  # int32 [O, T]
-        lengths: jax.Array,  # int32 [O]
+        prompt_index: jax.Array,  # int32 [O], the row of the memory that the texts of each row follow
+        texts: jax.Array,  # int32 [O, T]
+        segment_ids: jax.Array,  # int32 [O, T]
         context: Context = Context(),
-    ) -> jax.Array:
-        """Returns the summed log-likelihood of each option after its prompt: float32 [O], in nats."""
-        after = self.logits(self.extend(options, memory.cache, prompt_index, context), context)
-        logits = jnp.concatenate([memory.first[prompt_index][:, None], after[:, :-1]], axis=1)
-        return summed_log_likelihoods(logits, options, lengths)
-
-    def begin(self, memory: Memory, max_tokens: int, context: Context = Context()) -> tuple[jax.Array, Cache]:
-        """Returns the logits, float32 [B, V], of each text's first token, and a cache with room for `max_tokens` steps."""
-        del context
-        keys, values, positions, next_positions, used = memory.cache
-        slots = [(0, 0), (0, 0), (0, max_tokens), (0, 0), (0, 0)]
-        positions = jnp.pad(positions, slots[1:3], constant_values=EMPTY)
-        return memory.first, Cache(jnp.pad(keys, slots), jnp.pad(values, slots), positions, next_positions, used)
-
-    def step(self, tokens: jax.Array, cache: Cache, context: Context = Context()) -> tuple[jax.Array, Cache]:
-        """Returns the logits, float32 [B, V], after `tokens` int32 [B] at each row's next position, and the advanced cache.
-
-        The caller stops after `max_tokens` steps: their number is traced and cannot be checked here.
-        """
-        hidden, new = self._continue(tokens[:, None], cache, None, context)
-        at = (0, 0, cache.used, 0, 0)
-        keys, values = (jax.lax.dynamic_update_slice(old, one, at) for old, one in zip(cache[:2], new, strict=True))
-        positions = jax.lax.dynamic_update_slice(cache.positions, cache.next_positions[:, None], at[1:3])
-        moved = Cache(keys, values, positions, cache.next_positions + 1, cache.used + 1)
-        return self.logits(hidden, context)[:, 0], moved
-
-    @staticmethod
-    def reorder(cache: Cache, rows: jax.Array) -> Cache:
-        """Returns the cache whose row i is row `rows[i]` of the given one, int32 [B], for beam search."""
-        keys, values = cache.keys[:, rows], cache.values[:, rows]
-        return Cache(keys, values, cache.positions[rows], cache.next_positions[rows], cache.used)
-
-    def extend(self, tokens: jax.Array, cache: Cache, prompt_index: jax.Array, context: Context = Context()) -> jax.Array:
-        """Returns the input of `logits` for every token of texts that continue cached prompts: [O, T, D].
-
-        A prompt's keys and values are copied for its texts one layer at a time. Texts may be padded at their end.
-
-        Args:
-          tokens: int32 [O, T].
-          prompt_index: int32 [O], the row of the cache that each text follows.
-        """
-        return self._continue(tokens, cache, prompt_index, context)[0]
-
-    def _continue(
-        self, tokens: jax.Array, cache: Cache, prompt_index: jax.Array | None, context: Context
-    ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-        """Returns the normed final residual [O, T, D] of tokens after the cache, and their keys and values [L, O, T, K, H]."""
-
-        def of_prompts(x: jax.Array) -> jax.Array:
-            return x if prompt_index is None else x[prompt_index]
-
-        positions = of_prompts(cache.next_positions)[:, None] + jnp.arange(tokens.shape[1], dtype=jnp.int32)
-        key_positions = jnp.concatenate([of_prompts(cache.positions), positions], axis=1)
+    ) -> tuple[jax.Array, jax.Array]:
+        """Returns `log_likelihoods` of texts after prompts (models/score.py)."""
+        kept = take(memory, prompt_index)
+        positions = kept.positions[:, None] + offsets(segment_ids)
         turns = rotation(self.config, positions)
+        key_positions = jnp.concatenate([_places(kept.keys.shape[2], positions), positions], axis=1)
+        known = jnp.arange(kept.keys.shape[2]) < kept.positions[:, None]  # of the prompt; its last token is fed again
+        known = jnp.broadcast_to(known[:, None], (*segment_ids.shape, known.shape[1]))
+        mine = (segment_ids[:, :, None] == segment_ids[:, None, :]) & (positions[:, :, None] >= positions[:, None, :])
+        visible = jnp.concatenate([known, mine], axis=2)
 
         def body(layer, x, past, kind):
-            visible = _visible(positions, key_positions, self.config.windows[kind])
+            seen = visible & _near(positions[:, :, None], key_positions[:, None, :], self.config.windows[kind])
 
             def read(query, key, value, **how):
-                olds = (context.constrain(of_prompts(old), PAST) for old in past)
-                keys, values = (jnp.concatenate([old, new], 1) for old, new in zip(olds, (key, value), strict=True))
-                return _attend_where(visible, query, keys, values, **how)
+                keys, values = (jnp.concatenate(both, axis=1) for both in zip(past, (key, value), strict=True))
+                return attend_where(query, keys, values, seen, scale=how["scale"], soft_cap=how["soft_cap"])
+
+            x, _ = layer(x, turns, read, context)
+            return context.constrain(x, RESIDUAL), None
+
+        x = self._embed(shifted(texts, segment_ids, kept.lasts), context)
+        x, _ = run_layers(self.layers, body, x, kept[:2], **self._how)
+        return log_likelihoods(self.logits(self._finish(x, context), context), texts)
+
+    def begin(self, memory: Memory, max_tokens: int, context: Context = Context()) -> tuple[jax.Array, Cache]:
+        """Returns the token that each text begins with, int32 [B], and a cache with room for `max_tokens` steps."""
+        places = memory.keys.shape[2] + max_tokens - 1
+
+        def kept(x: jax.Array) -> jax.Array:
+            return context.constrain(resized(jnp.swapaxes(x, 2, 3), 3, places), KEPT)
+
+        return memory.lasts, Cache(kept(memory.keys), kept(memory.values), memory.positions)
+
+    def step(self, tokens: jax.Array, cache: Cache, context: Context = Context()) -> tuple[jax.Array, Cache]:
+        """Returns the logits, float32 [B, V], after one more token in each row, int32 [B], and the advanced cache."""
+        places = jnp.arange(cache.keys.shape[3])
+        positions = cache.positions[:, None]
+        turns = rotation(self.config, positions)
+        before = places < positions
+
+        def body(layer, x, past, kind):
+            keys, values = past
+            seen = before & _near(positions, places, self.config.windows[kind])
+
+            def read(query, key, value, **how):
+                own = key[:, 0], value[:, 0]
+                return attend_one(query[:, 0], keys, values, seen, own=own, scale=how["scale"], soft_cap=how["soft_cap"])[
+                    :, None
+                ]
 
             x, keys_values = layer(x, turns, read, context)
             return context.constrain(x, RESIDUAL), keys_values
 
-        x = self._embed(tokens, context)
-        x, new = run_layers(self.layers, body, x, cache[:2], **self._how)
-        return self._finish(x, context), new
+        x = self._embed(tokens[:, None], context)
+        x, new = run_layers(self.layers, body, x, cache[:2], **self._how)  # new: two of [L, B, 1, K, H]
+        keys, values = (append(old, cache.positions, one) for old, one in zip(cache[:2], new, strict=True))
+        logits = self.logits(self._finish(x, context), context)[:, 0]
+        return logits, Cache(keys, values, cache.positions + 1)
+
+    @staticmethod
+    def reorder(cache: Cache, rows: jax.Array) -> Cache:
+        """Returns the cache whose row i goes on from the text of row `rows[i]`, int32 [B]."""
+        return take(cache, rows)
+
+    @staticmethod
+    def room(inputs: int, tokens: int) -> tuple[int, ...]:
+        """Returns the sizes that `resize` takes for prompts of `inputs` tokens and texts of `tokens`."""
+        return (inputs + tokens - 1,)
+
+    @staticmethod
+    def resize(cache: Cache, room: tuple[int, ...]) -> Cache:
+        """Returns the cache with another number of places, among which all that is in use must find room."""
+        keys, values = (resized(x, 3, room[0]) for x in cache[:2])
+        return Cache(keys, values, cache.positions)
 
     def _run(self, batch: Mapping[str, jax.Array], context: Context, *, keep: bool) -> tuple[jax.Array, Any]:
         """Returns the final residual of a batch, [B, L, D]; if `keep`, also all layers' keys and values, [L, B, L, K, H]."""
@@ -257,27 +269,11 @@ def pick(x: jax.Array, positions: jax.Array) -> jax.Array:
     return jnp.einsum("btl,bld->btd", one_hot, x, precision=jax.lax.Precision.HIGHEST)
 
 
-def _visible(
-    positions: jax.Array,  # int32 [O, T]
-    key_positions: jax.Array,  # int32 [O, S]
-    window: int | None,
-) -> jax.Array:
-    """Returns which keys each query sees: bool [O, T, S]."""
-    queries, keys = positions[:, :, None], key_positions[:, None, :]
-    seen = (keys != EMPTY) & (keys <= queries)
-    return seen if window is None else seen & (keys > queries - window)
+def _places(count: int, like: jax.Array) -> jax.Array:
+    """Returns 0, 1, ..., count - 1 for each row of `like`: int32 [O, count]."""
+    return jnp.broadcast_to(jnp.arange(count, dtype=jnp.int32), (len(like), count))
 
 
-def _attend_where(visible: jax.Array, query: jax.Array, keys: jax.Array, values: jax.Array, **how: Any) -> jax.Array:
-    """Returns the attention output of each query [O, T, N, H] over the keys [O, S, K, H] that it sees.
-
-    The reference masks keys by segments, which are the same for all queries of a row. So the reference is mapped over the
-    queries, one call for each.
-    """
-
-    def one(visible, query):  # bool [O, S], [O, N, H]
-        ones = jnp.ones((len(query), 1), jnp.int32)
-        segments = visible.astype(jnp.int32)
-        return attend(query[:, None], keys, values, query_segments=ones, key_segments=segments, **how)[:, 0]
-
-    return jax.vmap(one, in_axes=1, out_axes=1)(visible, query)
+def _near(positions: jax.Array, key_positions: jax.Array, window: int | None) -> jax.Array:
+    """Returns whether keys are within the window of queries, if there is one; positions broadcast against each other."""
+    return jnp.ones((), bool) if window is None else key_positions > positions - window

@@ -52,7 +52,7 @@ class Config(Protocol):
 class Model(Protocol):
     """The interface of a model bound to its parameters, for use within a trace.
 
-    Letters: B rows or prompts, S prompt length, T target length, O options at a time, D model, V vocabulary.
+    Letters: B rows or prompts, S prompt length, T target length, O rows of texts to score, D model, V vocabulary.
     """
 
     config: Any
@@ -78,31 +78,48 @@ class Model(Protocol):
         ...
 
     def read(self, prompts: Arrays, context: Context = ...) -> Any:
-        """Returns what later steps need of prompts: a pytree whose arrays have the prompts first, or right after the layers."""
+        """Returns what later steps need of prompts, one a row."""
         ...
 
     def score(
-        self, memory: Any, prompt_index: jax.Array, options: jax.Array, lengths: jax.Array, context: Context = ...
-    ) -> jax.Array:
-        """Returns summed log-likelihoods, float32 [O].
+        self, memory: Any, prompt_index: jax.Array, texts: jax.Array, segment_ids: jax.Array, context: Context = ...
+    ) -> tuple[jax.Array, jax.Array]:
+        """Returns the log-likelihood of each token, float32 [O, T], and whether no other token is likelier, bool [O, T].
 
         Args:
-          prompt_index: int32 [O], the prompt in `memory` that each option follows.
-          options: int32 [O, T], of which the first `lengths`, int32 [O], count.
+          prompt_index: int32 [O], the prompt in `memory` that all texts of a row follow.
+          texts: int32 [O, T], several texts in a row.
+          segment_ids: int32 [O, T], which text a token is of: counted from 1, consecutive; 0 is padding.
         """
         ...
 
     def begin(self, memory: Any, max_tokens: int, context: Context = ...) -> tuple[jax.Array, Any]:
-        """Returns the logits, float32 [B, V], of the first token after each prompt, and a cache for `max_tokens` steps."""
+        """Returns the token that each text begins with, int32 [B], and a cache with room for `max_tokens` steps.
+
+        Memory and cache are named tuples as models/cache.py takes and puts their rows.
+        """
         ...
 
     def step(self, tokens: jax.Array, cache: Any, context: Context = ...) -> tuple[jax.Array, Any]:
-        """Returns the logits, float32 [B, V], after one more token in each row, int32 [B], and the advanced cache."""
+        """Returns the logits, float32 [B, V], after one more token in each row, int32 [B], and the advanced cache.
+
+        A row for which the cache has no room left is advanced, but its logits mean nothing from then on.
+        """
         ...
 
     @staticmethod
     def reorder(cache: Any, rows: jax.Array) -> Any:
-        """Returns the cache whose row i is row `rows[i]` of the given one, int32 [B]."""
+        """Returns the cache whose row i goes on from the text of row `rows[i]`, int32 [B], which has the same prompt."""
+        ...
+
+    @staticmethod
+    def room(inputs: int, tokens: int) -> tuple[int, ...]:
+        """Returns the sizes that a cache needs for prompts of `inputs` tokens and texts of `tokens`, for `resize`."""
+        ...
+
+    @staticmethod
+    def resize(cache: Any, room: tuple[int, ...]) -> Any:
+        """Returns the cache with other sizes, in which all that is in use must find room."""
         ...
 
     @staticmethod
@@ -181,9 +198,9 @@ def head_logits(config: Config) -> Callable[[jax.Array, jax.Array], jax.Array]:
     return functools.partial(KINDS[config.kind].module.head_logits, config)
 
 
-def reorder(config: Config, cache: Any, rows: jax.Array) -> Any:
-    """Returns `Model.reorder` of a config's architecture, which needs no parameters."""
-    return KINDS[config.kind].module.reorder(cache, rows)
+def module(config: Config) -> Any:
+    """Returns the module of a config's architecture, for what needs no parameters: `room`, `resize`."""
+    return KINDS[config.kind].module
 
 
 def step_flops(config: Config, batch: Mapping[str, np.ndarray]) -> float:

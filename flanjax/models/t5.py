@@ -5,10 +5,11 @@ relative bias on self-attention scores, one table a stack, computed once and giv
 The parameters of all layers are stacked in one array with the layers first, whether they are scanned or unrolled.
 Rows may hold several packed examples: attention sees a position's own segment only, and segment 0 is padding.
 
-Axes: B batch, S source length, T target length, O options at a time, D model, N heads, H head size, V vocabulary, R buckets,
-L layers.
+Axes: B batch, S source length, T target length, O rows of texts to score, M places of the cache, D model, N heads, H head size,
+V vocabulary, R buckets, L layers.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -18,19 +19,22 @@ import numpy as np
 from flax import nnx
 
 from flanjax.models import flops
+from flanjax.models.attention.one_query import attend_one
 from flanjax.models.attention.relative_bias import RelativeBias, causal_bias_at, relative_bias
+from flanjax.models.cache import append, resized, take
 from flanjax.models.context import Context
 from flanjax.models.kernels import look_up, merged, multiply_each
 from flanjax.models.layers import fan_in, parameter, rms_norm
-from flanjax.models.score import summed_log_likelihoods
+from flanjax.models.score import log_likelihoods, shifted
 from flanjax.models.stack import run_layers
 from flanjax.models.t5_config import SIZES, T5Config
-from flanjax.models.t5_layers import DecoderLayer, EncoderLayer, Past, Stack
+from flanjax.models.t5_layers import DecoderLayer, EncoderLayer, Stack
 
 __all__ = ["SIZES", "T5", "Cache", "T5Config"]
 
 RESIDUAL = ("batch", "length", "embed")
 LOGITS = ("batch", "length", "vocab")
+KEPT = ("layers", "batch", "heads", "length", "head_dim")
 TABLE = ("vocab", "features")  # the embedding's axes when it is read: features stay whole, as the batch's rows are split
 
 
@@ -41,16 +45,24 @@ class Memory(NamedTuple):
     inputs_segment_ids: jax.Array  # int32 [B, S]
     starts: jax.Array  # int32 [B], the token with which each text begins
 
+    @staticmethod
+    def row_axes() -> tuple[int, ...]:
+        return (0, 0, 0)
+
 
 class Cache(NamedTuple):
-    """The decoding cache. Only `keys` and `values` differ between beams of the same input."""
+    """Keys and values of the inputs, and of the texts so far; one text a row."""
 
-    keys: jax.Array  # [L, B, max_length, N, H], filled up to `position`
-    values: jax.Array  # [L, B, max_length, N, H]
-    cross_keys: jax.Array  # [L, B, S, N, H]
-    cross_values: jax.Array  # [L, B, S, N, H]
-    inputs_segment_ids: jax.Array  # int32 [B, S]
-    position: jax.Array  # int32 [], of the next token
+    keys: jax.Array  # [L, B, N, M, H], the first `positions` of the M places are in use
+    values: jax.Array  # [L, B, N, M, H]
+    cross_keys: jax.Array  # [L, B, N, S, H]
+    cross_values: jax.Array  # [L, B, N, S, H]
+    inputs: jax.Array  # int32 [B], how many of the S places hold an input
+    positions: jax.Array  # int32 [B], of each row's next token
+
+    @staticmethod
+    def row_axes() -> tuple[int, ...]:
+        return (1, 1, 1, 1, 0, 0)
 
 
 class T5(nnx.Module):
@@ -141,13 +153,29 @@ class T5(nnx.Module):
         context: Context = Context(),
     ) -> jax.Array:
         """Returns the input of `logits` for every position: [B, T, D]."""
+        return self._decode(decoder_inputs, segment_ids, encoded, segment_ids, inputs_segment_ids, context)
+
+    def _decode(
+        self,
+        decoder_inputs: jax.Array,  # int32 [B, T]
+        segment_ids: jax.Array,  # int32 [B, T]
+        encoded: jax.Array,  # [B, S, D]
+        read_segments: jax.Array,  # int32 [B, T], the segment of the inputs that each position reads
+        inputs_segment_ids: jax.Array,  # int32 [B, S]
+        context: Context,
+    ) -> jax.Array:
         config, context = self.config, context.fold(1)
         length = decoder_inputs.shape[1]
         bias = self._bias(self.decoder, length, bidirectional=False)
 
+        segments = {"query_segments": segment_ids, "key_segments": segment_ids}
+        read_self = functools.partial(context.attend, **segments, bias=bias, causal=True)
+
         def body(layer, x, index, _):
-            cross = layer.cross.keys_values(encoded)
-            x, _ = layer(x, segment_ids, bias, cross, inputs_segment_ids, context.fold(2).fold(index))
+            keys, values = layer.cross.keys_values(encoded)
+            across = {"query_segments": read_segments, "key_segments": inputs_segment_ids}
+            read_inputs = functools.partial(context.attend, key=keys, value=values, **across)
+            x, _ = layer(x, read_self, read_inputs, context.fold(2).fold(index))
             return context.constrain(x, RESIDUAL), None
 
         x = self._embed(decoder_inputs, context)
@@ -155,7 +183,12 @@ class T5(nnx.Module):
         return context.constrain(self._finish(self.decoder, x, context), RESIDUAL)
 
     def read(self, prompts: Mapping[str, jax.Array], context: Context = Context()) -> Memory:
-        """Returns what `score` and `begin` need of prompts: inputs, inputs_segment_ids int32 [B, S], starts int32 [B]."""
+        """Returns what `score` and `begin` need of prompts, one a row, each padded at its end.
+
+        Args:
+          prompts: inputs and inputs_segment_ids (1 on the prompt, 0 on padding), int32 [B, S]; starts, int32 [B]; reserved,
+            optional, as in `hidden`.
+        """
         sources = prompts["inputs_segment_ids"]
         encoded = self.encode(prompts["inputs"], sources, context, reserved=prompts.get("reserved"))
         return Memory(encoded, sources, prompts["starts"])
@@ -163,68 +196,80 @@ class T5(nnx.Module):
     def score(
         self,
         memory: Memory,
-        prompt_index: jax.Array,  # int32 [O], the row of the memory that each option follows
-        options: jax.Array,  # int32 [O, T]
-        lengths: jax.Array,  # int32 [O]
+        prompt_index: jax.Array,  # int32 [O], the row of the memory that the texts of each row follow
+        texts: jax.Array,  # int32 [O, T]
+        segment_ids: jax.Array,  # int32 [O, T]
         context: Context = Context(),
-    ) -> jax.Array:
-        """Returns the summed log-likelihood of each option after its prompt: float32 [O], in nats."""
-        inputs = jnp.concatenate([memory.starts[prompt_index][:, None], options[:, :-1]], axis=1)
-        real = (jnp.arange(options.shape[1]) < lengths[:, None]).astype(jnp.int32)
-        encoded = context.constrain(memory.encoded[prompt_index], RESIDUAL)
-        hidden = self.decode(inputs, real, encoded, memory.inputs_segment_ids[prompt_index], context)
-        return summed_log_likelihoods(self.logits(hidden, context), options, lengths)
+    ) -> tuple[jax.Array, jax.Array]:
+        """Returns `log_likelihoods` of texts after prompts (models/score.py)."""
+        kept = take(memory, prompt_index)
+        inputs = shifted(texts, segment_ids, kept.starts)
+        encoded = context.constrain(kept.encoded, RESIDUAL)
+        # All texts of a row read the same inputs: to them, the inputs are of their own segment.
+        hidden = self._decode(inputs, segment_ids, encoded, jnp.minimum(segment_ids, 1), kept.inputs_segment_ids, context)
+        return log_likelihoods(self.logits(hidden, context), texts)
 
     def begin(self, memory: Memory, max_tokens: int, context: Context = Context()) -> tuple[jax.Array, Cache]:
-        """Returns the logits, float32 [B, V], of each text's first token, and a cache with room for `max_tokens` steps."""
-        cache = self.init_cache(memory.encoded, memory.inputs_segment_ids, max_tokens + 1)
-        return self.step(memory.starts, cache, context)
-
-    def init_cache(self, encoded: jax.Array, inputs_segment_ids: jax.Array, max_length: int) -> Cache:
-        """Returns an empty cache for `max_length` positions; each row of `encoded` [B, S, D] is one example.
+        """Returns the token that each text begins with, int32 [B], and a cache with room for `max_tokens` steps.
 
         The inputs' keys and values are computed here, once for all layers: XLA would not hoist them out of a decoding loop
         over scanned layers.
         """
         cross = self.decoder.layers.cross
 
-        def project_all(kernels):  # [L, D, N * H] -> [L, B, S, N, H]
-            return cross.split_heads(multiply_each(encoded, kernels))
+        def project_all(kernels):  # [L, D, N * H] -> [L, B, N, S, H]
+            heads = jnp.swapaxes(cross.split_heads(multiply_each(memory.encoded, kernels)), 2, 3)
+            return context.constrain(heads, KEPT)
 
-        shape = (self.config.num_decoder_layers, len(encoded), max_length, self.config.num_heads, self.config.head_dim)
-        empty = jnp.zeros(shape, encoded.dtype)
-        start = jnp.zeros((), jnp.int32)
-        return Cache(empty, empty, project_all(cross.k), project_all(cross.v), inputs_segment_ids, start)
+        rows = len(memory.encoded)
+        shape = (self.config.num_decoder_layers, rows, self.config.num_heads, max_tokens, self.config.head_dim)
+        empty = jnp.zeros(shape, memory.encoded.dtype)
+        inputs = jnp.sum(memory.inputs_segment_ids > 0, axis=1, dtype=jnp.int32)
+        return memory.starts, Cache(empty, empty, project_all(cross.k), project_all(cross.v), inputs, jnp.zeros_like(inputs))
 
     def step(self, tokens: jax.Array, cache: Cache, context: Context = Context()) -> tuple[jax.Array, Cache]:
-        """Returns the logits, float32 [B, V], after `tokens` int32 [B] at the cache's position, and the advanced cache.
-
-        The caller stops at `max_length`: the position is traced and cannot be checked here.
-        """
-        config = self.config
-        sources = jnp.minimum(cache.inputs_segment_ids, 1)
-        targets = jnp.ones((len(tokens), 1), jnp.int32)
-        table, max_distance = self.decoder.relative_bias[...], config.relative_max_distance
-        bias = causal_bias_at(table, cache.position, cache.keys.shape[2], max_distance=max_distance)
+        """Returns the logits, float32 [B, V], after one more token in each row, int32 [B], and the advanced cache."""
+        places = cache.keys.shape[3]
+        table, max_distance = self.decoder.relative_bias[...], self.config.relative_max_distance
+        bias, own_bias = causal_bias_at(table, cache.positions, places, max_distance=max_distance)
+        before = jnp.arange(places) < cache.positions[:, None]
+        read = jnp.arange(cache.cross_keys.shape[3]) < cache.inputs[:, None]
 
         def body(layer, x, sliced, _):
             keys, values, cross_keys, cross_values = sliced
-            past = Past(keys, values, cache.position)
-            return layer(x, targets, bias, (cross_keys, cross_values), sources, context, past)
+
+            def read_self(query, key, value, **_):
+                own = key[:, 0], value[:, 0]
+                return attend_one(query[:, 0], keys, values, before, own=own, bias=bias, own_bias=own_bias)[:, None]
+
+            def read_inputs(query, **_):
+                return attend_one(query[:, 0], cross_keys, cross_values, read)[:, None]
+
+            return layer(x, read_self, read_inputs, context)
 
         x = self._embed(tokens[:, None], context)
         x, new = run_layers(self.decoder.layers, body, x, cache[:4], **self._how)  # new: two of [L, B, 1, N, H]
-        at = (0, 0, cache.position, 0, 0)
-        keys, values = (jax.lax.dynamic_update_slice(old, one, at) for old, one in zip(cache[:2], new, strict=True))
+        keys, values = (append(old, cache.positions, one) for old, one in zip(cache[:2], new, strict=True))
         logits = self.logits(self._finish(self.decoder, x, context), context)[:, 0]
-        return logits, cache._replace(keys=keys, values=values, position=cache.position + 1)
+        return logits, cache._replace(keys=keys, values=values, positions=cache.positions + 1)
 
     @staticmethod
     def reorder(cache: Cache, rows: jax.Array) -> Cache:
-        """Returns the cache whose row i is row `rows[i]` of the given one, int32 [B], for beam search."""
-        own = {"keys": cache.keys[:, rows], "values": cache.values[:, rows]}
-        shared = {"cross_keys": cache.cross_keys[:, rows], "cross_values": cache.cross_values[:, rows]}
-        return cache._replace(**own, **shared, inputs_segment_ids=cache.inputs_segment_ids[rows])
+        """Returns the cache whose row i goes on from the text of row `rows[i]`, int32 [B], which has the same inputs."""
+        return cache._replace(keys=cache.keys[:, rows], values=cache.values[:, rows], positions=cache.positions[rows])
+
+    @staticmethod
+    def room(inputs: int, tokens: int) -> tuple[int, ...]:
+        """Returns the sizes that `resize` takes for prompts of `inputs` tokens and texts of `tokens`."""
+        return inputs, tokens
+
+    @staticmethod
+    def resize(cache: Cache, room: tuple[int, ...]) -> Cache:
+        """Returns the cache with other sizes, in which all that is in use must find room."""
+        inputs, tokens = room
+        keys, values = (resized(x, 3, tokens) for x in cache[:2])
+        cross_keys, cross_values = (resized(x, 3, inputs) for x in cache[2:4])
+        return cache._replace(keys=keys, values=values, cross_keys=cross_keys, cross_values=cross_values)
 
     @property
     def _how(self) -> dict[str, Any]:

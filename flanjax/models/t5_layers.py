@@ -1,14 +1,15 @@
 """The two kinds of layer of a T5, and a stack of them with its relative bias table.
 
-A layer module holds the parameters of all layers of its stack, layers first, and is called on one slice after another.
+A layer module holds the parameters of all layers of its stack, layers first, and is called on one slice after another. A
+decoder layer knows neither mask nor cache: it passes queries, keys and values to functions, which differ between rows of whole
+texts and texts that grow by one token a step.
 
 Axes: B batch, S source length, T target length, D model, N heads, H head size, R buckets, L layers.
 """
 
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 
 from flanjax.models.context import Context
@@ -16,18 +17,16 @@ from flanjax.models.layers import MLP, Attention, norm_scale, parameter, rms_nor
 from flanjax.models.t5_config import T5Config
 
 
-class Past(NamedTuple):
-    """One layer's part of the cache."""
+class ReadSelf(Protocol):
+    """What self-attention reads: queries, keys and values [B, T, N, H] -> [B, T, N, H]. Dropout is as in `attend`."""
 
-    keys: jax.Array  # [B, max_length, N, H]
-    values: jax.Array
-    position: jax.Array  # int32 []
+    def __call__(self, query: jax.Array, key: jax.Array, value: jax.Array, **dropout: Any) -> jax.Array: ...
 
-    def extend(self, keys: jax.Array, values: jax.Array) -> "Past":
-        """Returns the past extended by the keys and values of one more position, each [B, 1, N, H]."""
-        at = (0, self.position, 0, 0)
-        update = jax.lax.dynamic_update_slice
-        return Past(update(self.keys, keys, at), update(self.values, values, at), self.position)
+
+class ReadInputs(Protocol):
+    """What attention to the encoded inputs reads: queries [B, T, N, H] -> [B, T, N, H]. Dropout is as in `attend`."""
+
+    def __call__(self, query: jax.Array, **dropout: Any) -> jax.Array: ...
 
 
 class EncoderLayer(nnx.Module):
@@ -71,46 +70,20 @@ class DecoderLayer(nnx.Module):
         self.mlp = _mlp(config, rngs, layers)
 
     def __call__(
-        self, x, segment_ids, bias, cross_keys_values, inputs_segment_ids, context: Context, past: Past | None = None
+        self, x: jax.Array, read_self: ReadSelf, read_inputs: ReadInputs, context: Context
     ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-        """Returns the new residual [B, T, D] for `x` [B, T, D], and the keys and values of these positions, [B, T, N, H] each.
-
-        With a `past`, T is 1: the one position is `past.position`, and each row holds one example.
-        """
-        x, keys_values = self._attend_self(x, segment_ids, bias, context, past)
+        """Returns the new residual [B, T, D] for `x` [B, T, D], and the positions' keys and values, [B, T, N, H] each."""
         rate, epsilon = self.config.dropout, self.config.epsilon
-        attended = context.attend(
-            self.cross.queries(rms_norm(x, self.cross_norm[...], epsilon)),
-            *cross_keys_values,
-            query_segments=segment_ids,
-            key_segments=inputs_segment_ids,
-            dropout_rate=rate,
-            dropout_key=context.fold(2).key,
-        )
+        normed = rms_norm(x, self.attention_norm[...], epsilon)
+        keys_values = self.attention.keys_values(normed)
+        queries = self.attention.queries(normed)
+        attended = read_self(queries, *keys_values, dropout_rate=rate, dropout_key=context.fold(0).key)
+        x = x + context.fold(1).dropout(self.attention.output(attended), rate)
+        queries = self.cross.queries(rms_norm(x, self.cross_norm[...], epsilon))
+        attended = read_inputs(queries, dropout_rate=rate, dropout_key=context.fold(2).key)
         x = x + context.fold(3).dropout(self.cross.output(attended), rate)
         normed = rms_norm(x, self.mlp_norm[...], epsilon)
         return x + context.fold(5).dropout(self.mlp(normed, context.fold(4)), rate), keys_values
-
-    def _attend_self(self, x, segment_ids, bias, context: Context, past: Past | None):
-        normed = rms_norm(x, self.attention_norm[...], self.config.epsilon)
-        keys_values = self.attention.keys_values(normed)
-        keys, values, key_segments = *keys_values, segment_ids
-        if past is not None:
-            keys, values, position = past.extend(keys, values)
-            seen = jnp.arange(keys.shape[1]) <= position
-            key_segments = jnp.where(seen, segment_ids, 0)  # [B, 1] -> [B, max_length]
-        attended = context.attend(
-            self.attention.queries(normed),
-            keys,
-            values,
-            query_segments=segment_ids,
-            key_segments=key_segments,
-            bias=bias,
-            causal=past is None,
-            dropout_rate=self.config.dropout,
-            dropout_key=context.fold(0).key,
-        )
-        return x + context.fold(1).dropout(self.attention.output(attended), self.config.dropout), keys_values
 
 
 Layer = TypeVar("Layer", EncoderLayer, DecoderLayer)

@@ -1,6 +1,6 @@
 """A trained or published model, loaded to be asked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from etils import epath
@@ -11,6 +11,9 @@ from flanjax.config import ConfigError
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.layout import Layout, make_layout
 from flanjax.data.tokenizer import Tokenizer, load_tokenizer
+from flanjax.generate.engine import Engine
+from flanjax.generate.request import Piece, Request, Text
+from flanjax.generate.sampler import GREEDY, Sampler
 from flanjax.generate.scorer import Scorer
 from flanjax.models import functional
 from flanjax.models.params import Full, Tuning
@@ -46,40 +49,79 @@ class LoadedModel:
         self.name, self.config, self.params = name, config, params
         self.tokenizer, self.features = tokenizer, features
         self.step, self.trained_on = step, trained_on
-        self._mesh, self._scorers = mesh, dict[int, Scorer]()
-        self._layout = make_layout(features, tokenizer)
+        self._mesh, self._layout = mesh, make_layout(features, tokenizer)
 
     def __repr__(self) -> str:
         return f"LoadedModel({self.name!r}, {self.config.kind}, {self.features.layout} rows)"
 
     def scorer(self, layout: Layout, *, batch_size: int, progress: Callable[[int], None] = lambda n: None) -> Scorer:
-        """Log-likelihoods and greedy texts of ids, for prompts laid out by `layout`."""
+        """Log-likelihoods and texts of ids, for prompts laid out by `layout`."""
         return Scorer(self.config, self.params, self._mesh, layout, batch_size=batch_size, progress=progress)
 
-    def generate(self, prompts: Sequence[str], *, max_tokens: int = 64, batch_size: int = 32) -> list[str]:
-        """The greedy text after each prompt.
+    def engine(self, *, slots: int = 32, stream: bool = False, **settings: Any) -> Engine:
+        """What writes texts after the ids of prompts, for many requests at a time; `settings` are those of Engine."""
+        return Engine(self.config, self.params, self._mesh, self._layout, slots=slots, stream=stream, **settings)
+
+    def inputs(self, prompts: Sequence[str]) -> list[list[int]]:
+        """The ids of prompts as the engine takes them."""
+        if isinstance(prompts, str):
+            raise TypeError(f"a list of prompts is needed, got one text: write [{prompts[:40]!r}]")
+        return [self._layout.inputs(ids) for ids in self.tokenizer.encode(list(prompts))]
+
+    def generate(
+        self,
+        prompts: Sequence[str],
+        sampler: Sampler = GREEDY,
+        max_tokens: int = 64,
+        *,
+        stop: Sequence[str] = (),
+        slots: int = 32,
+    ) -> list[str]:
+        """The text after each prompt.
 
         Args:
           max_tokens: of a text; one that has not ended by then breaks off.
-          batch_size: prompts at a time.
+          stop: texts at which a text ends; they are cut off.
+          slots: texts in work at a time.
         """
-        written = self._asked(batch_size).generate(self._inputs(prompts), max_tokens)
-        return [self.tokenizer.decode(text.ids) for text in written]
+        found = dict[int, str]()
+        for text in self.iterate(prompts, sampler, max_tokens, stop=stop, slots=slots):
+            found[text.item] = text.text
+        return [found[item] for item in range(len(prompts))]
 
-    def score(self, prompt: str, options: Sequence[str], *, batch_size: int = 32) -> list[float]:
+    def iterate(
+        self,
+        prompts: Sequence[str],
+        sampler: Sampler = GREEDY,
+        max_tokens: int = 64,
+        *,
+        samples: int = 1,
+        stop: Sequence[str] = (),
+        slots: int = 32,
+    ) -> Iterator[Text]:
+        """Yields the texts after prompts in the order in which they are finished: `item` is a prompt's number.
+
+        Args:
+          samples: texts after each prompt.
+          max_tokens, stop, slots: as in `generate`.
+        """
+        ids = self.inputs(prompts)
+        requests = (Request(item, prompt, max_tokens, sampler, samples, tuple(stop)) for item, prompt in enumerate(ids))
+        yield from self.engine(slots=slots).generate(requests)
+
+    def stream(
+        self, prompt: str, sampler: Sampler = GREEDY, max_tokens: int = 64, *, stop: Sequence[str] = ()
+    ) -> Iterator[str]:
+        """Yields the text after a prompt, piece by piece, while it is written."""
+        engine = self.engine(slots=1, stream=True)
+        engine.add(Request(0, self.inputs([prompt])[0], max_tokens, sampler, 1, tuple(stop)))
+        while not engine.idle:
+            yield from (piece.text for piece in engine.advance() if isinstance(piece, Piece))
+
+    def score(self, prompt: str, options: Sequence[str], *, batch_size: int = 8) -> list[float]:
         """The log-likelihood of each option after the prompt, its end included, in nats."""
         ids = [self._layout.targets(option) for option in self.tokenizer.encode(list(options))]
-        return self._asked(batch_size).log_likelihoods(self._inputs([prompt]), [ids])[0]
-
-    def _inputs(self, prompts: Sequence[str]) -> list[list[int]]:
-        if isinstance(prompts, str):
-            raise TypeError(f"generate takes a list of prompts, got one text: write generate([{prompts[:40]!r}])")
-        return [self._layout.inputs(ids) for ids in self.tokenizer.encode(list(prompts))]
-
-    def _asked(self, batch_size: int) -> Scorer:
-        if batch_size not in self._scorers:
-            self._scorers[batch_size] = self.scorer(self._layout, batch_size=batch_size)
-        return self._scorers[batch_size]
+        return self.scorer(self._layout, batch_size=batch_size).log_likelihoods(self.inputs([prompt]), [ids])[0]
 
 
 def load_model(

@@ -13,7 +13,8 @@ from flanjax.data.tokenizer import TokenizerConfig, train_tokenizer
 from flanjax.evaluate.config import PRESETS, EvaluationConfig
 from flanjax.evaluate.predict import SCHEMA, ask, predict, scoring_layout
 from flanjax.evaluate.results import summarize
-from flanjax.generate.scorer import Generated, Scorer
+from flanjax.generate.request import Text
+from flanjax.generate.scorer import Scorer
 from flanjax.models import functional
 from flanjax.models.t5 import T5Config
 from flanjax.parallel.sharding import MeshConfig, make_mesh
@@ -63,7 +64,7 @@ class Told:
         self.prompts = list(prompts)
         ids = tokenizer().encode([self.text])[0]
         assert len(ids) <= max_tokens
-        return [Generated(ids, "eos")] * len(prompts)
+        return [Text(item, 0, ids, tokenizer().decode(ids), "eos") for item in range(len(prompts))]
 
 
 def layout(config, length=LENGTH):

@@ -217,9 +217,9 @@ def test_greedy_texts_are_those_of_generate(case, tmp_path):
         model = bind(config, params)
 
         def step(carry, _):
-            logits, cache = carry
+            logits, cache = model.step(*carry)
             chosen = jnp.argmax(logits, axis=-1).astype(jnp.int32)
-            return model.step(chosen, cache), chosen
+            return (chosen, cache), chosen
 
         return jax.lax.scan(step, model.begin(model.read(batch), steps), None, length=steps)[1].T
 

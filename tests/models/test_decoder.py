@@ -260,18 +260,18 @@ def test_decoding_by_steps_equals_teacher_forcing(config, scan, prefix):
     @functools.partial(jax.jit, compiler_options=QUICK)
     def by_steps(params):
         model = bind(computed, params)
-        first, cache = model.begin(model.read(as_read(tokens, lengths, prefix)), 15)
+        starts, cache = model.begin(model.read(as_read(tokens, lengths, prefix)), 16)
 
         def step(cache, token):
             logits, cache = model.step(token, cache)
             return cache, logits
 
-        cache, logits = jax.lax.scan(step, cache, answers.T)
-        return cache, jnp.concatenate([first[:, None], logits.swapaxes(0, 1)], axis=1)
+        cache, logits = jax.lax.scan(step, cache, jnp.concatenate([starts[None], answers.T]))
+        return cache, logits.swapaxes(0, 1)
 
     cache, got = by_steps(params)
-    np.testing.assert_array_equal(cache.next_positions, lengths + 15)
-    assert cache.keys.shape == (4, 4, 26, config.num_kv_heads, 8)
+    np.testing.assert_array_equal(cache.positions, lengths + 15)
+    assert cache.keys.shape == (4, 4, config.num_kv_heads, 26, 8)
     for row, length in enumerate(lengths):
         whole = jnp.concatenate([tokens[row, :length], answers[row]])[None]
         places = jnp.arange(26)
@@ -289,20 +289,29 @@ def test_decoding_by_steps_equals_teacher_forcing(config, scan, prefix):
 def test_texts_after_cached_prompts_score_as_in_packed_rows(config, prefix):
     """Seven options of 1 to 9 tokens, of prompts in any order, against each prompt and option in a segment of its own."""
     params, (tokens, lengths) = params_of(config), prompts(11)
-    prompt_index, sizes = jnp.array([2, 0, 2, 3, 1, 2, 0]), [9, 1, 4, 9, 2, 7, 5]
-    options = jax.random.randint(jax.random.key(5), (7, 9), 1, 64)
+    owners, sizes = [2, 0, 2, 3, 1, 2, 0], [9, 1, 4, 9, 2, 7, 5]
+    options = np.asarray(jax.random.randint(jax.random.key(5), (7, 9), 1, 64))
+    texts, segments = np.zeros((2, 5, 14), np.int32)
+    prompt_index, in_row = jnp.array([2, 0, 3, 1, 2]), [[0, 2], [1, 6], [3], [4], [5]]
+    where = {}
+    for row, numbers in enumerate(in_row):
+        at = 0
+        for segment, i in enumerate(numbers, start=1):
+            where[i] = (row, slice(at, at + sizes[i]))
+            texts[where[i]], segments[where[i]] = options[i, : sizes[i]], segment
+            at += sizes[i]
 
     @functools.partial(jax.jit, compiler_options=QUICK)
     def score(params):
         model = bind(config, params)
-        first, cache = model.read(as_read(tokens, lengths, prefix))
-        return first[prompt_index], model.logits(model.extend(options, cache, prompt_index))
+        memory = model.read(as_read(tokens, lengths, prefix))
+        return model.score(memory, prompt_index, jnp.asarray(texts), jnp.asarray(segments))
 
-    first, rest = score(params)
+    found, best = score(params)
     batch = {name: np.zeros((2, 70), np.int32) for name in ("decoder_inputs", "segment_ids", "positions")}
     batch["prefix"] = np.zeros((2, 70), bool)
     places, ends = [], [0, 0]
-    for i, (owner, size) in enumerate(zip(prompt_index, sizes, strict=True)):
+    for i, (owner, size) in enumerate(zip(owners, sizes, strict=True)):
         row, length = i % 2, int(lengths[owner])
         at = slice(ends[row], ends[row] + length + size)
         batch["decoder_inputs"][row, at] = [*tokens[owner, :length], *options[i, :size]]
@@ -313,8 +322,10 @@ def test_texts_after_cached_prompts_score_as_in_packed_rows(config, prefix):
         ends[row] = at.stop
     expected = forward(config, params, batch)
     for i, (row, at) in enumerate(places):
-        np.testing.assert_allclose(first[i], expected[row, at - 1], atol=ATOL, rtol=0, err_msg=f"option {i}")
-        np.testing.assert_allclose(rest[i, : sizes[i]], expected[row, at : at + sizes[i]], atol=ATOL, rtol=0)
+        before = jax.nn.log_softmax(expected[row, at - 1 : at - 1 + sizes[i]])
+        own = np.take_along_axis(before, options[i, : sizes[i], None], axis=1)[:, 0]
+        np.testing.assert_allclose(found[where[i]], own, atol=ATOL, rtol=0, err_msg=f"option {i}")
+        np.testing.assert_array_equal(best[where[i]], np.argmax(before, axis=1) == options[i, : sizes[i]])
 
 
 @pytest.mark.parametrize(("scan", "remat"), [(True, "none"), (True, "attention"), (False, "full")])
@@ -353,7 +364,7 @@ def test_bfloat16_keeps_float32_logits_and_parameters(config):
     assert all(g.dtype == jnp.float32 and np.isfinite(g).all() for g in jax.tree.leaves(grads))
     low, full = (np.concatenate(by_example(batch, x)) for x in (low, forward(config, params, batch)))
     assert 1e-4 < np.abs(low - full).mean() < 0.05  # logits have a deviation near 1
-    _, cache = jax.eval_shape(lambda p: bind(low_config, p).read(as_read(*prompts(11))), params)
+    cache = jax.eval_shape(lambda p: bind(low_config, p).read(as_read(*prompts(11))), params)
     assert cache.keys.dtype == cache.values.dtype == jnp.bfloat16
 
 

@@ -155,18 +155,17 @@ def test_decoding_by_steps_equals_teacher_forcing(version, scan):
     @functools.partial(jax.jit, compiler_options=QUICK)
     def by_steps(params):
         model = bind(config, params)
-        encoded = model.encode(batch["inputs"], batch["inputs_segment_ids"])
-        cache = model.init_cache(encoded, batch["inputs_segment_ids"], max_length)
+        _, cache = model.begin(model.read({**batch, "starts": tokens[:, 0]}), max_length)
 
         def step(cache, token):
             logits, cache = model.step(token, cache)
             return cache, logits
 
         cache, logits = jax.lax.scan(step, cache, tokens.T)
-        return cache.position, logits.swapaxes(0, 1)
+        return cache.positions, logits.swapaxes(0, 1)
 
-    position, logits = by_steps(params)
-    assert position == max_length
+    positions, logits = by_steps(params)
+    np.testing.assert_array_equal(positions, max_length)
     expected = forward(config, params, {**batch, "decoder_inputs": tokens, "segment_ids": ones})
     np.testing.assert_allclose(logits, expected, atol=ATOL, rtol=0)
 

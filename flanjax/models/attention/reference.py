@@ -61,6 +61,19 @@ def attend(
     return read(query, query_segments, key, value, whole, 0)
 
 
+def attend_where(
+    query: jax.Array,  # [B, T, N, H]
+    key: jax.Array,  # [B, S, K, H]
+    value: jax.Array,  # [B, S, K, H]
+    mask: jax.Array,  # bool [B, T, S]
+    *,
+    scale: float = 1.0,
+    soft_cap: float | None = None,
+) -> jax.Array:
+    """What each query reads from the keys that a mask shows it: [B, T, N, H]; zeros where it shows none."""
+    return _read(query, key, value, mask, None, scale, soft_cap)
+
+
 def block_of(num_queries: int, num_keys: int) -> int:
     """How many queries are read at a time: all, unless their scores are over LARGEST_BLOCK.
 

@@ -94,12 +94,14 @@ def relative_bias(
 
 def causal_bias_at(
     table: jax.Array,  # float32 [R, N]
-    position: jax.Array,  # int32 []
+    positions: jax.Array,  # int32 [B]
     num_keys: int,
     *,
     max_distance: int,
-) -> jax.Array:
-    """The bias of the one query at `position`, which may be traced, on every key up to it: float32 [N, 1, S]."""
-    buckets = relative_buckets(-np.arange(num_keys), bidirectional=False, num_buckets=table.shape[0], max_distance=max_distance)
-    away = jnp.maximum(position - jnp.arange(num_keys), 0)
-    return table[jnp.asarray(buckets)[away]].T[:, None, :]
+) -> tuple[jax.Array, jax.Array]:
+    """The bias of one query a row, at its position, on the keys before it, float32 [B, N, S]; and on itself, float32 [N]."""
+    distances = -np.arange(num_keys + 1)
+    buckets = relative_buckets(distances, bidirectional=False, num_buckets=table.shape[0], max_distance=max_distance)
+    by_distance = table[jnp.asarray(buckets)]  # [S + 1, N]
+    away = jnp.clip(positions[:, None] - jnp.arange(num_keys), 0, num_keys)
+    return jnp.swapaxes(by_distance[away], 1, 2), by_distance[0]

@@ -1,0 +1,179 @@
+"""The device's part of generation: a fixed number of texts in work, one a slot, and the jitted functions that move them on.
+
+Letters: B slots, W prompts that move in at a time, T tokens of the history, V vocabulary.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from flanjax.generate.choose import NOTHING, Settings, choose, looking_back
+from flanjax.generate.context import context_on
+from flanjax.models import cache, functional
+from flanjax.parallel.sharding import Mesh, constrain, replicated
+
+BLOCK = 16  # the most steps between two looks at the texts
+
+
+class Slots(NamedTuple):
+    """The texts in work. A slot is free when it has no tokens left to write.
+
+    Attributes:
+      cache: of the model.
+      next: int32 [B], the token that each slot's next step reads.
+      left: int32 [B], how many tokens its text may still get.
+      written: int32 [B], how many it has.
+      history: int32 [B, T], its last tokens, after NOTHING; T is 0 where no sampler looks back.
+    """
+
+    cache: Any
+    next: jax.Array
+    left: jax.Array
+    written: jax.Array
+    history: jax.Array
+    settings: Settings
+
+
+class Arrivals(NamedTuple):
+    """Texts that begin, W at a time.
+
+    Attributes:
+      sources: int32 [W], the row of the memory that holds each one's prompt.
+      rows: int32 [W], the slot that it gets; one beyond the last slot is nobody's.
+      left: int32 [W], its limit.
+      history: int32 [W, T], as in Slots.
+    """
+
+    sources: Any
+    rows: Any
+    left: Any
+    history: Any
+    settings: Settings
+
+
+class Programs(NamedTuple):
+    """The jitted functions of a model on a mesh. Each is compiled for every new shape of its arrays.
+
+    Attributes:
+      read: (params, prompts) -> memory.
+      admit: (params, slots, memory, arrivals) -> slots.
+      arrange: (slots, sources int32 [B'], *, room, history) -> slots: other slots, or room for other lengths; a source that is
+        no slot gives a free one.
+      decode: (params, slots, keep bool [B], steps, *, draws, limits, looks_back) -> slots, and the tokens of each step, int32
+        [BLOCK, B], NOTHING where a slot has none. Texts that are not to be kept end before the first step.
+      empty: (params, memory, *, num_slots, room, history) -> slots, all of them free.
+    """
+
+    read: Any
+    admit: Any
+    arrange: Any
+    decode: Any
+    empty: Any
+
+
+@functools.lru_cache(maxsize=8)
+def programs(config: functional.Config, mesh: Mesh, stop_ids: Sequence[int]) -> Programs:
+    """Returns the functions for a model whose texts end with any of `stop_ids`."""
+    context, pin = context_on(config, mesh), constrain(mesh)
+    architecture = functional.module(config)
+
+    def read(params: Any, prompts: functional.Arrays) -> Any:
+        return functional.bind(config, params).read(prompts, context)
+
+    def empty(params: Any, memory: Any, *, num_slots: int, room: tuple[int, ...], history: int) -> Slots:
+        one = jax.eval_shape(lambda: functional.bind(config, params).begin(memory, 1, context)[1])
+
+        def free(x: jax.ShapeDtypeStruct, axis: int) -> jax.Array:
+            return jnp.zeros([num_slots if a == axis else size for a, size in enumerate(x.shape)], x.dtype)
+
+        kept = architecture.resize(type(one)(*map(free, one, one.row_axes())), room)
+        none, nought = jnp.zeros(num_slots, jnp.int32), jnp.zeros(num_slots, jnp.float32)
+        settings = Settings(nought, none, nought, nought, nought, none, jnp.zeros((num_slots, 2), jnp.uint32))
+        return _pinned(Slots(kept, none, none, none, jnp.full((num_slots, history), NOTHING), settings), pin)
+
+    def admit(params: Any, slots: Slots, memory: Any, arrivals: Arrivals) -> Slots:
+        chosen = cache.take(memory, arrivals.sources)
+        starts, fresh = functional.bind(config, params).begin(chosen, 1, context)
+        new = (starts, arrivals.left, jnp.zeros_like(arrivals.left), arrivals.history, arrivals.settings)
+        rest = jax.tree.map(lambda old, x: old.at[arrivals.rows].set(x, mode="drop"), slots[1:], new)
+        return _pinned(Slots(cache.put(slots.cache, arrivals.rows, fresh), *rest), pin)
+
+    def arrange(slots: Slots, sources: jax.Array, *, room: tuple[int, ...], history: int) -> Slots:
+        kept = architecture.resize(cache.take(slots.cache, sources), room)
+        rest = jax.tree.map(lambda x: jnp.take(x, sources, axis=0, mode="fill", fill_value=0), slots._replace(cache=()))
+        more = max(history - rest.history.shape[1], 0)
+        tokens = jnp.pad(rest.history, ((0, 0), (more, 0)), constant_values=NOTHING)
+        return _pinned(rest._replace(cache=kept, history=tokens[:, tokens.shape[1] - history :]), pin)
+
+    def decode(
+        params: Any, slots: Slots, keep: jax.Array, steps: jax.Array, *, draws: bool, limits: bool, looks_back: bool
+    ) -> tuple[Slots, jax.Array]:
+        model = functional.bind(config, params)
+        stops = jnp.array(stop_ids, jnp.int32)
+
+        def unfinished(carry: tuple) -> jax.Array:
+            step, slots, _ = carry
+            return (step < steps) & jnp.any(slots.left > 0)
+
+        def body(carry: tuple) -> tuple:
+            step, slots, tokens = carry
+            logits, kept = model.step(slots.next, slots.cache, context)
+            if looks_back:
+                logits = looking_back(logits, slots.history, slots.settings)
+            chosen = choose(logits, slots.settings, slots.written, draws=draws, limits=limits)
+            tokens = tokens.at[step].set(jnp.where(slots.left > 0, chosen, NOTHING))
+            left = jnp.where(jnp.isin(chosen, stops), 0, jnp.maximum(slots.left - 1, 0))
+            history = jnp.concatenate([slots.history, chosen[:, None]], axis=1)[:, 1:]
+            return step + 1, Slots(kept, chosen, left, slots.written + 1, history, slots.settings), tokens
+
+        slots = slots._replace(left=jnp.where(keep, slots.left, 0))
+        nothing = jnp.full((BLOCK, len(slots.next)), NOTHING, jnp.int32)
+        _, slots, tokens = jax.lax.while_loop(unfinished, body, (jnp.zeros((), jnp.int32), slots, nothing))
+        return _pinned(slots, pin), tokens
+
+    here = replicated(mesh)
+    sizes = ("room", "history")
+    return Programs(
+        read=jax.jit(read),
+        admit=jax.jit(admit, donate_argnames="slots"),
+        arrange=jax.jit(arrange, static_argnames=sizes),
+        decode=jax.jit(
+            decode,
+            donate_argnames="slots",
+            static_argnames=("draws", "limits", "looks_back"),
+            out_shardings=(None, here),
+        ),
+        empty=jax.jit(empty, static_argnames=("num_slots", *sizes)),
+    )
+
+
+def settings_of(samplers: Sequence[Any], keys: Sequence[Any], rows: int) -> Settings:
+    """Returns the settings of some texts as arrays of `rows` rows."""
+    whole = {"top_k", "no_repeat_ngram"}
+
+    def column(name: str) -> Any:
+        values = np.zeros(rows, np.int32 if name in whole else np.float32)
+        values[: len(samplers)] = [getattr(sampler, name) for sampler in samplers]
+        return values
+
+    noise: Any = np.zeros((rows, 2), np.uint32)
+    noise[: len(keys)] = keys
+    return Settings(**{name: column(name) for name in Settings._fields if name != "key"}, key=noise)
+
+
+def _pinned(slots: Slots, pin: Any) -> Slots:
+    """Returns the slots, each array split over the devices by its rows, and keys and values by their heads too."""
+
+    def by_rows(x: jax.Array, axis: int = 0) -> jax.Array:
+        names = ["layers" if a < axis else "length" for a in range(x.ndim)]
+        names[axis] = "batch"
+        if x.ndim == 5:
+            names[2] = "kv_heads"
+        return pin(x, tuple(names))
+
+    kept = type(slots.cache)(*map(by_rows, slots.cache, slots.cache.row_axes()))
+    return Slots(kept, *jax.tree.map(by_rows, slots[1:]))
