@@ -54,9 +54,7 @@ class _Loaded:
         return TokenScorer(self.model.config, self.model.params, self._mesh, self.layout)
 
     def engine(self, *, slots: int, stream: bool = False) -> Engine:
-        stop_ids = sorted(set(self.prompts.stop_ids))
-        config, params = self.model.config, self.model.params
-        return Engine(config, params, self._mesh, self.layout, slots=slots, stream=stream, stop_ids=stop_ids)
+        return self.model.engine(slots=slots, stream=stream, stop_ids=sorted(set(self.prompts.stop_ids)))
 
     def log_probs(self, rows: Sequence[Row], top: int) -> list[Likelihoods]:
         return self._scorer(rows, top)

@@ -21,7 +21,7 @@ class Settings:
       top_p: draw from the most probable tokens that have this probability together.
       min_p: leave out tokens that are less probable than this share of the most probable one.
       repetition_penalty: divides the odds of tokens that the text already has; 1: none.
-      beams: beam search of this width, instead of drawing; 1: none.
+      beams: the most likely whole text that a beam search of this width finds, instead of drawing; 1: none.
       length_penalty: of beam search: a beam's log-likelihood is divided by its length to this power.
       samples: texts for each prompt.
       stop: texts that end an answer and are not shown.
@@ -44,13 +44,9 @@ class Settings:
         fields.check(self)
         fields.require(all(self.stop), self, "stop", "texts that are not empty")
         fields.require(len(self.stop) <= MOST_STOPS, self, "stop", f"at most {MOST_STOPS} texts")
-        drawn = self.temperature > 0 or self.top_k or self.top_p < 1 or self.min_p
-        fields.require(
-            self.beams == 1 or not drawn, self, "beams", "1 with temperature, top_k, top_p or min_p: beams draw nothing"
-        )
-        fields.require(
-            self.beams == 1 or self.samples <= self.beams, self, "samples", f"at most {self.beams}, the number of beams"
-        )
+        otherwise = self.temperature > 0 or self.top_k or self.top_p < 1 or self.min_p or self.repetition_penalty != 1
+        fields.require(self.beams == 1 or not otherwise, self, "beams", "1 with other settings of how tokens are chosen")
+        fields.require(self.beams == 1 or self.samples == 1, self, "samples", "1 with beams: they find one text")
 
 
 NAMES = tuple(field.name for field in dataclasses.fields(Settings))

@@ -146,7 +146,7 @@ def test_an_answer_does_not_depend_on_the_other_prompts():
         (["--export", "gs://b/page.html"], "--export gs://b/page.html: a page is written to a local disk"),
         (["--file", "gs://b/in.jsonl"], "--file gs://b/in.jsonl: a file of prompts is on a local disk"),
         (["--file", "nowhere.jsonl"], "nowhere.jsonl"),
-        (["--temperature", "1", "--beams", "2"], "--beams is 2, expected 1 with temperature"),
+        (["--temperature", "1", "--beams", "2"], "--beams is 2, expected 1 with other settings"),
     ],
 )
 def test_options_that_cannot_be_are_refused_before_a_model_is_loaded(monkeypatch, capsys, options, reason):
