@@ -14,6 +14,7 @@ quickstart: .venv/core
 		--config.name=without_categorise --config.leave_out=categorise
 	$(BIN)/flanjax heldout --workdir $(RUN)/without_categorise
 	@$(BIN)/flanjax report $(RUN)/all $(RUN)/without_categorise --output $(RUN)/report.html
+	@echo "The model before and after its training, side by side: $(BIN)/flanjax serve $(RUN)/all --untuned"
 
 test: .venv/test
 	$(BIN)/ruff check flanjax configs mixtures launch tests
@@ -27,7 +28,7 @@ study: .venv/test
 
 .venv/core: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[serve]"
 	touch $@
 
 .venv/test: .venv/core pyproject.toml

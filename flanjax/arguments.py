@@ -1,15 +1,18 @@
 """The commands of the command line, with their options, defaults and examples. `flanjax.cli` runs them."""
 
 import argparse
-from collections.abc import Callable
-from typing import Any
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 from flanjax import fields
+from flanjax.ask.settings import Settings
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.evaluate.config import EvaluationConfig
-from flanjax.fields import Count, Seed, Whole
+from flanjax.fields import Count, Range, Seed, Whole
 from flanjax.version import __version__
 
+Port, Slots = Annotated[int, Range(0, 65_535)], Annotated[int, Range(1, 4096)]
 OVERRIDE = "--config."
 OVERRIDDEN = ("train", "prepare", "compile")  # the commands that take overrides of config keys
 _KEYS = (
@@ -39,6 +42,15 @@ _EXAMPLES = {
   flanjax report runs/all runs/without_nli --output report.html""",
     "export": """
   flanjax export --workdir runs/mine --output runs/mine/hf --dtype bfloat16""",
+    "generate": """
+  flanjax generate --model runs/mine --prompt "Say sun." "Say moon."
+  flanjax generate --model google/flan-t5-base --file in.jsonl --output out.jsonl --temperature 0.7 --seed 1""",
+    "chat": """
+  flanjax chat runs/mine
+  flanjax chat runs/mine --untuned --temperature 0.7""",
+    "serve": """
+  flanjax serve runs/mine --untuned
+  flanjax serve runs/mine google/flan-t5-base --export compared.html --file prompts.jsonl""",
     "check": """
   flanjax check mixtures/quickstart.py:quickstart
   flanjax check mixtures/flan.py:flan2021 --all --tokenizer google/flan-t5-base --html check.html""",
@@ -86,6 +98,23 @@ def parser() -> argparse.ArgumentParser:
     _evaluate(_command(commands, "heldout", "evaluate a run on the clusters held out of its training, and write the report"))
     _report(_command(commands, "report", "one HTML page of one run, or of several side by side"))
     _export(_command(commands, "export", "write a run's model and tokenizer as a Hugging Face directory"))
+    _generate(
+        _command(
+            commands,
+            "generate",
+            "write a model's texts after prompts, or after every line of a file",
+            'A line is {"prompt": TEXT} or {"messages": [...]}. The same command goes on with an output that is not finished.',
+        )
+    )
+    _chat(_command(commands, "chat", "talk with a model in the terminal, or with two side by side"))
+    _serve(
+        _command(
+            commands,
+            "serve",
+            "a page on this machine that shows one or two models' answers, and an OpenAI-compatible endpoint",
+            "Only programs on this machine can reach it.",
+        )
+    )
     _check(
         _command(
             commands,
@@ -97,6 +126,62 @@ def parser() -> argparse.ArgumentParser:
     _explore(_command(commands, "explore", "write a page of a mixture: shares, lengths, templates, rendered examples"))
     _show(_command(commands, "show", "show a mixture's plan or rendered examples of it, or a catalogue of folders", _CATALOGUE))
     return whole
+
+
+def _generate(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", required=True, metavar=_ANY, help=_MODEL)
+    command.add_argument("--prompt", nargs="+", metavar="TEXT", help="print the texts after these prompts")
+    command.add_argument("--file", metavar="JSONL", help="a file of prompts instead, one on a line")
+    command.add_argument("--output", metavar="JSONL", help="where the texts after the file's prompts go")
+    _settings(command)
+    _slots(command)
+
+
+def _chat(command: argparse.ArgumentParser) -> None:
+    _pair(command)
+    _settings(command, leave_out=("samples",))
+
+
+def _serve(command: argparse.ArgumentParser) -> None:
+    _pair(command)
+    command.add_argument("--host", default="127.0.0.1", help="an address of this machine alone (default: %(default)s)")
+    command.add_argument("--port", type=_takes(Port), default=8000, help="0 takes a free one (default: %(default)s)")
+    command.add_argument("--export", metavar="HTML", help="write the answers to a list of prompts as a page, and end")
+    command.add_argument(
+        "--file",
+        metavar="JSONL",
+        help="the prompts to choose from and to export, one on a line, options as a list (default: the run's held-out tasks)",
+    )
+    _settings(command, leave_out=("samples",))
+    _slots(command)
+
+
+_ANY = "WORKDIR|HF"
+_MODEL = "a run, a Hugging Face directory or id"
+
+
+def _pair(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="A", help=_MODEL)
+    command.add_argument("other", nargs="?", metavar="B", help="another model beside it")
+    command.add_argument("--untuned", action="store_true", help="B is the run A before its training")
+
+
+def _slots(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--slots", type=_takes(Slots), default=32, help="texts in work at a time (default: %(default)s)")
+
+
+def _settings(command: argparse.ArgumentParser, leave_out: Sequence[str] = ()) -> None:
+    """Adds an option for each field of the settings."""
+    group, meanings = command.add_argument_group("how texts are made"), fields.meanings(Settings)
+    for field in dataclasses.fields(Settings):
+        if field.name in leave_out:
+            continue
+        flag, meaning = f"--{field.name.replace('_', '-')}", meanings[field.name].rstrip(".").replace("%", "%%")
+        if field.name == "stop":
+            group.add_argument(flag, action="append", metavar="TEXT", help=f"{meaning}; can be repeated (default: none)")
+        else:
+            took = _field(Settings, field.name)
+            group.add_argument(flag, type=took, default=field.default, metavar="N", help=f"{meaning} (default: %(default)s)")
 
 
 def _check(check: argparse.ArgumentParser) -> None:

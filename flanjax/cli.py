@@ -235,6 +235,24 @@ def _explore(args: argparse.Namespace) -> None:
     command.explore(args)
 
 
+def _generate(args: argparse.Namespace) -> int:
+    from flanjax.ask import command
+
+    return command.generate(args)
+
+
+def _chat(args: argparse.Namespace) -> None:
+    from flanjax.ask import command
+
+    command.chat(args)
+
+
+def _serve(args: argparse.Namespace) -> None:
+    from flanjax.serve import command
+
+    command.serve(args)
+
+
 def _check(args: argparse.Namespace) -> int:
     from flanjax.check import command
 
@@ -249,6 +267,9 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "heldout": _evaluate,
     "report": _report,
     "export": _export,
+    "generate": _generate,
+    "chat": _chat,
+    "serve": _serve,
     "check": _check,
     "explore": _explore,
     "show": _show,

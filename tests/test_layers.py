@@ -25,7 +25,10 @@ FLOORS = (
     {"config"},
     {"parts", "out_of_memory", "pages"},
     {"report", "aot", "check", "explore"},
-    {"run", "prepare", "show", "arguments"},
+    {"run", "prepare", "show"},
+    {"ask"},
+    {"serve"},
+    {"arguments"},
     {"cli"},
 )
 FLOOR = {unit: floor for floor, units in enumerate(FLOORS) for unit in units}

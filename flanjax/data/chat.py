@@ -65,15 +65,9 @@ class Chat:
             messages = messages[:-1]
         if not messages:
             raise BadRow("the conversation has no turn of an assistant that is trained on")
-        messages = [m._replace(content=m.content.strip()) for m in messages]
-        roles = tuple(m.role for m in messages)
-        try:
-            texts, whole = self._texts(roles), self._render(messages)
-        except Exception as error:
-            raise BadRow(f"the chat template refuses roles {list(roles)}: {error}") from error
-        if whole != _joined(texts, messages):
-            raise BadRow("the chat template changes the text of a message (thoughts or white space), so its span is not known")
-        contents, pieces = self._tokenizer.encode([m.content for m in messages]), self._pieces(roles)
+        messages = self._checked(messages)
+        contents = self._tokenizer.encode([m.content for m in messages])
+        pieces = self._pieces(tuple(m.role for m in messages))
         ids: list[int] = []
         spoken: list[bool] = []
         ends = False  # whether the next piece ends a turn that is trained on
@@ -86,6 +80,31 @@ class Chat:
             spoken += [*of_piece, *[ends] * len(content)]
         first = spoken.index(True)
         return Conversation(np.array(ids[:first], np.int32), np.array(ids[first:], np.int32), np.array(spoken[first:]))
+
+    def prompt(self, messages: Sequence[Message]) -> list[int]:
+        """Returns a conversation's ids up to where the assistant's next answer begins. Raises BadRow as `conversation` does."""
+        messages = self._checked(messages)
+        roles = (*(m.role for m in messages), "assistant")  # what stands before an answer is only written around one
+        try:
+            pieces = self._pieces(roles)
+        except Exception as error:
+            raise BadRow(f"the chat template refuses roles {list(roles)}: {error}") from error
+        ids: list[int] = []
+        for piece, content in zip(pieces, self._tokenizer.encode([m.content for m in messages]), strict=False):
+            ids += [*piece, *content]
+        return [*ids, *pieces[len(messages)]]
+
+    def _checked(self, messages: Sequence[Message]) -> list[Message]:
+        """Returns the messages as the template shows them: without white space around their contents."""
+        messages = [m._replace(content=m.content.strip()) for m in messages]
+        roles = tuple(m.role for m in messages)
+        try:
+            texts, whole = self._texts(roles), self._render(messages)
+        except Exception as error:
+            raise BadRow(f"the chat template refuses roles {list(roles)}: {error}") from error
+        if whole != _joined(texts, messages):
+            raise BadRow("the chat template changes the text of a message (thoughts or white space), so its span is not known")
+        return messages
 
     @functools.lru_cache(maxsize=1024)  # noqa: B019 (one Chat lives as long as its run)
     def _texts(self, roles: tuple[str, ...]) -> tuple[str, ...]:

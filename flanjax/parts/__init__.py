@@ -14,7 +14,7 @@ from flanjax.parts.meta import check_same_run, meta_of
 from flanjax.parts.mixture_record import mixture_record, num_visits, training_prompts
 from flanjax.parts.saved import SavedRun, open_saved
 from flanjax.parts.tokenizer import keep_tokenizer, template_warnings, tokenizer_of
-from flanjax.parts.weights import Weights, param_shardings, read_params, settled, weights_of
+from flanjax.parts.weights import Weights, is_run, param_shardings, read_params, settled, weights_of
 
 __all__ = [
     "MADE_IN_PYTHON",
@@ -24,6 +24,7 @@ __all__ = [
     "check_identity",
     "check_same_run",
     "earlier_quarantine",
+    "is_run",
     "keep_tokenizer",
     "meta_of",
     "mixture_record",

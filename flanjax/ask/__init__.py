@@ -1,0 +1,1 @@
+"""Asking a model from the terminal: texts after prompts, files of prompts, and chat."""
