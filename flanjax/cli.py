@@ -25,7 +25,7 @@ def command() -> NoReturn:
     """
     sys.unraisablehook = _interrupt_again
     statuses: list[int] = []
-    atexit.register(_end_process, statuses)  # the first to be registered is the last to run
+    atexit.register(_end_with, statuses)  # the first to be registered is the last to run
     try:
         statuses.append(main())
         sys.exit(statuses[0])
@@ -35,14 +35,17 @@ def command() -> NoReturn:
             distributed.leave(128 + signal.SIGINT, "stopped", error)
         else:  # interrupted while it was still starting
             _fail("stopped")
-        _end_process([128 + signal.SIGINT])
+        _end_process(128 + signal.SIGINT)
 
 
-def _end_process(statuses: list[int]) -> None:
-    """Ends the process at once with the status; without one, Python ends it."""
-    if not statuses:
-        return
-    status = statuses[0]
+def _end_with(statuses: list[int]) -> None:
+    """Ends the process with the status; without one, Python ends it."""
+    if statuses:
+        _end_process(statuses[0])
+
+
+def _end_process(status: int) -> NoReturn:
+    """Ends the process at once."""
     try:
         sys.stdout.flush()
     except OSError as error:
