@@ -10,14 +10,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from flanjax import arguments
 
 _PROGRESS_SECONDS = 10
 
 
-def command() -> None:
+def command() -> NoReturn:
     """Runs `flanjax` as a process and exits. Ctrl-C ends it with status 130.
 
     The process ends as soon as its exit handlers have run. Python would go on to take apart libraries whose threads are still

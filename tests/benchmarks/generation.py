@@ -20,6 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
+from typing import Any
 
 import jax
 import numpy as np
@@ -37,13 +38,13 @@ from flanjax.models.decoder import DecoderConfig
 from flanjax.models.t5 import T5Config
 from flanjax.parallel.sharding import MeshConfig, describe, make_mesh
 
-T5_20M = {"vocab_size": 30_000, "d_model": 256, "d_ff": 640, "num_layers": 5, "num_decoder_layers": 5, "num_heads": 8}
-T5_80M = {"vocab_size": 32_128, "d_model": 512, "d_ff": 1024, "num_layers": 8, "num_decoder_layers": 8, "num_heads": 6}
-LLAMA = {"vocab_size": 30_000, "d_model": 256, "d_ff": 640, "num_layers": 8, "num_heads": 8, "num_kv_heads": 4, "head_dim": 32}
-MODELS = {
-    "t5_20m": T5Config(**T5_20M, head_dim=32),
-    "t5_80m": T5Config(**T5_80M, head_dim=64),
-    "llama_20m": DecoderConfig(**LLAMA),
+T5_20M: Any = {"d_model": 256, "d_ff": 640, "num_layers": 5, "num_decoder_layers": 5, "num_heads": 8, "head_dim": 32}
+T5_80M: Any = {"d_model": 512, "d_ff": 1024, "num_layers": 8, "num_decoder_layers": 8, "num_heads": 6, "head_dim": 64}
+LLAMA: Any = {"d_model": 256, "d_ff": 640, "num_layers": 8, "num_heads": 8, "num_kv_heads": 4, "head_dim": 32}
+MODELS: dict[str, Any] = {
+    "t5_20m": T5Config(vocab_size=30_000, **T5_20M),
+    "t5_80m": T5Config(vocab_size=32_128, **T5_80M),
+    "llama_20m": DecoderConfig(vocab_size=30_000, **LLAMA),
     "tiny": T5Config(vocab_size=99, d_model=16, d_ff=32, num_layers=1, num_decoder_layers=1, num_heads=2, head_dim=8),
 }
 BATCH_SIZES = (16, 32, 64)
@@ -64,7 +65,7 @@ def lengths(profile: str, count: int) -> tuple[np.ndarray, np.ndarray]:
 class Ours:
     def __init__(self, config, params, slots):
         mesh = make_mesh(MeshConfig(), jax.devices()[:1])
-        kind = "encoder_decoder" if config.kind == "t5" else "causal"
+        kind: Any = "encoder_decoder" if config.kind == "t5" else "causal"
         layout = make_layout(FeatureConfig(layout=kind), ByteTokenizer())
         self.engine = Engine(config, params, mesh, layout, slots=slots, stop_ids=(), end_repetition=False)
 
@@ -77,13 +78,13 @@ class Theirs:
     def __init__(self, config, params, dtype, device):
         with tempfile.TemporaryDirectory() as directory:
             hf.save(directory, config, params)
-            kind = transformers.T5ForConditionalGeneration if config.kind == "t5" else transformers.AutoModelForCausalLM
+            kind: Any = transformers.T5ForConditionalGeneration if config.kind == "t5" else transformers.AutoModelForCausalLM
             self.model = kind.from_pretrained(directory, dtype=getattr(torch, dtype)).eval().to(device)
         self.device, self.is_t5, self.batch_size = device, config.kind == "t5", 32
 
     def write(self, prompts, limits):
         order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
-        found = {}
+        found: dict[int, list[int]] = {}
         for at in range(0, len(order), self.batch_size):
             found |= self._batch({i: prompts[i] for i in order[at : at + self.batch_size]}, limits)
         return found
@@ -117,7 +118,7 @@ def compare(ours, theirs, profile, vocabulary, items, rounds):
     for size in BATCH_SIZES:
         theirs.batch_size = size
         tried[size] = seconds(theirs.write, prompts, limits)
-    theirs.batch_size = min(tried, key=tried.get)
+    theirs.batch_size = min(tried, key=lambda size: tried[size])
     pairs = [(seconds(ours.write, prompts, limits), seconds(theirs.write, prompts, limits)) for _ in range(rounds)]
     ratios = sorted(t / o for o, t in pairs)
     engine, tokens = ours.engine, int(limits.sum())

@@ -48,6 +48,7 @@ def restore(folder: Path, params, rest, *, compared: bool, cold: bool) -> float:
     with mock.patch.object(step_folder, "compare", compare):
         began = time.perf_counter()
         found = reader.restore(params, rest)
+        assert found is not None
         jax.block_until_ready((found.params, found.rest))
         seconds = time.perf_counter() - began
     reader.close()
