@@ -195,10 +195,25 @@ def _evaluate(command: argparse.ArgumentParser) -> None:
         help=f"scoring convention: flan, t0 or lm_eval {config.format('preset')}",
     )
     command.add_argument(
+        "--normalization",
+        type=_field(EvaluationConfig, "normalization"),
+        help=f"what options are compared by: sum, tokens, characters, bytes or pmi {config.format('normalization')}",
+    )
+    command.add_argument(
+        "--premise", metavar="TEXT", help=f"the prompt after which pmi scores options alone {config.format('premise')}"
+    )
+    command.add_argument(
         "--chain-of-thought",
         action="store_true",
         help=f"also let tasks with rationales reason first {config.format('chain_of_thought')}",
     )
+    for name, meaning in (
+        ("extractor", "how an answer is found in a text, such as last_number or boxed"),
+        ("samples", "chains of thought an item, whose answers vote"),
+        ("temperature", "of chains of thought; 0 is greedy"),
+    ):
+        what = {"type": _field(EvaluationConfig, name), "help": f"{meaning} {config.format(name)}"}
+        command.add_argument(f"--{name}", **what)
     command.add_argument(
         "--no-untuned", action="store_true", help=f"leave out the weights before training {config.format('untuned')}"
     )

@@ -144,6 +144,7 @@ def _evaluate(args: argparse.Namespace) -> None:
         "shots": tuple(args.shots) if args.shots else None,
         "preset": args.preset,
         "chain_of_thought": args.chain_of_thought or None,
+        **{name: getattr(args, name) for name in ("normalization", "premise", "extractor", "samples", "temperature")},
         "untuned": False if args.no_untuned else None,
     }
     changes = {k: v for k, v in given.items() if v is not None}

@@ -14,7 +14,8 @@ from flanjax.data import identity
 from flanjax.data.layout import Layout
 from flanjax.evaluate import protocol
 from flanjax.evaluate.config import EvaluationConfig
-from flanjax.evaluate.predict import Questions, ask, predict, scoring_layout
+from flanjax.evaluate.predict import predict
+from flanjax.evaluate.questions import Questions, ask, scoring_layout
 from flanjax.evaluate.results import summarize
 from flanjax.generate.scorer import Scorer
 from flanjax.models.params import Full, Tuning

@@ -11,7 +11,8 @@ from flanjax.data.prompts import build_prompts
 from flanjax.data.queries import Query
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.evaluate.config import EvaluationConfig
-from flanjax.evaluate.predict import ask, predict
+from flanjax.evaluate.predict import predict
+from flanjax.evaluate.questions import ask
 from flanjax.generate.scorer import Generated
 from flanjax.importers.promptsource import promptsource
 from flanjax.importers.promptsource_template import PromptsourceTemplate, example
