@@ -35,6 +35,10 @@ _EXAMPLES = {
   flanjax evaluate --model google/flan-t5-base --mixture mixtures/flan.py:library --tasks entailment --limit 200""",
     "heldout": """
   flanjax heldout --workdir runs/mine --items 100""",
+    "lm-eval": """
+  flanjax lm-eval --model runs/mine --tasks hellaswag arc_easy --limit 200 --output scores
+  flanjax lm-eval --write-tasks mixtures/flan.py:library --tasks entailment --output tasks
+  flanjax lm-eval --model google/flan-t5-base --include-path tasks --tasks flanjax_rte""",
     "report": """
   flanjax report runs/all runs/without_nli --output report.html""",
     "export": """
@@ -84,6 +88,14 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--output", metavar="DIR", help="where evaluations of --model go (default: evaluations/NAME)")
     _evaluate(evaluate)
     _evaluate(_command(commands, "heldout", "evaluate a run on the clusters held out of its training, and write the report"))
+    _lm_eval(
+        _command(
+            commands,
+            "lm-eval",
+            "run lm-evaluation-harness on a model, or write a mixture's tasks for it",
+            "Texts and log-likelihoods are those of the model's export in lm-evaluation-harness's own class.",
+        )
+    )
     _report(_command(commands, "report", "one HTML page of one run, or of several side by side"))
     _export(_command(commands, "export", "write a run's model and tokenizer as a Hugging Face directory"))
     _check(
@@ -222,6 +234,31 @@ def _evaluate(command: argparse.ArgumentParser) -> None:
 
 def _shots(text: str) -> int:
     return _field(EvaluationConfig, "shots")(text)[0]
+
+
+def _lm_eval(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", metavar="WORKDIR|HF", help="a run, a Hugging Face directory or an id")
+    command.add_argument("--tasks", nargs="+", metavar="NAME", help="tasks, groups or tags of lm-eval; patterns such as arc_*")
+    command.add_argument("--limit", type=_takes(Count), metavar="N", help="rows of each task (default: all)")
+    command.add_argument("--num-fewshot", type=_takes(Whole), metavar="N", help="exemplars (default: as the task says)")
+    command.add_argument("--include-path", metavar="DIR", help="a folder with more tasks, as YAML")
+    command.add_argument("--log-samples", action="store_true", help="also write every prompt with its answers")
+    command.add_argument("--output", metavar="DIR", help="where results.json and samples go (default: printed only)")
+    command.add_argument(
+        "--batch-size", type=_takes(Count), default=32, metavar="N", help="prompts at a time (default: %(default)s)"
+    )
+    command.add_argument(
+        "--max-length",
+        type=_takes(Count),
+        metavar="TOKENS",
+        help="of the longest prompt (default: what a decoder-only model was trained for; no limit for an encoder-decoder)",
+    )
+    command.add_argument(
+        "--write-tasks",
+        metavar="FILE:NAME",
+        help="instead write this mixture's --tasks (default: all) as YAML to --output, as --model would be asked them",
+    )
+    _processes(command)
 
 
 def _report(command: argparse.ArgumentParser) -> None:

@@ -122,7 +122,7 @@ def _start(args: argparse.Namespace) -> None:
         detect=args.distributed == "auto",
         timeout_seconds=args.startup_timeout,
     )
-    if args.workdir:
+    if getattr(args, "workdir", None):
         compilation_cache.enable(args.workdir)
 
 
@@ -218,6 +218,13 @@ def _export(args: argparse.Namespace) -> None:
     run.export(args.workdir, args.output, step=args.step, dtype=args.dtype, licence=args.licence)
 
 
+def _lm_eval(args: argparse.Namespace) -> None:
+    from flanjax.harness import command
+
+    _start(args)
+    command.lm_eval(args)
+
+
 def _report(args: argparse.Namespace) -> None:
     from flanjax.report.page import write_report
 
@@ -248,6 +255,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "compile": _compile,
     "evaluate": _evaluate,
     "heldout": _evaluate,
+    "lm-eval": _lm_eval,
     "report": _report,
     "export": _export,
     "check": _check,

@@ -25,6 +25,7 @@ FLOORS = (
     {"parts", "out_of_memory", "pages"},
     {"report", "aot", "check", "explore"},
     {"run", "prepare", "show", "arguments"},
+    {"harness"},
     {"cli"},
 )
 FLOOR = {unit: floor for floor, units in enumerate(FLOORS) for unit in units}
