@@ -81,8 +81,7 @@ def _score_checks(evaluation: Evaluation | None) -> list[dict[str, Any]]:
     names = (
         "Constant answers",
         "Cut prompts",
-        "Answers found",
-        "Samples without an answer",
+        *_OF_ANSWERS,
         "Stopped by length",
         "Exemplars shown",
         "Rows left out",
@@ -92,10 +91,6 @@ def _score_checks(evaluation: Evaluation | None) -> list[dict[str, Any]]:
     rows = of_model(evaluation.results["tasks"], main_model(evaluation))
     constant = [r for r in rows if r["majority_prediction"]["constant_templates"]]
     cut = _mean([r["cut_share"] for r in rows])
-    written = [r for r in rows if r["scorer"] != "rank"]
-    found = _mean([r["parse_rate"] for r in written])
-    voted = [r for r in written if (r.get("samples") or 1) > 1]
-    mute = _mean([r["unparsed_samples"] or 0.0 for r in voted])
     stops = [r["stops"]["length"] for r in rows if r["stops"]]
     few = [r for r in rows if r["shots"] and r["shots_shown"] is not None]
     bare = [r for r in few if r["shots_shown"] < FEWEST_SHOTS * r["shots"]]
@@ -104,18 +99,7 @@ def _score_checks(evaluation: Evaluation | None) -> list[dict[str, Any]]:
     return [
         _check(names[0], not constant, str(len(constant)), f"of {len(rows)} tasks: one answer above 95%", constant),
         _check(names[1], cut <= CUT_SHARE, _percent(cut), "of evaluated prompts"),
-        _check(
-            names[2],
-            found >= PARSE_RATE if written else None,
-            _percent(found) if written else "",
-            "of generations" if written else "no generations",
-        ),
-        _check(
-            names[3],
-            mute <= 1 - PARSE_RATE if voted else None,
-            _percent(mute) if voted else "",
-            f"of {max(r['samples'] for r in voted)} an item" if voted else "no votes",
-        ),
+        *_answer_checks([r for r in rows if r["scorer"] != "rank"]),
         _check(
             names[4], _mean(stops) <= LENGTH_STOPS if stops else None, _percent(_mean(stops)) if stops else "", "of generations"
         ),
@@ -127,6 +111,23 @@ def _score_checks(evaluation: Evaluation | None) -> list[dict[str, Any]]:
             "evaluation rows" + (": " + ", ".join(_lost(name, lost[name]) for name in sorted(lost)[:3]) if lost else ""),
         ),
     ]
+
+
+_OF_ANSWERS = ("Answers found", "Samples without an answer")
+
+
+def _answer_checks(written: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns whether answers were found in the texts of tasks that were answered by texts."""
+    if not written:
+        return [_check(name, None, "", "no texts were written") for name in _OF_ANSWERS]
+    found = _mean([r["parse_rate"] for r in written])
+    checks = [_check(_OF_ANSWERS[0], found >= PARSE_RATE, _percent(found), "of items answered by a text")]
+    voted = [r for r in written if (r.get("samples") or 1) > 1]
+    if not voted:
+        return [*checks, _check(_OF_ANSWERS[1], None, "", "one text an item")]
+    mute = _mean([r["unparsed_samples"] for r in voted])
+    note = f"of {max(r['samples'] for r in voted)} an item, which vote"
+    return [*checks, _check(_OF_ANSWERS[1], mute <= 1 - PARSE_RATE, _percent(mute), note)]
 
 
 def _shown(rows: Sequence[dict[str, Any]]) -> str:
