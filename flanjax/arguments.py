@@ -38,6 +38,10 @@ _EXAMPLES = {
   flanjax evaluate --model google/flan-t5-base --mixture mixtures/flan.py:library --tasks entailment --limit 200""",
     "heldout": """
   flanjax heldout --workdir runs/mine --items 100""",
+    "lm-eval": """
+  flanjax lm-eval --model runs/mine --tasks hellaswag arc_easy --limit 200 --output scores
+  flanjax lm-eval --write-tasks mixtures/flan.py:library --tasks entailment --output tasks
+  flanjax lm-eval --model google/flan-t5-base --include-path tasks --tasks flanjax_rte""",
     "report": """
   flanjax report runs/all runs/without_nli --output report.html""",
     "export": """
@@ -96,6 +100,14 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--output", metavar="DIR", help="where evaluations of --model go (default: evaluations/NAME)")
     _evaluate(evaluate)
     _evaluate(_command(commands, "heldout", "evaluate a run on the clusters held out of its training, and write the report"))
+    _lm_eval(
+        _command(
+            commands,
+            "lm-eval",
+            "run lm-evaluation-harness on a model, or write a mixture's tasks for it",
+            "Texts and log-likelihoods are those of the model's export in lm-evaluation-harness's own class.",
+        )
+    )
     _report(_command(commands, "report", "one HTML page of one run, or of several side by side"))
     _export(_command(commands, "export", "write a run's model and tokenizer as a Hugging Face directory"))
     _generate(
@@ -280,10 +292,25 @@ def _evaluate(command: argparse.ArgumentParser) -> None:
         help=f"scoring convention: flan, t0 or lm_eval {config.format('preset')}",
     )
     command.add_argument(
+        "--normalization",
+        type=_field(EvaluationConfig, "normalization"),
+        help=f"what options are compared by: sum, tokens, characters, bytes or pmi {config.format('normalization')}",
+    )
+    command.add_argument(
+        "--premise", metavar="TEXT", help=f"the prompt after which pmi scores options alone {config.format('premise')}"
+    )
+    command.add_argument(
         "--chain-of-thought",
         action="store_true",
         help=f"also let tasks with rationales reason first {config.format('chain_of_thought')}",
     )
+    for name, meaning in (
+        ("extractor", "how an answer is found in a text, such as last_number or boxed"),
+        ("samples", "chains of thought an item, whose answers vote"),
+        ("temperature", "of chains of thought; 0 is greedy"),
+    ):
+        what = {"type": _field(EvaluationConfig, name), "help": f"{meaning} {config.format(name)}"}
+        command.add_argument(f"--{name}", **what)
     command.add_argument(
         "--no-untuned", action="store_true", help=f"leave out the weights before training {config.format('untuned')}"
     )
@@ -292,6 +319,31 @@ def _evaluate(command: argparse.ArgumentParser) -> None:
 
 def _shots(text: str) -> int:
     return _field(EvaluationConfig, "shots")(text)[0]
+
+
+def _lm_eval(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", metavar="WORKDIR|HF", help="a run, a Hugging Face directory or an id")
+    command.add_argument("--tasks", nargs="+", metavar="NAME", help="tasks, groups or tags of lm-eval; patterns such as arc_*")
+    command.add_argument("--limit", type=_takes(Count), metavar="N", help="rows of each task (default: all)")
+    command.add_argument("--num-fewshot", type=_takes(Whole), metavar="N", help="exemplars (default: as the task says)")
+    command.add_argument("--include-path", metavar="DIR", help="a folder with more tasks, as YAML")
+    command.add_argument("--log-samples", action="store_true", help="also write every prompt with its answers")
+    command.add_argument("--output", metavar="DIR", help="where results.json and samples go (default: printed only)")
+    command.add_argument(
+        "--batch-size", type=_takes(Count), default=32, metavar="N", help="prompts at a time (default: %(default)s)"
+    )
+    command.add_argument(
+        "--max-length",
+        type=_takes(Count),
+        metavar="TOKENS",
+        help="of the longest prompt (default: what a decoder-only model was trained for; no limit for an encoder-decoder)",
+    )
+    command.add_argument(
+        "--write-tasks",
+        metavar="FILE:NAME",
+        help="instead write this mixture's --tasks (default: all) as YAML to --output, as --model would be asked them",
+    )
+    _processes(command)
 
 
 def _report(command: argparse.ArgumentParser) -> None:

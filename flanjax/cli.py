@@ -122,7 +122,7 @@ def _start(args: argparse.Namespace) -> None:
         detect=args.distributed == "auto",
         timeout_seconds=args.startup_timeout,
     )
-    if args.workdir:
+    if getattr(args, "workdir", None):
         compilation_cache.enable(args.workdir)
 
 
@@ -144,6 +144,7 @@ def _evaluate(args: argparse.Namespace) -> None:
         "shots": tuple(args.shots) if args.shots else None,
         "preset": args.preset,
         "chain_of_thought": args.chain_of_thought or None,
+        **{name: getattr(args, name) for name in ("normalization", "premise", "extractor", "samples", "temperature")},
         "untuned": False if args.no_untuned else None,
     }
     changes = {k: v for k, v in given.items() if v is not None}
@@ -217,6 +218,13 @@ def _export(args: argparse.Namespace) -> None:
     run.export(args.workdir, args.output, step=args.step, dtype=args.dtype, licence=args.licence)
 
 
+def _lm_eval(args: argparse.Namespace) -> None:
+    from flanjax.harness import command
+
+    _start(args)
+    command.lm_eval(args)
+
+
 def _report(args: argparse.Namespace) -> None:
     from flanjax.report.page import write_report
 
@@ -265,6 +273,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "compile": _compile,
     "evaluate": _evaluate,
     "heldout": _evaluate,
+    "lm-eval": _lm_eval,
     "report": _report,
     "export": _export,
     "generate": _generate,

@@ -26,7 +26,7 @@ FLOORS = (
     {"parts", "out_of_memory", "pages"},
     {"report", "aot", "check", "explore"},
     {"run", "prepare", "show"},
-    {"ask"},
+    {"harness", "ask"},
     {"serve"},
     {"arguments"},
     {"cli"},

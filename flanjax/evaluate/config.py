@@ -1,10 +1,12 @@
 """The settings of an evaluation: what is evaluated, and by which scoring convention."""
 
 import dataclasses
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 from flanjax import fields
-from flanjax.fields import Count, OneOf, Range, Seed, Whole
+from flanjax.evaluate.normalizations import NORMALIZATIONS, PMI
+from flanjax.fields import Count, NonNegative, OneOf, Range, Seed, Whole
+from flanjax.tasks.answers import AUTO, EXTRACTORS
 from flanjax.tasks.styles import MAX_SHOTS
 
 
@@ -13,12 +15,12 @@ class Preset(NamedTuple):
 
     Attributes:
       input_eos, target_eos: whether the input and each option end with the end of sequence.
-      normalization: what the summed log-likelihood of an option is divided by.
+      normalization: what options are compared by: a name in flanjax.evaluate.normalizations.NORMALIZATIONS.
     """
 
     input_eos: bool
     target_eos: bool
-    normalization: Literal["sum", "tokens", "characters"]
+    normalization: str
 
 
 # FLAN flan/tasks.py:44-49; T0 t0/seqio_tasks/tasks.py:113-114; lm-evaluation-harness lm_eval/api/model.py (_encode_pair).
@@ -35,25 +37,35 @@ class EvaluationConfig:
 
     Args:
       preset: the scoring convention.
-      normalization: what the log-likelihood of an option is divided by; '' keeps the preset's.
+      normalization: what options are compared by: their log-likelihood (sum), that divided by their tokens, characters or
+        bytes, or minus their log-likelihood after the premise alone (pmi); '' keeps the preset's.
+      premise: the prompt whose options' log-likelihoods pmi subtracts; '' is an empty one. A general one, such as 'Answer:',
+        says what kind of text follows, but nothing of the item.
       items: rows of each task, evenly spaced over its evaluation split; 0 for all.
       templates: the largest number of forward templates of each task; 0 for all.
       shots: the numbers of exemplars, each evaluated separately.
       options: whether the options are shown in the prompt.
       chain_of_thought: also evaluate tasks that have rationales with reasoning before the answer.
+      extractor: how the answer is found in a text: a name in flanjax.tasks.answers.EXTRACTORS. 'auto' leaves it to the task.
+      samples: chains of thought that are written for each item; the answer that most of them give is the prediction.
+      temperature: of the chains of thought; 0 is greedy. Several samples need one over 0, such as 0.7.
       batch_size: prompts at a time.
       max_target_tokens: the length of the longest generated text, in tokens.
       untuned: also evaluate the weights that training started from.
-      seed: seed of the choice of exemplars.
+      seed: seed of the choice of exemplars, and of sampled chains of thought.
     """
 
     preset: Annotated[str, OneOf(tuple(PRESETS))] = "flan"
-    normalization: Literal["", "sum", "tokens", "characters"] = ""
+    normalization: Annotated[str, OneOf(("", *NORMALIZATIONS))] = ""
+    premise: str = ""
     items: Whole = 200
     templates: Whole = 0
     shots: tuple[Annotated[int, Range(0, MAX_SHOTS)], ...] = (0,)
     options: bool = True
     chain_of_thought: bool = False
+    extractor: Annotated[str, OneOf(tuple(EXTRACTORS))] = AUTO
+    samples: Count = 1
+    temperature: NonNegative = 0.0
     batch_size: Count = 32
     max_target_tokens: Count = 64
     untuned: bool = True
@@ -62,6 +74,12 @@ class EvaluationConfig:
     def __post_init__(self) -> None:
         fields.check(self)
         fields.require(bool(self.shots), self, "shots", "numbers of exemplars such as (0, 2)")
+        varied = self.samples == 1 or self.temperature > 0
+        fields.require(
+            varied, self, "temperature", f"one over 0, such as 0.7: all {self.samples} samples would be the same text"
+        )
+        subtracted = not self.premise or self.scoring.normalization == PMI
+        fields.require(subtracted, self, "premise", "none, since only normalization='pmi' has a premise")
 
     @property
     def scoring(self) -> Preset:

@@ -13,11 +13,12 @@ import string
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from flanjax.tasks.answers import last_number
 
 Predictions = Sequence[str]
 References = Sequence[Sequence[str]]
@@ -69,24 +70,6 @@ def normalize_answer(text: str) -> str:
     """
     text = "".join(c for c in text.lower() if c not in string.punctuation)
     return " ".join(re.sub(r"\b(?:a|an|the)\b", " ", text).split())
-
-
-def last_number(text: str) -> Decimal | None:
-    """Returns the last number in `text`, without thousands commas and currency signs; None if there is none.
-
-    A minus counts only if no word, digit or bracket precedes it, so that `5-3` ends in 3.
-
-    >>> last_number("so she pays $1,250.50.")
-    Decimal('1250.50')
-    """
-    found = _NUMBER.findall(text.replace("\u2212", "-"))
-    if not found:
-        return None
-    sign, digits = found[-1]
-    return Decimal(sign + digits.replace(",", ""))
-
-
-_NUMBER = re.compile(r"(?:(?<![\w)\]])(-)\s?)?[$€£]?\s?(?<![\d.])((?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)")
 
 
 def token_f1(prediction: str, reference: str) -> float:

@@ -1,29 +1,18 @@
 """Predictions: every item of a task x template x number of shots, as rows of a table from which all statistics follow."""
 
-import dataclasses
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from flanjax.data.feature_config import FeatureConfig
-from flanjax.data.layout import Layout, make_layout
-from flanjax.data.prompts import Prompt, build_prompts
-from flanjax.data.queries import Query, read_examples
-from flanjax.data.tokenizer import Tokenizer
-from flanjax.evaluate.config import EvaluationConfig, Preset
+from flanjax.data.layout import Layout
+from flanjax.evaluate.answering import rank, sample, write
+from flanjax.evaluate.config import EvaluationConfig
+from flanjax.evaluate.questions import Item, Questions, canonical
 from flanjax.evaluate.results import with_left_out
 from flanjax.generate.scorer import Scorer
-from flanjax.sources import Rows, SourceError
-from flanjax.tasks.answers import extract
-from flanjax.tasks.asked import Wording
-from flanjax.tasks.draws import Draws, hash64
-from flanjax.tasks.render import CHAINS_OF_THOUGHT, FORMATS, shows_options
-from flanjax.tasks.render import ask as ask_example
-from flanjax.tasks.styles import Style
-from flanjax.tasks.task import BadRow, Example, Task
+from flanjax.tasks.draws import hash64
 
 SCHEMA = pa.schema(
     [
@@ -49,9 +38,13 @@ SCHEMA = pa.schema(
         ("option_log_likelihoods", pa.list_(pa.float64())),
         ("option_tokens", pa.list_(pa.int64())),
         ("option_characters", pa.list_(pa.int64())),
+        ("option_bytes", pa.list_(pa.int64())),
+        ("option_unconditional", pa.list_(pa.float64())),
         ("prediction", pa.string()),
         ("generated", pa.string()),
         ("parsed", pa.bool_()),
+        ("samples", pa.list_(pa.string())),
+        ("unparsed_samples", pa.float64()),
         ("stop", pa.string()),
         ("prompt_tokens", pa.int64()),
         ("cut", pa.bool_()),
@@ -60,168 +53,33 @@ SCHEMA = pa.schema(
 )
 
 
-class Item(NamedTuple):
-    """One question as it will be asked."""
-
-    row: int
-    query: Query
-    prompt: Prompt
-    shots: int
-
-
-class Questions(NamedTuple):
-    """The questions of some tasks, ready for any model; and which rows could not be asked.
-
-    Attributes:
-      rows: task -> how many rows were tried.
-      skipped: task -> row number -> why it was left out: unreadable, bad, skipped by its task, or too long.
-    """
-
-    items: list[Item]
-    rows: dict[str, int]
-    skipped: dict[str, dict[int, str]]
-
-    @property
-    def left_out(self) -> dict[str, dict[str, Any]]:
-        """The counts that `results.with_left_out` keeps, of the tasks that lost rows."""
-        return {
-            task: {"rows": self.rows[task], "left_out": len(why), "reasons": [f"row {n}: {why[n]}" for n in sorted(why)[:3]]}
-            for task, why in self.skipped.items()
-            if why
-        }
-
-    @property
-    def digest(self) -> str:
-        """16 hex digits that depend on every prompt, option and right answer, and not on their order."""
-        asked = (hash64(_key(i), i.prompt.text, *i.query.asked.options, "", *i.query.asked.references) for i in self.items)
-        return f"{hash64(*sorted(asked)):016x}"
-
-
-def scoring_layout(features: FeatureConfig, config: EvaluationConfig, tokenizer: Tokenizer) -> Layout:
-    """The layout of training with the scoring preset's end of the input."""
-    return make_layout(dataclasses.replace(features, input_eos=config.scoring.input_eos), tokenizer)
-
-
-def ask(tasks: Sequence[Task], config: EvaluationConfig, layout: Layout) -> Questions:
-    """Renders every task x template x shots. Nothing here depends on a model.
-
-    A row that cannot be asked under one template is left out under all of them, so that templates are compared on the same
-    items.
-    """
-    asked = Questions([], {}, {})
-    for task in tasks:
-        why = asked.skipped.setdefault(task.name, {})
-        items = _items(task, config, layout, asked.rows, why)
-        if not items:
-            reasons = [f"row {n}: {why[n]}" for n in sorted(why)[:3]]
-            raise SourceError(f"task {task.name}: none of its evaluation rows can be asked: {reasons}")
-        asked.items.extend(items)
-    return asked
-
-
-def _items(task: Task, config: EvaluationConfig, layout: Layout, rows: dict[str, int], why: dict[int, str]) -> list[Item]:
-    queries = list(_queries(task, config, rows, why))
-    prompts = build_prompts([q for _, q in queries], layout.tokenizer, layout.budget._replace(targets=None))
-    holes = set()
-    for (row, query), prompt in zip(queries, prompts, strict=True):
-        if isinstance(prompt, BadRow):
-            why.setdefault(row, str(prompt))
-            holes.add((row, _setting(query)))
-    return [
-        Item(row, query, prompt, query.wording.num_shots)
-        for (row, query), prompt in zip(queries, prompts, strict=True)
-        if not isinstance(prompt, BadRow) and (row, _setting(query)) not in holes
-    ]
-
-
-def _setting(query: Query) -> tuple[int, bool]:
-    return query.wording.num_shots, query.wording.style.chain_of_thought
-
-
-def _key(item: Item) -> tuple[Any, ...]:
-    return (item.query.task.name, item.row, item.query.wording.template, *_setting(item.query))
-
-
 def predict(asked: Questions, config: EvaluationConfig, layout: Layout, scorer: Scorer, *, model: str, step: int) -> pa.Table:
     """The answers of a model to everything asked, one row each, in the order asked."""
     records: list[dict[str, Any]] = [{}] * len(asked.items)
-    for is_rank in (True, False):
-        chosen = [n for n, item in enumerate(asked.items) if _ranked(item) is is_rank]
+    how = [_how(item, config) for item in asked.items]
+    for answer in (rank, write, sample):
+        chosen = [n for n, answered in enumerate(how) if answered is answer]
         if not chosen:
             continue
         items = [asked.items[n] for n in chosen]
         prompts = [layout.inputs(item.prompt.ids) for item in items]
         began = time.perf_counter()
-        answers = (
-            _rank(items, prompts, config.scoring, layout, scorer) if is_rank else _write(items, prompts, config, layout, scorer)
-        )
+        answers = answer(items, prompts, config, layout, scorer)
         seconds = (time.perf_counter() - began) / len(chosen)
-        for n, item, prompt, answer in zip(chosen, items, prompts, answers, strict=True):
-            records[n] = {**_record(item, len(prompt), config), **answer, "model": model, "step": step, "seconds": seconds}
+        for n, item, prompt, found in zip(chosen, items, prompts, answers, strict=True):
+            records[n] = {**_record(item, len(prompt), config), **found, "model": model, "step": step, "seconds": seconds}
     return with_left_out(pa.Table.from_pylist(records, schema=SCHEMA), asked.left_out)
 
 
-def _queries(task: Task, config: EvaluationConfig, tried: dict[str, int], why: dict[int, str]) -> Iterator[tuple[int, Query]]:
-    if task.evaluation is None:
-        raise SourceError(f"task {task.name} has no evaluation split; set Task(evaluation='validation'), or leave it out")
-    rows = task.source.open(task.evaluation)
-    few_shot = task.few_shot and max(config.shots) > 0
-    pool = task.source.open(task.train) if task.train and few_shot and not task.exemplars else None
-    if few_shot and pool is None and not task.exemplars:
-        raise SourceError(f"task {task.name} has no training split to take exemplars from; evaluate it with shots=(0,)")
-    count = min(config.items or len(rows), len(rows))
-    tried[task.name] = count
-    numbers = np.linspace(0, len(rows), count, endpoint=False).astype(int).tolist()
-    draws = [Draws(config.seed, "evaluation", task.name, number) for number in numbers]
-    for (number, example), drawn in zip(read_examples(task, rows, numbers, draws), draws, strict=True):
-        if not isinstance(example, Example):
-            why[number] = str(example)
-            continue
-        try:
-            queries = [_query(task, example, wording, drawn, pool) for wording in _wordings(task, example, config)]
-        except BadRow as reason:
-            why[number] = str(reason)
-            continue
-        yield from ((number, query) for query in queries)
-
-
-def _query(task: Task, example: Example, wording: Wording, draws: Draws, pool: Rows | None) -> Query:
-    asked = ask_example(task, example, wording, draws, keep_order=True)
-    if asked is None:
-        raise BadRow(f"template {task.templates[wording.template].name} does not apply to it")
-    return Query(task, example, wording, asked, draws, pool if wording.num_shots else None, None, keep_order=True)
-
-
-def _wordings(task: Task, example: Example, config: EvaluationConfig) -> Iterator[Wording]:
-    for number in task.forward[: config.templates or None]:
-        template = task.templates[number]
-        options = shows_options(template, example, by_style=config.options)
-        exemplars = (template.exemplars or FORMATS)[0]
-        asked_for = config.shots if task.few_shot else (0,)
-        for shots in asked_for if template.shots is None else (template.shots,):
-            for chain in (None, CHAINS_OF_THOUGHT[0]) if config.chain_of_thought and example.rationale else (None,):
-                style = Style(shots > 0, options, chain is not None, False)
-                yield Wording(number, style, shots, chain=chain, exemplars=exemplars)
-
-
-def _canonical(query: Query) -> tuple[Sequence[str], Sequence[str]]:
-    """Returns references and options in the task's own words, so that all wordings of an item are compared by the same answers.
-
-    A wording whose options are its own, not the task's in other words, has its own answers too.
-    """
-    example, asked = query.example, query.asked
-    if example.options and len(asked.options) == len(example.options):
-        return example.references, example.options
-    return asked.references, asked.options
-
-
-def _ranked(item: Item) -> bool:
-    return bool(item.query.asked.options) and item.query.wording.chain is None
+def _how(item: Item, config: EvaluationConfig) -> Callable[..., list[dict[str, Any]]]:
+    if item.is_ranked:
+        return rank
+    return sample if config.temperature and item.query.wording.chain is not None else write
 
 
 def _record(item: Item, prompt_tokens: int, config: EvaluationConfig) -> dict[str, Any]:
     task, wording = item.query.task, item.query.wording
-    references, options = _canonical(item.query)
+    references, options = canonical(item.query)
     return {
         "cluster": task.cluster,
         "task": task.name,
@@ -242,47 +100,3 @@ def _record(item: Item, prompt_tokens: int, config: EvaluationConfig) -> dict[st
         "prompt_tokens": prompt_tokens,
         "cut": item.prompt.cut_tokens > 0,
     }
-
-
-def _rank(
-    items: Sequence[Item], prompts: Sequence[list[int]], scoring: Preset, layout: Layout, scorer: Scorer
-) -> list[dict[str, Any]]:
-    """The option of highest log-likelihood for every item."""
-    candidates = [i.query.asked.targets for i in items]
-    flat = iter(layout.tokenizer.encode([text for texts in candidates for text in texts]))
-    ended = layout.targets if scoring.target_eos else list
-    ids = [[ended(next(flat)) for _ in texts] for texts in candidates]
-    answers = []
-    for item, texts, options, scores in zip(items, candidates, ids, scorer.log_likelihoods(prompts, ids), strict=True):
-        tokens, characters = [len(o) for o in options], [len(t) for t in texts]
-        sizes = {"sum": [1] * len(texts), "tokens": tokens, "characters": characters}[scoring.normalization]
-        best = max(range(len(texts)), key=lambda j: scores[j] / max(sizes[j], 1))
-        answers.append(
-            {
-                "scorer": "rank",
-                "option_log_likelihoods": scores,
-                "option_tokens": tokens,
-                "option_characters": characters,
-                "prediction": _canonical(item.query)[1][best],
-                "generated": "",
-                "parsed": True,
-                "stop": "",
-            }
-        )
-    return answers
-
-
-def _write(
-    items: Sequence[Item], prompts: Sequence[list[int]], config: EvaluationConfig, layout: Layout, scorer: Scorer
-) -> list[dict[str, Any]]:
-    """The greedy text of every item, and the answer found in it."""
-    answers = []
-    for item, written in zip(items, scorer.generate(prompts, config.max_target_tokens), strict=True):
-        text = written.text
-        asked, wording = item.query.asked, item.query.wording
-        answer, parsed = extract(text, asked.options, reasoned=wording.chain is not None, chain=wording.chain)
-        if answer in asked.options:
-            answer = _canonical(item.query)[1][asked.options.index(answer)]
-        answers.append({"scorer": "generate", "prediction": answer, "generated": text, "parsed": parsed, "stop": written.stop})
-        answers[-1] |= {"option_log_likelihoods": [], "option_tokens": [], "option_characters": []}
-    return answers

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from flanjax.evaluate import score_matrix as sm
@@ -145,6 +146,8 @@ def _task_row(task: ScoredTask) -> TableRow:
         "shots_shown": _number(float(matrix.grid("shots_shown").mean())),
         "cut_share": _number(float(matrix.grid("cut").mean())),
         "parse_rate": _number(float(matrix.grid("parsed").mean())),
+        "samples": max((len(texts or ()) for texts in matrix.columns["samples"]), default=0) or 1,
+        "unparsed_samples": _mean_known(matrix.grid("unparsed_samples")),
         "stops": _stops(matrix),
         "mean_prompt_tokens": _number(float(matrix.grid("prompt_tokens").mean())),
         "seconds": _number(float(matrix.grid("seconds").sum())),
@@ -175,6 +178,11 @@ def _stops(matrix: ScoreMatrix) -> dict[str, float] | None:
     counts = Counter(stop for stop in matrix.columns["stop"] if stop)
     total = sum(counts.values())
     return {name: round(counts[name] / total, 6) for name in ("eos", "length")} if total else None
+
+
+def _mean_known(grid: np.ndarray) -> float | None:
+    """Returns the mean of a column; None if it is unknown, as it is for ranked options and in older tables."""
+    return None if np.isnan(grid).any() else _number(float(grid.mean()))
 
 
 def _macro_rows(tasks: Sequence[ScoredTask], rows: Sequence[TableRow]) -> tuple[list[TableRow], list[TableRow]]:

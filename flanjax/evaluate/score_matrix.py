@@ -45,7 +45,12 @@ COLUMNS = [
     "seconds",
 ]
 # Tables of format 1 lack these; they are read as unknown.
-NEWER_COLUMNS = {"template_text": pa.string(), "shots_shown": pa.int64()}
+NEWER_COLUMNS = {
+    "template_text": pa.string(),
+    "shots_shown": pa.int64(),
+    "samples": pa.list_(pa.string()),
+    "unparsed_samples": pa.float64(),
+}
 CONSTANT_SHARE = 0.95
 FEWEST_ITEMS_FOR_CONSTANT = 10
 

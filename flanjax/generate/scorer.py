@@ -130,15 +130,28 @@ class Scorer:
         return [texts[0] for texts in self.sample(prompts, max_tokens, sampler)]
 
     def sample(
-        self, prompts: Sequence[Sequence[int]], max_tokens: int, sampler: Sampler, *, samples: int = 1
+        self,
+        prompts: Sequence[Sequence[int]],
+        max_tokens: int,
+        sampler: Sampler,
+        *,
+        samples: int = 1,
+        numbers: Sequence[int] | None = None,
     ) -> list[list[Text]]:
-        """Returns texts after every prompt, so many of them."""
+        """Returns texts after every prompt, so many of them.
+
+        Args:
+          numbers: of the prompts, which key their noise; their positions when None.
+        """
+        numbers = range(len(prompts)) if numbers is None else numbers
+        places = {number: place for place, number in enumerate(numbers)}
         engine = Engine(self._config, self._params, self._mesh, self._layout, slots=self._batch_size)
-        requests = (Request(i, prompt, max_tokens, sampler, samples) for i, prompt in enumerate(prompts))
+        requests = (Request(n, prompt, max_tokens, sampler, samples) for n, prompt in zip(numbers, prompts, strict=True))
         found: list[dict[int, Text]] = [{} for _ in prompts]
         for text in engine.generate(requests):
-            found[text.item][text.sample] = text
-            if len(found[text.item]) == samples:
+            texts = found[places[text.item]]
+            texts[text.sample] = text
+            if len(texts) == samples:
                 self._progress(1)
         return [[texts[n] for n in range(samples)] for texts in found]
 

@@ -6,29 +6,22 @@ If a part is missing because it was not run, the page says so and names the comm
 
 from collections import Counter
 from collections.abc import Sequence
-from importlib import metadata
 from typing import Any
 
 from etils import epath
 
 from flanjax import storage
 from flanjax.evaluate.results import CUT_SHARE, FEWEST_SHOTS, LENGTH_STOPS, PARSE_RATE
-from flanjax.evaluate.verdict import count, setting_name
+from flanjax.evaluate.verdict import count
 from flanjax.pages.environment import asset, environment
 from flanjax.report import plots, score_view, training_view
 from flanjax.report.examples import MOST, pick_examples
+from flanjax.report.protocol_view import protocol
 from flanjax.report.runs import Evaluation, RunRecord, load_run
 from flanjax.report.score_view import evaluated, main_model, of_model
-from flanjax.train.goodput import latest
 
-PRESETS = {
-    "flan": "end-of-sequence on input and on target",
-    "t0": "no end-of-sequence on input, one on target",
-    "lm_eval": "end-of-sequence on input, none on target",
-}
 COMMANDS = {"evaluate": "flanjax heldout --workdir {}", "train": "flanjax train --config CONFIG --workdir {}"}
 SKIPPED_SHARE = SHARE_ERROR = 0.01
-LIBRARIES = ("numpy", "scipy", "rouge-score", "sacrebleu")
 
 
 def write_report(workdirs: Sequence[epath.PathLike], output: epath.PathLike, *, evaluation: str = "") -> epath.Path:
@@ -85,12 +78,19 @@ def health(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def _score_checks(evaluation: Evaluation | None) -> list[dict[str, Any]]:
-    names = ("Constant answers", "Cut prompts", "Answers found", "Stopped by length", "Exemplars shown", "Rows left out")
+    names = (
+        "Constant answers",
+        "Cut prompts",
+        *_OF_ANSWERS,
+        "Stopped by length",
+        "Exemplars shown",
+        "Rows left out",
+    )
     if evaluation is None:
         return [_check(name, None, "", "not evaluated") for name in names]
     rows = of_model(evaluation.results["tasks"], main_model(evaluation))
     constant = [r for r in rows if r["majority_prediction"]["constant_templates"]]
-    cut, parsed = (_mean([r[name] for r in rows]) for name in ("cut_share", "parse_rate"))
+    cut = _mean([r["cut_share"] for r in rows])
     stops = [r["stops"]["length"] for r in rows if r["stops"]]
     few = [r for r in rows if r["shots"] and r["shots_shown"] is not None]
     bare = [r for r in few if r["shots_shown"] < FEWEST_SHOTS * r["shots"]]
@@ -99,18 +99,35 @@ def _score_checks(evaluation: Evaluation | None) -> list[dict[str, Any]]:
     return [
         _check(names[0], not constant, str(len(constant)), f"of {len(rows)} tasks: one answer above 95%", constant),
         _check(names[1], cut <= CUT_SHARE, _percent(cut), "of evaluated prompts"),
-        _check(names[2], parsed >= PARSE_RATE, _percent(parsed), "of outputs parsed"),
+        *_answer_checks([r for r in rows if r["scorer"] != "rank"]),
         _check(
-            names[3], _mean(stops) <= LENGTH_STOPS if stops else None, _percent(_mean(stops)) if stops else "", "of generations"
+            names[4], _mean(stops) <= LENGTH_STOPS if stops else None, _percent(_mean(stops)) if stops else "", "of generations"
         ),
-        _check(names[4], not bare if few else None, _shown(few), "exemplars on average" if few else "zero-shot", bare),
+        _check(names[5], not bare if few else None, _shown(few), "exemplars on average" if few else "zero-shot", bare),
         _check(
-            names[5],
+            names[6],
             sum(task["left_out"] for task in lost.values()) <= SKIPPED_SHARE * tried,
             f"{sum(task['left_out'] for task in lost.values()):,}",
             "evaluation rows" + (": " + ", ".join(_lost(name, lost[name]) for name in sorted(lost)[:3]) if lost else ""),
         ),
     ]
+
+
+_OF_ANSWERS = ("Answers found", "Samples without an answer")
+
+
+def _answer_checks(written: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns whether answers were found in the texts of tasks that were answered by texts."""
+    if not written:
+        return [_check(name, None, "", "no texts were written") for name in _OF_ANSWERS]
+    found = _mean([r["parse_rate"] for r in written])
+    checks = [_check(_OF_ANSWERS[0], found >= PARSE_RATE, _percent(found), "of items answered by a text")]
+    voted = [r for r in written if (r.get("samples") or 1) > 1]
+    if not voted:
+        return [*checks, _check(_OF_ANSWERS[1], None, "", "one text an item")]
+    mute = _mean([r["unparsed_samples"] for r in voted])
+    note = f"of {max(r['samples'] for r in voted)} an item, which vote"
+    return [*checks, _check(_OF_ANSWERS[1], mute <= 1 - PARSE_RATE, _percent(mute), note)]
 
 
 def _shown(rows: Sequence[dict[str, Any]]) -> str:
@@ -162,98 +179,6 @@ def _check(name: str, good: bool | None, value: str, note: str, rows: Sequence[d
     state = "missing" if good is None else "ok" if good else "alarm"
     which = ": " + ", ".join(r["task"] for r in rows[:3]) if rows else ""
     return {"name": name, "state": state, "value": value or "–", "note": note + which}
-
-
-def protocol(runs: Sequence[RunRecord]) -> list[tuple[str, list[str]]]:
-    """Returns how the scores were made: a list of (name, one value for each run)."""
-    rows = [of_model(run.headline.results["tasks"], main_model(run.headline)) if run.headline else [] for run in runs]
-
-    def of_rows(name: str) -> list[str]:
-        return [", ".join(sorted({str(r[name]) for r in found})) or "–" for found in rows]
-
-    lines = [
-        ("Scoring preset", [_presets(found) for found in rows]),
-        ("Option normalisation", of_rows("normalization")),
-        ("Scorers", of_rows("scorer")),
-        ("Primary metrics", of_rows("primary")),
-        ("Evaluated", [r.headline.label if r.headline else "–" for r in runs]),
-        ("Settings", ["; ".join(dict.fromkeys(setting_name(r) for r in found)) or "–" for found in rows]),
-        ("Evaluated step", [str(r.headline.results["models"].get("trained", "–")) if r.headline else "–" for r in runs]),
-        ("Training steps", [_planned(run) for run in runs]),
-        ("Mixture", [_mixture_name(run) for run in runs]),
-        ("Plan", [str(run.mixture.get("plan_hash") or "–") for run in runs]),
-        ("Held-out clusters", [", ".join(run.config.get("heldout") or []) or "–" for run in runs]),
-        ("Model", [_flat(run.config.get("model") or {}) for run in runs]),
-        ("Seeds", [_seeds(run) for run in runs]),
-        ("Date", [_made(run, "date").replace("T", " ") for run in runs]),
-        ("Command", [_made(run, "command") for run in runs]),
-        ("Commit", [_made(run, "commit") for run in runs]),
-        ("Cost", [_cost(run) for run in runs]),
-        ("Time in training steps", [_percent(latest(run.train)) for run in runs]),
-        ("Versions of the evaluation", [_versions(run) for run in runs]),
-        ("Versions of the run", [_flat(run.config.get("versions") or {}) for run in runs]),
-        ("BLEU signature", [", ".join(_signatures(found)) or "–" for found in rows]),
-    ]
-    page_versions = ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
-    shown = [(name, values) for name, values in lines if any(v != "–" for v in values)]
-    return [*shown, ("Versions of this page", [page_versions] * len(runs))]
-
-
-def _presets(rows: Sequence[dict[str, Any]]) -> str:
-    return ", ".join(f"{p}: {PRESETS.get(p, 'unknown preset')}" for p in sorted({r["preset"] for r in rows})) or "–"
-
-
-def _signatures(rows: Sequence[dict[str, Any]]) -> list[str]:
-    return sorted({m["signature"] for row in rows for m in row["metrics"].values() if "signature" in m})
-
-
-def _made(run: RunRecord, name: str) -> str:
-    """Returns an entry of `made` in the headline's protocol.json."""
-    return str(run.headline.record.get("made", {}).get(name) or "–") if run.headline else "–"
-
-
-def _versions(run: RunRecord) -> str:
-    return _flat(run.headline.record.get("made", {}).get("versions", {})) if run.headline else "–"
-
-
-def _seeds(run: RunRecord) -> str:
-    """Returns the seeds of training and of the evaluation's exemplars."""
-    record = run.headline.record.get("protocol", {}) if run.headline else {}
-    seeds = {name: (run.config.get(name) or {}).get("seed") for name in ("train", "data")} | record.get("training_seeds", {})
-    seeds["evaluation"] = record.get("evaluation", {}).get("seed")
-    return ", ".join(f"{name} {seed}" for name, seed in seeds.items() if seed is not None) or "–"
-
-
-def _cost(run: RunRecord) -> str:
-    """Returns the time that training and evaluation took, as far as it was recorded."""
-    steps = [0, *(line["step"] for line in run.train)]
-    trained = sum((line.get("seconds") or 0.0) * (b - a) for line, a, b in zip(run.train, steps, steps[1:], strict=False))
-    made = run.headline.record.get("made", {}) if run.headline else {}
-    parts = [f"training {_duration(trained)} in logged steps"] if trained else []
-    parts += [f"evaluation {_duration(made['seconds'])} on {made['devices']}"] if "seconds" in made else []
-    return "; ".join(parts) or "–"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def _mixture_name(run: RunRecord) -> str:
-    """Its address; and its name if that tells that data sets are missing."""
-    address, name = run.config.get("mixture"), run.mixture.get("mixture")
-    return f"{address}, as {name}" if address and run.mixture.get("quarantined") else str(address or name or "–")
-
-
-def _planned(run: RunRecord) -> str:
-    steps = (run.config.get("train") or {}).get("steps")
-    done = f"{run.train[-1]['step']:,} logged" if run.train else "none logged"
-    return f"{steps:,} planned, {done}" if isinstance(steps, int) else done
-
-
-def _flat(values: dict[str, Any]) -> str:
-    return ", ".join(f"{k} {v}" for k, v in values.items() if v is not None and not isinstance(v, (dict, list))) or "–"
 
 
 def _about(run: RunRecord) -> str:

@@ -14,7 +14,8 @@ from flanjax.data import identity
 from flanjax.data.layout import Layout
 from flanjax.evaluate import protocol
 from flanjax.evaluate.config import EvaluationConfig
-from flanjax.evaluate.predict import Questions, ask, predict, scoring_layout
+from flanjax.evaluate.predict import predict
+from flanjax.evaluate.questions import Questions, ask, scoring_layout
 from flanjax.evaluate.results import summarize
 from flanjax.generate.scorer import Scorer
 from flanjax.models.params import Full, Tuning
@@ -112,8 +113,7 @@ def evaluate_model(
     """
     say, evaluation = distributed.first_only(say), EvaluationConfig(**(changes or {}))
     mixture = load_mixture(mixture) if isinstance(mixture, str) else mixture
-    known = {task.name: task for task in mixture.tasks()}
-    chosen = _named(known, tasks) if tasks else [task for task in known.values() if task.evaluation]
+    chosen = named_tasks(mixture, tasks)
     model = load_model(source)
     if trained := sorted(model.trained_on & {task.name for task in chosen}):
         say(f"warning: the model was trained on {', '.join(trained)}: these scores are not held-out scores")
@@ -178,6 +178,12 @@ def _chosen(split: Split, saved: dict[str, Any], names: Sequence[str]) -> list[T
         check_disjoint([by_name[n] for n in saved["train"] if n in by_name], heldout)
         return heldout
     return _named(by_name, names)
+
+
+def named_tasks(mixture: Mixture, names: Sequence[str]) -> list[Task]:
+    """The tasks of a mixture with these names or in these clusters; without names, all that have an evaluation split."""
+    known = {task.name: task for task in mixture.tasks()}
+    return _named(known, names) if names else [task for task in known.values() if task.evaluation]
 
 
 def _named(by_name: Mapping[str, Task], names: Sequence[str]) -> list[Task]:

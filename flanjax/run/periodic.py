@@ -14,7 +14,8 @@ from flanjax.config import RunConfig
 from flanjax.data.layout import Layout
 from flanjax.data.pipeline import BatchIterator, Corpus, DataState
 from flanjax.evaluate.config import EvaluationConfig
-from flanjax.evaluate.predict import Questions, predict
+from flanjax.evaluate.predict import predict
+from flanjax.evaluate.questions import Questions
 from flanjax.evaluate.results import summarize
 from flanjax.generate.scorer import Scorer
 from flanjax.out_of_memory import explained

@@ -18,7 +18,7 @@ from flanjax.data.features import MakeFeatures, make_features
 from flanjax.data.pipeline import BatchIterator, Corpus, DataState, Host, open_corpus, open_rows
 from flanjax.data.validation import validation_batches
 from flanjax.evaluate.config import EvaluationConfig
-from flanjax.evaluate.predict import ask, scoring_layout
+from flanjax.evaluate.questions import ask, scoring_layout
 from flanjax.generate.scorer import Scorer
 from flanjax.models import functional
 from flanjax.models.params import Full, Tuning

@@ -10,7 +10,7 @@ from flanjax import parts, storage
 from flanjax.ask.lines import read_lines, record_of
 from flanjax.data.layout import make_layout
 from flanjax.evaluate.config import EvaluationConfig
-from flanjax.evaluate.predict import ask
+from flanjax.evaluate.questions import ask
 from flanjax.names import shown
 from flanjax.serve.compare import Example
 

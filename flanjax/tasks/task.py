@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from flanjax.names import check_file_name, nearest, shown
 from flanjax.tasks import user_code
+from flanjax.tasks.answers import AUTO, EXTRACTORS
 from flanjax.tasks.asked import AnyTemplate
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.example import (
@@ -74,6 +75,7 @@ class Task:
       exemplars: worked examples that few-shot prompts show, in this order, instead of training rows.
       few_shot: whether few-shot prompts may be made at all; exemplars make no sense before a conversation.
       target: which of several right answers is trained on: the "first", or a "random" one.
+      extractor: how the answer is found in a text that a model wrote: a name in flanjax.tasks.answers.EXTRACTORS.
       filters: leave rows out of training (flanjax.tasks.filters).
       licence, link: shown by `flanjax show` and kept with the run.
     """
@@ -92,6 +94,7 @@ class Task:
     exemplars: Sequence[Exemplar] = dataclasses.field(default=(), hash=False)
     few_shot: bool = True
     target: Literal["first", "random"] = "first"
+    extractor: str = AUTO
     filters: Sequence[Filter] = ()
     licence: str = ""
     link: str = ""
@@ -131,6 +134,10 @@ class Task:
         for name in self.metrics:
             if name not in METRIC_NAMES:
                 raise ValueError(f"task {self.name}: unknown metric {shown(name)}; {nearest(str(name), METRIC_NAMES)}")
+        if self.extractor not in EXTRACTORS:
+            raise ValueError(
+                f"task {self.name}: unknown extractor {shown(self.extractor)}; {nearest(str(self.extractor), EXTRACTORS)}"
+            )
         if not self.long_fields:
             return  # templates are read for their names only where these are needed
         used = {name for t in self.templates for name in t.input_variables | t.target_variables}

@@ -19,7 +19,7 @@ from flanjax.data.prompts import build_prompts
 from flanjax.data.queries import read_queries
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.evaluate.config import EvaluationConfig
-from flanjax.evaluate.predict import ask, scoring_layout
+from flanjax.evaluate.questions import ask, scoring_layout
 from flanjax.sources import hub, jsonl, kept, rows
 from flanjax.tasks.clusters import hold_out
 from flanjax.tasks.equal_rows import row_hash, same_question

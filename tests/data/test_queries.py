@@ -14,7 +14,7 @@ from flanjax.data.queries import Query, read_examples, read_queries
 from flanjax.data.texts import mixture_texts
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.evaluate.config import EvaluationConfig
-from flanjax.evaluate.predict import ask
+from flanjax.evaluate.questions import ask
 from flanjax.sources import jsonl
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.styles import StyleShares

@@ -12,7 +12,9 @@ from flanjax import huggingface as hf
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.tokenizer import TokenizerConfig, train_tokenizer
 from flanjax.evaluate.config import PRESETS, EvaluationConfig
-from flanjax.evaluate.predict import SCHEMA, ask, predict, scoring_layout
+from flanjax.evaluate.normalizations import NORMALIZATIONS, compared, renormalized
+from flanjax.evaluate.predict import SCHEMA, predict
+from flanjax.evaluate.questions import ask, scoring_layout
 from flanjax.evaluate.results import summarize
 from flanjax.generate.request import Text
 from flanjax.generate.scorer import Scorer
@@ -104,6 +106,91 @@ def test_normalisation_decides_among_options_of_unlike_lengths():
     assert choice("sum") == choice("") == "red"
     assert choice("tokens") == "a very dark grey"
     assert choice("characters") == "a very dark grey"
+
+
+class Unfair(Told):
+    """A scorer to which some words are likely whatever is asked; the item makes only the right option more likely."""
+
+    def log_likelihoods(self, prompts, options):
+        self.prompts, self.options = list(prompts), [list(each) for each in options]
+        return [[self.score(prompt, tuple(option)) for option in each] for prompt, each in zip(prompts, options, strict=True)]
+
+    def score(self, prompt, option):
+        colour = tokenizer().decode(option).strip()
+        told = f"is {colour}" in tokenizer().decode(prompt)
+        return -10.0 + 6 * (colour == "red") + told
+
+
+def test_pmi_takes_away_what_is_likely_without_the_item():
+    plain, _ = answers(EvaluationConfig(items=8, templates=1, options=False), Unfair())
+    assert {row["prediction"] for row in plain} == {"red"}
+    freed, scorer = answers(EvaluationConfig(items=8, templates=1, options=False, normalization="pmi"), Unfair())
+    assert [row["prediction"] for row in freed] == [row["references"][0] for row in freed]
+    assert [row["option_unconditional"] for row in freed] == [[-4.0, -10.0, -10.0, -10.0]] * 8
+    assert [row["option_unconditional"] for row in plain] == [[]] * 8
+    # One pass, in which each option follows the premise once, not once an item.
+    assert len(scorer.prompts) == 9
+    assert scorer.prompts[-1] == [tokenizer().eos_id]
+    assert len(scorer.options[-1]) == len(COLOURS)
+
+
+def test_the_premise_of_pmi_is_what_options_follow_alone():
+    config = EvaluationConfig(items=2, templates=1, normalization="pmi", premise="Output :")
+    _, scorer = answers(config, Unfair())
+    assert scorer.prompts[-1] == [*tokenizer().encode(["Output :"])[0], tokenizer().eos_id]
+    with pytest.raises(ValueError, match=r"the encoder would read nothing. Give a premise, such as 'Answer:'"):
+        answers(EvaluationConfig(preset="t0", normalization="pmi"), Unfair())
+    with pytest.raises(ValueError, match=r"premise is 'Answer:', expected none, since only normalization='pmi' has"):
+        EvaluationConfig(premise="Answer:")
+
+
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+def test_every_normalization_can_be_recomputed_from_the_predictions_of_one_pass(normalization):
+    everything = of_unlike_options(EvaluationConfig(items=20, normalization="pmi"))
+    alone = of_unlike_options(EvaluationConfig(items=20, normalization=normalization))
+    again = renormalized(everything, normalization)
+    assert again["prediction"].to_pylist() == alone["prediction"].to_pylist()
+    assert again.drop_columns(["option_unconditional"]) == alone.drop_columns(["option_unconditional"])
+    assert again.schema.metadata == alone.schema.metadata
+    if normalization == "pmi":
+        without = of_unlike_options(EvaluationConfig(items=2))
+        with pytest.raises(ValueError, match=r"lack option_unconditional.* evaluate again with --normalization pmi"):
+            renormalized(without, "pmi")
+
+
+class Unlike(Told):
+    """A scorer to which options are likely at random, the same for the same question."""
+
+    def log_likelihoods(self, prompts, options):
+        rng = np.random.default_rng(0)
+        return [[float(-rng.uniform(2, 9) - len(option) / 2) for option in each] for each in options]
+
+
+def of_unlike_options(config):
+    """Predictions for options whose lengths in tokens, characters and bytes differ."""
+
+    def translated(row):
+        colours = ("red", "светлозелёный", "b l u e", "grey")
+        return Example({"text": row["text"]}, colours[row["label"]], colours)
+
+    asked = ask([task(translated)], config, layout(config))
+    return predict(asked, config, layout(config), Unlike(), model="trained", step=1).drop_columns(["seconds"])
+
+
+def test_the_normalizations_of_that_test_prefer_different_options():
+    made = of_unlike_options(EvaluationConfig(items=20, normalization="pmi"))
+    chosen = [tuple(renormalized(made, name)["prediction"].to_pylist()) for name in NORMALIZATIONS]
+    assert len(set(chosen)) == len(NORMALIZATIONS)
+
+
+def test_bytes_are_counted_as_utf8():
+    row = {"option_log_likelihoods": [-4.0, -4.0], "option_bytes": [4, 8]}
+    assert compared("bytes", row) == [-1.0, -0.5]
+    found, _ = answers(
+        EvaluationConfig(items=1, templates=1), of=task(lambda r: Example({"text": r["text"]}, "é", ("é", "red")))
+    )
+    assert found[0]["option_bytes"] == [2, 3]
+    assert found[0]["option_characters"] == [1, 3]
 
 
 def test_options_are_shown_and_scored_in_their_canonical_order():
@@ -259,6 +346,99 @@ def test_chains_of_thought_are_generated_and_their_answer_found(text, prediction
         if prediction:
             assert row["prediction"] == prediction
     assert scorer.prompts[0][-1] == tokenizer().eos_id
+
+
+class Sampled(Told):
+    """A scorer that samples the same texts for every item."""
+
+    def __init__(self, *texts):
+        super().__init__()
+        self.texts, self.asked = texts, []
+
+    def sample(self, prompts, max_tokens, sampler, *, samples, numbers):
+        self.asked.append((sampler, samples, list(numbers)))
+        assert samples == len(self.texts)
+        return [[Text(n, s, [], text, "eos") for s, text in enumerate(self.texts)] for n in numbers]
+
+
+RED, BLUE = "it looks red . So the answer is red .", "it looks blue . So the answer is blue ."
+
+
+@pytest.mark.parametrize(
+    ("texts", "prediction", "chosen", "unparsed"),
+    [
+        ((RED, BLUE, BLUE), "blue", 1, 0),
+        ((RED, BLUE, "no idea"), "red", 0, 1 / 3),  # as many votes for each: the first to come
+        (("no idea", "none", BLUE), "blue", 2, 2 / 3),  # what is not parsed has no vote
+        (("no idea", "no idea", "none"), "no idea", 0, 1),
+    ],
+)
+def test_sampled_chains_of_thought_vote(texts, prediction, chosen, unparsed):
+    config = EvaluationConfig(items=2, templates=1, chain_of_thought=True, samples=3, temperature=0.7, seed=5)
+    found, scorer = answers(config, Sampled(*texts))
+    direct, reasoned = ([r for r in found if r["chain_of_thought"] is on] for on in (False, True))
+    assert {(r["scorer"], r["unparsed_samples"]) for r in direct} == {("rank", None)}
+    for row in reasoned:
+        assert (row["prediction"], row["generated"], row["samples"]) == (prediction, texts[chosen], list(texts))
+        assert row["unparsed_samples"] == pytest.approx(unparsed)
+        assert row["parsed"] is (unparsed < 1)
+    ((sampler, _, _),) = scorer.asked
+    assert (sampler.temperature, sampler.seed) == (0.7, 5)
+
+
+def test_the_noise_of_a_chain_of_thought_does_not_depend_on_what_else_is_asked():
+    def numbers(items):
+        config = EvaluationConfig(items=items, chain_of_thought=True, samples=1, temperature=1.0)
+        found, scorer = answers(config, Sampled(RED))
+        asked = [(r["item"], r["template"]) for r in found if r["chain_of_thought"]]
+        return dict(zip(asked, scorer.asked[0][2], strict=True))
+
+    few, many = numbers(5), numbers(20)
+    assert len(set(many.values())) == len(many) == 40
+    assert few == {key: many[key] for key in few}
+
+
+def test_samples_without_a_temperature_are_refused_with_the_way_out():
+    with pytest.raises(
+        ValueError, match=r"temperature is 0.0, expected one over 0, such as 0.7: all 5 samples would be the same"
+    ):
+        EvaluationConfig(samples=5)
+
+
+def test_the_share_of_unparsed_samples_and_of_answers_found_stand_beside_the_accuracy():
+    config = EvaluationConfig(items=4, templates=1, chain_of_thought=True, samples=3, temperature=0.7)
+    asked = ask([task()], config, layout(config))
+    made = predict(asked, config, layout(config), Sampled(RED, "no idea", BLUE), model="trained", step=1)
+    ranked, reasoned = sorted(summarize(made)["tasks"], key=lambda row: row["chain_of_thought"])
+    assert (reasoned["samples"], reasoned["parse_rate"], reasoned["unparsed_samples"]) == (3, 1, pytest.approx(1 / 3, abs=1e-6))
+    assert reasoned["metrics"]["accuracy"]["mean"] == 25
+    assert (ranked["samples"], ranked["unparsed_samples"]) == (1, None)
+
+
+def test_the_extractor_is_the_tasks_unless_the_evaluation_names_one():
+    def free(row):
+        return Example({"text": row["text"]}, "2")
+
+    told = "1 or 2\nis it"
+
+    def said(extractor, of):
+        config = EvaluationConfig(items=1, templates=1, extractor=extractor)
+        return answers(config, Writes(told), of=of)[0][0]
+
+    by_task = task(free, metrics=("exact_match",), extractor="first_line")
+    assert said("auto", by_task)["prediction"] == "1 or 2"
+    assert said("last_number", by_task)["prediction"] == "2"
+    assert said("auto", task(free, metrics=("exact_match",)))["prediction"] == told
+    assert (said("boxed", by_task)["prediction"], said("boxed", by_task)["parsed"]) == (told, False)
+    with pytest.raises(ValueError, match=r"task colour: unknown extractor 'last_nummber'; did you mean 'last_number'"):
+        task(extractor="last_nummber")
+
+
+class Writes(Told):
+    """A scorer that writes a text that its tokenizer may not know."""
+
+    def generate(self, prompts, max_tokens):
+        return [Text(n, 0, [], self.text, "eos") for n in range(len(prompts))]
 
 
 def test_tasks_without_options_are_generated():

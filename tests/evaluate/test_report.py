@@ -320,3 +320,18 @@ def test_thinning_keeps_the_last_point_and_drops_what_is_not_a_number():
     x, y = plots.thin([1, 2, 3, 4, 5], [1.0, float("nan"), 3.0, None, 5.0], 2)
     assert x[-1] == 5
     assert y == [2.0, 5.0]
+
+
+def test_answers_found_and_samples_without_one_stand_apart_from_the_score(tmp_path):
+    table = predictions("trained", 7, 0.3, tasks=TASKS)
+    rows = [row for row in table.to_pylist() if row["scorer"] == "generate"]
+    voted = [
+        {**row, "samples": ["a", "b", "c", "d"], "parsed": n % 4 > 0, "unparsed_samples": 1.0 if n % 4 == 0 else 0.25}
+        for n, row in enumerate(rows)
+    ]
+    write_evaluation(tmp_path / "run", pa.Table.from_pylist(voted), 7)
+    page = write_report([tmp_path / "run"], tmp_path / "report.html").read_text()
+    checks = {check["name"]: check for check in health(load_run(tmp_path / "run"))}
+    assert (checks["Answers found"]["value"], checks["Samples without an answer"]["value"]) == ("75.0%", "43.8%")
+    assert "of 4 an item" in checks["Samples without an answer"]["note"]
+    assert re.search(r"75\.0% answered, 43\.8% of 4 samples did not", page)

@@ -18,7 +18,8 @@ from flanjax.cli import main
 from flanjax.config import RunConfig
 from flanjax.data.layout import Layout, make_layout
 from flanjax.data.tokenizer import load_tokenizer
-from flanjax.evaluate.predict import ask, predict, scoring_layout
+from flanjax.evaluate.predict import predict
+from flanjax.evaluate.questions import ask, scoring_layout
 from flanjax.generate.scorer import Scorer
 from flanjax.huggingface.export import Card, SpecialIds, model_card, special_ids
 from flanjax.huggingface.weight_files import DTYPES, write_file

@@ -11,8 +11,9 @@ from flanjax.data.prompts import build_prompts
 from flanjax.data.queries import Query
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.evaluate.config import EvaluationConfig
-from flanjax.evaluate.predict import ask, predict
-from flanjax.generate.scorer import Generated
+from flanjax.evaluate.predict import predict
+from flanjax.evaluate.questions import ask
+from flanjax.generate.request import Text
 from flanjax.importers.promptsource import promptsource
 from flanjax.importers.promptsource_template import PromptsourceTemplate, example
 from flanjax.sources import SourceError, rows
@@ -74,7 +75,7 @@ class First:
         return [[-float(n) for n in range(len(each))] for each in options]
 
     def generate(self, prompts, max_tokens):
-        return [Generated([], "eos")] * len(prompts)
+        return [Text(item, 0, [], "", "eos") for item in range(len(prompts))]
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -17,8 +17,9 @@ from flanjax.data.feature_config import Budget, FeatureConfig
 from flanjax.data.prompts import build_prompts
 from flanjax.data.queries import Query
 from flanjax.data.tokenizer import ByteTokenizer
-from flanjax.evaluate.predict import EvaluationConfig, scoring_layout
-from flanjax.evaluate.predict import ask as evaluation_questions
+from flanjax.evaluate.config import EvaluationConfig
+from flanjax.evaluate.questions import ask as evaluation_questions
+from flanjax.evaluate.questions import scoring_layout
 from flanjax.importers import superni
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.render import Wording, ask, choose
