@@ -10,7 +10,6 @@ import dataclasses
 import functools
 import logging
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -20,19 +19,12 @@ import orbax.checkpoint as ocp
 from etils import epath
 from jax.experimental import multihost_utils
 
-from flanjax import checksums, fields, records
+from flanjax import checksums, fields, records, step_folder
 from flanjax.fields import Count, Whole
-from flanjax.storage import is_remote
-from flanjax.workdir import open_workdir
+from flanjax.step_folder import DATA, META, PARAMS, REST
 
-PARAMS, REST, DATA, META = "params", "rest", "data", "meta"
 _LOSS, _UNREADABLE = "validation_loss", ".unreadable"
-_COMMITTED = "commit_success.txt"  # Orbax's name for it
 _REWRITTEN_AT_THE_END = "_CHECKPOINT_METADATA"  # Orbax rewrites it with the time when the step is complete
-_META_KEYS = {"config": dict, "split": dict, "tokenizer": str, "plan": str, "model": dict}
-_JSON_FILE = "metadata"  # Orbax's name for it
-_NO_STEP = -1
-_REMOVED_WITHIN_SECONDS = 5  # a folder is removed file by file
 
 
 class CheckpointError(RuntimeError):
@@ -77,7 +69,7 @@ class Checkpoints:
     """The checkpoints of a workdir, for one run that writes them."""
 
     def __init__(self, workdir: epath.PathLike, config: CheckpointConfig):
-        self._directory = _directory(workdir)
+        self._directory = step_folder.directory(workdir)
         self._writing: int | None = None
         self._asynchronous = config.asynchronous
         self._params, rest = _SummedHandler(PARAMS), _SummedHandler(REST)
@@ -178,8 +170,8 @@ class Checkpoints:
         try:
             with _comparing(folder):
                 found = self._manager.restore(step, args=args)
-            _check_meta(found[META], folder)
-            with _naming(folder / DATA / _JSON_FILE):
+            step_folder.check_meta(found[META], folder)
+            with step_folder.naming(folder / DATA / step_folder.JSON_FILE):
                 check_data(found[DATA])
         except records.FormatError:
             raise
@@ -189,8 +181,8 @@ class Checkpoints:
 
     def _sum(self) -> None:
         """Writes the step's checksums. Called in process 0 when all items are on disk, before the step counts as complete."""
-        assert self._params.step_folder is not None
-        checksums.write(self._params.step_folder, without=[_REWRITTEN_AT_THE_END])
+        assert self._params.written_to is not None
+        checksums.write(self._params.written_to, without=[_REWRITTEN_AT_THE_END])
 
     def _set_aside(self, steps: Sequence[int]) -> None:
         """Renames steps that cannot be read, and removes what had the new name before."""
@@ -210,16 +202,16 @@ class Checkpoints:
         except Exception as error:
             step, self._writing = self._writing, None
             named = f"checkpoint {self._directory / str(step)}" if step is not None else f"a checkpoint in {self._directory}"
-            earlier = [s for s in _steps_in(self._directory) if s != step]
+            earlier = [s for s in step_folder.steps_in(self._directory) if s != step]
             raise CheckpointError(
-                f"{named} was not written completely ({_reason(error)}). Earlier checkpoints {earlier} are untouched; "
-                "when there is room on the disk, run the same command again to go on from the newest"
+                f"{named} was not written completely ({step_folder.reason(error)}). Earlier checkpoints {earlier} are "
+                "untouched; when there is room on the disk, run the same command again to go on from the newest"
             ) from error
 
 
 def steps_of(workdir: epath.PathLike) -> list[int]:
     """Returns the steps that have a checkpoint, ascending."""
-    return _steps_in(_directory(workdir))
+    return step_folder.steps_in(step_folder.directory(workdir))
 
 
 def read_meta(workdir: epath.PathLike, step: int | None = None) -> tuple[int, dict[str, Any]]:
@@ -232,15 +224,15 @@ def read_meta(workdir: epath.PathLike, step: int | None = None) -> tuple[int, di
     passed: list[int] = []
     while True:
         steps = steps_of(workdir)
-        candidate = _as_first(max((s for s in steps if s not in passed and step in (None, s)), default=_NO_STEP))
-        if candidate == _NO_STEP:
+        candidate = _as_first(max((s for s in steps if s not in passed and step in (None, s)), default=step_folder.NO_STEP))
+        if candidate == step_folder.NO_STEP:
             break
-        path = _directory(workdir) / str(candidate)
+        path = step_folder.directory(workdir) / str(candidate)
         failed: Exception | None = None
         try:
             with _comparing(path, META), ocp.Checkpointer(ocp.JsonCheckpointHandler()) as checkpointer:
                 meta = checkpointer.restore(path / META)
-            _check_meta(meta, path)
+            step_folder.check_meta(meta, path)
         except records.FormatError:
             raise
         except Exception as error:
@@ -264,7 +256,7 @@ def read_params(workdir: epath.PathLike, step: int, params: Any) -> Any:
       CheckpointError: they cannot be read, or are damaged.
       StepGoneError: they cannot be read because the run that writes here has removed the step.
     """
-    folder = _directory(workdir) / str(step)
+    folder = step_folder.directory(workdir) / str(step)
     failed: Exception | None = None
     try:
         with _comparing(folder, PARAMS), ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
@@ -273,8 +265,8 @@ def read_params(workdir: epath.PathLike, step: int, params: Any) -> Any:
         failed = error
     if not _anywhere(failed is not None):
         return found
-    reason = _reason(failed) if failed else "another process cannot read them"
-    if _anywhere(_is_removed(folder)):
+    reason = step_folder.reason(failed) if failed else "another process cannot read them"
+    if _anywhere(step_folder.is_removed(folder)):
         raise StepGoneError(
             f"step {step} of {workdir} was removed while it was read; there are now {steps_of(workdir)}"
         ) from failed
@@ -290,8 +282,8 @@ def read_newest_params(workdir: epath.PathLike, step: int, params: Any) -> tuple
         try:
             return step, read_params(workdir, step, params)
         except StepGoneError as error:
-            newest = _as_first(max(steps_of(workdir), default=_NO_STEP))
-            if newest == _NO_STEP:
+            newest = _as_first(max(steps_of(workdir), default=step_folder.NO_STEP))
+            if newest == step_folder.NO_STEP:
                 raise
             logging.getLogger("flanjax").warning("%s; reading step %s instead", error, newest)
             step = newest
@@ -301,18 +293,18 @@ class _SummedHandler(ocp.StandardCheckpointHandler):
     """Writes a tree of arrays. When a process's files are on disk, it writes their checksums beside them.
 
     Attributes:
-      step_folder: the folder that is written, under its temporary name.
+      written_to: the step's folder, under its temporary name.
     """
 
     def __init__(self, item: str):
         super().__init__()
         self._item = item
-        self.step_folder: epath.Path | None = None
+        self.written_to: epath.Path | None = None
 
     async def async_save(self, directory: Any, *args: Any, **kwargs: Any) -> list[Any]:
         written = await super().async_save(directory, *args, **kwargs)
         directory = epath.Path(directory)
-        self.step_folder = directory.parent
+        self.written_to = directory.parent
         return [ocp.future.ChainedFuture(written or [], functools.partial(self._sum, directory))]
 
     def _sum(self, directory: epath.Path) -> None:
@@ -328,54 +320,13 @@ def _comparing(folder: epath.Path, item: str = "") -> Iterator[None]:
     Raises:
       DamagedError: a file differs from what was written. It takes precedence over an error in the block.
     """
+    compare = functools.partial(step_folder.compare, folder, item, jax.process_index(), jax.process_count())
     try:
         yield
     except Exception:
-        _compare(folder, item)
+        compare()
         raise
-    _compare(folder, item)  # afterwards, when the files are cached in memory: in parallel both would fetch them
-
-
-def _compare(folder: epath.Path, item: str) -> None:
-    sums = checksums.read(folder)
-    if sums is None:
-        if folder.exists() and item != META:  # warn once, when the arrays are read
-            logging.getLogger("flanjax").warning(
-                "checkpoint %s has no checksums because an older flanjax wrote it: damage to it would not be noticed", folder
-            )
-        return
-    asked = {name: found for name, found in sums.items() if name.startswith(f"{item}/" if item else "")}
-    checksums.check(folder, asked, checksums.share(asked, jax.process_index(), jax.process_count()))
-
-
-def _is_removed(folder: epath.Path) -> bool:
-    """Whether a step has been removed, or is being removed because a running trainer has a newer one."""
-    if max(_steps_in(folder.parent), default=_NO_STEP) <= int(folder.name):
-        return not folder.exists()
-    ends = time.monotonic() + _REMOVED_WITHIN_SECONDS
-    while folder.exists() and time.monotonic() < ends:
-        time.sleep(0.1)
-    return not folder.exists()
-
-
-def _check_meta(meta: Any, folder: epath.Path) -> None:
-    """Raises ValueError if a meta is not valid, and FormatError if a newer flanjax wrote it."""
-    path = folder / META / _JSON_FILE
-    if not isinstance(meta, dict):
-        raise ValueError(f"{path} holds a {type(meta).__name__}, expected a JSON object")
-    records.check_format(meta, path, records.META)
-    for key, kind in _META_KEYS.items():
-        if not isinstance(meta.get(key), kind):
-            raise ValueError(f"{path} has {key}={str(meta.get(key))[:60]!r}, expected a {kind.__name__}")
-
-
-@contextlib.contextmanager
-def _naming(path: epath.Path) -> Iterator[None]:
-    """Adds a file's name to errors about its content."""
-    try:
-        yield
-    except Exception as error:
-        raise ValueError(f"{path}: {type(error).__name__}: {error}") from error
+    compare()  # afterwards, when the files are cached in memory: in parallel both would fetch them
 
 
 def _as_first(number: int) -> int:
@@ -388,31 +339,11 @@ def _anywhere(here: bool) -> bool:
     return here if jax.process_count() == 1 else bool(multihost_utils.process_allgather(np.array(here)).any())
 
 
-def _directory(workdir: epath.PathLike) -> epath.Path:
-    return open_workdir(workdir).checkpoints
-
-
-def _steps_in(directory: epath.Path) -> list[int]:
-    if not directory.exists():
-        return []
-    return sorted(int(p.name) for p in directory.iterdir() if p.name.isdigit() and _is_complete(p))
-
-
-def _is_complete(folder: epath.Path) -> bool:
-    """Whether a step is complete. In a bucket a step has its final name already while it is written, and gets one more file
-    when it is complete."""
-    return (folder / _COMMITTED).exists() if is_remote(folder) else folder.is_dir()
-
-
 def _goodness(metrics: dict[str, float]) -> float:
     return -metrics[_LOSS]
 
 
 def _pass_over(path: epath.Path, error: Exception) -> None:
-    logging.getLogger("flanjax").warning("passing over checkpoint %s, which cannot be read: %s", path, _reason(error))
-
-
-def _reason(error: BaseException) -> str:
-    """Returns one line that says what happened."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:300] if lines else ''}"
+    logging.getLogger("flanjax").warning(
+        "passing over checkpoint %s, which cannot be read: %s", path, step_folder.reason(error)
+    )

@@ -24,5 +24,25 @@ MIRROR = Path(__file__).resolve().parents[2] / "shared" / "data" / "hub"
 if MIRROR.is_dir():
     os.environ.setdefault("FLANJAX_HUB_MIRROR", str(MIRROR))
 
-# Whoever starts the tests in the background has them ignore Ctrl-C, and so would every process that they start.
+# Whoever starts the tests in the background has them ignore Ctrl-C, or with nohup a lost terminal, and so would every process
+# that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# These begin first: a long file that begins last keeps one worker busy while the others have nothing left to do.
+LONGEST = (
+    "test_multihost.py",
+    "test_run.py",
+    "test_readme.py",
+    "test_t5_parity.py",
+    "test_hosts_end.py",
+    "test_aot.py",
+    "test_prepare.py",
+    "test_step.py",
+    "test_contracts.py",
+    "test_python_docs.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))

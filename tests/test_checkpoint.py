@@ -307,6 +307,9 @@ def test_a_corrupt_step_is_written_again_when_it_is_reached_again(tmp_path):
     assert (tmp_path / "checkpoints" / "20.unreadable").is_dir()
     save(tmp_path, [20])
     assert_is_step(restore(tmp_path), 20)
+    spoil(tmp_path / "checkpoints" / "20", "truncate")  # once more, beside what is left of the first
+    assert_is_step(restore(tmp_path), 10)
+    assert checkpoint.steps_of(tmp_path) == [10]
 
 
 def test_corrupt_steps_do_not_drive_out_sound_ones(tmp_path):

@@ -58,10 +58,11 @@ def taken(folder, said=None):
 
 
 def test_a_second_run_is_refused_by_name_until_the_first_gives_the_folder_back(folder):
-    first = taken(folder)
+    first, said = taken(folder), []
     since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(held_by(folder).since))
     with pytest.raises(ClaimError, match=rf"process {os.getpid()} on host {os.uname().nodename}, since {since}"):
-        taken(folder)
+        taken(folder, said)
+    assert not said, "a run that is known to live is not waited for"
     first.check()
     first.release()
     assert not (folder / NAME).exists()

@@ -15,6 +15,7 @@ FLOORS = (
     {"version", "names", "records"},
     {"fields", "checksums", "storage"},
     {"claim", "workdir"},
+    {"step_folder"},
     {"tasks", "models", "parallel", "checkpoint"},
     {"sources"},
     {"importers"},

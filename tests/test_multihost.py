@@ -57,8 +57,10 @@ class Runs(dict):
         if devices == jax.device_count():
             train_here(self._home, workdir, settings)
         else:
-            for status, said in finished(train(self._home, workdir.name, count, *settings, devices=devices)):
+            results = finished(train(self._home, workdir.name, count, *settings, devices=devices))
+            for index, (status, said) in enumerate(results):
                 assert status == 0, said
+                assert (f"trained {STEPS} steps" in said, "steps" in said) == (index == 0, index == 0), "only the first speaks"
         self[name] = workdir
         return workdir
 
@@ -172,7 +174,6 @@ def test_killed_stopped_and_damaged_a_run_of_four_goes_on_by_four_by_two_and_by_
 
     saved = checkpoint.steps_of(workdir)[-1]
     reached, _ = signalled_at(home, workdir, 4, 8, signal.SIGTERM, [2], start=saved)
-    reached, _ = signalled_at(home, workdir, 4, reached + 1, signal.SIGINT, [0, 1, 2, 3], start=reached)  # as a terminal does
     again, undisturbed = compared(workdir, runs["4 processes of 1 device"], upto=reached)
     np.testing.assert_array_equal(again, undisturbed)  # on the same devices bit for bit
 
@@ -180,6 +181,7 @@ def test_killed_stopped_and_damaged_a_run_of_four_goes_on_by_four_by_two_and_by_
     for path in (workdir / "checkpoints" / str(reached) / "params").rglob("*"):
         if path.is_file():
             os.truncate(path, path.stat().st_size // 2)
+    # As a terminal does.
     _, results = signalled_at(home, workdir, 2, steps[-2] + 1, signal.SIGINT, [0, 1], start=steps[-2])
     for _, said in results:
         assert f"passing over checkpoint {workdir / 'checkpoints' / str(reached)}" in said
@@ -189,18 +191,13 @@ def test_killed_stopped_and_damaged_a_run_of_four_goes_on_by_four_by_two_and_by_
     assert_same_figures(workdir, runs[ALONE])
 
 
-def test_only_the_first_process_speaks_and_writes(home, runs):
-    (first, said), (second, nothing) = finished(train(home, runs["2 processes of 2 devices"].name, 2))
-    assert (first, second) == (0, 0), (said, nothing)
-    assert f"has trained its {STEPS} steps already" in said
-    assert "steps" not in nothing
-
-
 def test_two_processes_score_heldout_tasks_as_one_does(home, runs):
     tables = []
-    for count, name in ((1, ALONE), (2, "2 processes of 2 devices")):
-        results = finished(together(home, count, "heldout", "--workdir", runs[name].name, "--no-untuned"))
-        assert [status for status, _ in results] == [0] * count, results
+    results = finished(together(home, 2, "heldout", "--workdir", runs["2 processes of 2 devices"].name, "--no-untuned"))
+    assert [status for status, _ in results] == [0, 0], results
+    with contextlib.chdir(home):
+        assert main(["heldout", "--workdir", str(runs[ALONE]), "--no-untuned"]) == 0
+    for name in (ALONE, "2 processes of 2 devices"):
         (place,) = (runs[name] / "evaluation").glob(f"{STEPS}-*")
         tables.append(pq.read_table(place / "predictions.parquet").to_pylist())
         assert (place / "report.html").exists()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -59,6 +60,15 @@ wrong_column = Mixture(name="wrong_column", parts=[WRONG])
 """
 METRIC = """
 metric = Mixture(name="metric", parts=[task("metric", "seeing", 0, colour, Template("{{ text }}"), metrics=("acuracy",))])
+"""
+NOTHING_FITS = """
+import os, time
+
+def slowly(row):
+    time.sleep(0.05 * os.path.exists("slowly"))
+    return Example({"text": row["text"] * 20}, row["text"])
+
+nothing_fits = Mixture(name="nothing_fits", parts=[task("long", "seeing", 0, slowly, Template("{{ text }}"))])
 """
 CONFIG = f"""
 def get_config():
@@ -135,6 +145,12 @@ def signal_at(process, workdir, step, number):
     return finish(process)
 
 
+def catches(process, number):
+    """Whether a process has a handler for the signal (proc(5))."""
+    (caught,) = (line for line in Path(f"/proc/{process.pid}/status").read_text().splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+
 def steps_on_record(workdir):
     path = workdir / "metrics.jsonl"
     lines = path.read_text().split("\n")[:-1] if path.exists() else []
@@ -194,6 +210,22 @@ def test_a_run_that_is_stopped_saves_the_step_it_reached_and_goes_on(home, whole
     got, said = finish(start(home, name))
     assert (got, f"going on from step {reached}" in said) == (0, True)
     assert figures(workdir) == figures(whole)
+
+
+def test_a_run_that_looks_in_vain_for_a_row_that_fits_can_be_stopped(tmp_path):
+    (tmp_path / "toy.py").write_text(MIXTURE + NOTHING_FITS)
+    (tmp_path / "config.py").write_text(CONFIG)
+    changes = ("--config.mixture=toy.py:nothing_fits", "--config.heldout=", "--config.train.validate_every=0")
+    (tmp_path / "slowly").touch()  # the search would end after 2,048 examples, which take 100 s
+    process = start(tmp_path, "run", *changes)
+    while not catches(process, signal.SIGTERM):
+        assert process.poll() is None, finish(process)
+        time.sleep(0.1)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    status, said = finish(process)
+    assert (status, time.monotonic() - began < 20) == (143, True), said
+    assert "stopped by SIGTERM at step 0; run the same command again to go on" in said
 
 
 def test_a_run_whose_newest_checkpoint_is_corrupt_goes_on_from_the_one_before(home, whole):

@@ -25,6 +25,7 @@ from flanjax.parallel.sharding import (
     num_batch_shards,
     partition_spec,
     placements,
+    shard,
     shardings,
     table,
     to_global,
@@ -75,6 +76,22 @@ def test_rules_give_each_mesh_axis_to_the_first_dimension_that_asks(axes, shape,
 def test_a_dimension_that_its_mesh_axes_do_not_divide_is_not_split():
     assert partition_spec(("vocab", "embed"), (129, 16), mesh()) == PartitionSpec(None, "fsdp")
     assert partition_spec(("batch", "embed"), (6, 16), mesh()) == PartitionSpec(None, "fsdp")  # fsdp stays free
+
+
+@pytest.mark.parametrize("fewer_first", [True, False])
+def test_an_axis_of_a_kernel_is_split_the_same_way_in_all_arrays_or_in_none(fewer_first):
+    few, many = jnp.arange(4.0).reshape(4, 1), jnp.arange(8.0).reshape(4, 2)
+    seen = []
+
+    def kernel(*arrays):
+        seen.extend(x.shape for x in arrays)
+        return sum(arrays)
+
+    arrays = (few, many) if fewer_first else (many, few)
+    four = make_mesh(MeshConfig(data=2, fsdp=1, tensor=2), jax.devices()[:4])
+    got = shard(four)(kernel, [("batch", "heads")] * 2, ("batch", "heads"))(*arrays)
+    np.testing.assert_array_equal(got, few + many)
+    assert set(seen) == {(2, 1), (2, 2)}, "rows are split, and heads of which one array has a single one are not"
 
 
 def test_mesh_axes_of_one_device_split_nothing():

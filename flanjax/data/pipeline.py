@@ -25,6 +25,7 @@ from flanjax.data.plan import Plan
 from flanjax.data.ready_filters import ready
 from flanjax.data.task_rows import TaskRows
 from flanjax.data.tokenizer import Tokenizer
+from flanjax.data.waiting import awaited
 from flanjax.data.workers import in_processes
 from flanjax.fields import Count, Range, Seed, Share
 from flanjax.sources import Rows, SourceError, kept
@@ -260,16 +261,24 @@ class _Windows:
 class BatchIterator:
     """Yields this host's part of every global batch: arrays [B / hosts, ...], in the order of its streams, without end.
 
-    `state()` is the position after the last batch that was returned.
+    `state()` is the position after the last batch that was returned, even if the search for the next one was broken off.
 
     Args:
       prepared: a source of windows that are read instead of made; batches and states stay the same.
+      while_waiting: called again and again while a window is waited for. What it raises breaks the search off.
     """
 
     def __init__(
-        self, corpus: Corpus, host: Host = Host(), state: DataState | None = None, prepared: WindowSource | None = None
+        self,
+        corpus: Corpus,
+        host: Host = Host(),
+        state: DataState | None = None,
+        prepared: WindowSource | None = None,
+        while_waiting: Callable[[], object] = lambda: None,
     ):
         self._corpus, self._config, self._prepared = corpus, corpus.config, prepared
+        self._while_waiting = while_waiting
+        self._rows_a_batch = self._config.batch_size // self._config.num_streams  # of one stream
         streams = host.streams(self._config.num_streams)
         self._position = {s: state.streams[s] if state else (0, 0) for s in streams}
         # Counts are added up over hosts when states are merged, so only one host keeps the old counts.
@@ -298,21 +307,29 @@ class BatchIterator:
         return self
 
     def __next__(self) -> Batch:
+        for stream in self._queues:
+            self._fill(stream)
         rows = [row for stream in self._queues for row in self._take(stream)]
         return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
     def state(self) -> DataState:
         return DataState(dict(self._position), self._stats.copy())
 
+    def _fill(self, stream: int) -> None:
+        """Reads windows until the stream has its rows of a batch. The position stays where it is."""
+        queue, fruitless = self._queues[stream], 0
+        while len(queue) < self._rows_a_batch:
+            if fruitless >= MAX_FRUITLESS:
+                raise self._seen.nothing_to_train_on(fruitless, self._corpus.names)
+            queued = len(queue)
+            if self._read_window():
+                fruitless += self._config.window
+            elif len(queue) > queued:
+                fruitless = 0
+
     def _take(self, stream: int) -> Iterator[Batch]:
         queue = self._queues[stream]
-        for _ in range(self._config.batch_size // self._config.num_streams):
-            fruitless = 0
-            while not queue:
-                if fruitless >= MAX_FRUITLESS:
-                    raise self._seen.nothing_to_train_on(fruitless, self._corpus.names)
-                if self._read_window():
-                    fruitless += self._config.window
+        for _ in range(self._rows_a_batch):
             window, row, arrays = queue.popleft()
             if row == 0:
                 self._count(stream, window)
@@ -335,7 +352,7 @@ class BatchIterator:
     def _read_window(self) -> bool:
         """Queues the next window's rows, and returns whether it had none."""
         try:
-            stream, number, window = next(self._windows)
+            stream, number, window = awaited(self._windows, self._while_waiting)
         except StopIteration:
             end = self._prepared.num_windows if self._prepared else 0
             raise DataError(f"the {end} prepared windows of a stream are used up; prepare more") from None

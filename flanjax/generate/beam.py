@@ -63,6 +63,7 @@ def search_program(config: functional.Config, mesh: Mesh, stop_ids: Sequence[int
 
     def search(params: Any, memory: Any, limits: jax.Array, *, room: int) -> Found:
         model = functional.bind(config, params)
+        apart = None if config.scan else model.stepper(context)
         rows, prompts = len(limits), jnp.arange(len(limits))[:, None]
         starts, kept = model.begin(cache.take(memory, jnp.repeat(jnp.arange(rows), beams)), room, context)
         empty = _Texts(
@@ -73,7 +74,7 @@ def search_program(config: functional.Config, mesh: Mesh, stop_ids: Sequence[int
         def body(state: _State) -> _State:
             step, work = state.step, state.work
             read = jnp.where(step > 0, work.tokens[:, :, step - 1].reshape(-1), starts)
-            logits, kept = model.step(read, state.cache, context)
+            logits, kept = (apart or model.stepper(context))(read, state.cache)
             likelihoods = jax.nn.log_softmax(logits).reshape(rows, beams, -1) + work.scores[..., None]
             size = likelihoods.shape[-1]
             scores, chosen = jax.lax.top_k(likelihoods.reshape(rows, -1), candidates)

@@ -63,6 +63,8 @@ class Engine:
       stop_ids: ids that end a text; the layout's when None.
       end_repetition: whether a text that only repeats itself ends early.
       longest: the largest number of a prompt's tokens.
+      ahead: how many blocks of steps the device is sent before the host looks at the first; when None, 1, and 0 on a CPU, where
+        nothing is gained by computing beside the host.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Engine:
         stop_ids: Sequence[int] | None = None,
         end_repetition: bool = True,
         longest: int | None = None,
+        ahead: int | None = None,
     ):
         self._config, self._params, self._mesh, self._layout = config, params, mesh, layout
         self._shards = num_batch_shards(mesh)
@@ -86,7 +89,7 @@ class Engine:
         self._longest = max(2048, layout.lengths[0].inputs) if longest is None else longest
         self._programs = programs(config, mesh, self._stop_ids)
         self._architecture = functional.module(config)
-        self._ahead = 0 if platform(mesh) == "cpu" else 1  # on a CPU nothing is gained by computing beside the host
+        self._ahead = int(platform(mesh) != "cpu") if ahead is None else ahead
 
         self._waiting: list[Request] = []
         self._searches: list[Request] = []
@@ -186,9 +189,9 @@ class Engine:
     def _look(self, block: jax.Array, slots: list[_Slot | None]) -> list[Piece | Text]:
         """Returns what is new in the tokens of a block, int32 [BLOCK, B], which these slots were sent."""
         news: list[Piece | Text] = []
-        tokens = np.asarray(block)
+        tokens, in_use = np.asarray(block), {id(slot) for slot in self._used}
         for column, slot in enumerate(slots):
-            if slot is None or slot.writing.ended or slot.writing.request.item not in self._open:
+            if slot is None or id(slot) not in in_use:  # it has ended, or was cancelled, since the block was sent
                 continue
             writing, mine = slot.writing, tokens[:, column]
             found = mine[mine != NOTHING].tolist()
@@ -215,7 +218,7 @@ class Engine:
         """Reads the next prompts, all padded to the same length."""
         if not self._stream:
             self._waiting.sort(key=lambda r: -len(r.prompt))
-        rows = self._rows(min(len(self._waiting), self._most))
+        rows = self._rows(len(self._waiting))
         length = _power(len(self._waiting[0].prompt))
         taken = [r for r in self._waiting if len(r.prompt) <= length][:rows]
         chosen = {r.item for r in taken}
@@ -239,7 +242,8 @@ class Engine:
         free = [at for at, slot in enumerate(self._used) if slot is None]
         while free and self._ready:
             memory, group = self._ready[0].memory, list[_Ready]()
-            while self._ready and self._ready[0].memory is memory and len(group) < len(free):
+            most = min(len(free), self._rows(len(free)))
+            while self._ready and self._ready[0].memory is memory and len(group) < most:
                 group.append(self._ready.popleft())
             taken, free = free[: len(group)], free[len(group) :]
             for at, text in zip(taken, group, strict=True):
@@ -281,7 +285,7 @@ class Engine:
         room = tuple(map(_power, map(max, zip(*(self._architecture.room(i, t) for i, t in texts), strict=True))))
         writings = [s.writing for s in self._used if s] + [text.writing for text in arriving]
         history = max((_power(self._history(w.request)) for w in writings if w.sampler.looks_back), default=0)
-        if self._slots is None:
+        if self._slots is None or not active:
             memory = self._ready[0].memory
             self._slots = self._programs.empty(self._params, memory, num_slots=width, room=room, history=history)
             self._used, self._room = [None] * width, room
@@ -337,8 +341,8 @@ class Engine:
         return -(-rows // self._shards) * self._shards
 
     def _rows(self, count: int) -> int:
-        """Returns how many rows hold so many prompts: as few as the mesh allows, or as many as there are slots."""
-        return self._shards if count <= self._shards else max(self._most, self._rounded(count))
+        """Returns how many rows hold up to so many prompts: as few as the mesh allows, or a quarter of the slots."""
+        return self._shards if count <= self._shards else self._rounded(max(self._most // 4, 1))
 
     def _width(self, count: int) -> int:
         """Returns how many slots so many texts get: all of them, a quarter, a sixteenth, ..."""

@@ -87,10 +87,10 @@ def programs(config: functional.Config, mesh: Mesh, stop_ids: Sequence[int]) -> 
     def empty(params: Any, memory: Any, *, num_slots: int, room: tuple[int, ...], history: int) -> Slots:
         one = jax.eval_shape(lambda: functional.bind(config, params).begin(memory, 1, context)[1])
 
-        def free(x: jax.ShapeDtypeStruct, axis: int) -> jax.Array:
-            return jnp.zeros([num_slots if a == axis else size for a, size in enumerate(x.shape)], x.dtype)
+        def free(x: jax.ShapeDtypeStruct) -> jax.Array:
+            return jnp.zeros((num_slots, *x.shape[1:]), x.dtype)
 
-        kept = architecture.resize(type(one)(*map(free, one, one.row_axes())), room)
+        kept = architecture.resize(jax.tree.map(free, one), room)
         none, nought = jnp.zeros(num_slots, jnp.int32), jnp.zeros(num_slots, jnp.float32)
         settings = Settings(nought, none, nought, nought, nought, none, jnp.zeros((num_slots, 2), jnp.uint32))
         return _pinned(Slots(kept, none, none, none, jnp.full((num_slots, history), NOTHING), settings), pin)
@@ -113,6 +113,7 @@ def programs(config: functional.Config, mesh: Mesh, stop_ids: Sequence[int]) -> 
         params: Any, slots: Slots, keep: jax.Array, steps: jax.Array, *, draws: bool, limits: bool, looks_back: bool
     ) -> tuple[Slots, jax.Array]:
         model = functional.bind(config, params)
+        apart = None if config.scan else model.stepper(context)
         stops = jnp.array(stop_ids, jnp.int32)
 
         def unfinished(carry: tuple) -> jax.Array:
@@ -121,7 +122,7 @@ def programs(config: functional.Config, mesh: Mesh, stop_ids: Sequence[int]) -> 
 
         def body(carry: tuple) -> tuple:
             step, slots, tokens = carry
-            logits, kept = model.step(slots.next, slots.cache, context)
+            logits, kept = (apart or model.stepper(context))(slots.next, slots.cache)
             if looks_back:
                 logits = looking_back(logits, slots.history, slots.settings)
             chosen = choose(logits, slots.settings, slots.written, draws=draws, limits=limits)
@@ -168,12 +169,8 @@ def settings_of(samplers: Sequence[Any], keys: Sequence[Any], rows: int) -> Sett
 def _pinned(slots: Slots, pin: Any) -> Slots:
     """Returns the slots, each array split over the devices by its rows, and keys and values by their heads too."""
 
-    def by_rows(x: jax.Array, axis: int = 0) -> jax.Array:
-        names = ["layers" if a < axis else "length" for a in range(x.ndim)]
-        names[axis] = "batch"
-        if x.ndim == 5:
-            names[2] = "kv_heads"
-        return pin(x, tuple(names))
+    def by_rows(x: jax.Array) -> jax.Array:
+        heads = ["kv_heads"] if x.ndim == 4 else []
+        return pin(x, ("batch", *heads, *["length"] * (x.ndim - 1 - len(heads))))
 
-    kept = type(slots.cache)(*map(by_rows, slots.cache, slots.cache.row_axes()))
-    return Slots(kept, *jax.tree.map(by_rows, slots[1:]))
+    return jax.tree.map(by_rows, slots)

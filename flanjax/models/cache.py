@@ -1,22 +1,16 @@
-"""What a model keeps of prompts and of texts that it is writing: named tuples of arrays with one row for each of them.
-
-`row_axes` of such a class says which axis of each array counts the rows. Rows can then be taken, and put in the place of
-others, whatever the architecture.
-"""
+"""What a model keeps of prompts and of texts that it is writing: trees of arrays whose first axis counts them, one row each."""
 
 from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 
-Kept = TypeVar("Kept", bound=Any)  # a NamedTuple of arrays with a method row_axes
+Kept = TypeVar("Kept", bound=Any)
 
 
 def take(kept: Kept, rows: jax.Array) -> Kept:
     """Returns rows of `kept`: its row `rows[i]`, int32 [N], as row i; zeros where that is beyond the last row."""
-    return type(kept)(
-        *(jnp.take(x, rows, axis, mode="fill", fill_value=0) for x, axis in zip(kept, kept.row_axes(), strict=True))
-    )
+    return jax.tree.map(lambda x: jnp.take(x, rows, axis=0, mode="fill", fill_value=0), kept)
 
 
 def put(kept: Kept, rows: jax.Array, new: Kept) -> Kept:
@@ -25,11 +19,10 @@ def put(kept: Kept, rows: jax.Array, new: Kept) -> Kept:
     The arrays of `new` may be shorter, but for their rows: then the end of a row keeps what it held.
     """
 
-    def placed(old: jax.Array, fresh: jax.Array, axis: int) -> jax.Array:
-        at = tuple(rows if a == axis else slice(0, size) for a, size in enumerate(fresh.shape))
-        return old.at[at].set(fresh.astype(old.dtype), mode="drop")
+    def placed(old: jax.Array, fresh: jax.Array) -> jax.Array:
+        return old.at[(rows, *map(slice, fresh.shape[1:]))].set(fresh.astype(old.dtype), mode="drop")
 
-    return type(kept)(*map(placed, kept, new, kept.row_axes()))
+    return jax.tree.map(placed, kept, new)
 
 
 def resized(x: jax.Array, axis: int, size: int) -> jax.Array:
@@ -39,11 +32,30 @@ def resized(x: jax.Array, axis: int, size: int) -> jax.Array:
     return jnp.pad(x, [(0, size - n if a == axis else 0) for a, n in enumerate(x.shape)])
 
 
-def append(kept: jax.Array, positions: jax.Array, new: jax.Array) -> jax.Array:
-    """Returns cached keys or values [L, B, K, M, H] with `new` [L, B, 1, K, H] at the place `positions` int32 [B] of each row.
+Layers = tuple[jax.Array, ...]
+
+
+def extended(
+    keys: Layers,  # [B, K, M, H] each
+    values: Layers,  # [B, K, M, H] each
+    positions: jax.Array,  # int32 [B]
+    new: list[tuple[jax.Array, jax.Array]],  # [B, 1, K, H] each
+    result: jax.Array,
+) -> tuple[Layers, Layers]:
+    """Returns the keys and values of all layers with those of one more token in each row, at its place `positions`.
 
     A position beyond the last place is left out: its row has ended.
+
+    Args:
+      result: what was computed from the present keys and values. They are written in place only after it.
     """
+    new, _ = jax.lax.optimization_barrier((new, result))
     rows = jnp.arange(len(positions))
-    # Between two lists of indices a slice would put the rows first: so heads and layers stay slices on their own sides.
-    return kept.at[:, rows, :, positions].set(jnp.moveaxis(new[:, :, 0], 1, 0), mode="drop")
+
+    def with_one(kept: jax.Array, one: jax.Array) -> jax.Array:
+        return kept.at[rows, :, positions].set(one[:, 0], mode="drop")
+
+    return (
+        tuple(with_one(kept, key) for kept, (key, _) in zip(keys, new, strict=True)),
+        tuple(with_one(kept, value) for kept, (_, value) in zip(values, new, strict=True)),
+    )

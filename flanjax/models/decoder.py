@@ -13,7 +13,8 @@ and value heads, H head size, V vocabulary, L layers.
 """
 
 import functools
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -24,7 +25,7 @@ from flax import nnx
 from flanjax.models import flops
 from flanjax.models.attention.one_query import attend_one
 from flanjax.models.attention.reference import attend_where
-from flanjax.models.cache import append, resized, take
+from flanjax.models.cache import extended, resized, take
 from flanjax.models.context import Context
 from flanjax.models.decoder_config import SIZES, DecoderConfig
 from flanjax.models.decoder_layers import Layer, Norm
@@ -32,39 +33,31 @@ from flanjax.models.kernels import look_up, merged
 from flanjax.models.layers import fan_in, parameter
 from flanjax.models.rope import rotation
 from flanjax.models.score import log_likelihoods, offsets, shifted
-from flanjax.models.stack import run_layers
+from flanjax.models.stack import apart, run_layers
 
 __all__ = ["SIZES", "Cache", "Decoder", "DecoderConfig"]
 
 RESIDUAL = ("batch", "length", "embed")
 LOGITS = ("batch", "length", "vocab")
-KEPT = ("layers", "batch", "kv_heads", "length", "head_dim")
+KEPT = ("batch", "kv_heads", "length", "head_dim")
 TABLE = ("vocab", "features")  # the embedding's axes when it is read: features stay whole, as the batch's rows are split
 
 
 class Memory(NamedTuple):
-    """Keys and values of prompts that were read, one prompt a row."""
+    """Keys and values of prompts that were read: one prompt a row, and an array for each layer."""
 
-    keys: jax.Array  # [L, B, S, K, H], rotated
-    values: jax.Array  # [L, B, S, K, H]
+    keys: tuple[jax.Array, ...]  # [B, S, K, H] each, rotated
+    values: tuple[jax.Array, ...]  # [B, S, K, H]
     lasts: jax.Array  # int32 [B], the last token of each prompt, which is fed again to get the logits after it
     positions: jax.Array  # int32 [B], of that token
 
-    @staticmethod
-    def row_axes() -> tuple[int, ...]:
-        return (1, 1, 0, 0)
-
 
 class Cache(NamedTuple):
-    """Keys and values of a prompt and of the text so far, one row each; a token's place is its position."""
+    """Keys and values of a prompt and of the text so far, one row each, and an array for each layer."""
 
-    keys: jax.Array  # [L, B, K, M, H], rotated; the first `positions` of the M places are in use
-    values: jax.Array  # [L, B, K, M, H]
+    keys: tuple[jax.Array, ...]  # [B, K, M, H] each, rotated; a token's place is its position
+    values: tuple[jax.Array, ...]  # [B, K, M, H]
     positions: jax.Array  # int32 [B], of each row's next token
-
-    @staticmethod
-    def row_axes() -> tuple[int, ...]:
-        return (1, 1, 0)
 
 
 class Decoder(nnx.Module):
@@ -140,7 +133,7 @@ class Decoder(nnx.Module):
         _, (keys, values) = self._run(prompts, context, keep=True)
         positions = jnp.maximum(jnp.sum(prompts["segment_ids"] > 0, axis=1, dtype=jnp.int32) - 1, 0)
         lasts = jnp.take_along_axis(prompts["decoder_inputs"], positions[:, None], axis=1)[:, 0]
-        return Memory(keys, values, lasts, positions)
+        return Memory(tuple(jnp.unstack(keys)), tuple(jnp.unstack(values)), lasts, positions)
 
     def score(
         self,
@@ -154,8 +147,8 @@ class Decoder(nnx.Module):
         kept = take(memory, prompt_index)
         positions = kept.positions[:, None] + offsets(segment_ids)
         turns = rotation(self.config, positions)
-        key_positions = jnp.concatenate([_places(kept.keys.shape[2], positions), positions], axis=1)
-        known = jnp.arange(kept.keys.shape[2]) < kept.positions[:, None]  # of the prompt; its last token is fed again
+        key_positions = jnp.concatenate([_places(kept.keys[0].shape[1], positions), positions], axis=1)
+        known = jnp.arange(kept.keys[0].shape[1]) < kept.positions[:, None]  # of the prompt; its last token is fed again
         known = jnp.broadcast_to(known[:, None], (*segment_ids.shape, known.shape[1]))
         mine = (segment_ids[:, :, None] == segment_ids[:, None, :]) & (positions[:, :, None] >= positions[:, None, :])
         visible = jnp.concatenate([known, mine], axis=2)
@@ -171,43 +164,40 @@ class Decoder(nnx.Module):
             return context.constrain(x, RESIDUAL), None
 
         x = self._embed(shifted(texts, segment_ids, kept.lasts), context)
-        x, _ = run_layers(self.layers, body, x, kept[:2], **self._how)
+        x, _ = run_layers(self.layers, body, x, (jnp.stack(kept.keys), jnp.stack(kept.values)), **self._how)
         return log_likelihoods(self.logits(self._finish(x, context), context), texts)
 
     def begin(self, memory: Memory, max_tokens: int, context: Context = Context()) -> tuple[jax.Array, Cache]:
         """Returns the token that each text begins with, int32 [B], and a cache with room for `max_tokens` steps."""
-        places = memory.keys.shape[2] + max_tokens - 1
+        places = memory.keys[0].shape[1] + max_tokens - 1
 
         def kept(x: jax.Array) -> jax.Array:
-            return context.constrain(resized(jnp.swapaxes(x, 2, 3), 3, places), KEPT)
+            return context.constrain(resized(jnp.swapaxes(x, 1, 2), 2, places), KEPT)
 
-        return memory.lasts, Cache(kept(memory.keys), kept(memory.values), memory.positions)
+        return memory.lasts, Cache(tuple(map(kept, memory.keys)), tuple(map(kept, memory.values)), memory.positions)
 
-    def step(self, tokens: jax.Array, cache: Cache, context: Context = Context()) -> tuple[jax.Array, Cache]:
-        """Returns the logits, float32 [B, V], after one more token in each row, int32 [B], and the advanced cache."""
-        places = jnp.arange(cache.keys.shape[3])
-        positions = cache.positions[:, None]
-        turns = rotation(self.config, positions)
-        before = places < positions
+    def stepper(self, context: Context = Context()) -> Callable[[jax.Array, Cache], tuple[jax.Array, Cache]]:
+        """Returns the function (tokens int32 [B], cache) -> (logits float32 [B, V], cache), as in `functional.Model`."""
+        layers, windows = apart(self.layers, self.config.num_layers), itertools.cycle(self.config.windows)
 
-        def body(layer, x, past, kind):
-            keys, values = past
-            seen = before & _near(positions, places, self.config.windows[kind])
+        def step(tokens: jax.Array, cache: Cache) -> tuple[jax.Array, Cache]:
+            places, positions = jnp.arange(cache.keys[0].shape[2]), cache.positions[:, None]
+            turns, before = rotation(self.config, positions), places < positions
+            x, new = self._embed(tokens[:, None], context), list[tuple[jax.Array, jax.Array]]()
+            for layer, keys, values, window in zip(layers, cache.keys, cache.values, windows, strict=False):
+                seen = before & _near(positions, places, window)
 
-            def read(query, key, value, **how):
-                own = key[:, 0], value[:, 0]
-                return attend_one(query[:, 0], keys, values, seen, own=own, scale=how["scale"], soft_cap=how["soft_cap"])[
-                    :, None
-                ]
+                def read(query, key, value, keys=keys, values=values, seen=seen, **how):
+                    own, scores = (key[:, 0], value[:, 0]), {"scale": how["scale"], "soft_cap": how["soft_cap"]}
+                    return attend_one(query[:, 0], keys, values, seen, own=own, **scores)[:, None]
 
-            x, keys_values = layer(x, turns, read, context)
-            return context.constrain(x, RESIDUAL), keys_values
+                x, keys_values = layer(x, turns, read, context)
+                x = context.constrain(x, RESIDUAL)
+                new.append(keys_values)
+            logits = self.logits(self._finish(x, context), context)[:, 0]
+            return logits, Cache(*extended(cache.keys, cache.values, cache.positions, new, x), cache.positions + 1)
 
-        x = self._embed(tokens[:, None], context)
-        x, new = run_layers(self.layers, body, x, cache[:2], **self._how)  # new: two of [L, B, 1, K, H]
-        keys, values = (append(old, cache.positions, one) for old, one in zip(cache[:2], new, strict=True))
-        logits = self.logits(self._finish(x, context), context)[:, 0]
-        return logits, Cache(keys, values, cache.positions + 1)
+        return step
 
     @staticmethod
     def reorder(cache: Cache, rows: jax.Array) -> Cache:
@@ -222,7 +212,7 @@ class Decoder(nnx.Module):
     @staticmethod
     def resize(cache: Cache, room: tuple[int, ...]) -> Cache:
         """Returns the cache with another number of places, among which all that is in use must find room."""
-        keys, values = (resized(x, 3, room[0]) for x in cache[:2])
+        keys, values = (tuple(resized(x, 2, room[0]) for x in each) for each in cache[:2])
         return Cache(keys, values, cache.positions)
 
     def _run(self, batch: Mapping[str, jax.Array], context: Context, *, keep: bool) -> tuple[jax.Array, Any]:

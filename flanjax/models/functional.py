@@ -46,6 +46,8 @@ class Config(Protocol):
     def dtype(self) -> str: ...
     @property
     def attention(self) -> str: ...
+    @property
+    def scan(self) -> bool: ...
     def __hash__(self) -> int: ...
 
 
@@ -96,13 +98,14 @@ class Model(Protocol):
     def begin(self, memory: Any, max_tokens: int, context: Context = ...) -> tuple[jax.Array, Any]:
         """Returns the token that each text begins with, int32 [B], and a cache with room for `max_tokens` steps.
 
-        Memory and cache are named tuples as models/cache.py takes and puts their rows.
+        Memory and cache are trees whose arrays have a row for each prompt first (models/cache.py).
         """
         ...
 
-    def step(self, tokens: jax.Array, cache: Any, context: Context = ...) -> tuple[jax.Array, Any]:
-        """Returns the logits, float32 [B, V], after one more token in each row, int32 [B], and the advanced cache.
+    def stepper(self, context: Context = ...) -> Callable[[jax.Array, Any], tuple[jax.Array, Any]]:
+        """Returns the function (tokens int32 [B], cache) -> (logits float32 [B, V], cache): one more token in each row.
 
+        Made outside of a decoding loop, it takes the layers apart once, which costs a copy of them and saves one in each step.
         A row for which the cache has no room left is advanced, but its logits mean nothing from then on.
         """
         ...

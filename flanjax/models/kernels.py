@@ -49,11 +49,6 @@ def multiply(x: jax.Array, kernel: nnx.Param) -> jax.Array:
     return _multiply(x, kernel.get_value())
 
 
-def multiply_each(x: jax.Array, kernels: nnx.Param) -> jax.Array:
-    """Returns `x` [..., D] times the kernels of all layers, [L, D, M]: [L, ..., M]."""
-    return jax.vmap(_multiply, in_axes=(None, 0))(x, kernels.get_value())
-
-
 def look_up(
     table: nnx.Param,
     tokens: jax.Array,

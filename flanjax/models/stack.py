@@ -66,3 +66,9 @@ def run_layers(
 
     x, outputs = jax.lax.scan(turn, x, jax.tree.map(lambda leaf: leaf.reshape(-1, period, *leaf.shape[1:]), tree))
     return x, jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), outputs)
+
+
+def apart(layers: nnx.Module, count: int) -> list[Any]:
+    """Returns each of `count` stacked layers as a module of its own."""
+    graphdef, stacked = nnx.split(layers)
+    return [nnx.merge(graphdef, jax.tree.map(lambda leaf, n=n: leaf[n], stacked)) for n in range(count)]

@@ -10,7 +10,7 @@ V vocabulary, R buckets, L layers.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -21,12 +21,12 @@ from flax import nnx
 from flanjax.models import flops
 from flanjax.models.attention.one_query import attend_one
 from flanjax.models.attention.relative_bias import RelativeBias, causal_bias_at, relative_bias
-from flanjax.models.cache import append, resized, take
+from flanjax.models.cache import extended, resized, take
 from flanjax.models.context import Context
-from flanjax.models.kernels import look_up, merged, multiply_each
+from flanjax.models.kernels import look_up, merged
 from flanjax.models.layers import fan_in, parameter, rms_norm
 from flanjax.models.score import log_likelihoods, shifted
-from flanjax.models.stack import run_layers
+from flanjax.models.stack import apart, run_layers
 from flanjax.models.t5_config import SIZES, T5Config
 from flanjax.models.t5_layers import DecoderLayer, EncoderLayer, Stack
 
@@ -34,7 +34,7 @@ __all__ = ["SIZES", "T5", "Cache", "T5Config"]
 
 RESIDUAL = ("batch", "length", "embed")
 LOGITS = ("batch", "length", "vocab")
-KEPT = ("layers", "batch", "heads", "length", "head_dim")
+KEPT = ("batch", "heads", "length", "head_dim")
 TABLE = ("vocab", "features")  # the embedding's axes when it is read: features stay whole, as the batch's rows are split
 
 
@@ -45,24 +45,16 @@ class Memory(NamedTuple):
     inputs_segment_ids: jax.Array  # int32 [B, S]
     starts: jax.Array  # int32 [B], the token with which each text begins
 
-    @staticmethod
-    def row_axes() -> tuple[int, ...]:
-        return (0, 0, 0)
-
 
 class Cache(NamedTuple):
-    """Keys and values of the inputs, and of the texts so far; one text a row."""
+    """Keys and values of the inputs, and of the texts so far: one text a row, and an array for each layer."""
 
-    keys: jax.Array  # [L, B, N, M, H], the first `positions` of the M places are in use
-    values: jax.Array  # [L, B, N, M, H]
-    cross_keys: jax.Array  # [L, B, N, S, H]
-    cross_values: jax.Array  # [L, B, N, S, H]
+    keys: tuple[jax.Array, ...]  # [B, N, M, H] each; the first `positions` of the M places are in use
+    values: tuple[jax.Array, ...]  # [B, N, M, H]
+    cross_keys: tuple[jax.Array, ...]  # [B, N, S, H]
+    cross_values: tuple[jax.Array, ...]  # [B, N, S, H]
     inputs: jax.Array  # int32 [B], how many of the S places hold an input
     positions: jax.Array  # int32 [B], of each row's next token
-
-    @staticmethod
-    def row_axes() -> tuple[int, ...]:
-        return (1, 1, 1, 1, 0, 0)
 
 
 class T5(nnx.Module):
@@ -212,51 +204,54 @@ class T5(nnx.Module):
     def begin(self, memory: Memory, max_tokens: int, context: Context = Context()) -> tuple[jax.Array, Cache]:
         """Returns the token that each text begins with, int32 [B], and a cache with room for `max_tokens` steps.
 
-        The inputs' keys and values are computed here, once for all layers: XLA would not hoist them out of a decoding loop
-        over scanned layers.
+        The inputs' keys and values are computed here: XLA would not hoist them out of a decoding loop.
         """
-        cross = self.decoder.layers.cross
+        rows, encoded = len(memory.encoded), memory.encoded
+        empty = jnp.zeros((rows, self.config.num_heads, max_tokens, self.config.head_dim), encoded.dtype)
+        empties = (empty,) * self.config.num_decoder_layers
 
-        def project_all(kernels):  # [L, D, N * H] -> [L, B, N, S, H]
-            heads = jnp.swapaxes(cross.split_heads(multiply_each(memory.encoded, kernels)), 2, 3)
-            return context.constrain(heads, KEPT)
+        def by_heads(x: jax.Array) -> jax.Array:
+            return context.constrain(jnp.swapaxes(x, 1, 2), KEPT)
 
-        rows = len(memory.encoded)
-        shape = (self.config.num_decoder_layers, rows, self.config.num_heads, max_tokens, self.config.head_dim)
-        empty = jnp.zeros(shape, memory.encoded.dtype)
+        cross = [layer.cross.keys_values(encoded) for layer in apart(self.decoder.layers, self.config.num_decoder_layers)]
+        keys, values = (tuple(map(by_heads, each)) for each in zip(*cross, strict=True))
         inputs = jnp.sum(memory.inputs_segment_ids > 0, axis=1, dtype=jnp.int32)
-        return memory.starts, Cache(empty, empty, project_all(cross.k), project_all(cross.v), inputs, jnp.zeros_like(inputs))
+        return memory.starts, Cache(empties, empties, keys, values, inputs, jnp.zeros_like(inputs))
 
-    def step(self, tokens: jax.Array, cache: Cache, context: Context = Context()) -> tuple[jax.Array, Cache]:
-        """Returns the logits, float32 [B, V], after one more token in each row, int32 [B], and the advanced cache."""
-        places = cache.keys.shape[3]
+    def stepper(self, context: Context = Context()) -> Callable[[jax.Array, Cache], tuple[jax.Array, Cache]]:
+        """Returns the function (tokens int32 [B], cache) -> (logits float32 [B, V], cache), as in `functional.Model`."""
+        layers = apart(self.decoder.layers, self.config.num_decoder_layers)
         table, max_distance = self.decoder.relative_bias[...], self.config.relative_max_distance
-        bias, own_bias = causal_bias_at(table, cache.positions, places, max_distance=max_distance)
-        before = jnp.arange(places) < cache.positions[:, None]
-        read = jnp.arange(cache.cross_keys.shape[3]) < cache.inputs[:, None]
 
-        def body(layer, x, sliced, _):
-            keys, values, cross_keys, cross_values = sliced
+        def step(tokens: jax.Array, cache: Cache) -> tuple[jax.Array, Cache]:
+            places = cache.keys[0].shape[2]
+            bias, own_bias = causal_bias_at(table, cache.positions, places, max_distance=max_distance)
+            before = jnp.arange(places) < cache.positions[:, None]
+            known = jnp.arange(cache.cross_keys[0].shape[2]) < cache.inputs[:, None]
+            x, new = self._embed(tokens[:, None], context), list[tuple[jax.Array, jax.Array]]()
+            for layer, keys, values, cross_keys, cross_values in zip(layers, *cache[:4], strict=True):
 
-            def read_self(query, key, value, **_):
-                own = key[:, 0], value[:, 0]
-                return attend_one(query[:, 0], keys, values, before, own=own, bias=bias, own_bias=own_bias)[:, None]
+                def read_self(query, key, value, keys=keys, values=values, **_):
+                    own = key[:, 0], value[:, 0]
+                    return attend_one(query[:, 0], keys, values, before, own=own, bias=bias, own_bias=own_bias)[:, None]
 
-            def read_inputs(query, **_):
-                return attend_one(query[:, 0], cross_keys, cross_values, read)[:, None]
+                def read_inputs(query, keys=cross_keys, values=cross_values, **_):
+                    return attend_one(query[:, 0], keys, values, known)[:, None]
 
-            return layer(x, read_self, read_inputs, context)
+                x, keys_values = layer(x, read_self, read_inputs, context)
+                x = context.constrain(x, RESIDUAL)
+                new.append(keys_values)
+            logits = self.logits(self._finish(self.decoder, x, context), context)[:, 0]
+            grown = extended(cache.keys, cache.values, cache.positions, new, x)
+            return logits, cache._replace(keys=grown[0], values=grown[1], positions=cache.positions + 1)
 
-        x = self._embed(tokens[:, None], context)
-        x, new = run_layers(self.decoder.layers, body, x, cache[:4], **self._how)  # new: two of [L, B, 1, N, H]
-        keys, values = (append(old, cache.positions, one) for old, one in zip(cache[:2], new, strict=True))
-        logits = self.logits(self._finish(self.decoder, x, context), context)[:, 0]
-        return logits, cache._replace(keys=keys, values=values, positions=cache.positions + 1)
+        return step
 
     @staticmethod
     def reorder(cache: Cache, rows: jax.Array) -> Cache:
         """Returns the cache whose row i goes on from the text of row `rows[i]`, int32 [B], which has the same inputs."""
-        return cache._replace(keys=cache.keys[:, rows], values=cache.values[:, rows], positions=cache.positions[rows])
+        keys, values, positions = take((cache.keys, cache.values, cache.positions), rows)
+        return cache._replace(keys=keys, values=values, positions=positions)
 
     @staticmethod
     def room(inputs: int, tokens: int) -> tuple[int, ...]:
@@ -267,8 +262,8 @@ class T5(nnx.Module):
     def resize(cache: Cache, room: tuple[int, ...]) -> Cache:
         """Returns the cache with other sizes, in which all that is in use must find room."""
         inputs, tokens = room
-        keys, values = (resized(x, 3, tokens) for x in cache[:2])
-        cross_keys, cross_values = (resized(x, 3, inputs) for x in cache[2:4])
+        keys, values = (tuple(resized(x, 2, tokens) for x in each) for each in cache[:2])
+        cross_keys, cross_values = (tuple(resized(x, 2, inputs) for x in each) for each in cache[2:4])
         return cache._replace(keys=keys, values=values, cross_keys=cross_keys, cross_values=cross_values)
 
     @property

@@ -17,6 +17,7 @@ from flanjax.data.pipeline import Corpus, make_window, open_corpus, open_rows
 from flanjax.data.tokenizer import load_tokenizer
 from flanjax.prepare import beam_job
 from flanjax.prepare.beam_job import Job
+from flanjax.tasks.clusters import Split
 from flanjax.train.log import ProgressBar
 
 _WINDOWS_A_SHARD = 32
@@ -48,46 +49,18 @@ def prepare(
     config = parts.settled(dataclasses.replace(config, data=dataclasses.replace(config.data, prepared=None)))
     storage.reach(output)
     output = epath.Path(output)
-
-    # First what is prepared as text, then as ids.
-    split = parts.split_of(config)
     old = prepared.read_manifest(output) if (output / prepared.MANIFEST).exists() else None
-    split = parts.without_unopened(config, split, old["split"].get("quarantined", {}) if old else {})
-    for line in parts.quarantine_lines(split):
-        say(line)
-    rows = open_rows(split.train)
-    output.mkdir(parents=True, exist_ok=True)
-    _claim(output, config)
-    parts.keep_tokenizer(config, output, split.train, rows)
-    corpus = open_corpus(split.train, rows, load_tokenizer(str(output / prepared.TOKENIZER)), config.data)
+    split, corpus = _open(config, output, old, say)
     identity = prepared.identity_of(corpus)
     if old:
         parts.check_identity(output, old, identity)
-    say(f"{len(rows)} tasks, {sum(map(len, rows.values())):,} rows; plan {identity['plan']}")
+    say(f"{len(corpus.rows)} tasks, {sum(map(len, corpus.rows)):,} rows; plan {identity['plan']}")
 
-    # Rounds of shards until every stream has enough rows.
-    work = _Work(
-        Job(
-            mixture=config.mixture,
-            heldout=config.heldout,
-            leave_out=config.leave_out,
-            quarantined=dict(split.quarantined),
-            data=config.data,
-            directory=str(output),
-            identity=identity,
-        ),
-        corpus,
-        old,
-        beam,
-        say,
-    )
-    needed = steps if steps is not None else config.train.steps
+    work = _Work(_job(config, split, output, identity), corpus, old, beam, say)
     if examples is not None:
         work.make_until(-(-examples // (config.data.num_streams * config.data.window)))
     else:
-        while (more := work.windows_missing(needed)) > 0:
-            work.make_until(work.windows + more)
-        work.make_until(work.windows)
+        work.make_enough(config.train.steps if steps is None else steps)
 
     about = {"mixture": config.mixture, "split": split.record(), "tokenizer": dataclasses.asdict(config.tokenizer)}
     manifest = prepared.manifest_of(about, corpus, identity, work.shards.values(), work.stats, work.row)
@@ -98,6 +71,31 @@ def prepare(
         f"{manifest['rows']:,} rows, {len(manifest['shards'])} shards, {size / 1e6:,.1f} MB"
     )
     return manifest
+
+
+def _open(config: RunConfig, output: epath.Path, old: dict[str, Any] | None, say) -> tuple[Split, Corpus]:
+    """Returns the split mixture and its corpus, and claims the directory for this config, with the tokenizer in it."""
+    split = parts.split_of(config)
+    split = parts.without_unopened(config, split, old["split"].get("quarantined", {}) if old else {})
+    for line in parts.quarantine_lines(split):
+        say(line)
+    rows = open_rows(split.train)
+    output.mkdir(parents=True, exist_ok=True)
+    _claim(output, config)
+    parts.keep_tokenizer(config, output, split.train, rows)
+    return split, open_corpus(split.train, rows, load_tokenizer(str(output / prepared.TOKENIZER)), config.data)
+
+
+def _job(config: RunConfig, split: Split, output: epath.Path, identity: dict[str, Any]) -> Job:
+    return Job(
+        mixture=config.mixture,
+        heldout=config.heldout,
+        leave_out=config.leave_out,
+        quarantined=dict(split.quarantined),
+        data=config.data,
+        directory=str(output),
+        identity=identity,
+    )
 
 
 class _Work:
@@ -125,6 +123,12 @@ class _Work:
             return max(1, _estimate(needed, _rows_a_window(self._corpus))) if needed else 0
         missing = needed - min(prepared.rows_of_streams(self.shards.values(), config.num_streams))
         return _estimate(missing, self.stats.rows / (self.windows * config.num_streams)) if missing > 0 else 0
+
+    def make_enough(self, steps: int) -> None:
+        """Makes windows in rounds, until every stream has the rows of so many steps and no shard is missing."""
+        while (more := self.windows_missing(steps)) > 0:
+            self.make_until(self.windows + more)
+        self.make_until(self.windows)
 
     def make_until(self, windows: int) -> None:
         """Makes, with Beam, the missing shards up to `windows` windows of every stream."""

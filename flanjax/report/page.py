@@ -253,7 +253,7 @@ def _planned(run: RunRecord) -> str:
 
 
 def _flat(values: dict[str, Any]) -> str:
-    return ", ".join(f"{k} {v}" for k, v in values.items() if not isinstance(v, (dict, list))) or "–"
+    return ", ".join(f"{k} {v}" for k, v in values.items() if v is not None and not isinstance(v, (dict, list))) or "–"
 
 
 def _about(run: RunRecord) -> str:

@@ -126,7 +126,7 @@ def _mixture(mixture: TableRow, colour_class: str) -> TableRow:
         "plan_hash": mixture.get("plan_hash", ""),
         "clusters": _with_bars(clusters, colour_class),
         "tasks": _with_bars([{**_share_row(t["task"], [t]), **t, "name": t["task"]} for t in tasks], colour_class),
-        "styles": [(name, share, plots.gauge(share, colour_class)) for name, share in styles],
+        "styles": [(name.replace("/", ", "), share, plots.gauge(share, colour_class)) for name, share in styles],
         "packing": [
             (name.replace("_", " "), share, plots.gauge(share, colour_class))
             for name, share in mixture.get("packing", {}).items()

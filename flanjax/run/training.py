@@ -138,7 +138,8 @@ def _train(
         return start.step
 
     write_records(config, folder, weights.model, program, meta)
-    batches = BatchIterator(text.corpus, devices.host, start.data, prepared)
+    stop = Stop()
+    batches = BatchIterator(text.corpus, devices.host, start.data, prepared, stop.while_waiting)
     report = open_report(config, folder, text.corpus, devices, start.step, began)
     prompts = parts.training_prompts(text.corpus)
     saving = Saving(folder, report.writer, checkpoints, meta, text.split, text.corpus, batches, devices.hosts, prompts)
@@ -152,7 +153,7 @@ def _train(
     steps_to_trace = parse_steps(profile, first) if profile else None
     with Profiler(steps_to_trace, workdir, first, silent=not folder.writes) as profiler:
         traced = profiler.around(step_fn)
-        loop(config, devices, first, state, batches, traced, work, report, actions, saving, checkpoints)
+        loop(config, devices, first, state, batches, traced, work, report, actions, saving, checkpoints, stop)
     say(f"trained {config.train.steps} steps; checkpoints and metrics are in {workdir}")
     return config.train.steps
 
@@ -328,11 +329,12 @@ def loop(
     actions: Sequence[Periodic],
     saving: Saving,
     checkpoints: checkpoint.Checkpoints,
+    stop: Stop,
 ) -> None:
     """The steps, and an end in order: what was begun is written, unless another process is gone and would be waited for."""
     several = jax.process_count() > 1
     alike = not several  # whether all processes come to the same end
-    with Stop() as stop:
+    with stop:
         try:
             fit(
                 state,

@@ -5,7 +5,7 @@ from its task. Options blocks, exemplars and reasoning are added to it in one pl
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol
 
 from flanjax.tasks.chains import ChainOfThought
 from flanjax.tasks.draws import Draws
@@ -57,7 +57,6 @@ class Asked(NamedTuple):
     ends_in_cue: bool = False
 
 
-@runtime_checkable
 class AnyTemplate(Protocol):
     """One wording of a task: `flanjax.Template`, or one that an importer made.
 

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 from flanjax.names import check_file_name, nearest, shown
@@ -103,12 +103,12 @@ class Task:
         check_file_name(f"task {self.name}: cluster", self.cluster)
         for field in ("templates", "lineage", "metrics", "long_fields", "exemplars"):
             value = getattr(self, field)
-            if isinstance(value, str | AnyTemplate):
+            if isinstance(value, str) or not isinstance(value, Iterable):
                 raise TypeError(f"task {self.name}: {field} is {shown(value)}, expected a sequence: {field}=[...]")
             object.__setattr__(self, field, tuple(value))
         object.__setattr__(self, "filters", checked_filters(f"task {self.name}", self.filters))
         for template in self.templates:
-            if not isinstance(template, AnyTemplate):
+            if not hasattr(type(template), "ask"):
                 meant = f"templates=[Template({template!r})]" if isinstance(template, str) else "templates=[Template(...)]"
                 raise TypeError(f"task {self.name}: the template {shown(template)} is no Template; write {meant}")
         named = tuple(t if t.name else t.named(str(i)) for i, t in enumerate(self.templates))

@@ -25,6 +25,7 @@ from flanjax.tasks.options import PLAIN
 _JUST_THE_ANSWER = "{{ answer }}"
 _ONLY_NAMES = re.compile(r"(?:[^{]|\{(?![{%#]))*(?:\{\{ *[A-Za-z_]\w* *\}\}(?:[^{]|\{(?![{%#]))*)*")
 _NAME = re.compile(r"\{\{ *([A-Za-z_]\w*) *\}\}")
+_NO_FIELDS = frozenset({"true", "false", "none", "True", "False", "None", "not", "self"})  # names with a meaning of their own
 _HIDDEN_LINE = re.compile("^[ \t]*\ue000[ \t]*(?:\n|\\Z)", re.MULTILINE)
 _HIDDEN = re.compile("[ \t]?\ue000")
 
@@ -44,21 +45,42 @@ class TemplateError(ValueError):
 
 
 @functools.cache
+def _split(text: str) -> list[str]:
+    """Returns words, name, words, name, ..., words of a text that only names fields; [] of any other.
+
+    Most templates are so, and parsing and compiling thousands of them with Jinja2 takes seconds.
+    """
+    parts = _NAME.split(text) if _ONLY_NAMES.fullmatch(text) and "\r" not in text else []
+    return parts if _NO_FIELDS.isdisjoint(parts[1::2]) else []
+
+
+@functools.cache
 def _compiled(text: str) -> Callable[[Mapping[str, Any]], str]:
-    return sandbox.compile_template(text)
+    if not (parts := _split(text)):
+        return sandbox.compile_template(text)
+    names = parts[1::2]
+
+    def render(values: Mapping[str, Any]) -> str:
+        if not all(name in values for name in names):
+            return sandbox.compile_template(text)(values)  # says what is undefined
+        filled = parts.copy()
+        filled[1::2] = [str(values[name]) for name in names]
+        return "".join(filled).strip()
+
+    return render
 
 
 @functools.cache
 def _variables(text: str) -> frozenset[str]:
-    if _ONLY_NAMES.fullmatch(text):  # most are; parsing thousands of them takes seconds
-        return frozenset(_NAME.findall(text))
+    if parts := _split(text):
+        return frozenset(parts[1::2])
     return frozenset(jinja2.meta.find_undeclared_variables(sandbox.parse(text)))
 
 
 @functools.cache
 def _literals(text: str) -> tuple[str, ...]:
-    found = sandbox.parse(text).find_all(jinja2.nodes.TemplateData)
-    return tuple(stripped for data in found if (stripped := data.data.strip()))
+    found = _split(text)[::2] or [data.data for data in sandbox.parse(text).find_all(jinja2.nodes.TemplateData)]
+    return tuple(stripped for words in found if (stripped := words.strip()))
 
 
 def null(field: str) -> jinja2.Undefined:

@@ -23,6 +23,10 @@ class Interrupted(Exception):
         self.signal = number
 
 
+class StoppedWaiting(Exception):
+    """A signal came while a batch was waited for."""
+
+
 class Diverged(RuntimeError):
     """The loss or the gradient norm is not finite."""
 
@@ -42,10 +46,14 @@ class Stop:
     """A flag that SIGTERM, Ctrl-C or a lost terminal sets. A second Ctrl-C ends the program at once.
 
     The loop reads the flag between steps, and stops one step after all processes have agreed to.
+
+    Attributes:
+      at_once: whether this process need not ask the others, so that a signal also breaks off the search for a batch.
     """
 
     def __init__(self) -> None:
         self.signal = 0
+        self.at_once = False
         self._old: dict[int, Any] = {}
 
     def __enter__(self) -> "Stop":
@@ -60,6 +68,11 @@ class Stop:
     def __exit__(self, *_: object) -> None:
         for number, handler in self._old.items():
             signal.signal(number, handler)
+
+    def while_waiting(self) -> None:
+        """Raises StoppedWaiting if a signal has come and is to be obeyed at once."""
+        if self.signal and self.at_once:
+            raise StoppedWaiting
 
     def _set(self, number: int, _: object) -> None:
         self.signal = number
@@ -109,7 +122,16 @@ def fit(
     pending: list[tuple[int, StepMetrics]] = []
     asked: Any = 0
     for step in range(start + 1, steps + 1):
-        batch = next(batches)
+        # Before the first step there is nothing to save, so nobody has to be asked.
+        stop.at_once = jax.process_count() == 1 or step == start + 1
+        try:
+            batch = next(batches)
+        except StoppedWaiting:
+            if pending:
+                _report(pending, report)
+            if step > start + 1:
+                save(step - 1, state)
+            raise Interrupted(stop.signal, step - 1) from None
         began = time.perf_counter()
         state, metrics = step_fn(state, put(batch))
         if step == start + 1:

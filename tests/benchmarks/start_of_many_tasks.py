@@ -103,7 +103,7 @@ def start(folder: Path, num_workers: int, batches: int) -> dict[str, str]:
     config = DataConfig(features=FeatureConfig(inputs_length=512, targets_length=128), num_workers=num_workers)
     corpus = open_corpus(split.train, rows, load_tokenizer("bytes"), config)
     passed("plan")
-    split_identity(split.train.tasks(), rows, split.heldout)
+    split_identity(corpus.entries, dict(zip(corpus.names, corpus.rows, strict=True)), split.heldout)
     passed("identity")
     made = BatchIterator(corpus)
     next(made)

@@ -113,11 +113,12 @@ def make_work(folder: Path, config: RunConfig, args: argparse.Namespace) -> dict
     """Leaves batches, weights and the job in the folder; returns the job and what was seen of the data."""
     corpus = _corpus(config)
     tokens = corpus.tokenizer.vocab_size
+    model: Any
     if args.tiny:
         model = config.model.build(tokens)
     else:
         assert config.model.size
-        model = dataclasses.replace(functional.SIZES[config.model.size], **config.model.fields)
+        model = dataclasses.replace(functional.SIZES[config.model.size], **config.model.fields)  # type: ignore[type-var]
     vocabulary = model.vocab_size
     if tokens > vocabulary:
         print(f"the tokenizer has {tokens:,} ids, {args.model} has {vocabulary:,}: ids from there on become the last one")
@@ -125,7 +126,8 @@ def make_work(folder: Path, config: RunConfig, args: argparse.Namespace) -> dict
     began = time.perf_counter()
     chosen = [_clipped(next(batches), vocabulary) for _ in range(args.warmup + args.steps)]
     host_seconds = (time.perf_counter() - began) / len(chosen)
-    np.savez(folder / "batches.npz", **{name: np.stack([b[name] for b in chosen]) for name in chosen[0]})
+    stacked: dict[str, Any] = {name: np.stack([b[name] for b in chosen]) for name in chosen[0]}
+    np.savez(folder / "batches.npz", **stacked)
     params = jax.jit(functools.partial(functional.init, model))(jax.random.key(0))
     hf.save(folder / "model", model, params)
     features = config.data.features
@@ -464,7 +466,7 @@ def compare_sides(folder: Path, config: RunConfig, args: argparse.Namespace) -> 
     limit, named = _limit(found)
     ways = ways_of(config.data.features.layout == "encoder_decoder", found.get("torch"), args.torch_attention)
     runs = {"flanjax": commands["flanjax"]} if "flanjax" in sides else {}
-    runs |= {name: lambda s, how=how: [*commands["torch"](s), *how] for name, how in ways.items()}
+    runs |= {name: functools.partial(lambda how, s: [*commands["torch"](s), *how], how) for name, how in ways.items()}
 
     # The same work for all.
     data = make_work(folder, config, args)

@@ -225,6 +225,7 @@ def measure(folder: Path, job: dict[str, Any], way: str, attention: str) -> dict
     most, longest = (max(f(batches)) for f in (_positions, _longest))
     budget, tried, best, message = most, dict[int, str](), dict[str, Any](), ""
     while budget >= longest and budget * _SIZES > most:
+        trainer: Trainer | None = None
         try:
             trainer = make_trainer(folder, job, way, attention, job["dtype"], compiled=job["compile"])
             found = measure_with(trainer, batches, budget, job)

@@ -58,6 +58,15 @@ def test_rows_are_nearly_full_where_inputs_alone_bind(seed):
     assert inputs.sum() / (len(rows) * S) >= 0.96
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_are_nearly_full_where_some_examples_need_room_on_one_side_and_some_on_the_other(seed):
+    draw = np.random.default_rng(seed)
+    reads, writes = draw.integers((150, 1), (360, 7), (800, 2)), draw.integers((5, 6), (40, 77), (800, 2))
+    both = np.where(draw.random((800, 1)) < 0.5, reads, writes)
+    rows = pack_examples(both, (S, T))
+    assert len(rows) <= 1.04 * max(np.ceil(both.sum(0) / (S, T)))
+
+
 @pytest.mark.parametrize("case", ["flan-like", "long targets", "empty inputs"])
 def test_fewer_rows_than_next_fit(case):
     inputs, targets = CASES[case]

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import types
 from pathlib import Path
@@ -288,6 +289,36 @@ def test_a_mixture_of_which_nothing_fits_is_an_error_that_names_tasks_and_reason
     assert re.search(r"task skipped: [\d,]+ left out \(row \d+: on purpose", str(caught.value))
     assert re.match(r"2,048 examples one after another give nothing", str(caught.value))
     assert "long_fields" in str(caught.value)
+
+
+def test_a_search_can_be_broken_off_and_leaves_the_position_where_it_was(sequence):
+    came = threading.Event()
+
+    class Stuck:
+        """The corpus's windows, of which one does not come."""
+
+        num_windows = 1 << 20
+
+        def __call__(self, stream, number):
+            if (stream, number) == (2, 3):
+                came.wait(60)
+            return make_window(CORPUS, stream, number)
+
+    def look():
+        if time.monotonic() - last[0] > 1:
+            raise InterruptedError
+
+    batches, taken, last = BatchIterator(CORPUS, prepared=Stuck(), while_waiting=look), [], [time.monotonic()]
+    states = []
+    with contextlib.suppress(InterruptedError):
+        while len(taken) < 20:
+            states.append(batches.state().to_json())
+            taken.append(next(batches))
+            last[0] = time.monotonic()
+    came.set()
+    assert 0 < len(taken) < 20
+    assert batches.state().to_json() == states[-1]
+    same([*taken, *take(BatchIterator(CORPUS, state=DataState.from_json(states[-1])), 5)], sequence[: len(taken) + 5])
 
 
 def test_a_task_all_of_whose_rows_are_too_long_is_warned_of_once(caplog):

@@ -16,7 +16,7 @@ from flanjax.tasks.exemplar_formats import FORMATS
 from flanjax.tasks.options import OPTION_STYLES, OptionStyle
 from flanjax.tasks.render import CHAINS_OF_THOUGHT, Wording, ask, choose
 from flanjax.tasks.styles import Style, StyleShares
-from flanjax.tasks.task import BadRow, Example, SkipRow, Task
+from flanjax.tasks.task import BadRow, Example, Exemplar, SkipRow, Task
 from flanjax.tasks.template import Template
 
 BYTES = ByteTokenizer()
@@ -149,6 +149,18 @@ def test_a_long_target_is_cut_and_marked_so():
     assert build(query(30, inverted), 1000, None) == full
 
 
+@pytest.mark.parametrize(("order", "loses_its_end"), [("reason first", False), ("answer first", True)])
+def test_a_shortened_rationale_loses_the_end_of_the_target_only_if_it_comes_last(order, loses_its_end):
+    chain = next(c for c in CHAINS_OF_THOUGHT if c.order == order)
+    task = dataclasses.replace(TASK, long_fields=["rationale"])
+    asked = query(1, Wording(0, Style(chain_of_thought=True), chain=chain), task=task)
+    asked = asked_anew(asked, example=asked.example._replace(rationale="because of this " * 9))
+    short = build(asked, 1000, 100)
+    assert short.cut_tokens == len(build(asked, 1000).target_ids) - len(short.target_ids) > 0
+    assert short.cut_target is loses_its_end
+    assert short.rendered.target.endswith("answer is yes.") is not loses_its_end
+
+
 def test_a_free_answer_may_be_cut_but_never_one_that_is_chosen():
     free = dataclasses.replace(
         TASK, example=lambda row: Example({"question": "q", "passage": "p"}, "many words " * 9), long_fields=["answer"]
@@ -204,6 +216,17 @@ def test_exemplars_are_added_exactly_while_they_fit(words):
     none = build(asked, len(bare.ids))
     assert none.num_shots == 0
     assert none.text == bare.text == "INSTRUCTION\np5 " + "word " * 25 + "\nquestion 5?"
+
+
+@pytest.mark.parametrize("budget", [300, 10_000])
+def test_a_tasks_own_exemplars_are_shown_in_their_order_up_to_the_first_that_does_not_fit(budget):
+    own = [
+        Exemplar(Example({"passage": "p", "question": q}, "yes", ("yes", "no"))) for q in ("short?", "long? " * 200, "third?")
+    ]
+    task = dataclasses.replace(TASK, exemplars=own)
+    prompt = build(query(0, shots(3), task=task), budget)
+    shown = [q for q in ("short?", "long?", "third?") if q in prompt.text]
+    assert (prompt.num_shots, shown) == ((1, ["short?"]) if budget < 1000 else (3, ["short?", "long?", "third?"]))
 
 
 @pytest.mark.parametrize("budget", range(100, 1500, 97))

@@ -71,6 +71,16 @@ def test_training_counts_every_row_that_gives_no_example_with_its_reason(task):
     assert reasons[7] == "on purpose"
 
 
+def test_a_row_that_no_template_applies_to_is_left_out_and_not_bad(task):
+    picky = Task(
+        **{f: getattr(task, f) for f in ("name", "cluster", "source", "example")},
+        templates=[Template("Say {{ q }}", when="q == 'good 1'")],
+    )
+    made = make_features(entries(picky, few_shot=0), [task.source.open("train")], visits(np.arange(3)), LAYOUT, 0)
+    assert len(made.examples) == 1
+    assert [(s.row, s.kind) for s in made.skipped] == [(0, "left_out"), (2, "left_out")]
+
+
 def test_evaluation_counts_the_same_rows_and_asks_the_others(task):
     asked = ask([task], EvaluationConfig(), LAYOUT)
     assert [item.row for item in asked.items] == [0, 1, 2]

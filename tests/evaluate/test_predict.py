@@ -1,5 +1,6 @@
 """Which questions are asked, how answers are scored and stored; and the "lm_eval" preset against lm-evaluation-harness."""
 
+import dataclasses
 import functools
 import json
 
@@ -113,6 +114,22 @@ def test_options_are_shown_and_scored_in_their_canonical_order():
         assert row["prompt"].endswith("\n".join(f"- {colour}" for colour in COLOURS))
         assert options == [ids + eos for ids in tokenizer().encode(COLOURS)]
         assert row["references"] == [COLOURS[row["item"] % 4]]
+
+
+WORDS = {"red": "it looks", "light green": "say", "blue": "so the answer", "a very dark grey": "which colour ?"}
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_a_template_with_words_of_its_own_is_scored_by_the_answers_of_the_task(written):
+    reworded = dataclasses.replace(task(), templates=[Template("{{ text }} which colour ?", words=WORDS)])
+    config = EvaluationConfig(items=4, chain_of_thought=written)
+    found, scorer = answers(config, Told("it looks so . So the answer is say ."), reworded)
+    assert [row["chain_of_thought"] for row in found] == ([False, True] * 4 if written else [False] * 4)
+    assert scorer.options[0] == [layout(config).targets(ids) for ids in tokenizer().encode(WORDS.values())]
+    for row in found:
+        assert row["references"] == [COLOURS[row["item"] % 4]]
+        assert tuple(row["options"]) == COLOURS
+        assert row["prediction"] == "light green", "what the template calls 'say', the shortest of its words"
 
 
 def test_options_can_be_left_out_of_the_prompt_and_are_scored_all_the_same():

@@ -14,6 +14,7 @@ from sklearn.metrics import f1_score
 from synthetic_runs import write_evaluation
 
 from flanjax.evaluate.results import compare_tables, summarize, with_left_out
+from flanjax.evaluate.verdict import difference_sentence
 from flanjax.report.page import health, write_report
 from flanjax.report.runs import load_run
 
@@ -76,8 +77,10 @@ def places(item):
     return tuple(f"end {item} {letter}" for letter in "abcde"[: 2 + item % 3])
 
 
-def first_or_second(item):
-    return (places(item)[1], places(item)[0]) if item % 4 == 0 else (places(item)[1],)
+def first_second_or_last(item):
+    if item % 4 == 0:
+        return places(item)[1], places(item)[0]
+    return (places(item)[-1 if item % 4 == 1 else 1],)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +89,7 @@ def table():
         *made("grouped", ("accuracy",), TEMPLATES, lambda i: (LABELS[i % 2],), lambda i: LABELS[:2], 1, grouped=True),
         *made("rare", ("macro_f1", "accuracy"), 2, rare, lambda i: LABELS, 2, grouped=True),
         *made("binary", ("accuracy",), 1, lambda i: (LABELS[i % 3 == 0],), lambda i: LABELS[:2], 3),
-        *made("uneven", ("accuracy",), 2, first_or_second, places, 4, cluster="commonsense"),
+        *made("uneven", ("accuracy",), 2, first_second_or_last, places, 4, cluster="commonsense"),
         *made("few", ("accuracy",), 2, lambda i: (LABELS[i % 2],), lambda i: LABELS[:2], 5, cluster="commonsense", shots=4),
     ]
     lost = {"rare": {"rows": 50, "left_out": 2, "reasons": ["row 9: missing field 'label'"]}}
@@ -204,9 +207,34 @@ def test_macro_f1_stands_beside_its_own_chance_and_majority(table, results, page
 
 def test_chance_and_majority_count_unequal_options_and_several_right_answers(table, results):
     row, items = of(results["tasks"], "uneven"), range(ITEMS)
-    assert row["chance"] == pytest.approx(100 * np.mean([len(first_or_second(i)) / len(places(i)) for i in items]), abs=1e-5)
-    assert row["majority"] == 100  # the second place is always right
+    assert row["chance"] == pytest.approx(
+        100 * np.mean([len(first_second_or_last(i)) / len(places(i)) for i in items]), abs=1e-5
+    )
+    right = [
+        np.mean([place < len(places(i)) and places(i)[place] in first_second_or_last(i) for i in items]) for place in range(4)
+    ]
+    assert row["majority"] == pytest.approx(100 * max(right), abs=1e-5)
+    assert right.index(max(right)) == 1
     assert row["metrics"]["accuracy"]["mean"] == pytest.approx(grid(table, "uneven").mean(), abs=1e-5)
+
+
+@pytest.mark.parametrize(("items", "told"), [(9, False), (10, True)])
+def test_one_answer_to_nearly_everything_is_an_alarm_if_there_are_enough_items(table, items, told):
+    few = [{**row, "prediction": "no"} for row in table.to_pylist() if row["task"] == "rare" and row["item"] < items]
+    found = summarize(pa.Table.from_pylist(few, schema=table.schema))
+    assert {row["majority_prediction"]["text"] for row in found["tasks"]} == {"no"}
+    assert [alarm["kind"] for alarm in found["alarms"] if alarm["kind"] == "constant_prediction"] == [
+        "constant_prediction"
+    ] * 2 * told
+
+
+def test_a_verdict_counts_the_tasks_that_differ_by_holms_p(results):
+    comparison = json.loads(json.dumps(results["comparison"]))
+    suite = comparison["suites"][0]
+    tasks = [task for task in comparison["tasks"] if task["shots"] == suite["shots"]]
+    for task, p_holm in zip(tasks, [0.01, 0.06, 0.2, None], strict=False):
+        task.update(p=0.01, p_holm=p_holm)
+    assert "with a significant difference on 1 (Holm)" in difference_sentence(comparison, suite, "Against the untuned model")
 
 
 def test_references_of_clusters_and_suites_are_the_means_of_their_parts(results):

@@ -89,6 +89,9 @@ def test_the_wide_interval_adds_the_half_widths_of_items_and_of_templates_in_squ
     assert got.high - by_item.high > 1
     np.testing.assert_allclose([got.low, got.high], [max(0, scores.mean() - half), min(100, scores.mean() + half)])
     assert st.two_way_interval(scores[:, :1]) is None
+    of_items, of_templates = (scores.mean(axis).var(ddof=1) / scores.shape[1 - axis] for axis in (1, 0))
+    below = of_items**2 / (len(scores) - 1) + of_templates**2 / 2  # Satterthwaite 1946; three templates
+    np.testing.assert_allclose([got.se**2, got.df], [of_items + of_templates, (of_items + of_templates) ** 2 / below])
 
 
 def test_one_template_of_graded_scores_is_the_t_interval_of_scipy():

@@ -43,8 +43,8 @@ def test_with_beams_enough_the_best_of_all_texts_is_found(beam):
     def after_one(params):
         model = bind(config, params)
         starts, cache = model.begin(model.read(arrays), 2)
-        first, cache = model.step(starts, cache)
-        second, _ = model.step(jax.numpy.arange(VOCABULARY), cache)
+        first, cache = model.stepper()(starts, cache)
+        second, _ = model.stepper()(jax.numpy.arange(VOCABULARY), cache)
         return jax.nn.log_softmax(first[0]), jax.nn.log_softmax(second)
 
     first, second = map(np.asarray, after_one(params))

@@ -94,21 +94,26 @@ def test_pieces_come_in_order_and_make_up_the_texts():
     assert max(map(len, pieces.values())) > 4
 
 
-def test_requests_come_and_go_while_others_are_in_work():
-    writer, asked = engine("t5 v1.1", slots=4), prompts(30)
+@pytest.mark.parametrize("ahead", [0, 1, 2])
+def test_requests_come_and_go_while_others_are_in_work(ahead):
+    writer, asked = engine("t5 v1.1", slots=4, ahead=ahead), prompts(30)
     alone = {item: text for (item, _), text in written(engine("t5 v1.1", slots=8), asked).items()}
     found = {}
     for item, (prompt, limit) in enumerate(asked):
         writer.add(Request(item, prompt, limit))
         if item % 7 == 3:
             writer.cancel(item)
+        if item == 20:
+            writer.cancel(19)  # and its number is given to another at once
+            writer.add(Request(19, *asked[2]))
         if item % 11 == 5:
             writer.cancel(item - 1)  # in work, or done
         found |= {text.item: text for text in writer.advance()}
     while not writer.idle:
         found |= {text.item: text for text in writer.advance()}
     assert writer.advance() == []
-    gone = set(range(30)) - found.keys()
+    assert found.pop(19) == alone[2]._replace(item=19)
+    gone = set(range(30)) - found.keys() - {19}
     assert {3, 10, 17, 24} <= gone <= {3, 10, 17, 24, 4, 15, 26}
     assert all(alone[item] == text for item, text in found.items())
     writer.add(Request(3, *asked[3]))  # the number is free again

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 import pytest
+from etils import epath
+from safetensors.numpy import load_file
 
 from flanjax import checkpoint, parts, run
 from flanjax.cli import main
@@ -19,6 +21,7 @@ from flanjax.data.tokenizer import load_tokenizer
 from flanjax.evaluate.predict import ask, predict, scoring_layout
 from flanjax.generate.scorer import Scorer
 from flanjax.huggingface.export import Card, SpecialIds, model_card, special_ids
+from flanjax.huggingface.weight_files import DTYPES, write_file
 from flanjax.models import functional
 from flanjax.parallel.sharding import MeshConfig, make_mesh
 
@@ -177,3 +180,14 @@ def test_a_card_names_its_base_its_chat_template_and_an_unknown_licence():
 
 def test_several_ends_of_a_text_are_a_list():
     assert special_ids(SpecialIds(5, (1, 2), 1), starts=False) == {"bos_token_id": 5, "eos_token_id": [1, 2], "pad_token_id": 1}
+
+
+@pytest.mark.parametrize("dtype", ["F32", "BF16"])
+def test_tensors_larger_than_what_is_copied_at_a_time_are_written_whole(tmp_path, dtype):
+    shapes = {"long": (5000, 300), "wide": (3, 400_000), "vector": (300_000,)}
+    made = {name: np.random.default_rng(0).standard_normal(shape, np.float32) for name, shape in shapes.items()}
+    write_file(epath.Path(tmp_path / "model.safetensors"), shapes, dtype, iter(made.values()))
+    found = load_file(tmp_path / "model.safetensors")
+    assert {name: x.shape for name, x in found.items()} == shapes
+    for name, written in made.items():
+        np.testing.assert_array_equal(found[name], written.astype(DTYPES[dtype]), err_msg=name)

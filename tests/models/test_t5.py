@@ -156,9 +156,10 @@ def test_decoding_by_steps_equals_teacher_forcing(version, scan):
     def by_steps(params):
         model = bind(config, params)
         _, cache = model.begin(model.read({**batch, "starts": tokens[:, 0]}), max_length)
+        step_of = model.stepper()
 
         def step(cache, token):
-            logits, cache = model.step(token, cache)
+            logits, cache = step_of(token, cache)
             return cache, logits
 
         cache, logits = jax.lax.scan(step, cache, tokens.T)

@@ -58,8 +58,7 @@ def _path(node: nodes.Node, names: dict[str, tuple[str, ...]]) -> tuple[str, ...
         base = _path(node.node, names)
         if base is None or isinstance(node.arg, nodes.Slice):
             return base
-        is_key = isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str)
-        return (*base, node.arg.value if is_key else "[]")
+        return (*base, node.arg.value if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str) else "[]")
     if isinstance(node, nodes.Filter) and node.node is not None and node.name in LIST_FILTERS | {"trim", "default"}:
         return _path(node.node, names)
     return None

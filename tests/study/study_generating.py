@@ -65,7 +65,9 @@ def test_ten_thousand_lines_survive_two_kills(tmp_path):
 def test_sixty_four_clients_for_a_minute(tmp_path):
     process = start(SERVE, tmp_path, "serve", "tuned", "base", "--port", "0")
     try:
-        port = int(re.search(r"http://127\.0\.0\.1:(\d+)/", process.stdout.readline())[1])
+        address = re.search(r"http://127\.0\.0\.1:(\d+)/", process.stdout.readline())
+        assert address is not None
+        port = int(address[1])
         memory, answered, broken, slow, refused = [], 0, 0, 0, 0
         for part in range(6):
             found = asyncio.run(storm(port, clients=CLIENTS, seconds=SECONDS / 6, seed=part, process=process.pid))

@@ -198,7 +198,8 @@ class Compared:
 
 
 def test_every_template_renders_as_promptsource_renders_it(archive, reference):
-    compared, unseen, counts = Compared(reference), [], Counter()
+    compared, unseen = Compared(reference), []
+    counts = Counter[str]()
     for path in sorted((archive / "templates").rglob("templates.yaml")):
         content = yaml.load(path.read_text(), yaml.FullLoader)
         dataset, config = content["dataset"], content.get("subset")

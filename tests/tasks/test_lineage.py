@@ -27,6 +27,7 @@ from flanjax.tasks.lineage import canonical
         (["hub:anli", "hub:facebook/anli", "adversarial nli"], "anli"),
         (["hub:cnn_dailymail/3.0.0", "hub:abisee/cnn_dailymail/3.0.0", "cnn_dailymail"], "cnn_dailymail"),
         (["hub:google-research-datasets/paws/labeled_final", "hub:paws/labeled_final", "paws_wiki"], "paws"),
+        (["samsum", "hub:samsum/samsum", "hub:knkarthick/samsum/samsum"], "samsum"),
         (["hub:nyu-mll/glue/wnli", "super_glue/wsc.fixed", "winograd_schemas", "wsc"], "winograd_schemas"),
     ],
 )

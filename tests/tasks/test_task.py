@@ -137,6 +137,15 @@ def test_names_that_would_not_do_as_file_names_are_refused(name):
         task(name=name)
 
 
+def test_a_task_is_made_without_reading_its_templates(monkeypatch):
+    def read(self):
+        raise AssertionError("thousands of tasks would take seconds")
+
+    monkeypatch.setattr(Template, "literals", property(read))
+    monkeypatch.setattr(Template, "input_variables", property(read))
+    assert len(task(templates=[Template("A fresh {{ q }}")]).templates) == 1
+
+
 def test_a_task_needs_a_forward_template_and_distinct_names():
     inverted = Template("{{ answer }}", "{{ q }}", "inverted")
     with pytest.raises(ValueError, match="task toy: all templates are inverted"):

@@ -1,8 +1,10 @@
 """Templates: sandboxed, strict about names, and never giving the answer away."""
 
+import jinja2
 import pytest
 
-from flanjax.tasks.template import Template, TemplateError
+from flanjax.tasks import sandbox
+from flanjax.tasks.template import Template, TemplateError, null
 
 ESCAPES = (
     "{{ ''.__class__.__mro__ }}",
@@ -14,6 +16,26 @@ ESCAPES = (
     "{{ choices.append('x') }}",
     "{% set _ = fields.update({'a': 1}) %}",
 )
+
+PLAIN = (
+    "",
+    "No field.\n",
+    " {{ x }} ",
+    "{{x}}{{ y }}{{x}}",
+    "a {{ x }}\r\nb\rc",
+    "{ {{ x }} } }}",
+    "{{{'a': x}}}",
+    "{ %x% {{ y }}\n\n",
+    "{{ x }}{# gone #} {{ y }}",
+    "{{ true }} {{ None }}",
+    "{{ self }}",
+    "{{ range }} {{ loop }}",
+    "{{ missing }} {{ x }}",
+    "{{ number }} {{ nothing }} {{ texts }}",
+    "{{ x -}} {{ y }}",
+)
+VALUES = {"x": "{{ y }}", "y": " Ü ", "number": 1.5, "nothing": None, "texts": ["a"]}
+VALUES |= {"true": "field", "None": "field", "self": "field"}
 
 
 @pytest.mark.parametrize("text", ESCAPES)
@@ -38,6 +60,31 @@ def test_an_unknown_field_counts_even_where_it_only_decides_a_branch():
 def test_whatever_goes_wrong_inside_a_template_is_a_template_error(text):
     with pytest.raises(TemplateError):
         Template(text).render_input({"n": 0, "x": ["a"]})
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_a_template_of_plain_fields_renders_as_jinja2_renders_it(text):
+    for values in (VALUES, {**VALUES, "range": "r", "loop": "l"}, {"x": null("x")}, {}):
+        assert rendered(Template(text).render_input, values) == rendered(sandbox.compile_template(text), values)
+
+
+def rendered(render, values):
+    """The text, or what is wrong with it."""
+    try:
+        return render(values)
+    except TemplateError as error:
+        return str(error.__cause__)
+    except jinja2.TemplateError as error:
+        return str(error)
+
+
+def test_a_template_of_plain_fields_is_known_without_jinja2(monkeypatch):
+    monkeypatch.setattr(sandbox, "parse", None)
+    monkeypatch.setattr(sandbox, "compile_template", None)
+    template = Template("Here: {{ fresh_name }}\n\nIs {{other_name}} so? ")
+    assert template.input_variables == {"fresh_name", "other_name"}
+    assert template.literals == ("Here:", "Is", "so?")
+    assert template.render_input({"fresh_name": "a", "other_name": 1}) == "Here: a\n\nIs 1 so?"
 
 
 @pytest.mark.parametrize("leak", ["{{ answer }}", "{{ answer | upper }}", "{% set a = answer %}{{ a }}", "{{ rationale }}"])

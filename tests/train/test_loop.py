@@ -47,11 +47,11 @@ def train(tmp_path, limit, monkeypatch):
     """Fits with the toy step; gives the state, and the records of metrics.jsonl come from `records`."""
     monkeypatch.setattr("flanjax.train.meter.measured_matmul_flops", lambda: (limit.limit, limit.limit_named))
 
-    def run(toy_step=None, *, start=0, steps=STEPS, log_every=3, periodic=(), stop=None, agree=int, save=None):
+    def run(toy_step=None, *, start=0, steps=STEPS, log_every=3, periodic=(), stop=None, agree=int, save=None, search=int):
         writer = MetricsWriter(open_workdir(tmp_path), start=start, tensorboard=False)
         report = Report(writer, ProgressBar("toy", steps, start, silent=True), Meter(1), TASKS, CLUSTERS)
         more = {"log_every": log_every, "work_of": lambda batch: Work(examples=1), "report": report, "periodic": periodic}
-        batches = ({"n": np.array(n)} for n in itertools.count(start + 1))
+        batches = ({"n": np.array(n)} for n in itertools.count(start + 1) if search(n) is not None)
         more |= {"stop": stop or Stop(), "agree": agree, "save": save or (lambda step, state: None)}
         return fit(start, batches, toy_step or ToyStep(), lambda b: b, start=start, steps=steps, **more)
 
@@ -134,6 +134,38 @@ def test_a_signal_saves_one_step_after_it_was_heard_and_stops(train, tmp_path, n
     assert f"stopped by {number.name} at step 6; run the same command again" in str(raised.value)
     assert records(tmp_path)[-1]["step"] == 6
     assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)] == handlers
+
+
+@pytest.mark.parametrize(("hosts", "searching", "reached", "saves"), [(1, 6, 5, [5]), (1, 1, 0, []), (2, 1, 0, [])])
+def test_a_signal_ends_the_search_for_a_batch_at_once(train, tmp_path, monkeypatch, hosts, searching, reached, saves):
+    monkeypatch.setattr("flanjax.train.loop.jax.process_count", lambda: hosts)
+    saved = []
+
+    def search(n):
+        if n == searching:
+            os.kill(os.getpid(), signal.SIGTERM)
+            stop.while_waiting()
+            raise AssertionError("the search goes on")
+        return n
+
+    with Stop() as stop, pytest.raises(Interrupted, match=f"SIGTERM at step {reached}; run the same command") as raised:
+        train(stop=stop, search=search, save=lambda step, state: saved.append(step))
+    assert saved == saves, "the last whole step, unless nothing was trained"
+    assert raised.value.signal == signal.SIGTERM
+    assert not saves or [r["step"] for r in records(tmp_path)] == [3, 5]
+
+
+def test_one_of_several_processes_does_not_leave_the_others_in_the_middle_of_a_run(train, monkeypatch):
+    monkeypatch.setattr("flanjax.train.loop.jax.process_count", lambda: 2)
+
+    def search(n):
+        if n == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+        stop.while_waiting()
+        return n
+
+    with Stop() as stop, pytest.raises(Interrupted, match="SIGTERM at step 5"):
+        train(stop=stop, search=search)
 
 
 def test_a_signal_to_another_process_stops_this_one_too(train):
