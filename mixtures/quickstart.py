@@ -245,7 +245,7 @@ odd_one_out_task = Task(
         Template("{{ options }}\n\nThree words are of one kind. Name the word that is not: {{ words }}"),
         Template("Look at these words: {{ words }}. Choose the one that is not of the same kind."),
         Template("Somebody wrote {{ words }}. Which word does not belong here?"),
-        Template("All the words but one are of the same kind. Name it: {{ words }}"),
+        Template("All the words but one are of the same kind. Find the other word: {{ words }}"),
     ),
     evaluation="test",
     licence=LICENCE,
