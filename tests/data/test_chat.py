@@ -80,6 +80,28 @@ def test_a_conversation_has_the_ids_and_the_assistants_words_of_transformers(nam
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize("talk", [TALK[:2], TALK[1:4], TALK[1:2]], ids=["system", "two turns", "one turn"])
+def test_a_prompt_has_the_ids_of_transformers_up_to_where_the_answer_begins(name, talk, tmp_path):
+    import transformers
+
+    template, _ = TEMPLATES[name]
+    tokenizer(template).save(tmp_path)
+    loaded = transformers.PreTrainedTokenizerFast.from_pretrained(tmp_path)
+    whole = loaded.apply_chat_template([m._asdict() for m in talk], add_generation_prompt=True, return_dict=True)
+    assert Chat(tokenizer(template)).prompt(talk) == whole["input_ids"]
+
+
+def test_a_prompt_that_the_template_refuses_or_changes_is_a_bad_row():
+    refusing = CHATML.replace(
+        "{% for m", "{% if messages | length > 2 %}{{ raise_exception('too long') }}{% endif %}{% for m", 1
+    )
+    chat = Chat.__new__(Chat)
+    chat._tokenizer = tokenizer(refusing)
+    with pytest.raises(BadRow, match=r"refuses roles .*too long"):
+        chat.prompt(TALK[1:4])
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
 def test_every_answer_ends_with_the_token_that_stops_the_model(name):
     template, end = TEMPLATES[name]
     chat = Chat(tokenizer(template))

@@ -323,7 +323,7 @@ def test_thinning_keeps_the_last_point_and_drops_what_is_not_a_number():
 
 
 def test_answers_found_and_samples_without_one_stand_apart_from_the_score(tmp_path):
-    table = predictions("trained", 7, 0.3, tasks=TASKS)
+    table = predictions(0.3, untuned=False)
     rows = [row for row in table.to_pylist() if row["scorer"] == "generate"]
     voted = [
         {**row, "samples": ["a", "b", "c", "d"], "parsed": n % 4 > 0, "unparsed_samples": 1.0 if n % 4 == 0 else 0.25}
