@@ -23,7 +23,7 @@ from flanjax.ask.prompts import Prompts
 from flanjax.ask.settings import Settings
 from flanjax.generate.request import Text
 
-AHEAD = 4  # prompts given to the engine for each of its slots, from which it chooses
+AHEAD = 8  # texts asked of the engine at a time for each of its slots; it chooses in which order
 WINDOW = 4096  # lines read beyond the first one that is not finished
 _CHUNK = 1 << 20
 
@@ -73,21 +73,24 @@ class FileRun:
 
     def __init__(self, engine: Any, prompts: Prompts, settings: Settings, *, slots: int, progress: Progress):
         self._engine, self._prompts, self._settings = engine, prompts, settings
-        self._ahead, self._progress = AHEAD * slots, progress
+        self._slots, self._progress = slots, progress
         self._pending: collections.deque[_Pending] = collections.deque()
         self._at_work: dict[int, _Pending] = {}
+        self._num_texts = 0  # in work
         self.answered = self.failed = 0
 
     def write(self, file: BinaryIO, output: Output) -> None:
         """Answers all lines of the file behind those that the output has."""
         lines = _behind(read_lines(file), output)
-        exhausted = False
+        exhausted, all_have_slots = False, True
         while not exhausted or self._pending:
-            while not exhausted and len(self._at_work) < self._ahead and len(self._pending) < WINDOW:
+            while not exhausted and all_have_slots and self._num_texts < AHEAD * self._slots and len(self._pending) < WINDOW:
                 line = next(lines, None)
                 exhausted = line is None
                 if line is not None:
                     self._begin(line)
+            # Until then none is added: the engine takes the longest prompts first, and short ones would wait for ever.
+            all_have_slots = self._num_texts <= self._slots
             for found in self._engine.advance():
                 if isinstance(found, Text):
                     self._collect(found)
@@ -104,10 +107,12 @@ class FileRun:
             return
         pending.question = question
         self._at_work[line.number] = pending
+        self._num_texts += question.settings.samples
 
     def _collect(self, text: Text) -> None:
         pending = self._at_work[text.item]
         pending.texts[text.sample] = text
+        self._num_texts -= 1
         self._progress.count_tokens(len(text.ids))
         if pending.done:
             del self._at_work[text.item]

@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from pathlib import Path
 
 import pytest
 from scripted import LONGEST, ScriptedModel, said
 
 from flanjax.ask import command
-from flanjax.ask.file import WINDOW, FileRun, made_from
+from flanjax.ask.file import AHEAD, WINDOW, FileRun, made_from
 from flanjax.ask.lines import LONGEST as LONGEST_LINE
 from flanjax.ask.output import Output
 from flanjax.ask.progress import Progress
@@ -275,6 +276,29 @@ def test_two_processes_do_not_write_to_one_output(tmp_path):
         Output(tmp_path / "out.jsonl", {})
     with Output(tmp_path / "out.jsonl", {}) as again:
         assert (again.done, again.last) == (0, 0)
+
+
+def test_a_short_prompt_is_not_passed_over_by_longer_ones_for_ever(tmp_path):
+    """The engine takes the longest of the prompts that it was given first; the output must not wait for a short one."""
+    count, slots = 2000, 8
+    file = tmp_path / "in.jsonl"
+    file.write_text("".join(json.dumps({"prompt": "p" * (1 + n % 50 * (n > 0))}) + "\n" for n in range(count)))
+    model, held = ScriptedModel(rule=lambda prompt: "text"), []
+    engine = model.engine(slots=slots)
+    advance = engine.advance
+
+    def longest_first():
+        engine._waiting = deque(sorted(engine._waiting, key=lambda waiting: -len(waiting[0].prompt)))
+        held.append(len(run._pending))
+        return advance()
+
+    engine.advance = longest_first
+    with open(os.devnull, "w") as silent, Output(tmp_path / "out.jsonl", {}) as output:
+        run = FileRun(engine, model.prompts, Settings(), slots=slots, progress=Progress("in", 1, silent))
+        with file.open("rb") as opened:
+            run.write(opened, output)
+    assert len(answers(tmp_path / "out.jsonl")) == count
+    assert max(held) <= 2 * AHEAD * slots
 
 
 def test_memory_does_not_grow_with_the_file_even_behind_a_line_that_takes_long(tmp_path):
