@@ -16,12 +16,13 @@ import numpy as np
 from flanjax.data.layout import Layout
 from flanjax.generate.beam import search_program
 from flanjax.generate.choose import NOTHING, row_key
+from flanjax.generate.reading import Reader, bucket, order
 from flanjax.generate.request import Piece, Request, Text
 from flanjax.generate.sampler import Beam
 from flanjax.generate.slots import BLOCK, Arrivals, Begun, Slots, programs, settings_of
 from flanjax.generate.writing import Writing
 from flanjax.models import functional
-from flanjax.parallel.sharding import Mesh, batch_sharding, num_batch_shards, place, platform, replicated
+from flanjax.parallel.sharding import Mesh, num_batch_shards, place, platform, replicated
 
 _SMALLEST_ROOM = 16
 _WINDOW = 8  # `generate` knows so many times the slots of requests ahead, and reads the longest prompts first
@@ -87,6 +88,7 @@ class Engine:
         self._stream, self._end_repetition = stream, end_repetition
         self._stop_ids = tuple(layout.stop_ids if stop_ids is None else stop_ids)
         self._longest = max(2048, layout.lengths[0].inputs) if longest is None else longest
+        self._reader = Reader(config, params, mesh, layout)
         self._programs = programs(config, mesh, self._stop_ids)
         self._architecture = functional.module(config)
         self._ahead = int(platform(mesh) != "cpu") if ahead is None else ahead
@@ -168,12 +170,12 @@ class Engine:
         """Returns the texts of some requests for beam search, which have the device to themselves."""
         beam: Any = self._searches[0].sampler
         rows = self._rounded(max(self._most // beam.beams, 1))
-        self._searches.sort(key=lambda r: -len(r.prompt))
+        self._searches.sort(key=lambda r: order(r.prompt))
         taken = [r for r in self._searches if r.sampler == beam][:rows]
         self._searches = [r for r in self._searches if r not in taken]
         limits = np.zeros(rows, np.int32)
         limits[: len(taken)] = [r.max_tokens for r in taken]
-        memory = self._programs.read(self._params, self._padded(taken, rows)[0])
+        memory, _ = self._reader.read([r.prompt for r in taken], rows)
         search = search_program(self._config, self._mesh, self._stop_ids, beam)
         found = search(self._params, memory, self._whole(limits), room=_power(int(limits.max())))
         news: list[Piece | Text] = []
@@ -217,22 +219,16 @@ class Engine:
     def _read(self) -> None:
         """Reads the next prompts, all padded to the same length."""
         if not self._stream:
-            self._waiting.sort(key=lambda r: -len(r.prompt))
+            self._waiting.sort(key=lambda r: order(r.prompt))
         rows = self._rows(len(self._waiting))
         length = bucket(len(self._waiting[0].prompt))
         taken = [r for r in self._waiting if len(r.prompt) <= length][:rows]
         chosen = {r.item for r in taken}
         self._waiting = [r for r in self._waiting if r.item not in chosen]
-        arrays, size = self._padded(taken, rows)
-        begun = self._programs.begin(self._params, arrays)
+        memory, size = self._reader.read([r.prompt for r in taken], rows)
+        begun = self._programs.begin(self._params, memory, room=tuple(map(_power, self._architecture.room(size, 1))))
         for row, request in enumerate(taken):
             self._ready.extend(_Ready(begun, size, row, self._writing(request, n)) for n in range(request.samples))
-
-    def _padded(self, requests: Sequence[Request], rows: int) -> tuple[functional.Arrays, int]:
-        """Returns prompts as arrays of `rows` rows on the device, and the length of these."""
-        arrays = self._layout.prompts([r.prompt for r in requests], rows, bucket(max(len(r.prompt) for r in requests)))
-        placed = {name: place(x, batch_sharding(self._mesh)) for name, x in arrays.items()}
-        return placed, next(iter(arrays.values())).shape[1]
 
     def _writing(self, request: Request, sample: int) -> Writing:
         decode = self._layout.tokenizer.decode
@@ -350,16 +346,6 @@ class Engine:
         while width // 4 >= max(count, 1) and width // 4 % self._shards == 0 and width >= 4:
             width //= 4
         return width
-
-
-def bucket(length: int) -> int:
-    """Returns the smallest of 8, 12, 16, 24, 32, 48, 64, ... that is not below a length, so that few shapes are compiled."""
-    size = 8
-    while size < length:
-        if size * 3 // 2 >= length:
-            return size * 3 // 2
-        size *= 2
-    return size
 
 
 def _power(size: int) -> int:

@@ -62,8 +62,7 @@ class Programs(NamedTuple):
     """The jitted functions of a model on a mesh. Each is compiled for every new shape of its arrays.
 
     Attributes:
-      read: (params, prompts) -> memory.
-      begin: (params, prompts) -> (starts, cache): what `Model.begin` gives for prompts that are read.
+      begin: (params, memory, *, room) -> (starts, cache), as in `functional.Model`; `room` is of the cache, for `resize`.
       admit: (slots, begun, arrivals) -> slots; `begun` is what `begin` returns.
       arrange: (slots, sources int32 [B'], *, room, history) -> slots: other slots, or room for other lengths; a source that is
         no slot gives a free one.
@@ -72,7 +71,6 @@ class Programs(NamedTuple):
       empty: (begun, *, num_slots, room, history) -> slots, all of them free.
     """
 
-    read: Any
     begin: Any
     admit: Any
     arrange: Any
@@ -86,12 +84,9 @@ def programs(config: functional.Config, mesh: Mesh, stop_ids: Sequence[int]) -> 
     context, pin = context_on(config, mesh), constrain(mesh)
     architecture = functional.module(config)
 
-    def read(params: Any, prompts: functional.Arrays) -> Any:
-        return functional.bind(config, params).read(prompts, context)
-
-    def begin(params: Any, prompts: functional.Arrays) -> Begun:
-        model = functional.bind(config, params)
-        return model.begin(model.read(prompts, context), 1, context)
+    def begin(params: Any, memory: Any, *, room: tuple[int, ...]) -> Begun:
+        starts, fresh = functional.bind(config, params).begin(memory, 1, context)
+        return starts, architecture.resize(fresh, room)
 
     def empty(begun: Begun, *, num_slots: int, room: tuple[int, ...], history: int) -> Slots:
         free = jax.tree.map(lambda x: jnp.zeros((num_slots, *x.shape[1:]), x.dtype), begun[1])
@@ -143,8 +138,7 @@ def programs(config: functional.Config, mesh: Mesh, stop_ids: Sequence[int]) -> 
     here = replicated(mesh)
     sizes = ("room", "history")
     return Programs(
-        read=jax.jit(read),
-        begin=jax.jit(begin),
+        begin=jax.jit(begin, static_argnames="room"),
         admit=jax.jit(admit, donate_argnames="slots"),
         arrange=jax.jit(arrange, static_argnames=sizes),
         decode=jax.jit(
