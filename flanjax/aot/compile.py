@@ -21,7 +21,8 @@ from flanjax.aot.roofline import explain, roofline
 from flanjax.config import ConfigError, RunConfig
 from flanjax.data.layout import make_layout
 from flanjax.data.tokenizer import ByteTokenizer
-from flanjax.generate.scorer import make_functions, whole_batch
+from flanjax.generate.reading import read_program
+from flanjax.generate.scorer import score_program, whole_batch
 from flanjax.models import functional
 from flanjax.models.flops import BACKWARD_AND_FORWARD
 from flanjax.names import nearest
@@ -121,7 +122,7 @@ def compile_scoring(config: RunConfig, topology: str) -> CompileReport:
     mesh, model = slice_mesh(config, topology), model_of(config)
     features = dataclasses.replace(config.data.features, chat=False)
     layout = make_layout(features, ByteTokenizer())
-    functions, placed = make_functions(model, mesh), sharding.batch_sharding(mesh)
+    reads, scores, placed = read_program(model, mesh), score_program(model, mesh), sharding.batch_sharding(mesh)
     _, shapes = functional.abstract(model)
     params = sharding.abstract(shapes, parts.param_shardings(model, mesh))
     rows = whole_batch(config.evaluation.batch_size, mesh)
@@ -134,16 +135,16 @@ def compile_scoring(config: RunConfig, topology: str) -> CompileReport:
         name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=placed)
         for name, x in layout.prompts([], rows, features.inputs_length).items()
     }
-    read = compile_for(functions.read, params, prompts)
+    read = compile_for(reads, params, prompts)
     if read.executable is None:
         raise ConfigError(_too_large(SCORING, topology, read.message))
     memory = jax.tree.map(
         lambda x, place: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place),
-        jax.eval_shape(functions.read, params, prompts),
+        jax.eval_shape(reads, params, prompts),
         read.executable.output_shardings,
     )
     options = ids(rows, features.targets_length)
-    score = compile_for(functions.score, params, memory, ids(rows), options, options)
+    score = compile_for(scores, params, memory, ids(rows), options, options)
     peak = max(read.peak_bytes, score.peak_bytes)
     if score.executable is None or peak > hbm:
         raise ConfigError(_too_large(SCORING, topology, score.message or _over(peak, hbm)))

@@ -35,6 +35,7 @@ class Layout(Protocol):
       budget: room for the tokens of one example's text.
       stop_ids: the ids that end a generated text.
       chat: the chat template in use, if any.
+      reads_one_way: whether what a model makes of a prompt's beginning does not depend on the rest of it.
     """
 
     config: FeatureConfig
@@ -44,6 +45,7 @@ class Layout(Protocol):
     budget: Budget
     stop_ids: tuple[int, ...]
     chat: Chat | None
+    reads_one_way: bool
 
     def inputs(self, ids: Sequence[int]) -> list[int]:
         """Returns a prompt's ids with everything that the model reads before it writes."""
@@ -135,6 +137,7 @@ class EncoderDecoder:
     """
 
     chat: Chat | None = None
+    reads_one_way = False
     numbers: tuple[str, ...] = ()
 
     def __init__(self, config: FeatureConfig, tokenizer: Tokenizer):
@@ -208,6 +211,7 @@ class DecoderOnly:
         self.config, self.tokenizer, self.lengths = config, tokenizer, config.lengths
         self.chat = Chat(tokenizer) if config.chat else None
         self._prefix = config.layout == "prefix"
+        self.reads_one_way = not (self._prefix or config.reserved)
         if self.chat:
             self._before, self._after = self.chat.around_prompt
             self._end: list[int] = [self.chat.end_id]

@@ -16,12 +16,13 @@ import numpy as np
 from flanjax.data.layout import Layout
 from flanjax.generate.beam import search_program
 from flanjax.generate.choose import NOTHING, row_key
+from flanjax.generate.reading import Reader, bucket, order
 from flanjax.generate.request import Piece, Request, Text
 from flanjax.generate.sampler import Beam
-from flanjax.generate.slots import BLOCK, Arrivals, Slots, programs, settings_of
+from flanjax.generate.slots import BLOCK, Arrivals, Begun, Slots, programs, settings_of
 from flanjax.generate.writing import Writing
 from flanjax.models import functional
-from flanjax.parallel.sharding import Mesh, batch_sharding, num_batch_shards, place, platform, replicated
+from flanjax.parallel.sharding import Mesh, num_batch_shards, place, platform, replicated
 
 _SMALLEST_ROOM = 16
 _WINDOW = 8  # `generate` knows so many times the slots of requests ahead, and reads the longest prompts first
@@ -29,13 +30,13 @@ _FIRST_GUESS = 32  # tokens of a text, before any has ended
 
 
 class _Ready(NamedTuple):
-    """A text whose prompt was read: a row of a memory.
+    """A text whose prompt was read: a row of what was begun.
 
     Attributes:
-      inputs: length of the prompts in the memory, padding included.
+      inputs: length of the prompts that were read together, padding included.
     """
 
-    memory: Any
+    begun: Begun
     inputs: int
     row: int
     writing: Writing
@@ -87,6 +88,7 @@ class Engine:
         self._stream, self._end_repetition = stream, end_repetition
         self._stop_ids = tuple(layout.stop_ids if stop_ids is None else stop_ids)
         self._longest = max(2048, layout.lengths[0].inputs) if longest is None else longest
+        self._reader = Reader(config, params, mesh, layout)
         self._programs = programs(config, mesh, self._stop_ids)
         self._architecture = functional.module(config)
         self._ahead = int(platform(mesh) != "cpu") if ahead is None else ahead
@@ -168,12 +170,12 @@ class Engine:
         """Returns the texts of some requests for beam search, which have the device to themselves."""
         beam: Any = self._searches[0].sampler
         rows = self._rounded(max(self._most // beam.beams, 1))
-        self._searches.sort(key=lambda r: -len(r.prompt))
+        self._searches.sort(key=lambda r: order(r.prompt))
         taken = [r for r in self._searches if r.sampler == beam][:rows]
         self._searches = [r for r in self._searches if r not in taken]
         limits = np.zeros(rows, np.int32)
         limits[: len(taken)] = [r.max_tokens for r in taken]
-        memory, _ = self._memory(taken, rows)
+        memory, _ = self._reader.read([r.prompt for r in taken], rows)
         search = search_program(self._config, self._mesh, self._stop_ids, beam)
         found = search(self._params, memory, self._whole(limits), room=_power(int(limits.max())))
         news: list[Piece | Text] = []
@@ -217,21 +219,16 @@ class Engine:
     def _read(self) -> None:
         """Reads the next prompts, all padded to the same length."""
         if not self._stream:
-            self._waiting.sort(key=lambda r: -len(r.prompt))
+            self._waiting.sort(key=lambda r: order(r.prompt))
         rows = self._rows(len(self._waiting))
-        length = _power(len(self._waiting[0].prompt))
+        length = bucket(len(self._waiting[0].prompt))
         taken = [r for r in self._waiting if len(r.prompt) <= length][:rows]
         chosen = {r.item for r in taken}
         self._waiting = [r for r in self._waiting if r.item not in chosen]
-        memory, size = self._memory(taken, rows)
+        memory, size = self._reader.read([r.prompt for r in taken], rows)
+        begun = self._programs.begin(self._params, memory, room=tuple(map(_power, self._architecture.room(size, 1))))
         for row, request in enumerate(taken):
-            self._ready.extend(_Ready(memory, size, row, self._writing(request, n)) for n in range(request.samples))
-
-    def _memory(self, requests: Sequence[Request], rows: int) -> tuple[Any, int]:
-        """Returns what was read of prompts, and their length with padding."""
-        arrays = self._layout.prompts([r.prompt for r in requests], rows, _power(max(len(r.prompt) for r in requests)))
-        placed = {name: place(x, batch_sharding(self._mesh)) for name, x in arrays.items()}
-        return self._programs.read(self._params, placed), next(iter(arrays.values())).shape[1]
+            self._ready.extend(_Ready(begun, size, row, self._writing(request, n)) for n in range(request.samples))
 
     def _writing(self, request: Request, sample: int) -> Writing:
         decode = self._layout.tokenizer.decode
@@ -241,14 +238,14 @@ class Engine:
         """Gives free slots to texts whose prompts were read."""
         free = [at for at, slot in enumerate(self._used) if slot is None]
         while free and self._ready:
-            memory, group = self._ready[0].memory, list[_Ready]()
+            begun, group = self._ready[0].begun, list[_Ready]()
             most = min(len(free), self._rows(len(free)))
-            while self._ready and self._ready[0].memory is memory and len(group) < most:
+            while self._ready and self._ready[0].begun is begun and len(group) < most:
                 group.append(self._ready.popleft())
             taken, free = free[: len(group)], free[len(group) :]
             for at, text in zip(taken, group, strict=True):
                 self._used[at] = _Slot(text.writing, text.inputs)
-            self._slots = self._programs.admit(self._params, self._slots, memory, self._arrivals(group, taken))
+            self._slots = self._programs.admit(self._slots, begun, self._arrivals(group, taken))
 
     def _arrivals(self, group: Sequence[_Ready], slots: Sequence[int]) -> Arrivals:
         assert self._slots is not None
@@ -286,8 +283,7 @@ class Engine:
         writings = [s.writing for s in self._used if s] + [text.writing for text in arriving]
         history = max((_power(self._history(w.request)) for w in writings if w.sampler.looks_back), default=0)
         if self._slots is None or not active:
-            memory = self._ready[0].memory
-            self._slots = self._programs.empty(self._params, memory, num_slots=width, room=room, history=history)
+            self._slots = self._programs.empty(self._ready[0].begun, num_slots=width, room=room, history=history)
             self._used, self._room = [None] * width, room
             return
         now = len(self._used)
@@ -350,16 +346,6 @@ class Engine:
         while width // 4 >= max(count, 1) and width // 4 % self._shards == 0 and width >= 4:
             width //= 4
         return width
-
-
-def bucket(length: int) -> int:
-    """Returns the smallest of 8, 12, 16, 24, 32, 48, 64, ... that is not below a length, so that few shapes are compiled."""
-    size = 8
-    while size < length:
-        if size * 3 // 2 >= length:
-            return size * 3 // 2
-        size *= 2
-    return size
 
 
 def _power(size: int) -> int:

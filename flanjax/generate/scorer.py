@@ -15,7 +15,8 @@ import numpy as np
 
 from flanjax.data.layout import Layout
 from flanjax.generate.context import context_on
-from flanjax.generate.engine import Engine, bucket
+from flanjax.generate.engine import Engine
+from flanjax.generate.reading import Reader, bucket, order
 from flanjax.generate.request import Request, Text
 from flanjax.generate.sampler import GREEDY, Sampler
 from flanjax.models import functional
@@ -36,18 +37,6 @@ class Score(NamedTuple):
     is_greedy: bool
 
 
-class Functions(NamedTuple):
-    """A model's jitted functions; each is compiled once for every new shape.
-
-    Attributes:
-      read: (params, prompts) -> memory, as in `functional.Model`.
-      score: (params, memory, prompt_index, texts, segment_ids) -> float32 [O, T] and bool [O, T].
-    """
-
-    read: Any
-    score: Any
-
-
 class _Row(NamedTuple):
     """Options of one prompt that are scored in one row: their numbers, and where each begins and ends."""
 
@@ -56,17 +45,15 @@ class _Row(NamedTuple):
 
 
 @functools.lru_cache(maxsize=8)
-def make_functions(config: functional.Config, mesh: Mesh) -> Functions:
-    """Returns the functions of a model on a mesh."""
+def score_program(config: functional.Config, mesh: Mesh) -> Any:
+    """Returns the jitted function (params, memory, prompt_index, texts, segment_ids) -> float32 [O, T] and bool [O, T], as in
+    `functional.Model.score`."""
     context = context_on(config, mesh)
-
-    def read(params: Any, prompts: functional.Arrays) -> Any:
-        return functional.bind(config, params).read(prompts, context)
 
     def score(params: Any, memory: Any, prompt_index: jax.Array, texts: jax.Array, segment_ids: jax.Array) -> Any:
         return functional.bind(config, params).score(memory, prompt_index, texts, segment_ids, context)
 
-    return Functions(jax.jit(read), jax.jit(score, out_shardings=replicated(mesh)))
+    return jax.jit(score, out_shardings=replicated(mesh))
 
 
 def whole_batch(batch_size: int, mesh: Mesh) -> int:
@@ -98,11 +85,12 @@ class Scorer:
         self._batch_size = whole_batch(batch_size, mesh)
         self._params, self._progress = params, progress
         self._rows = batch_sharding(mesh)
-        self._functions = make_functions(config, mesh)
+        self._reader, self._program = Reader(config, params, mesh, layout), score_program(config, mesh)
 
     def use(self, params: Any) -> None:
         """Replaces the parameters by others of the same model."""
         self._params = params
+        self._reader.use(params)
 
     def log_likelihoods(
         self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]
@@ -114,7 +102,7 @@ class Scorer:
         """Returns the score of each option after its prompt. A prompt may have any number of options."""
         found = [[Score(0.0, True)] * len(those) for those in options]
         for batch in self._batches(prompts):
-            memory = self._functions.read(self._params, self._placed([prompts[i] for i in batch]))
+            memory, _ = self._reader.read([prompts[i] for i in batch], self._batch_size)
             sizes = [[len(option) for option in options[i]] for i in batch]
             length = bucket(max((max(max(s), min(sum(s), _ROW)) for s in sizes if s), default=1))
             for rows in _chunks(list(_packed(sizes, length)), self._batch_size):
@@ -156,13 +144,8 @@ class Scorer:
         return [[texts[n] for n in range(samples)] for texts in found]
 
     def _batches(self, prompts: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-        """Yields batches of prompt positions, longest prompts first, so that running out of memory happens at once or never."""
-        return _chunks(sorted(range(len(prompts)), key=lambda i: -len(prompts[i])), self._batch_size)
-
-    def _placed(self, prompts: Sequence[Sequence[int]]) -> dict[str, jax.Array]:
-        """Returns the prompts as the model reads them; rows beyond them are empty."""
-        arrays = self._layout.prompts(prompts, self._batch_size, bucket(max(map(len, prompts))))
-        return {name: place(x, self._rows) for name, x in arrays.items()}
+        """Yields batches of prompt positions."""
+        return _chunks(sorted(range(len(prompts)), key=lambda i: order(prompts[i])), self._batch_size)
 
     def _score(
         self, memory: Any, rows: Sequence[_Row], options: Sequence[Any], batch: Sequence[int], length: int
@@ -175,7 +158,7 @@ class Scorer:
             for segment, (number, where) in enumerate(row.options, start=1):
                 texts[at, where], segment_ids[at, where] = options[batch[row.prompt]][number], segment
         arrays = (place(x, self._rows) for x in (prompt_index, texts, segment_ids))
-        likelihoods, best = self._functions.score(self._params, memory, *arrays)
+        likelihoods, best = self._program(self._params, memory, *arrays)
         return np.asarray(likelihoods), np.asarray(best)
 
 

@@ -42,7 +42,7 @@ class Arrivals(NamedTuple):
     """Texts that begin, W at a time.
 
     Attributes:
-      sources: int32 [W], the row of the memory that holds each one's prompt.
+      sources: int32 [W], the row of what was begun that holds each one's prompt.
       rows: int32 [W], the slot that it gets; one beyond the last slot is nobody's.
       left: int32 [W], its limit.
       history: int32 [W, T], as in Slots.
@@ -55,20 +55,23 @@ class Arrivals(NamedTuple):
     settings: Settings
 
 
+Begun = tuple[jax.Array, Any]  # the token that each text begins with, int32 [N], and a cache; one text a row
+
+
 class Programs(NamedTuple):
     """The jitted functions of a model on a mesh. Each is compiled for every new shape of its arrays.
 
     Attributes:
-      read: (params, prompts) -> memory.
-      admit: (params, slots, memory, arrivals) -> slots.
+      begin: (params, memory, *, room) -> (starts, cache), as in `functional.Model`; `room` is of the cache, for `resize`.
+      admit: (slots, begun, arrivals) -> slots; `begun` is what `begin` returns.
       arrange: (slots, sources int32 [B'], *, room, history) -> slots: other slots, or room for other lengths; a source that is
         no slot gives a free one.
       decode: (params, slots, keep bool [B], steps, *, draws, limits, looks_back) -> slots, and the tokens of each step, int32
         [BLOCK, B], NOTHING where a slot has none. Texts that are not to be kept end before the first step.
-      empty: (params, memory, *, num_slots, room, history) -> slots, all of them free.
+      empty: (begun, *, num_slots, room, history) -> slots, all of them free.
     """
 
-    read: Any
+    begin: Any
     admit: Any
     arrange: Any
     decode: Any
@@ -81,23 +84,19 @@ def programs(config: functional.Config, mesh: Mesh, stop_ids: Sequence[int]) -> 
     context, pin = context_on(config, mesh), constrain(mesh)
     architecture = functional.module(config)
 
-    def read(params: Any, prompts: functional.Arrays) -> Any:
-        return functional.bind(config, params).read(prompts, context)
+    def begin(params: Any, memory: Any, *, room: tuple[int, ...]) -> Begun:
+        starts, fresh = functional.bind(config, params).begin(memory, 1, context)
+        return starts, architecture.resize(fresh, room)
 
-    def empty(params: Any, memory: Any, *, num_slots: int, room: tuple[int, ...], history: int) -> Slots:
-        one = jax.eval_shape(lambda: functional.bind(config, params).begin(memory, 1, context)[1])
-
-        def free(x: jax.ShapeDtypeStruct) -> jax.Array:
-            return jnp.zeros((num_slots, *x.shape[1:]), x.dtype)
-
-        kept = architecture.resize(jax.tree.map(free, one), room)
+    def empty(begun: Begun, *, num_slots: int, room: tuple[int, ...], history: int) -> Slots:
+        free = jax.tree.map(lambda x: jnp.zeros((num_slots, *x.shape[1:]), x.dtype), begun[1])
+        kept = architecture.resize(free, room)
         none, nought = jnp.zeros(num_slots, jnp.int32), jnp.zeros(num_slots, jnp.float32)
         settings = Settings(nought, none, nought, nought, nought, none, jnp.zeros((num_slots, 2), jnp.uint32))
         return _pinned(Slots(kept, none, none, none, jnp.full((num_slots, history), NOTHING), settings), pin)
 
-    def admit(params: Any, slots: Slots, memory: Any, arrivals: Arrivals) -> Slots:
-        chosen = cache.take(memory, arrivals.sources)
-        starts, fresh = functional.bind(config, params).begin(chosen, 1, context)
+    def admit(slots: Slots, begun: Begun, arrivals: Arrivals) -> Slots:
+        starts, fresh = cache.take(begun, arrivals.sources)
         new = (starts, arrivals.left, jnp.zeros_like(arrivals.left), arrivals.history, arrivals.settings)
         rest = jax.tree.map(lambda old, x: old.at[arrivals.rows].set(x, mode="drop"), slots[1:], new)
         return _pinned(Slots(cache.put(slots.cache, arrivals.rows, fresh), *rest), pin)
@@ -139,7 +138,7 @@ def programs(config: functional.Config, mesh: Mesh, stop_ids: Sequence[int]) -> 
     here = replicated(mesh)
     sizes = ("room", "history")
     return Programs(
-        read=jax.jit(read),
+        begin=jax.jit(begin, static_argnames="room"),
         admit=jax.jit(admit, donate_argnames="slots"),
         arrange=jax.jit(arrange, static_argnames=sizes),
         decode=jax.jit(

@@ -44,13 +44,16 @@ def extended(
 ) -> tuple[Layers, Layers]:
     """Returns the keys and values of all layers with those of one more token in each row, at its place `positions`.
 
-    A position beyond the last place is left out: its row has ended.
+    A position beyond the last place is left out: its row has ended. So is a row whose result is not finite: where to write then
+    depends on the result, which therefore is computed before the present keys and values are overwritten. Without this
+    dependence XLA copies them all in every step (a barrier is no help: it is gone before XLA decides what to copy).
 
     Args:
-      result: what was computed from the present keys and values. They are written in place only after it.
+      result: what was computed from the present keys and values, [B, ...].
     """
-    new, _ = jax.lax.optimization_barrier((new, result))
     rows = jnp.arange(len(positions))
+    finite = jnp.all(jnp.isfinite(result), axis=tuple(range(1, result.ndim)))
+    positions = jnp.where(finite, positions, keys[0].shape[2])
 
     def with_one(kept: jax.Array, one: jax.Array) -> jax.Array:
         return kept.at[rows, :, positions].set(one[:, 0], mode="drop")

@@ -123,17 +123,29 @@ class Decoder(nnx.Module):
         total = flops.decoder_step_flops(config, lengths, int(targets.sum()))
         return flops.StepFlops(total, flops.decoder_kernel_flops(config, lengths))
 
-    def read(self, prompts: Mapping[str, jax.Array], context: Context = Context()) -> Memory:
+    def read(
+        self, prompts: Mapping[str, jax.Array], context: Context = Context(), beginning: Memory | None = None
+    ) -> Memory:
         """Returns what `score` and `begin` need of prompts, one a row, each padded at its end.
 
         Args:
           prompts: int32 [B, S] each: decoder_inputs, segment_ids (1 on the prompt, 0 on padding) and positions, which count
             from 0; prefix and reserved, optional, as in `hidden`.
+          beginning: as in `functional.Model`.
         """
-        _, (keys, values) = self._run(prompts, context, keep=True)
-        positions = jnp.maximum(jnp.sum(prompts["segment_ids"] > 0, axis=1, dtype=jnp.int32) - 1, 0)
-        lasts = jnp.take_along_axis(prompts["decoder_inputs"], positions[:, None], axis=1)[:, 0]
-        return Memory(tuple(jnp.unstack(keys)), tuple(jnp.unstack(values)), lasts, positions)
+        tokens, segments = prompts["decoder_inputs"], prompts["segment_ids"]
+        lasts = jnp.maximum(jnp.sum(segments > 0, axis=1, dtype=jnp.int32) - 1, 0)
+        positions = lasts
+        if beginning is None:
+            _, (keys, values) = self._run(prompts, context, keep=True)
+        else:
+            shared = take(beginning, jnp.zeros_like(lasts))
+            past = jnp.stack(shared.keys), jnp.stack(shared.values)
+            _, new = self._run_after(past, shared.positions + 1, tokens, segments, context, keep=True)
+            keys, values = (jnp.concatenate(both, axis=2) for both in zip(past, new, strict=True))
+            positions = shared.positions + 1 + lasts
+        last_tokens = jnp.take_along_axis(tokens, lasts[:, None], axis=1)[:, 0]
+        return Memory(tuple(jnp.unstack(keys)), tuple(jnp.unstack(values)), last_tokens, positions)
 
     def score(
         self,
@@ -145,11 +157,28 @@ class Decoder(nnx.Module):
     ) -> tuple[jax.Array, jax.Array]:
         """Returns `log_likelihoods` of texts after prompts (models/score.py)."""
         kept = take(memory, prompt_index)
-        positions = kept.positions[:, None] + offsets(segment_ids)
+        past = jnp.stack(kept.keys), jnp.stack(kept.values)
+        inputs = shifted(texts, segment_ids, kept.lasts)  # a prompt's last token is fed again: it is not among the past
+        x, _ = self._run_after(past, kept.positions, inputs, segment_ids, context, keep=False)
+        return log_likelihoods(self.logits(self._finish(x, context), context), texts)
+
+    def _run_after(
+        self,
+        past: tuple[jax.Array, jax.Array],  # [L, B, S, K, H] each
+        counts: jax.Array,  # int32 [B], how many of the S places are in use
+        tokens: jax.Array,  # int32 [B, T]
+        segment_ids: jax.Array,  # int32 [B, T]
+        context: Context,
+        *,
+        keep: bool,
+    ) -> tuple[jax.Array, Any]:
+        """Returns the final residual of texts that all go on from their row's past, [B, T, D]; if `keep`, also all layers' new
+        keys and values, [L, B, T, K, H]."""
+        positions, size = counts[:, None] + offsets(segment_ids), past[0].shape[2]
         turns = rotation(self.config, positions)
-        key_positions = jnp.concatenate([_places(kept.keys[0].shape[1], positions), positions], axis=1)
-        known = jnp.arange(kept.keys[0].shape[1]) < kept.positions[:, None]  # of the prompt; its last token is fed again
-        known = jnp.broadcast_to(known[:, None], (*segment_ids.shape, known.shape[1]))
+        key_positions = jnp.concatenate([_places(size, positions), positions], axis=1)
+        known = jnp.arange(size) < counts[:, None]
+        known = jnp.broadcast_to(known[:, None], (*segment_ids.shape, size))
         mine = (segment_ids[:, :, None] == segment_ids[:, None, :]) & (positions[:, :, None] >= positions[:, None, :])
         visible = jnp.concatenate([known, mine], axis=2)
 
@@ -160,12 +189,10 @@ class Decoder(nnx.Module):
                 keys, values = (jnp.concatenate(both, axis=1) for both in zip(past, (key, value), strict=True))
                 return attend_where(query, keys, values, seen, scale=how["scale"], soft_cap=how["soft_cap"])
 
-            x, _ = layer(x, turns, read, context)
-            return context.constrain(x, RESIDUAL), None
+            x, keys_values = layer(x, turns, read, context)
+            return context.constrain(x, RESIDUAL), keys_values if keep else None
 
-        x = self._embed(shifted(texts, segment_ids, kept.lasts), context)
-        x, _ = run_layers(self.layers, body, x, (jnp.stack(kept.keys), jnp.stack(kept.values)), **self._how)
-        return log_likelihoods(self.logits(self._finish(x, context), context), texts)
+        return run_layers(self.layers, body, self._embed(tokens, context), past, **self._how)
 
     def begin(self, memory: Memory, max_tokens: int, context: Context = Context()) -> tuple[jax.Array, Cache]:
         """Returns the token that each text begins with, int32 [B], and a cache with room for `max_tokens` steps."""

@@ -79,8 +79,13 @@ class Model(Protocol):
         """Returns `logits` computed with a given kernel of any type; needs no other parameters."""
         ...
 
-    def read(self, prompts: Arrays, context: Context = ...) -> Any:
-        """Returns what later steps need of prompts, one a row."""
+    def read(self, prompts: Arrays, context: Context = ..., beginning: Any = None) -> Any:
+        """Returns what later steps need of prompts, one a row.
+
+        Args:
+          beginning: what was read of tokens with which all of them begin, without padding, of which the first row counts;
+            `prompts` then holds what follows. Only for a layout that reads one way.
+        """
         ...
 
     def score(

@@ -174,13 +174,14 @@ class T5(nnx.Module):
         x, _ = run_layers(self.decoder.layers, body, x, jnp.arange(config.num_decoder_layers), **self._how)
         return context.constrain(self._finish(self.decoder, x, context), RESIDUAL)
 
-    def read(self, prompts: Mapping[str, jax.Array], context: Context = Context()) -> Memory:
+    def read(self, prompts: Mapping[str, jax.Array], context: Context = Context(), beginning: None = None) -> Memory:
         """Returns what `score` and `begin` need of prompts, one a row, each padded at its end.
 
         Args:
           prompts: inputs and inputs_segment_ids (1 on the prompt, 0 on padding), int32 [B, S]; starts, int32 [B]; reserved,
             optional, as in `hidden`.
         """
+        assert beginning is None, "an encoder reads both ways"
         sources = prompts["inputs_segment_ids"]
         encoded = self.encode(prompts["inputs"], sources, context, reserved=prompts.get("reserved"))
         return Memory(encoded, sources, prompts["starts"])

@@ -1,8 +1,14 @@
 """Texts written in slots that are refilled are those that each prompt gets alone, and those of Hugging Face's models."""
 
 import collections
+import json
+import os
+import re
+from pathlib import Path
 
+import numpy as np
 import pytest
+from processes import end_all, finished, free_port, spawn
 from tiny_models import MODELS, engine, prompts, torch_text
 
 from flanjax.generate.request import Piece, Request, Text
@@ -46,6 +52,20 @@ def test_a_text_is_the_same_alone_and_in_any_company(name):
             assert one == text
     other_seed = written(engine(name, slots=8), asked[:3], Sampler(temperature=0.8, seed=8), samples=3)
     assert all(other_seed[key].ids != crowd[key].ids for key in other_seed if len(crowd[key].ids) > 3)
+
+
+@pytest.mark.parametrize("name", ["t5 v1.1", "llama", "gemma2"])
+def test_a_step_copies_none_of_the_kept_keys_and_values(name):
+    writer = engine(name, slots=4)
+    writer.add(Request(0, prompts(1)[0][0], 40))
+    writer.advance()
+    each = writer._slots.cache.keys[0]
+    how = {"draws": False, "limits": False, "looks_back": False}
+    decode = writer._programs.decode.lower(writer._params, writer._slots, *map(writer._whole, (np.ones(1, bool), 8)), **how)
+    program = decode.compile().as_text()
+    shape = ",".join(map(str, each.shape))
+    assert f"f32[{shape}]" in program
+    assert re.findall(rf"f32\[{shape}\]\S* copy\(.*", program) == []
 
 
 def test_samplers_of_every_kind_share_the_slots():
@@ -163,3 +183,38 @@ def test_few_programs_are_compiled():
     assert counts["decode"] <= 6
     assert counts["admit"] <= 10
     assert counts["arrange"] <= 5
+
+
+BY_TWO = """
+import json, sys
+import jax
+from flanjax.parallel import distributed
+from flanjax.parallel.sharding import MeshConfig, make_mesh, place, replicated
+coordinator, process = sys.argv[1:]
+distributed.start(coordinator=coordinator, num_processes=2, process_id=int(process))
+import tiny_models
+from test_engine import HOT, written
+mesh = make_mesh(MeshConfig(data=2, tensor=2), jax.devices())
+whole = jax.tree.map(lambda x: place(x, replicated(mesh)), tiny_models.weights("t5 v1.1"))
+engine = tiny_models.Engine(tiny_models.MODELS["t5 v1.1"], whole, mesh, tiny_models.layout("t5 v1.1"), slots=6)
+texts = written(engine, tiny_models.prompts(5), HOT, samples=2)
+print(json.dumps([[*key, text.ids, text.text] for key, text in sorted(texts.items())]))
+"""
+
+
+def test_two_processes_write_the_texts_of_one(tmp_path):
+    (tmp_path / "by_two.py").write_text(BY_TWO)
+    here = Path(__file__).parent
+    path = os.pathsep.join(map(str, (here, here.parent, *filter(None, [os.environ.get("PYTHONPATH")]))))
+    environment = {"PYTHONPATH": path, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    coordinator = f"127.0.0.1:{free_port()}"
+    two = [spawn(tmp_path, ["by_two.py", coordinator, str(process)], environment) for process in range(2)]
+    try:
+        results = finished(two)
+    finally:
+        end_all()
+    assert [status for status, _ in results] == [0, 0], results
+    one = written(engine("t5 v1.1", slots=4), prompts(5), HOT, samples=2)
+    wanted = [[*key, text.ids, text.text] for key, text in sorted(one.items())]
+    for _, said in results:
+        assert json.loads(said.strip().splitlines()[-1]) == wanted

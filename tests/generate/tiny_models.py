@@ -6,8 +6,6 @@ import tempfile
 
 import jax
 import numpy as np
-import torch
-import transformers
 
 from flanjax import huggingface as hf
 from flanjax.data.feature_config import FeatureConfig
@@ -87,6 +85,8 @@ def engine(name, devices=1, **settings):
 @functools.cache
 def in_torch(name):
     """The same model in torch."""
+    import transformers  # late: processes that only write need neither
+
     with tempfile.TemporaryDirectory() as directory:
         hf.save(directory, MODELS[name], weights(name))
         kind = transformers.T5ForConditionalGeneration if MODELS[name].kind == "t5" else transformers.AutoModelForCausalLM
@@ -95,6 +95,8 @@ def in_torch(name):
 
 def torch_text(name, prompt, max_tokens, **settings):
     """The ids that torch writes after one prompt, without the end."""
+    import torch
+
     model, given = in_torch(name), torch.tensor([prompt])
     settings = {"do_sample": False, "num_beams": 1, **settings}
     ends = {"eos_token_id": EOS, "pad_token_id": 0}
