@@ -9,8 +9,10 @@ import signal
 import tempfile
 from pathlib import Path
 
+from compiling import flags
+
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+os.environ.setdefault("XLA_FLAGS", flags(devices=8))
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     _COMPILED = tempfile.TemporaryDirectory(prefix="flanjax-compiled-", ignore_cleanup_errors=True)  # removed at the end

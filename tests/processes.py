@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+from compiling import flags
 from test_run import CONFIG, MIXTURE, finish, steps_on_record
 
 STEPS = 20
@@ -48,21 +49,17 @@ def together(home, count, *command, devices=None, environments=None, join=True):
     coordinator = f"127.0.0.1:{free_port()}"
     processes = []
     for index in range(count):
-        flags = ("--coordinator", coordinator, "--num-processes", str(count), "--process-id", str(index))
+        joined = ("--coordinator", coordinator, "--num-processes", str(count), "--process-id", str(index))
         arguments = [a[index] if isinstance(a, dict) else a for a in command if not isinstance(a, dict) or index in a]
-        arguments = ["-m", "flanjax.cli", *arguments, *(flags if join and count > 1 else ())]
-        own = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices or 4 // count}"}
+        arguments = ["-m", "flanjax.cli", *arguments, *(joined if join and count > 1 else ())]
+        own = {"XLA_FLAGS": flags(devices or 4 // count)}
         processes.append(spawn(home, arguments, {**own, **(environments or {}).get(index, {})}))
     return processes
 
 
 def spawn(home, arguments, environment):
     """A Python process, until `end_all`."""
-    environment = {
-        **os.environ,
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # compiling is most of the time here, in every process anew
-        **environment,
-    }
+    environment = {**os.environ, **environment}
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     _STARTED.append(subprocess.Popen([sys.executable, *arguments], cwd=home, env=environment, **options))
     return _STARTED[-1]

@@ -63,7 +63,7 @@ def continued(home, killed):
 
 
 def started(home):
-    return start(home, PLACE, *SETTINGS, JAX_DISABLE_MOST_OPTIMIZATIONS="1", **bucket().environment())
+    return start(home, PLACE, *SETTINGS, **bucket().environment())
 
 
 def until(process, reached):

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from compiling import flags
 
 import flanjax
 from flanjax import cli
@@ -138,6 +139,6 @@ def test_what_is_no_model_or_no_run_is_said_in_one_line(here, capsys):
 
 
 def start(*arguments, **streams):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XLA_FLAGS": "--xla_force_host_platform_device_count=1"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XLA_FLAGS": flags(1)}
     command = [sys.executable, "-m", "flanjax.cli", *arguments]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, **streams)

@@ -7,6 +7,7 @@ import time
 
 import jax
 import pytest
+from compiling import flags
 from processes import SETTINGS, end_all, finished, free_port, furnished, spawn, together, train
 from test_run import MIXTURE
 
@@ -57,7 +58,7 @@ def no_process_stays():
 
 def alike(home, environments, steps=10**9, timeout=60):
     """The program by several processes, each with its environment."""
-    own = {"XLA_FLAGS": "--xla_force_host_platform_device_count=1", "STEPS": str(steps), "TIMEOUT": str(timeout)}
+    own = {"XLA_FLAGS": flags(1), "STEPS": str(steps), "TIMEOUT": str(timeout)}
     return [spawn(home, ["-c", PROGRAM], {**own, **each}) for each in environments]
 
 

@@ -50,7 +50,7 @@ def copy(here, tmp_path):
 
 def train(home, workdir, *changes):
     """A run of a process of its own, which finds what earlier ones have compiled."""
-    return finish(start(home, str(workdir), *changes, JAX_DISABLE_MOST_OPTIMIZATIONS="1"))
+    return finish(start(home, str(workdir), *changes))
 
 
 def refused_run(capsys, workdir, *changes):

@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from compiling import flags
+
 ROOT = Path(__file__).resolve().parents[1]
-FAST_TO_COMPILE = {**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "XLA_FLAGS": ""}
+FAST_TO_COMPILE = {**os.environ, "XLA_FLAGS": flags(1)}
 
 
 def _blocks(language: str) -> list[str]:

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from compiling import flags
 
 from flanjax import checkpoint
 from flanjax import huggingface as hf
@@ -122,7 +123,7 @@ def start(home, workdir, *more, config="config.py", **variables):
     """`flanjax train` as a process of its own, on one device, with environment variables; compilations are shared."""
     environment = {
         **os.environ,
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=1",
+        "XLA_FLAGS": flags(1),
         **variables,
     }
     command = [sys.executable, "-m", "flanjax.cli", "train", "--config", config, "--workdir", workdir, *more]

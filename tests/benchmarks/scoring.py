@@ -40,9 +40,7 @@ MODELS: dict[str, Any] = {
         vocab_size=28_000, d_model=256, d_ff=1024, num_layers=6, num_decoder_layers=6, num_heads=8, head_dim=32, **T5
     ),
     "llama": DecoderConfig(vocab_size=28_000, d_model=256, d_ff=704, num_layers=8, num_heads=8, num_kv_heads=4, head_dim=32),
-    "tiny": T5Config(
-        vocab_size=28_000, d_model=16, d_ff=32, num_layers=1, num_decoder_layers=1, num_heads=2, head_dim=8, **T5
-    ),
+    "tiny": T5Config(vocab_size=28_000, d_model=16, d_ff=32, num_layers=1, num_decoder_layers=1, num_heads=2, head_dim=8, **T5),
 }
 
 
@@ -73,7 +71,9 @@ def requests(items: int, vocabulary: int) -> list[Instance]:
     for item in range(items):
         context = words(int(np.clip(rng.lognormal(np.log(90), 0.6), 5, 400)))
         options = [words(int(n)) for n in rng.integers(1, 13, rng.integers(2, 8))]
-        found += [Instance("loglikelihood", {}, (context, " " + option), i, (None, item, 1)) for i, option in enumerate(options)]
+        found += [
+            Instance("loglikelihood", {}, (context, " " + option), i, (None, item, 1)) for i, option in enumerate(options)
+        ]
     return found
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from compiling import flags
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from transformers.models.t5.modeling_t5 import T5Attention
@@ -517,7 +518,7 @@ def test_two_processes_read_and_save_together(saved, tmp_path):
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    environment = {**os.environ, "XLA_FLAGS": flags(2)}
     command = [sys.executable, "-c", SHARED, str(saved[1]), str(tmp_path / "together"), str(port)]
     root = Path(__file__).parents[2]
     processes = [subprocess.Popen([*command, str(i)], env=environment, cwd=root) for i in range(2)]

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from compiling import flags
 
 from flanjax.data.tokenizer import TokenizerConfig, train_tokenizer
 
@@ -36,7 +37,7 @@ def export(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(export):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XLA_FLAGS": "--xla_force_host_platform_device_count=1"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XLA_FLAGS": flags(1)}
     command = [sys.executable, "-m", "flanjax.cli", "serve", str(export), "--port", "0"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
