@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+import tokenizers
 import torch
+import transformers
 import yaml
 
 from flanjax import run
@@ -109,27 +111,41 @@ def trained(request, tmp_path_factory):
     torch.set_num_threads(1)  # more of them wait for each other where tests share the cores
     home = tmp_path_factory.mktemp(request.param)
     (home / "mixture.py").write_text(MIXTURE)
+    write_tokenizer(home / "tokenizer")
     layout = "causal" if request.param == "llama" else "encoder_decoder"
     config = RunConfig.from_config_dict(
         {
             "name": f"toy_{request.param}",
             "mixture": f"{home / 'mixture.py'}:toy",
             "model": LLAMA if request.param == "llama" else T5,
-            "tokenizer": {"path": "train", "kind": "unigram", "vocab_size": 150},
+            "tokenizer": {"path": str(home / "tokenizer")},
             "data": {
                 "batch_size": 8, "num_streams": 4, "window": 32,
                 "features": {"layout": layout, "inputs_length": 96, "targets_length": 16},
             },
             "train": {
-                "steps": 60, "log_every": 20, "tensorboard": False, "optimizer": {"name": "adamw", "learning_rate": 1e-2}
+                "seed": 1, "steps": 40, "log_every": 20, "tensorboard": False,
+                "optimizer": {"name": "adamw", "learning_rate": 1e-2},
             },
-            "checkpoint": {"every_steps": 60},
+            "checkpoint": {"every_steps": 40},
         }
     )  # fmt: skip
     run.train(config, home / "run", say=lambda line: None)
     run.export(home / "run", home / "hf", say=lambda line: None)
     write_rows(home / "tasks")
     return Trained(request.param, home, home / "run", HFLM(pretrained=str(home / "hf"), batch_size=1, device="cpu"))
+
+
+def write_tokenizer(folder):
+    """Pieces and their scores are written down: to train them gives others every time, and with them another model."""
+    letters = "▁" + "".join(chr(code) for code in range(32, 127)) + "\n"
+    words = "▁the ▁is ▁red ▁green ▁dark ▁blue ▁big ▁very ▁sun ▁moon ▁star ▁sky ▁sea ▁hill ▁Is ▁How ▁Name ▁of ▁colour "
+    words += "▁Colour Which"
+    scores = dict.fromkeys(("<pad>", "</s>", "<unk>"), 0.0) | dict.fromkeys(letters, -6.0) | dict.fromkeys(words.split(), -3.0)
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.Unigram(list(scores.items()), unk_id=2))
+    tokenizer.pre_tokenizer, tokenizer.decoder = tokenizers.pre_tokenizers.Metaspace(), tokenizers.decoders.Metaspace()
+    special = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
 
 
 def write_rows(folder):
