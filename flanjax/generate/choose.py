@@ -38,7 +38,7 @@ def choose(
       draws: whether any row's temperature is over 0; otherwise the most likely tokens are taken.
       limits: whether any such row limits its tokens.
     """
-    best = jnp.argmax(logits, axis=-1).astype(jnp.int32)
+    best = _likeliest(logits)
     if not draws:
         return best
     hot = settings.temperature > 0
@@ -47,8 +47,7 @@ def choose(
         scaled = jnp.where(_allowed(scaled, settings), scaled, -jnp.inf)
     keys = jax.vmap(jax.random.fold_in)(jax.random.wrap_key_data(settings.key, impl=_NOISE), positions)
     noise = jax.vmap(lambda key: jax.random.gumbel(key, logits.shape[1:], jnp.float32))(keys)
-    drawn = jnp.argmax(scaled + noise, axis=-1).astype(jnp.int32)
-    return jnp.where(hot, drawn, best)
+    return jnp.where(hot, _likeliest(scaled + noise), best)
 
 
 def row_key(seed: int, item: int, sample: int) -> jax.Array:
@@ -57,6 +56,13 @@ def row_key(seed: int, item: int, sample: int) -> jax.Array:
     for number in (item, sample):
         key = jax.random.fold_in(key, number)
     return jax.random.key_data(key)
+
+
+def _likeliest(logits: jax.Array) -> jax.Array:
+    """Returns the first of each row's highest logits, int32 [B]. XLA's argmax takes four times as long on a CPU."""
+    highest, size = jnp.max(logits, axis=-1, keepdims=True), logits.shape[-1]
+    places = jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1)
+    return jnp.min(jnp.where(logits == highest, places, size - 1), axis=-1)
 
 
 def _allowed(logits: jax.Array, settings: Settings) -> jax.Array:

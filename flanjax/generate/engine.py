@@ -287,7 +287,6 @@ class Engine:
             self._used, self._room = [None] * width, room
             return
         now = len(self._used)
-        room = tuple(new if new > old or new <= old // 4 else old for new, old in zip(room, self._room, strict=True))
         known = self._slots.history.shape[1]
         history = known if history <= known else history
         width = now if now // 4 < width < now else width
