@@ -4,7 +4,7 @@ import contextlib
 
 import jax
 
-from flanjax import Example, Mixture, Task, Template, rows
+from flanjax import Example, Mixture, StyleShares, Task, Template, rows
 from flanjax.config import RunConfig
 from flanjax.lab.doctor.patient import open_patient
 from flanjax.parallel import sharding
@@ -34,10 +34,10 @@ def mixture(*templates):
         cluster="seeing",
         source=rows("colours", train=DATA, test=DATA[:9]),
         example=lambda row: Example({"word": row["word"], "seen": row["colour"]}, row["colour"], COLOURS),
-        templates=[Template("The {{ word }} is {{ seen }}. Which colour?")],
+        templates=[Template("{{ word }} is {{ seen }}. Colour?")],
         evaluation="test",
     )
-    return Mixture(name="toy", parts=[say, colour])
+    return Mixture(name="toy", parts=[say, colour], styles=StyleShares(few_shot=0.0, options=0.0))
 
 
 def config(kind, *, features=(), model=(), tokenizer=(), **train):
@@ -46,13 +46,13 @@ def config(kind, *, features=(), model=(), tokenizer=(), **train):
         {
             "name": kind,
             "mixture": "here.py:toy",
-            "model": {"d_model": 16, "d_ff": 32, "num_heads": 2, "head_dim": 8, **SHAPES[kind], **dict(model)},
+            "model": {"d_model": 16, "d_ff": 32, "num_heads": 2, "head_dim": 8, "scan": False, **SHAPES[kind], **dict(model)},
             "tokenizer": {"path": "bytes", **dict(tokenizer)},
             "data": {
                 "batch_size": 4,
                 "num_streams": 2,
                 "window": 16,
-                "features": {"inputs_length": 112, "targets_length": 32, **dict(features)},
+                "features": {"inputs_length": 64, "targets_length": 24, **dict(features)},
             },
             "train": {"steps": 8, "tensorboard": False, "optimizer": optimizer, **train},
         }

@@ -1,9 +1,10 @@
 """Our logits beside those of transformers' model in torch, where that is installed."""
 
+import contextlib
 import dataclasses
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -36,7 +37,8 @@ def check_transformers(patient: Patient) -> Outcome:
         if patient.directory is None:
             hf.save(folder, patient.exact, patient.params)
         kind = transformers.T5ForConditionalGeneration if "inputs" in layout.row([], layout.lengths[0]) else None
-        model = (kind or transformers.AutoModelForCausalLM).from_pretrained(str(directory), dtype=torch.float32).eval()
+        with _quiet(transformers.utils.logging):
+            model = (kind or transformers.AutoModelForCausalLM).from_pretrained(str(directory), dtype=torch.float32).eval()
         theirs = [_theirs(torch, model, e, layout) for e in examples]
     with jax.default_matmul_precision("highest"):
         ours = _ours(patient, examples, layout)
@@ -61,6 +63,20 @@ def _libraries() -> tuple[Any, Any]:
     import transformers  # whose model classes import torch
 
     return torch, transformers
+
+
+@contextlib.contextmanager
+def _quiet(logging: Any) -> Iterator[None]:
+    """Without the bar and the advice that transformers prints while it loads weights."""
+    level, shows = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if shows:
+            logging.enable_progress_bar()
 
 
 def _check_room(patient: Patient) -> None:

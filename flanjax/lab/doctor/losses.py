@@ -16,6 +16,7 @@ from flanjax.lab.doctor.outcome import Outcome
 from flanjax.lab.doctor.patient import Patient, packed
 
 TOLERANCE = 2e-4  # nats a token; float32 rounding is a hundredth of it
+SCORED = 6  # examples that are also scored; each length is compiled for
 OPTIONS = 3  # of each prompt that is scored
 SIZES = (1, 64)  # prompts at a time
 
@@ -28,7 +29,7 @@ def check_packing(patient: Patient) -> Outcome:
     with jax.default_matmul_precision("highest"):
         together = _losses(patient, [row for row, _ in rows], [len(those) for _, those in rows])
         alone = _losses(patient, singles, [1] * len(examples))
-        scored = _scored(patient, examples)
+        scored = [*_scored(patient, examples[:SCORED]), *[np.nan] * len(examples[SCORED:])]
     beside = (
         ("the loss in a packed row is not the example's loss alone", together, alone),
         ("the loss in a row is not what the scorer gives the same targets", alone, scored),
@@ -64,7 +65,7 @@ def _segments(row: Batch) -> np.ndarray:
 def _scored(patient: Patient, examples: Sequence[Encoded]) -> list[float]:
     """Returns the loss of each example by the scorer, weighted; NaN for a conversation, of which only parts are trained on."""
     prompts, options = [e.inputs.tolist() for e in examples], [[e.targets.tolist()] for e in examples]
-    found = patient.make_scorer(patient, 8).log_likelihoods(prompts, options)
+    found = patient.make_scorer(patient, SIZES[0]).log_likelihoods(prompts, options)
     return [np.nan if e.trained is not None else -one * e.weight for e, (one,) in zip(examples, found, strict=True)]
 
 
@@ -87,7 +88,7 @@ def _apart(
 
 def check_batch_size(patient: Patient) -> Outcome:
     """Compares the scores of options one prompt at a time with those of 64 at a time."""
-    examples, names = patient.compared, patient.corpus.names
+    examples, names = patient.compared[:SCORED], patient.corpus.names
     prompts, targets = [e.inputs.tolist() for e in examples], [e.targets.tolist() for e in examples]
     options = [[targets[(n + k) % len(targets)] for k in range(OPTIONS)] for n in range(len(targets))]
     with jax.default_matmul_precision("highest"):

@@ -47,7 +47,7 @@ def _without_fields(patient: Patient) -> Iterator[Finding]:
 def check_tokenizer(patient: Patient) -> Outcome:
     """Counts unknown tokens of each task, and texts that the tokenizer does not read back as they were."""
     tokenizer, tokens, unknown, changed = patient.corpus.tokenizer, Counter[str](), Counter[str](), Counter[str]()
-    examples = dict[str, Example]()
+    examples, joined = dict[str, Example](), dict[str, Example]()
     texts = 0
     for _, query, prompt in patient.texts:
         if not isinstance(prompt, Prompt):
@@ -59,7 +59,9 @@ def check_tokenizer(patient: Patient) -> Outcome:
             if lost:
                 examples.setdefault(name, Example("", text, tokenizer.decode(ids)))
         changed["target"] += tokenizer.decode(prompt.target_ids).split() != prompt.rendered.target.split()
-        changed["layout"] += "\n" in prompt.text and "\n" not in tokenizer.decode(prompt.ids)
+        if "\n" in prompt.text and "\n" not in (back := tokenizer.decode(prompt.ids)):
+            changed["lines"] += 1
+            joined.setdefault(name, Example("", prompt.text, back))
     findings = [
         Finding(
             kind="unknown tokens",
@@ -72,12 +74,25 @@ def check_tokenizer(patient: Patient) -> Outcome:
         for name, count in tokens.items()
         if unknown[name] > UNKNOWN * count
     ]
+    if joined and not _has_no_lines(patient):
+        detail, shown = (
+            "the tokenizer loses line breaks, by which templates part a question from its answer",
+            tuple(joined.values()),
+        )
+        findings.append(
+            Finding(kind="line breaks", task="", detail=detail, count=changed["lines"], of=texts, examples=shown[:3])
+        )
     total = max(tokens.total(), 1)
     said = (
         f"{texts} texts, {total:,} tokens, {unknown.total() / total:.2%} unknown; {changed['target']} targets are not read "
-        f"back word by word, {changed['layout']} inputs lose their line breaks"
+        f"back word by word, {changed['lines']} inputs lose their line breaks"
     )
     return Outcome(said, tuple(findings))
+
+
+def _has_no_lines(patient: Patient) -> bool:
+    """Whether the tokenizer is of a kind that reads no line breaks: T5's vocabulary has none, nor has one trained here."""
+    return patient.model.kind == "t5" or patient.config.tokenizer.path == "train"
 
 
 def check_truncation(patient: Patient) -> Outcome:
