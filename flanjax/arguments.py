@@ -14,7 +14,7 @@ from flanjax.version import __version__
 
 Port, Slots = Annotated[int, Range(0, 65_535)], Annotated[int, Range(1, 4096)]
 OVERRIDE = "--config."
-OVERRIDDEN = ("train", "prepare", "compile")  # the commands that take overrides of config keys
+OVERRIDDEN = ("train", "prepare", "compile", "doctor")  # the commands that take overrides of config keys
 _KEYS = (
     f"Any key of the config can be set, as {OVERRIDE}train.steps=100 or {OVERRIDE}train.steps 100; lists are written with "
     "commas. `flanjax train --help-config` explains every key."
@@ -58,6 +58,10 @@ _EXAMPLES = {
     "check": """
   flanjax check mixtures/quickstart.py:quickstart
   flanjax check mixtures/flan.py:flan2021 --all --tokenizer google/flan-t5-base --html check.html""",
+    "doctor": """
+  flanjax doctor configs/quickstart.py
+  flanjax doctor runs/mine --html doctor.html
+  flanjax doctor configs/flan_t5.py:base --only masks truncation --config.data.features.inputs_length=1024""",
     "explore": """
   flanjax explore mixtures/quickstart.py:quickstart --out explored
   flanjax explore mixtures/flan_mini.py:flan_mini --out explored --tokenizer google/flan-t5-base --heldout nli""",
@@ -135,6 +139,15 @@ def parser() -> argparse.ArgumentParser:
             "Ends with status 1 if there are findings that no line of the known ones explains.",
         )
     )
+    _doctor(
+        _command(
+            commands,
+            "doctor",
+            "look at a run's own mixture, tokenizer and weights for what would spoil its training",
+            "Takes minutes: masks, packed losses beside single ones, a resume, batch sizes, the compute type, transformers' "
+            f"logits. Ends with status 1 if a check fails. {_KEYS}",
+        )
+    )
     _explore(_command(commands, "explore", "write a page of a mixture: shares, lengths, templates, rendered examples"))
     _show(_command(commands, "show", "show a mixture's plan or rendered examples of it, or a catalogue of folders", _CATALOGUE))
     return whole
@@ -208,6 +221,13 @@ def _check(check: argparse.ArgumentParser) -> None:
     )
     check.add_argument("--json", metavar="PATH", help="write all findings as JSON")
     check.add_argument("--html", metavar="PATH", help="write all findings as a page")
+
+
+def _doctor(doctor: argparse.ArgumentParser) -> None:
+    doctor.add_argument("source", metavar="CONFIG|WORKDIR", help="a Python file with get_config(), or a run with checkpoints")
+    doctor.add_argument("--only", nargs="+", metavar="CHECK", help="make these checks only, such as masks packing")
+    doctor.add_argument("--json", metavar="PATH", help="write what was found as JSON")
+    doctor.add_argument("--html", metavar="PATH", help="write what was found as a page")
 
 
 def _command(commands: Any, name: str, what: str, more: str = "") -> argparse.ArgumentParser:

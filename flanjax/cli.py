@@ -267,6 +267,12 @@ def _check(args: argparse.Namespace) -> int:
     return command.check(args)
 
 
+def _doctor(args: argparse.Namespace) -> int:
+    from flanjax.lab.doctor import command
+
+    return command.doctor(args)
+
+
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "train": _train,
     "prepare": _prepare,
@@ -280,6 +286,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "chat": _chat,
     "serve": _serve,
     "check": _check,
+    "doctor": _doctor,
     "explore": _explore,
     "show": _show,
 }

@@ -23,6 +23,8 @@ from flanjax.models import functional
 from flanjax.models.attention import reference
 from flanjax.train import program
 
+SLOW_TO_COMPILE = ("batch size", "compute type")  # for a T5; tests/study/study_doctor.py has them
+
 
 @pytest.fixture(autouse=True, scope="module")
 def quick_to_compile():
@@ -49,8 +51,10 @@ def with_parts(patient, **changes):
 
 @pytest.mark.parametrize("kind", patients.SHAPES)
 def test_a_healthy_run_passes_every_check(healthy, kind):
-    results = examine(healthy[kind])
-    assert [r.name for r in results] == [check.name for check in CHECKS]
+    left_out = {"t5": SLOW_TO_COMPILE, "decoder": ()}[kind]
+    checked = [check.name for check in CHECKS if check.name not in left_out]
+    results = examine(healthy[kind], checked)
+    assert [r.name for r in results] == checked
     assert {r.name: r.outcome.findings for r in results if r.status != PASSED} == {}
     shown = next(r for r in results if r.name == "masks").outcome.shown
     layouts = {"t5": {"encoder_decoder"}, "decoder": {"causal", "prefix"}}[kind]

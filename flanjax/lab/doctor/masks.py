@@ -44,8 +44,11 @@ def _layouts(patient: Patient) -> Iterator[tuple[str, Layout]]:
     """The layouts that the model reads, by name; the run's own is the very one that it is trained with."""
     config = patient.layout.config
     for name in patient.model.layouts:
-        own = name == config.layout
-        yield name, patient.layout if own else make_layout(dataclasses.replace(config, layout=name), patient.layout.tokenizer)
+        if name == config.layout:
+            yield name, patient.layout
+        else:
+            other = dataclasses.replace(config, layout=name)  # type: ignore[arg-type]
+            yield name, make_layout(other, patient.layout.tokenizer)
 
 
 def compare(row: Batch, examples: Sequence[Encoded], layout: Layout) -> Iterator[tuple[Encoded, str]]:

@@ -82,3 +82,27 @@ class Result(NamedTuple):
             "shown": shown,
             "seconds": round(self.seconds, 2),
         }
+
+
+class Report(NamedTuple):
+    """A whole examination.
+
+    Attributes:
+      source: the config or the workdir that was examined.
+      step: of the weights; 0 of first ones.
+      size: the number of parameters, in words.
+    """
+
+    name: str
+    source: str
+    step: int
+    size: str
+    devices: str
+    results: tuple[Result, ...]
+
+    @property
+    def failed(self) -> tuple[Result, ...]:
+        return tuple(r for r in self.results if r.status == FAILED)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self._asdict(), "failed": [r.name for r in self.failed], "results": [r.to_json() for r in self.results]}

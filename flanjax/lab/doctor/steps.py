@@ -70,7 +70,7 @@ def walk(patient: Patient) -> Walk:
     with tempfile.TemporaryDirectory(prefix="flanjax-doctor-") as folder:
         checkpoints = Checkpoints(folder, CheckpointConfig())
         state, source = program.init(jax.tree.map(jnp.copy, patient.params)), patient.make_batches(patient, None)
-        losses, batches, seconds = [], [], []
+        losses, batches, seconds = list[float](), list[Batch](), list[float]()
         for step in range(1, STEPS + 1):
             state, batch, loss, took = _step(patient, state, source)
             losses, batches, seconds = [*losses, loss], [*batches, batch], [*seconds, took]
@@ -109,7 +109,7 @@ def _resume(patient: Patient, checkpoints: Checkpoints) -> Resumed:
     assert found is not None
     state = TrainState(found.rest["step"], found.params, found.rest["opt_state"])
     source = patient.make_batches(patient, DataState.from_json(found.data))
-    losses, batches = [], []
+    losses, batches = list[float](), list[Batch]()
     for _ in range(STEPS - SAVED):
         state, batch, loss, _ = _step(patient, state, source)
         losses, batches = [*losses, loss], [*batches, batch]
