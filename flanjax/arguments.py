@@ -314,7 +314,7 @@ def _evaluate(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--normalization",
         type=_field(EvaluationConfig, "normalization"),
-        help=f"what options are compared by: sum, tokens, characters, bytes or pmi {config.format('normalization')}",
+        help=f"what options are compared by: sum, tokens, characters, bytes, pmi or calibrated {config.format('normalization')}",
     )
     command.add_argument(
         "--premise", metavar="TEXT", help=f"the prompt after which pmi scores options alone {config.format('premise')}"

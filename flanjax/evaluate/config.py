@@ -38,7 +38,8 @@ class EvaluationConfig:
     Args:
       preset: the scoring convention.
       normalization: what options are compared by: their log-likelihood (sum), that divided by their tokens, characters or
-        bytes, or minus their log-likelihood after the premise alone (pmi); '' keeps the preset's.
+        bytes, minus their log-likelihood after the premise alone (pmi), or their probability divided by the one under the same
+        prompt without content (calibrated); '' keeps the preset's.
       premise: the prompt whose options' log-likelihoods pmi subtracts; '' is an empty one. A general one, such as 'Answer:',
         says what kind of text follows, but nothing of the item.
       items: rows of each task, evenly spaced over its evaluation split; 0 for all.

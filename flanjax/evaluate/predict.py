@@ -40,6 +40,7 @@ SCHEMA = pa.schema(
         ("option_characters", pa.list_(pa.int64())),
         ("option_bytes", pa.list_(pa.int64())),
         ("option_unconditional", pa.list_(pa.float64())),
+        ("option_content_free", pa.list_(pa.float64())),
         ("prediction", pa.string()),
         ("generated", pa.string()),
         ("parsed", pa.bool_()),
