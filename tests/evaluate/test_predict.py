@@ -153,7 +153,7 @@ class Biased(Told):
         return [[self.score(say(p), say(list(o))) for o in each] for p, each in zip(prompts, options, strict=True)]
 
     def score(self, prompt, option):
-        bias = (option == "red") * (3.0 * (1 + ("say" in prompt)) + 0.01 * len(prompt))
+        bias = (option == "red") * (3.0 * (1 + ("say" in prompt)) + 0.1 * len(prompt.split()))
         item = prompt.rpartition("asked")[2] if "asked" in prompt else ""
         return -8.0 + bias + (f"is {option}" in item)
 
