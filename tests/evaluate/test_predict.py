@@ -149,20 +149,20 @@ class Biased(Told):
 
     def log_likelihoods(self, prompts, options):
         self.prompts, self.options = list(prompts), [list(each) for each in options]
-        say = tokenizer().decode
-        return [[self.score(say(p), say(list(o))) for o in each] for p, each in zip(prompts, options, strict=True)]
+        decode = tokenizer().decode
+        return [[self.score(p, decode(list(o))) for o in each] for p, each in zip(prompts, options, strict=True)]
 
-    def score(self, prompt, option):
-        bias = (option == "red") * (3.0 * (1 + ("say" in prompt)) + 0.1 * len(prompt.split()))
+    def score(self, ids, option):
+        prompt = tokenizer().decode(ids)
+        bias = (option == "red") * (3.0 * (1 + ("say" in prompt)) + 0.1 * len(ids))
         item = prompt.rpartition("asked")[2] if "asked" in prompt else ""
         return -8.0 + bias + (f"is {option}" in item)
 
     def without_content(self, row, content):
         """What it says of a row's options where the item's own text is another one."""
-        item = f"asked thing {row['item']} is {row['references'][0]}"
-        before, _, after = row["prompt"].rpartition(item)
-        prompt = tokenizer().decode(tokenizer().encode([f"{before}{content}{after}"])[0])
-        return [self.score(prompt, option) for option in row["options"]]
+        before, _, after = row["prompt"].rpartition(f"asked thing {row['item']} is {row['references'][0]}")
+        ids = [*tokenizer().encode([f"{before}{content}{after}".strip()])[0], tokenizer().eos_id]
+        return [self.score(ids, option) for option in row["options"]]
 
 
 @pytest.mark.parametrize("shots", [0, 2])
