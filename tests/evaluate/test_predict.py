@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import re
 
 import jax
 import numpy as np
@@ -161,7 +162,10 @@ class Biased(Told):
     def without_content(self, row, content):
         """What it says of a row's options where the item's own text is another one."""
         before, _, after = row["prompt"].rpartition(f"asked thing {row['item']} is {row['references'][0]}")
-        ids = [*tokenizer().encode([f"{before}{content}{after}".strip()])[0], tokenizer().eos_id]
+        text = re.sub(
+            r" *(\n| |$)", r"\1", f"{before}{content}{after}"
+        ).strip()  # a template leaves no blanks where nothing stood
+        ids = [*tokenizer().encode([text])[0], tokenizer().eos_id]
         return [self.score(ids, option) for option in row["options"]]
 
 
