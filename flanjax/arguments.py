@@ -9,7 +9,9 @@ from flanjax import fields
 from flanjax.ask.settings import Settings
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.evaluate.config import EvaluationConfig
+from flanjax.evaluate.normalizations import NORMALIZATIONS
 from flanjax.fields import Count, Range, Seed, Whole
+from flanjax.tasks.demonstrations import DEMONSTRATIONS
 from flanjax.version import __version__
 
 Port, Slots = Annotated[int, Range(0, 65_535)], Annotated[int, Range(1, 4096)]
@@ -314,10 +316,22 @@ def _evaluate(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--normalization",
         type=_field(EvaluationConfig, "normalization"),
-        help=f"what options are compared by: sum, tokens, characters, bytes, pmi or calibrated {config.format('normalization')}",
+        help=f"what options are compared by: {', '.join(NORMALIZATIONS)} {config.format('normalization')}",
     )
     command.add_argument(
         "--premise", metavar="TEXT", help=f"the prompt after which pmi scores options alone {config.format('premise')}"
+    )
+    command.add_argument(
+        "--demonstrations",
+        nargs="+",
+        metavar="KIND",
+        type=lambda kind: _field(EvaluationConfig, "demonstrations")(kind)[0],
+        help=f"how exemplars are shown: gold, and beside it {', '.join(DEMONSTRATIONS[1:])} {config.format('demonstrations')}",
+    )
+    command.add_argument(
+        "--perplexity",
+        action="store_true",
+        help=f"also score a decoder's prompts, to choose templates by their perplexity {config.format('perplexity')}",
     )
     command.add_argument(
         "--chain-of-thought",

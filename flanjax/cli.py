@@ -143,7 +143,9 @@ def _evaluate(args: argparse.Namespace) -> None:
         "templates": args.templates,
         "shots": tuple(args.shots) if args.shots else None,
         "preset": args.preset,
+        "demonstrations": tuple(args.demonstrations) if args.demonstrations else None,
         "chain_of_thought": args.chain_of_thought or None,
+        "perplexity": args.perplexity or None,
         **{name: getattr(args, name) for name in ("normalization", "premise", "extractor", "samples", "temperature")},
         "untuned": False if args.no_untuned else None,
     }

@@ -14,7 +14,7 @@ from flanjax import storage
 from flanjax.evaluate.results import CUT_SHARE, FEWEST_SHOTS, LENGTH_STOPS, PARSE_RATE
 from flanjax.evaluate.verdict import count
 from flanjax.pages.environment import asset, environment
-from flanjax.report import plots, score_view, training_view
+from flanjax.report import plots, prompt_view, score_view, training_view
 from flanjax.report.examples import MOST, pick_examples
 from flanjax.report.protocol_view import protocol
 from flanjax.report.runs import Evaluation, RunRecord, load_run
@@ -59,6 +59,7 @@ def page(runs: Sequence[RunRecord]) -> dict[str, Any]:
         "clusters": score_view.cluster_rows(runs),
         "tasks": score_view.task_rows(runs),
         "templates": score_view.template_rows(runs),
+        "prompts": prompt_view.prompt_rows(runs),
         "by_run": score_view.run_rows(runs),
         "axis": plots.strip_axis(score_view.PERCENT),
         "loss": training_view.loss_plot(runs),
