@@ -64,6 +64,10 @@ _EXAMPLES = {
   flanjax doctor configs/quickstart.py
   flanjax doctor runs/mine --html doctor.html
   flanjax doctor configs/flan_t5.py:base --only masks truncation --config.data.features.inputs_length=1024""",
+    "suite": """
+  flanjax suite mixtures/suites/mmlu.json --model google/flan-t5-base
+  flanjax suite mixtures/suites/t0_heldout.json --model runs/mine --items 20
+  flanjax suite mixtures/suites/superni.json --baselines""",
     "explore": """
   flanjax explore mixtures/quickstart.py:quickstart --out explored
   flanjax explore mixtures/flan_mini.py:flan_mini --out explored --tokenizer google/flan-t5-base --heldout nli""",
@@ -150,6 +154,14 @@ def parser() -> argparse.ArgumentParser:
             f"logits. Ends with status 1 if a check fails. {_KEYS}",
         )
     )
+    _suite(
+        _command(
+            commands,
+            "suite",
+            "evaluate a model on a published suite by its protocol, with what others scored beside it",
+            "A published score stands beside ours only if its protocol is that of the evaluation.",
+        )
+    )
     _explore(_command(commands, "explore", "write a page of a mixture: shares, lengths, templates, rendered examples"))
     _show(_command(commands, "show", "show a mixture's plan or rendered examples of it, or a catalogue of folders", _CATALOGUE))
     return whole
@@ -230,6 +242,23 @@ def _doctor(doctor: argparse.ArgumentParser) -> None:
     doctor.add_argument("--only", nargs="+", metavar="CHECK", help="make these checks only, such as masks packing")
     doctor.add_argument("--json", metavar="PATH", help="write what was found as JSON")
     doctor.add_argument("--html", metavar="PATH", help="write what was found as a page")
+
+
+def _suite(suite: argparse.ArgumentParser) -> None:
+    suite.add_argument("suite", metavar="FILE", help="a suite, such as mixtures/suites/mmlu.json")
+    suite.add_argument("--model", metavar="WORKDIR|HF", help="a run, a Hugging Face directory or id")
+    suite.add_argument("--evaluation", metavar="DIR", help="the folder of an evaluation that was made, instead of a model")
+    suite.add_argument(
+        "--baselines", action="store_true", help="score without a model: the input, or a demonstration, given back"
+    )
+    suite.add_argument(
+        "--items",
+        type=_field(EvaluationConfig, "items"),
+        metavar="N",
+        help="rows of each task; published scores are then refused (default: as the suite says)",
+    )
+    suite.add_argument("--output", metavar="DIR", help="where evaluations of --model go (default: evaluations/NAME)")
+    _processes(suite)
 
 
 def _command(commands: Any, name: str, what: str, more: str = "") -> argparse.ArgumentParser:

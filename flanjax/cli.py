@@ -275,6 +275,13 @@ def _doctor(args: argparse.Namespace) -> int:
     return command.doctor(args)
 
 
+def _suite(args: argparse.Namespace) -> None:
+    from flanjax.lab.suite import command
+
+    _start(args)
+    command.suite(args)
+
+
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "train": _train,
     "prepare": _prepare,
@@ -289,6 +296,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "serve": _serve,
     "check": _check,
     "doctor": _doctor,
+    "suite": _suite,
     "explore": _explore,
     "show": _show,
 }
