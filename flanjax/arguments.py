@@ -252,6 +252,9 @@ def _suite(suite: argparse.ArgumentParser) -> None:
         "--baselines", action="store_true", help="score without a model: the input, or a demonstration, given back"
     )
     suite.add_argument(
+        "--tasks", nargs="+", metavar="TASK_OR_CLUSTER", help="only these of the suite's; its mean is then refused"
+    )
+    suite.add_argument(
         "--items",
         type=_field(EvaluationConfig, "items"),
         metavar="N",

@@ -252,5 +252,7 @@ def test_a_model_is_evaluated_by_the_suites_protocol_and_published_scores_stand_
     assert main(["suite", str(SUITES / "superni.json"), "--model", "x", "--items", "1", "--output", str(folders / "few")]) == 0
     assert "refused: items is 1 here, 0 there" in " ".join(capsys.readouterr().out.split())
     assert main(["suite", str(SUITES / "superni.json"), "--evaluation", str(folder)]) == 0
+    tasks = ["--tasks", "task1_title", "--output", str(folders / "some")]
+    assert main(["suite", str(SUITES / "superni.json"), "--model", "x", *tasks]) == 0
     assert main(["suite", str(SUITES / "superni.json")]) == 1
     assert "needs one of --model WORKDIR|HF, --evaluation DIR and --baselines" in capsys.readouterr().err

@@ -34,7 +34,8 @@ def suite(args: argparse.Namespace) -> None:
     mixture = load_mixture(described.mixture)
     tasks = named_tasks(mixture, described.tasks)
     if args.baselines:
-        print_baselines(described, _baselines(described, tasks, args.items or 0), console)
+        some = named_tasks(mixture, args.tasks) if args.tasks else tasks
+        print_baselines(described, _baselines(described, some, args.items or 0), console)
         return
     folder = epath.Path(args.evaluation) if args.evaluation else _evaluated(described, mixture, args)
     results = storage.read_json(folder / "results.json", SCHEMA_VERSION)
@@ -49,7 +50,7 @@ def suite(args: argparse.Namespace) -> None:
 def _evaluated(described: Suite, mixture: Any, args: argparse.Namespace) -> epath.Path:
     changes = {**described.settings, **({} if args.items is None else {"items": args.items})}
     changes.pop("untuned", None)
-    report = run.evaluate_model(args.model, mixture, tasks=described.tasks, output=args.output, changes=changes)
+    report = run.evaluate_model(args.model, mixture, tasks=args.tasks or described.tasks, output=args.output, changes=changes)
     return report.parent
 
 
