@@ -45,7 +45,8 @@ _EXAMPLES = {
   flanjax lm-eval --write-tasks mixtures/flan.py:library --tasks entailment --output tasks
   flanjax lm-eval --model google/flan-t5-base --include-path tasks --tasks flanjax_rte""",
     "report": """
-  flanjax report runs/all runs/without_nli --output report.html""",
+  flanjax report runs/all runs/without_nli --output report.html
+  flanjax report runs/all --watch 10""",
     "export": """
   flanjax export --workdir runs/mine --output runs/mine/hf --dtype bfloat16""",
     "generate": """
@@ -415,6 +416,14 @@ def _lm_eval(command: argparse.ArgumentParser) -> None:
 def _report(command: argparse.ArgumentParser) -> None:
     command.add_argument("workdirs", nargs="+", metavar="WORKDIR", help="of the runs")
     command.add_argument("--output", default="report.html", metavar="FILE", help="the page (default: %(default)s)")
+    command.add_argument(
+        "--watch",
+        type=_takes(Count),
+        nargs="?",
+        const=30,
+        metavar="SECONDS",
+        help="write it again while the runs train, looking so often (%(const)s), until they have ended; a browser reloads it",
+    )
 
 
 def _export(command: argparse.ArgumentParser) -> None:

@@ -228,6 +228,11 @@ def _lm_eval(args: argparse.Namespace) -> None:
 
 
 def _report(args: argparse.Namespace) -> None:
+    if args.watch:
+        from flanjax.report.watch import watch
+
+        watch(args.workdirs, args.output, args.watch)
+        return
     from flanjax.report.page import write_report
 
     print(f"report: {write_report(args.workdirs, args.output)}")

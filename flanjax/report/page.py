@@ -24,26 +24,29 @@ COMMANDS = {"evaluate": "flanjax heldout --workdir {}", "train": "flanjax train 
 SKIPPED_SHARE = SHARE_ERROR = 0.01
 
 
-def write_report(workdirs: Sequence[epath.PathLike], output: epath.PathLike, *, evaluation: str = "") -> epath.Path:
+def write_report(
+    workdirs: Sequence[epath.PathLike], output: epath.PathLike, *, evaluation: str = "", reload_seconds: int = 0
+) -> epath.Path:
     """Writes the page about the runs in `workdirs` to `output` and returns its path. Later runs are compared with the first.
 
     Args:
       evaluation: the folder under evaluation/ whose scores head the page; if empty, the newest held-out evaluation.
+      reload_seconds: how often a browser loads the page anew; 0 for never.
     """
     if not workdirs:
         raise ValueError("got no workdir; expected at least one folder that `flanjax train` wrote to")
     storage.reach(output)
     target = epath.Path(output)
     target.parent.mkdir(parents=True, exist_ok=True)
-    storage.replace_text(target, render(_named_apart([load_run(w, evaluation) for w in workdirs])))
+    storage.replace_text(target, render(_named_apart([load_run(w, evaluation) for w in workdirs]), reload_seconds))
     return target
 
 
-def render(runs: Sequence[RunRecord]) -> str:
+def render(runs: Sequence[RunRecord], reload_seconds: int = 0) -> str:
     """Returns the page as a string."""
     made = environment()
     made.filters.update(score=_score, signed=_signed, percent=_percent, whole=_whole, p=_p, brief=_brief)
-    return made.from_string(asset("flanjax.report", "report.html.j2")).render(page(runs))
+    return made.from_string(asset("flanjax.report", "report.html.j2")).render(**page(runs), reload_seconds=reload_seconds)
 
 
 def page(runs: Sequence[RunRecord]) -> dict[str, Any]:
