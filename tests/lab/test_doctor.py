@@ -207,6 +207,9 @@ def test_targets_that_lose_their_end_and_rows_that_do_not_fit_are_found(healthy)
     assert finding.count == finding.of
     with patients.patient("t5", features={"inputs_length": 22}) as sick:
         assert found(sick, "truncation", "rows do not fit").task == "colour"
+    with patients.patient("t5", features={"inputs_length": 9}) as sick:
+        assert found(sick, "truncation", "rows do not fit").count > 100
+        assert "none of 256 rows gives an example" in found(sick, "masks", "broke off").detail
 
 
 def test_a_rate_of_nothing_is_found():

@@ -26,14 +26,14 @@ def check_masks(patient: Patient) -> Outcome:
     shown: list[Shown] = []
     layouts, names = dict(_layouts(patient)), patient.corpus.names
     for name, layout in layouts.items():
-        features = patient.features if layout is patient.layout else patient.features_in(layout)
-        rows = list(packed(features.examples[:_LOOKED_AT], layout))
-        complaints = [found for row, examples in rows for found in compare(row, examples, layout)]
+        examples = patient.examples if layout is patient.layout else patient.features_in(layout).examples
+        rows = list(packed(examples[:_LOOKED_AT], layout))
+        complaints = [found for row, those in rows for found in compare(row, those, layout)]
         for why, cases in groupby(sorted(complaints, key=lambda c: c[1]), key=lambda c: c[1]):
             wrong = [example for example, _ in cases]
             texts = tuple(Example(names[e.task], layout.tokenizer.decode(e.targets.tolist())) for e in wrong[:3])
             findings.append(Finding(kind="masks", task=name, detail=why, count=len(wrong), of=_LOOKED_AT, examples=texts))
-        numbered = [(row, n, e) for row, examples in rows for n, e in enumerate(examples, 1)]
+        numbered = [(row, n, e) for row, those in rows for n, e in enumerate(those, 1)]
         shown += [Shown(name, names[e.task], tuple(runs(row, n, layout))) for row, n, e in numbered[:EACH]]
     return Outcome(
         f"{_LOOKED_AT} examples beside the rows that they were packed in: {', '.join(layouts)}", tuple(findings), tuple(shown)

@@ -7,11 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from flanjax.check.findings import Example, Finding
-from flanjax.lab.doctor.outcome import Outcome
+from flanjax.lab.doctor.outcome import NotChecked, Outcome
 from flanjax.lab.doctor.patient import Patient, packed
 from flanjax.models import functional
 from flanjax.models.context import Context
 
+_ROOM = 0.5  # of a device's memory that the weights may take
 FURTHEST = 0.1  # nats a token that the compute type may change a loss by
 
 
@@ -64,7 +65,11 @@ def activations(patient: Patient, batch: Any) -> list[Place]:
         model, context = functional.bind(patient.model, params), Context(constrain=watch)
         return jnp.sum(model.logits(model.hidden(batch, context)[0], context))
 
-    one = jax.tree.map(lambda x: jax.device_put(np.asarray(x), jax.devices()[0]), (patient.params, batch))
+    device = jax.devices()[0]
+    needed, stats = sum(x.nbytes for x in jax.tree.leaves(patient.params)), device.memory_stats() or {}
+    if patient.mesh.size > 1 and needed > _ROOM * stats.get("bytes_limit", needed / _ROOM):
+        raise NotChecked(f"it looks at one device, which has no room for weights of {needed / 2**30:.1f} GiB")
+    one = jax.tree.map(lambda x: jax.device_put(np.asarray(x), device), (patient.params, batch))
     jax.block_until_ready(jax.jit(forward)(*one))
     jax.effects_barrier()
     return found

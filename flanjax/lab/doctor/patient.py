@@ -108,9 +108,17 @@ class Patient:
         return corpus.make_features(corpus.entries, corpus.rows, visits, layout, corpus.config.seed)
 
     @functools.cached_property
+    def examples(self) -> list[Encoded]:
+        """The examples of the visits. Raises ValueError, with the first row's reason, if there is none."""
+        if not self.features.examples:
+            first = self.features.skipped[0]
+            raise ValueError(f"none of {VISITS} rows gives an example; {self.corpus.names[first.task]}: {first.reason}")
+        return self.features.examples
+
+    @property
     def compared(self) -> list[Encoded]:
         """The examples whose losses are compared, of different tasks as far as the plan's first ones are."""
-        return self.features.examples[:COMPARED]
+        return self.examples[:COMPARED]
 
     def spread(self, rows: Sequence[Batch]) -> Iterator[dict[str, jax.Array]]:
         """Yields rows as batches on the mesh, all of one size, the last filled up with empty rows."""
