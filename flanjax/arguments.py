@@ -9,12 +9,14 @@ from flanjax import fields
 from flanjax.ask.settings import Settings
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.evaluate.config import EvaluationConfig
+from flanjax.evaluate.normalizations import NORMALIZATIONS
 from flanjax.fields import Count, Range, Seed, Whole
+from flanjax.tasks.demonstrations import DEMONSTRATIONS
 from flanjax.version import __version__
 
 Port, Slots = Annotated[int, Range(0, 65_535)], Annotated[int, Range(1, 4096)]
 OVERRIDE = "--config."
-OVERRIDDEN = ("train", "prepare", "compile")  # the commands that take overrides of config keys
+OVERRIDDEN = ("train", "prepare", "compile", "doctor")  # the commands that take overrides of config keys
 _KEYS = (
     f"Any key of the config can be set, as {OVERRIDE}train.steps=100 or {OVERRIDE}train.steps 100; lists are written with "
     "commas. `flanjax train --help-config` explains every key."
@@ -43,7 +45,8 @@ _EXAMPLES = {
   flanjax lm-eval --write-tasks mixtures/flan.py:library --tasks entailment --output tasks
   flanjax lm-eval --model google/flan-t5-base --include-path tasks --tasks flanjax_rte""",
     "report": """
-  flanjax report runs/all runs/without_nli --output report.html""",
+  flanjax report runs/all runs/without_nli --output report.html
+  flanjax report runs/all --watch 10""",
     "export": """
   flanjax export --workdir runs/mine --output runs/mine/hf --dtype bfloat16""",
     "generate": """
@@ -58,6 +61,14 @@ _EXAMPLES = {
     "check": """
   flanjax check mixtures/quickstart.py:quickstart
   flanjax check mixtures/flan.py:flan2021 --all --tokenizer google/flan-t5-base --html check.html""",
+    "doctor": """
+  flanjax doctor configs/quickstart.py
+  flanjax doctor runs/mine --html doctor.html
+  flanjax doctor configs/flan_t5.py:base --only masks truncation --config.data.features.inputs_length=1024""",
+    "suite": """
+  flanjax suite mixtures/suites/mmlu.json --model google/flan-t5-base
+  flanjax suite mixtures/suites/t0_heldout.json --model runs/mine --items 20
+  flanjax suite mixtures/suites/superni.json --baselines""",
     "explore": """
   flanjax explore mixtures/quickstart.py:quickstart --out explored
   flanjax explore mixtures/flan_mini.py:flan_mini --out explored --tokenizer google/flan-t5-base --heldout nli""",
@@ -135,6 +146,23 @@ def parser() -> argparse.ArgumentParser:
             "Ends with status 1 if there are findings that no line of the known ones explains.",
         )
     )
+    _doctor(
+        _command(
+            commands,
+            "doctor",
+            "look at a run's own mixture, tokenizer and weights for what would spoil its training",
+            "Takes minutes: masks, packed losses beside single ones, a resume, batch sizes, the compute type, transformers' "
+            f"logits. Ends with status 1 if a check fails. {_KEYS}",
+        )
+    )
+    _suite(
+        _command(
+            commands,
+            "suite",
+            "evaluate a model on a published suite by its protocol, with what others scored beside it",
+            "A published score stands beside ours only if its protocol is that of the evaluation.",
+        )
+    )
     _explore(_command(commands, "explore", "write a page of a mixture: shares, lengths, templates, rendered examples"))
     _show(_command(commands, "show", "show a mixture's plan or rendered examples of it, or a catalogue of folders", _CATALOGUE))
     return whole
@@ -208,6 +236,33 @@ def _check(check: argparse.ArgumentParser) -> None:
     )
     check.add_argument("--json", metavar="PATH", help="write all findings as JSON")
     check.add_argument("--html", metavar="PATH", help="write all findings as a page")
+
+
+def _doctor(doctor: argparse.ArgumentParser) -> None:
+    doctor.add_argument("source", metavar="CONFIG|WORKDIR", help="a Python file with get_config(), or a run with checkpoints")
+    doctor.add_argument("--only", nargs="+", metavar="CHECK", help="make these checks only, such as masks packing")
+    doctor.add_argument("--json", metavar="PATH", help="write what was found as JSON")
+    doctor.add_argument("--html", metavar="PATH", help="write what was found as a page")
+
+
+def _suite(suite: argparse.ArgumentParser) -> None:
+    suite.add_argument("suite", metavar="FILE", help="a suite, such as mixtures/suites/mmlu.json")
+    suite.add_argument("--model", metavar="WORKDIR|HF", help="a run, a Hugging Face directory or id")
+    suite.add_argument("--evaluation", metavar="DIR", help="the folder of an evaluation that was made, instead of a model")
+    suite.add_argument(
+        "--baselines", action="store_true", help="score without a model: the input, or a demonstration, given back"
+    )
+    suite.add_argument(
+        "--tasks", nargs="+", metavar="TASK_OR_CLUSTER", help="only these of the suite's; its mean is then refused"
+    )
+    suite.add_argument(
+        "--items",
+        type=_field(EvaluationConfig, "items"),
+        metavar="N",
+        help="rows of each task; published scores are then refused (default: as the suite says)",
+    )
+    suite.add_argument("--output", metavar="DIR", help="where evaluations of --model go (default: evaluations/NAME)")
+    _processes(suite)
 
 
 def _command(commands: Any, name: str, what: str, more: str = "") -> argparse.ArgumentParser:
@@ -294,10 +349,22 @@ def _evaluate(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--normalization",
         type=_field(EvaluationConfig, "normalization"),
-        help=f"what options are compared by: sum, tokens, characters, bytes or pmi {config.format('normalization')}",
+        help=f"what options are compared by: {', '.join(NORMALIZATIONS)} {config.format('normalization')}",
     )
     command.add_argument(
         "--premise", metavar="TEXT", help=f"the prompt after which pmi scores options alone {config.format('premise')}"
+    )
+    command.add_argument(
+        "--demonstrations",
+        nargs="+",
+        metavar="KIND",
+        type=lambda kind: _field(EvaluationConfig, "demonstrations")(kind)[0],
+        help=f"how exemplars are shown: gold, and beside it {', '.join(DEMONSTRATIONS[1:])} {config.format('demonstrations')}",
+    )
+    command.add_argument(
+        "--perplexity",
+        action="store_true",
+        help=f"also score a decoder's prompts, to choose templates by their perplexity {config.format('perplexity')}",
     )
     command.add_argument(
         "--chain-of-thought",
@@ -349,6 +416,14 @@ def _lm_eval(command: argparse.ArgumentParser) -> None:
 def _report(command: argparse.ArgumentParser) -> None:
     command.add_argument("workdirs", nargs="+", metavar="WORKDIR", help="of the runs")
     command.add_argument("--output", default="report.html", metavar="FILE", help="the page (default: %(default)s)")
+    command.add_argument(
+        "--watch",
+        type=_takes(Count),
+        nargs="?",
+        const=30,
+        metavar="SECONDS",
+        help="write it again while the runs train, looking so often (%(const)s), until they have ended; a browser reloads it",
+    )
 
 
 def _export(command: argparse.ArgumentParser) -> None:

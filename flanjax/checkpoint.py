@@ -23,7 +23,8 @@ from flanjax import checksums, fields, records, step_folder
 from flanjax.fields import Count, Whole
 from flanjax.step_folder import DATA, META, PARAMS, REST
 
-_LOSS, _UNREADABLE = "validation_loss", ".unreadable"
+VALIDATION_LOSS = "validation_loss"
+_LOSS, _SCORE, _UNREADABLE = VALIDATION_LOSS, "score", ".unreadable"
 _REWRITTEN_AT_THE_END = "_CHECKPOINT_METADATA"  # Orbax rewrites it with the time when the step is complete
 
 
@@ -42,13 +43,16 @@ class CheckpointConfig:
     Args:
       every_steps: steps between checkpoints; the last step always has one.
       keep: how many of the newest checkpoints are kept.
-      keep_best: how many checkpoints with the lowest validation losses are kept in addition.
+      keep_best: how many of the best checkpoints are kept in addition.
+      best_by: what the best ones have: the lowest loss on evaluation rows of the training tasks (validation_loss), or the
+        highest score of the held-out cluster that it names. That cluster's score then helped to choose: report others.
       asynchronous: write checkpoints while training goes on.
     """
 
     every_steps: Count = 500
     keep: Count = 2
     keep_best: Whole = 1
+    best_by: str = VALIDATION_LOSS
     asynchronous: bool = True
 
     def __post_init__(self) -> None:
@@ -96,12 +100,21 @@ class Checkpoints:
         )
 
     def save(
-        self, step: int, *, params: Any, rest: Any, data: dict[str, Any], meta: dict[str, Any], validation_loss: float | None
+        self,
+        step: int,
+        *,
+        params: Any,
+        rest: Any,
+        data: dict[str, Any],
+        meta: dict[str, Any],
+        validation_loss: float | None,
+        score: float | None = None,
     ) -> None:
         """Starts writing a step, unless it exists. A failure of an earlier write is raised here or by `wait`.
 
         Args:
           validation_loss: the loss of these parameters; None if it was not measured.
+          score: of the cluster by which the best are kept instead of by the loss; None if there is none or it was not measured.
         """
         self.wait()
         if step in self._manager.all_steps():
@@ -112,7 +125,8 @@ class Checkpoints:
             data=ocp.args.JsonSave(data),
             meta=ocp.args.JsonSave(meta),
         )
-        metrics = None if validation_loss is None or not math.isfinite(validation_loss) else {_LOSS: validation_loss}
+        known = {_LOSS: validation_loss} if score is None else {_SCORE: score}
+        metrics = {name: value for name, value in known.items() if value is not None and math.isfinite(value)} or None
         self._writing = step
         with self._naming_failure():
             self._manager.save(step, args=items, metrics=metrics, force=True)
@@ -340,7 +354,7 @@ def _anywhere(here: bool) -> bool:
 
 
 def _goodness(metrics: dict[str, float]) -> float:
-    return -metrics[_LOSS]
+    return metrics[_SCORE] if _SCORE in metrics else -metrics[_LOSS]
 
 
 def _pass_over(path: epath.Path, error: Exception) -> None:

@@ -143,7 +143,9 @@ def _evaluate(args: argparse.Namespace) -> None:
         "templates": args.templates,
         "shots": tuple(args.shots) if args.shots else None,
         "preset": args.preset,
+        "demonstrations": tuple(args.demonstrations) if args.demonstrations else None,
         "chain_of_thought": args.chain_of_thought or None,
+        "perplexity": args.perplexity or None,
         **{name: getattr(args, name) for name in ("normalization", "premise", "extractor", "samples", "temperature")},
         "untuned": False if args.no_untuned else None,
     }
@@ -226,6 +228,11 @@ def _lm_eval(args: argparse.Namespace) -> None:
 
 
 def _report(args: argparse.Namespace) -> None:
+    if args.watch:
+        from flanjax.report.watch import watch
+
+        watch(args.workdirs, args.output, args.watch)
+        return
     from flanjax.report.page import write_report
 
     print(f"report: {write_report(args.workdirs, args.output)}")
@@ -267,6 +274,19 @@ def _check(args: argparse.Namespace) -> int:
     return command.check(args)
 
 
+def _doctor(args: argparse.Namespace) -> int:
+    from flanjax.lab.doctor import command
+
+    return command.doctor(args)
+
+
+def _suite(args: argparse.Namespace) -> None:
+    from flanjax.lab.suite import command
+
+    _start(args)
+    command.suite(args)
+
+
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "train": _train,
     "prepare": _prepare,
@@ -280,6 +300,8 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "chat": _chat,
     "serve": _serve,
     "check": _check,
+    "doctor": _doctor,
+    "suite": _suite,
     "explore": _explore,
     "show": _show,
 }

@@ -41,13 +41,14 @@ def target(tree):
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), tree)
 
 
-def save(workdir, steps, losses=None, **config):
+def save(workdir, steps, losses=None, scores=None, **config):
     """A process's part of a run: opens, saves each step, closes."""
     mesh = make_mesh(MeshConfig(data=1, fsdp=4, tensor=2))
     writer = Checkpoints(workdir, CheckpointConfig(**config))
     for step in steps:
         arrays = {"params": on(mesh, params(step)), "rest": on(mesh, rest(step))}
-        writer.save(step, **arrays, data={"at": step}, meta=META, validation_loss=(losses or {}).get(step))
+        measured = {"validation_loss": (losses or {}).get(step), "score": (scores or {}).get(step)}
+        writer.save(step, **arrays, data={"at": step}, meta=META, **measured)
     writer.wait()
     writer.close()
 
@@ -338,6 +339,12 @@ def test_a_temporary_folder_of_a_killed_write_is_ignored(tmp_path):
     assert checkpoint.steps_of(tmp_path) == [10]
     assert checkpoint.read_meta(tmp_path)[0] == 10
     assert_is_step(restore(tmp_path), 10)
+
+
+def test_the_best_by_score_are_kept_whatever_their_loss(tmp_path):
+    losses = {10: 3.0, 20: 2.0, 30: 1.0, 40: 1.5}
+    save(tmp_path, [10, 20, 30, 40], losses, {10: 40.0, 20: 61.0, 30: 50.0, 40: 55.0}, keep=1, keep_best=1)
+    assert checkpoint.steps_of(tmp_path) == [20, 40]
 
 
 def test_the_newest_and_the_best_are_kept(tmp_path):

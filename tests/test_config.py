@@ -296,6 +296,23 @@ def test_weights_decide_the_shape_and_what_contradicts_them_is_named():
     assert "model.num_kv_heads is 8, but the weights of dir have None" in field
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"checkpoint": {"best_by": "nil"}, "train": {"heldout_every": 5}}, "best_by is 'nil', expected 'validation_loss' or"),
+        ({"checkpoint": {"best_by": "nli"}}, "train.heldout_every is 0, expected a divisor of checkpoint.every_steps=500"),
+        ({"checkpoint": {"best_by": "nli"}, "train": {"heldout_every": 300}}, "train.heldout_every is 300"),
+        ({"checkpoint": {"best_by": "nli"}, "train": {"heldout_every": 250}}, ""),
+    ],
+)
+def test_the_best_checkpoints_are_those_of_a_cluster_that_is_scored_with_each(changes, said):
+    if not said:
+        assert build(model=SHAPE, heldout=("nli",), **changes).checkpoint.best_by == "nli"
+        return
+    with pytest.raises(ConfigError, match=said):
+        build(model=SHAPE, heldout=("nli",), **changes)
+
+
 def test_every_key_is_explained_and_docs_config_md_is_current():
     keys = {key.name: key for group in reference.groups() for key in group.keys}
     assert set(reference.flat(build(model=SHAPE).to_dict())) <= keys.keys()

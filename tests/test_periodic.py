@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from flanjax.checkpoint import CheckpointConfig
 from flanjax.parallel.sharding import MeshConfig, make_mesh
+from flanjax.run import periodic
 from flanjax.run.periodic import Validation
 from flanjax.train.log import MetricsWriter
 from flanjax.train.objective import Mean, Sums
@@ -43,3 +45,22 @@ def test_the_validation_loss_is_the_mean_over_all_batches_without_regularisers_w
     assert (record["step"], record["kind"], record["loss"]) == (7, "validation", losses[7])
     assert record["accuracy"] == pytest.approx(4 / 5)
     assert record.get("cluster_loss") == ({"x": pytest.approx(plain)} if by_task else None)
+
+
+@pytest.mark.parametrize("best_by", ["nli", "validation_loss"])
+def test_the_score_of_the_declared_cluster_is_kept_for_the_checkpoint(tmp_path, monkeypatch, best_by):
+    scores = [
+        {"cluster": name, "mean": mean, "low": mean - 1, "high": mean + 1} for name, mean in (("nli", 61.0), ("topic", 9.0))
+    ]
+    monkeypatch.setattr(periodic, "predict", lambda *args, **how: None)
+    monkeypatch.setattr(periodic, "summarize", lambda predictions: {"clusters": scores})
+    run = types.SimpleNamespace(checkpoint=CheckpointConfig(best_by=best_by))
+    program = types.SimpleNamespace(join=lambda trainable, frozen: trainable)
+    scorer = types.SimpleNamespace(use=lambda params: None)
+    writer = MetricsWriter(open_workdir(tmp_path), start=0, tensorboard=False)
+    kept = {}
+    action = periodic.HeldoutScores(run, program, None, None, None, None, scorer, writer, kept)
+    action(40, types.SimpleNamespace(params=None))
+    writer.close()
+    assert kept == ({40: 61.0} if best_by == "nli" else {})
+    assert json.loads((tmp_path / "metrics.jsonl").read_text())["cluster_score"]["topic"]["mean"] == 9.0

@@ -251,6 +251,15 @@ def test_a_finished_run_says_so_and_changes_nothing(here, whole, capsys):
     assert contents(whole) == before
 
 
+def test_the_doctor_looks_at_the_newest_weights_of_a_run(here, whole, capsys, tmp_path):
+    assert main(["doctor", "whole", "--only", "truncation", "masks", "--json", f"{tmp_path}/found.json"]) == 0
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert (found["source"], found["step"]) == ("whole", STEPS)
+    assert [r["status"] for r in found["results"]] == ["passed", "passed"]
+    said = refused(capsys, "doctor", "whole", "--config.train.steps=9")
+    assert "the workdir of a run, whose config is fixed: leave out --config.train.steps=9" in said
+
+
 def test_a_workdir_of_another_config_is_refused_with_the_keys_that_differ(here, whole, capsys):
     changes = ("--config.train.optimizer.learning_rate=0.5", "--config.data.seed=3", "--config.train.log_every=5")
     line = refused(capsys, "train", "--config", "config.py", "--workdir", "whole", *changes)

@@ -26,7 +26,7 @@ def check(args: argparse.Namespace, console: Console | None = None) -> int:
     """Checks the mixture of the arguments, and returns the exit status: 1 if there are findings that are not known."""
     console = console or Console(width=None if sys.stdout.isatty() else _WIDTH)
     mixture = load_mixture(args.mixture)
-    known = _known(args.known, args.mixture)
+    known = known_beside(args.known, args.mixture)
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=Console(stderr=True), transient=True
     ) as bars:
@@ -52,7 +52,7 @@ def check(args: argparse.Namespace, console: Console | None = None) -> int:
     return 1 if report.new else 0
 
 
-def _known(path: str | None, address: str) -> dict[str, str]:
+def known_beside(path: str | None, address: str) -> dict[str, str]:
     """Returns the known findings: of the file that was named, or of the one beside the mixture's file, if there is one."""
     beside = Path(address.partition(":")[0]).parent / KNOWN
     if path is None and not beside.exists():

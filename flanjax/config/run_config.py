@@ -8,7 +8,7 @@ from typing import Any, cast
 import ml_collections
 
 from flanjax import fields
-from flanjax.checkpoint import CheckpointConfig
+from flanjax.checkpoint import VALIDATION_LOSS, CheckpointConfig
 from flanjax.config.errors import ConfigError
 from flanjax.config.model import SCRATCH, ModelConfig
 from flanjax.data.pipeline import DataConfig
@@ -49,8 +49,24 @@ class RunConfig:
             raise ConfigError(
                 f"data.batch_size={self.data.batch_size} does not divide into train.microbatches={self.train.microbatches}"
             )
+        self._check_best()
         if self.model.init == SCRATCH:
             object.__setattr__(self, "data", self._data_for(self.model.kind))
+
+    def _check_best(self) -> None:
+        """Raises ConfigError if the best checkpoints are to be those of a cluster that is not scored with every checkpoint."""
+        by, scored, saved = self.checkpoint.best_by, self.train.heldout_every, self.checkpoint.every_steps
+        if by == VALIDATION_LOSS:
+            return
+        if by not in self.heldout:
+            raise ConfigError(
+                f"checkpoint.best_by is {by!r}, expected {VALIDATION_LOSS!r} or a held-out cluster of {list(self.heldout)}"
+            )
+        if not scored or saved % scored:
+            raise ConfigError(
+                f"checkpoint.best_by={by} needs a score of every checkpoint: train.heldout_every is {scored}, expected a "
+                f"divisor of checkpoint.every_steps={saved}"
+            )
 
     def for_model(self, kind: Any) -> "RunConfig":
         """Returns the config with the layout "auto" replaced by that of a kind of model (a config class, or a config of one).

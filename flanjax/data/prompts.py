@@ -11,6 +11,7 @@ from typing import NamedTuple
 from flanjax.data.feature_config import Budget
 from flanjax.data.queries import Query, broken_text, read_examples, render_query
 from flanjax.data.tokenizer import Tokenizer
+from flanjax.tasks.demonstrations import GOLD, altered
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.equal_rows import same_question
 from flanjax.tasks.example import ANSWER, RATIONALE, BadRow, Example
@@ -206,7 +207,7 @@ def _shots(query: Query) -> Iterator[Shot]:
             continue
         if (shown := _shown(query, example, drawn)) is not None:
             taken += 1
-            yield shown.shot()
+            yield shown
 
 
 def _own_shots(query: Query) -> Iterator[Shot]:
@@ -216,7 +217,7 @@ def _own_shots(query: Query) -> Iterator[Shot]:
         own = [e for e in query.task.exemplars if e.is_negative == is_negative]
         for exemplar in own[:count]:
             if _may_show(query, exemplar.example) and (shown := _shown(query, exemplar.example, None)) is not None:
-                yield shown.shot(exemplar.explanation, is_negative=is_negative)
+                yield shown._replace(explanation=exemplar.explanation, is_negative=is_negative)
 
 
 def _may_show(query: Query, example: Example) -> bool:
@@ -229,11 +230,17 @@ def _may_show(query: Query, example: Example) -> bool:
         return False
 
 
-def _shown(query: Query, example: Example, draws: Draws | None) -> Rendered | None:
+def _shown(query: Query, example: Example, draws: Draws | None) -> Shot | None:
     """Returns an exemplar's text in the query's wording; None if the wording cannot be used for it."""
     try:
         asked = ask(query.task, example, query.wording, draws)
         shown = None if asked is None else render(asked, query.wording)
     except BadRow:
         return None
-    return None if shown is None or broken_text(shown[:3]) else shown
+    if asked is None or shown is None or broken_text(shown[:3]):
+        return None
+    if query.demonstrations == GOLD:
+        return shown.shot()
+    assert query.draws is not None, "only training is without draws, and it shows right examples"
+    drawn = Draws(query.draws.bits("demonstration"), shown.input)
+    return altered(query.demonstrations, shown.shot(), asked.targets, drawn)

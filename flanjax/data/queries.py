@@ -12,6 +12,7 @@ import numpy as np
 from flanjax.data.plan import Visits
 from flanjax.sources import Row, RowError, Rows
 from flanjax.tasks.asked import Asked, Wording
+from flanjax.tasks.demonstrations import GOLD
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.filters import Filter, first_reason
 from flanjax.tasks.mixture import Entry
@@ -31,6 +32,7 @@ class Query(NamedTuple):
       draws: the random draws of the exemplars and, unless `keep_order`, of the order of the options.
       refused: how many wordings were drawn before that do not apply to the example.
       filters: what exemplars must pass.
+      demonstrations: how exemplars are shown; a name in flanjax.tasks.demonstrations.DEMONSTRATIONS.
     """
 
     task: Task
@@ -43,6 +45,7 @@ class Query(NamedTuple):
     keep_order: bool = False
     refused: int = 0
     filters: tuple[Filter, ...] = ()
+    demonstrations: str = GOLD
 
     def shortened(self, fields: Mapping[str, str]) -> "Query | BadRow":
         """Returns the query with shorter texts, or why it has none."""

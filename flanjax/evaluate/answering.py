@@ -5,7 +5,8 @@ from typing import Any
 
 from flanjax.data.layout import Layout
 from flanjax.evaluate.config import EvaluationConfig
-from flanjax.evaluate.normalizations import PMI, best
+from flanjax.evaluate.content_free import content_free
+from flanjax.evaluate.normalizations import CALIBRATED, PMI, best
 from flanjax.evaluate.questions import Item, canonical
 from flanjax.generate.request import Text
 from flanjax.generate.sampler import Sampler
@@ -33,8 +34,10 @@ def rank(
         alone = dict(zip(distinct, unconditional, strict=True))
     else:
         scores = scorer.log_likelihoods(prompts, ids)
+    calibrated = scoring.normalization == CALIBRATED
+    without = content_free(items, ids, layout, scorer) if calibrated else [list[float]()] * len(items)
     answers = []
-    for item, texts, options, found in zip(items, candidates, ids, scores, strict=True):
+    for item, texts, options, found, freed in zip(items, candidates, ids, scores, without, strict=True):
         answer = {
             "scorer": "rank",
             "option_log_likelihoods": found,
@@ -42,6 +45,7 @@ def rank(
             "option_characters": [len(text) for text in texts],
             "option_bytes": [len(text.encode()) for text in texts],
             "option_unconditional": [alone[tuple(option)] for option in options] if alone else [],
+            "option_content_free": freed,
             "generated": "",
             "parsed": True,
             "samples": [],
@@ -116,6 +120,7 @@ def _answer(item: Item, texts: Sequence[Text], config: EvaluationConfig) -> dict
         "option_characters": [],
         "option_bytes": [],
         "option_unconditional": [],
+        "option_content_free": [],
     }
 
 

@@ -7,6 +7,7 @@ from flanjax import fields
 from flanjax.evaluate.normalizations import NORMALIZATIONS, PMI
 from flanjax.fields import Count, NonNegative, OneOf, Range, Seed, Whole
 from flanjax.tasks.answers import AUTO, EXTRACTORS
+from flanjax.tasks.demonstrations import DEMONSTRATIONS, GOLD
 from flanjax.tasks.styles import MAX_SHOTS
 
 
@@ -38,12 +39,17 @@ class EvaluationConfig:
     Args:
       preset: the scoring convention.
       normalization: what options are compared by: their log-likelihood (sum), that divided by their tokens, characters or
-        bytes, or minus their log-likelihood after the premise alone (pmi); '' keeps the preset's.
+        bytes, minus their log-likelihood after the premise alone (pmi), or their probability divided by the one under the same
+        prompt without content (calibrated); '' keeps the preset's.
       premise: the prompt whose options' log-likelihoods pmi subtracts; '' is an empty one. A general one, such as 'Answer:',
         says what kind of text follows, but nothing of the item.
       items: rows of each task, evenly spaced over its evaluation split; 0 for all.
       templates: the largest number of forward templates of each task; 0 for all.
       shots: the numbers of exemplars, each evaluated separately.
+      demonstrations: how exemplars are shown: right ones (gold), and beside them, for an ablation, with labels drawn at random
+        (random_labels), only their labels or inputs (labels_only, inputs_only), or label first and without the words that part
+        both (wrong_format).
+      perplexity: also score each prompt itself, so that templates can be chosen by their perplexity; a decoder's prompts.
       options: whether the options are shown in the prompt.
       chain_of_thought: also evaluate tasks that have rationales with reasoning before the answer.
       extractor: how the answer is found in a text: a name in flanjax.tasks.answers.EXTRACTORS. 'auto' leaves it to the task.
@@ -61,6 +67,8 @@ class EvaluationConfig:
     items: Whole = 200
     templates: Whole = 0
     shots: tuple[Annotated[int, Range(0, MAX_SHOTS)], ...] = (0,)
+    demonstrations: tuple[Annotated[str, OneOf(DEMONSTRATIONS)], ...] = (GOLD,)
+    perplexity: bool = False
     options: bool = True
     chain_of_thought: bool = False
     extractor: Annotated[str, OneOf(tuple(EXTRACTORS))] = AUTO
@@ -80,6 +88,11 @@ class EvaluationConfig:
         )
         subtracted = not self.premise or self.scoring.normalization == PMI
         fields.require(subtracted, self, "premise", "none, since only normalization='pmi' has a premise")
+
+        has_gold = GOLD in self.demonstrations and len(set(self.demonstrations)) == len(self.demonstrations)
+        fields.require(has_gold, self, "demonstrations", "'gold', which the others are held beside, and each of them once")
+        is_shown = self.demonstrations == (GOLD,) or max(self.shots) > 0
+        fields.require(is_shown, self, "demonstrations", "('gold',) without exemplars; set shots to numbers such as (4,)")
 
     @property
     def scoring(self) -> Preset:

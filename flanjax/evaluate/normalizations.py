@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # the config, which this is read for, needs no table
     import pyarrow as pa
 
-PMI = "pmi"
+PMI, CALIBRATED = "pmi", "calibrated"
+# What each of them subtracts: the logarithm of how likely an option is without the item.
+_SUBTRACTED = {PMI: "option_unconditional", CALIBRATED: "option_content_free"}
 # Divided by the number of tokens (the end token included where the preset scores it), characters or UTF-8 bytes of an option.
 _LENGTHS = {"tokens": "option_tokens", "characters": "option_characters", "bytes": "option_bytes"}
-NORMALIZATIONS = ("sum", *_LENGTHS, PMI)
+NORMALIZATIONS = ("sum", *_LENGTHS, *_SUBTRACTED)
 
 
 def compared(normalization: str, row: Mapping[str, Any]) -> list[float]:
@@ -21,6 +23,8 @@ def compared(normalization: str, row: Mapping[str, Any]) -> list[float]:
 
     "pmi" is the log-likelihood minus that of the same option after a premise that says nothing of the item, which asks how much
     more likely the item makes the option (Holtzman et al. 2021, "Surface form competition", https://arxiv.org/abs/2104.08315).
+    "calibrated" divides the option's probability by its probability under the same prompt without content (Zhao et al. 2021,
+    "Calibrate before use", https://arxiv.org/abs/2102.09690): W = diag(p_cf)^-1 and b = 0 there.
 
     Raises:
       ValueError: the row lacks what the normalization needs.
@@ -34,12 +38,12 @@ def compared(normalization: str, row: Mapping[str, Any]) -> list[float]:
         return scores
     if normalization not in NORMALIZATIONS:
         raise ValueError(f"unknown normalization {normalization!r}, expected one of {', '.join(NORMALIZATIONS)}")
-    name = "option_unconditional" if normalization == PMI else _LENGTHS[normalization]
+    name = {**_LENGTHS, **_SUBTRACTED}[normalization]
     others = row.get(name) or []
     if len(others) != len(scores):
-        again = "evaluate again" + (" with --normalization pmi" if normalization == PMI else "")
+        again = "evaluate again" + (f" with --normalization {normalization}" if normalization in _SUBTRACTED else "")
         raise ValueError(f"the predictions lack {name}, which the normalization {normalization!r} needs: {again}")
-    if normalization == PMI:
+    if normalization in _SUBTRACTED:
         return [score - alone for score, alone in zip(scores, others, strict=True)]
     return [score / max(size, 1) for score, size in zip(scores, others, strict=True)]
 

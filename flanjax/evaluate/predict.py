@@ -1,7 +1,7 @@
 """Predictions: every item of a task x template x number of shots, as rows of a table from which all statistics follow."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -26,6 +26,7 @@ SCHEMA = pa.schema(
         ("group", pa.string()),
         ("shots", pa.int64()),
         ("shots_shown", pa.int64()),
+        ("demonstrations", pa.string()),
         ("chain_of_thought", pa.bool_()),
         ("scorer", pa.string()),
         ("preset", pa.string()),
@@ -40,6 +41,7 @@ SCHEMA = pa.schema(
         ("option_characters", pa.list_(pa.int64())),
         ("option_bytes", pa.list_(pa.int64())),
         ("option_unconditional", pa.list_(pa.float64())),
+        ("option_content_free", pa.list_(pa.float64())),
         ("prediction", pa.string()),
         ("generated", pa.string()),
         ("parsed", pa.bool_()),
@@ -47,6 +49,7 @@ SCHEMA = pa.schema(
         ("unparsed_samples", pa.float64()),
         ("stop", pa.string()),
         ("prompt_tokens", pa.int64()),
+        ("prompt_log_likelihood", pa.float64()),
         ("cut", pa.bool_()),
         ("seconds", pa.float64()),
     ]
@@ -68,7 +71,26 @@ def predict(asked: Questions, config: EvaluationConfig, layout: Layout, scorer: 
         seconds = (time.perf_counter() - began) / len(chosen)
         for n, item, prompt, found in zip(chosen, items, prompts, answers, strict=True):
             records[n] = {**_record(item, len(prompt), config), **found, "model": model, "step": step, "seconds": seconds}
+    if config.perplexity:
+        prompts = [layout.inputs(item.prompt.ids) for item in asked.items]
+        for row, likelihood in zip(records, prompt_log_likelihoods(prompts, layout, scorer), strict=True):
+            row["prompt_log_likelihood"] = likelihood
     return with_left_out(pa.Table.from_pylist(records, schema=SCHEMA), asked.left_out)
+
+
+def prompt_log_likelihoods(prompts: Sequence[list[int]], layout: Layout, scorer: Scorer) -> list[float]:
+    """Returns the log-likelihood of each prompt after its first token, in nats.
+
+    Raises:
+      ValueError: the model reads its prompts both ways, and so gives their tokens no likelihood.
+    """
+    if layout.config.layout != "causal":
+        raise ValueError(
+            f"evaluation.perplexity needs a decoder that reads from left to right (layout 'causal'); this one's layout is "
+            f"{layout.config.layout!r}, and its prompts have no perplexity: leave it out"
+        )
+    found = scorer.log_likelihoods([ids[:1] for ids in prompts], [[ids[1:]] for ids in prompts])
+    return [one for (one,) in found]
 
 
 def _how(item: Item, config: EvaluationConfig) -> Callable[..., list[dict[str, Any]]]:
@@ -89,6 +111,7 @@ def _record(item: Item, prompt_tokens: int, config: EvaluationConfig) -> dict[st
         "group": str(item.row),
         "shots": item.shots,
         "shots_shown": item.prompt.num_shots,
+        "demonstrations": item.query.demonstrations,
         "chain_of_thought": wording.style.chain_of_thought,
         "preset": config.preset,
         "normalization": config.scoring.normalization,

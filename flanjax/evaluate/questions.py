@@ -14,6 +14,7 @@ from flanjax.data.tokenizer import Tokenizer
 from flanjax.evaluate.config import EvaluationConfig
 from flanjax.sources import Rows, SourceError
 from flanjax.tasks.asked import Wording
+from flanjax.tasks.demonstrations import GOLD, RANDOM_LABELS, reformatted
 from flanjax.tasks.draws import Draws, hash64
 from flanjax.tasks.render import CHAINS_OF_THOUGHT, FORMATS, shows_options
 from flanjax.tasks.render import ask as ask_example
@@ -32,7 +33,8 @@ class Item(NamedTuple):
     @property
     def key(self) -> tuple[Any, ...]:
         """What tells it from every other item of an evaluation."""
-        return (self.query.task.name, self.row, self.query.wording.template, *_setting(self.query))
+        shown = () if self.query.demonstrations == GOLD else (self.query.demonstrations,)
+        return (self.query.task.name, self.row, self.query.wording.template, *_setting(self.query), *shown)
 
     @property
     def is_ranked(self) -> bool:
@@ -126,18 +128,32 @@ def _queries(task: Task, config: EvaluationConfig, tried: dict[str, int], why: d
             why[number] = str(example)
             continue
         try:
-            queries = [_query(task, example, wording, drawn, pool) for wording in _wordings(task, example, config)]
+            queries = [
+                _query(task, example, wording, drawn, pool, kind)
+                for wording in _wordings(task, example, config)
+                for kind in _demonstrations(example, wording, config)
+            ]
         except BadRow as reason:
             why[number] = str(reason)
             continue
         yield from ((number, query) for query in queries)
 
 
-def _query(task: Task, example: Example, wording: Wording, draws: Draws, pool: Rows | None) -> Query:
+def _demonstrations(example: Example, wording: Wording, config: EvaluationConfig) -> Iterator[str]:
+    """Yields how exemplars are shown; other ways than right ones where there are any, and labels that can be drawn."""
+    for kind in config.demonstrations:
+        drawn = kind == RANDOM_LABELS and not example.options
+        if kind == GOLD or (wording.num_shots and wording.chain is None and not drawn):
+            yield kind
+
+
+def _query(task: Task, example: Example, wording: Wording, draws: Draws, pool: Rows | None, kind: str) -> Query:
     asked = ask_example(task, example, wording, draws, keep_order=True)
     if asked is None:
         raise BadRow(f"template {task.templates[wording.template].name} does not apply to it")
-    return Query(task, example, wording, asked, draws, pool if wording.num_shots else None, None, keep_order=True)
+    shown = wording._replace(exemplars=reformatted(kind, wording.exemplars))
+    own = pool if wording.num_shots else None
+    return Query(task, example, shown, asked, draws, own, None, keep_order=True, demonstrations=kind)
 
 
 def _wordings(task: Task, example: Example, config: EvaluationConfig) -> Iterator[Wording]:

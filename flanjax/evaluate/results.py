@@ -20,6 +20,7 @@ import pyarrow as pa
 from flanjax.evaluate import score_matrix as sm
 from flanjax.evaluate import statistics as st
 from flanjax.evaluate.metrics import get_metric
+from flanjax.evaluate.prompt_columns import Column, prompt_columns
 from flanjax.evaluate.score_matrix import Key, ScoreMatrix, Scores
 from flanjax.evaluate.verdict import verdict_sentences
 from flanjax.records import FORMAT
@@ -55,6 +56,7 @@ def summarize(predictions: pa.Table) -> TableRow:
         "clusters": clusters,
         "suites": suites,
         "comparison": compare(trained, untuned) if trained and untuned else None,
+        "prompts": [_prompt_row(key, columns) for key, columns in prompt_columns(predictions) if len(columns) > 1],
         "left_out": left_out(predictions),
         "alarms": [alarm for task in task_rows for alarm in _alarms(task)],
     }
@@ -258,6 +260,16 @@ def _sides(first: ScoredTask, second: ScoredTask) -> TableRow:
     same = [a == b for a, b in hashes]
     means = {"first": _number(first.primary.mean), "second": _number(second.primary.mean)}
     return {**means, "same_prompt_share": _number(sum(same) / len(same))}
+
+
+def _prompt_row(key: Key, columns: Sequence[Column]) -> TableRow:
+    """Returns a task's score with its prompts chosen, calibrated, or with other demonstrations."""
+    found = []
+    for column in columns:
+        difference = _difference_row(column.difference) if column.difference else None
+        row = {"name": column.name, "templates": list(column.templates), **_interval(column.estimate)}
+        found.append({**row, "difference": difference})
+    return {**_where(key), "model": key.model, "columns": found}
 
 
 def _alarms(row: TableRow) -> list[TableRow]:

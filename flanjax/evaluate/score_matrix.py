@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from flanjax.evaluate import statistics as st
 from flanjax.evaluate.metrics import CorpusCounts, get_metric
+from flanjax.tasks.demonstrations import GOLD
 
 COLUMNS = [
     "model",
@@ -50,7 +51,11 @@ NEWER_COLUMNS = {
     "shots_shown": pa.int64(),
     "samples": pa.list_(pa.string()),
     "unparsed_samples": pa.float64(),
+    "option_unconditional": pa.list_(pa.float64()),
+    "option_content_free": pa.list_(pa.float64()),
+    "prompt_log_likelihood": pa.float64(),
 }
+DEMONSTRATIONS_COLUMN = "demonstrations"
 CONSTANT_SHARE = 0.95
 FEWEST_ITEMS_FOR_CONSTANT = 10
 
@@ -96,8 +101,13 @@ class Scores(NamedTuple):
     corpus: CorpusCounts | None = None
 
 
-def split_matrices(table: pa.Table) -> list[ScoreMatrix]:
-    """Returns the score matrices of a predictions table, in the order of their keys."""
+def split_matrices(table: pa.Table, demonstrations: str = GOLD) -> list[ScoreMatrix]:
+    """Returns the score matrices of a predictions table, in the order of their keys.
+
+    Args:
+      demonstrations: how exemplars were shown; rows that showed them in other ways are left out.
+    """
+    table = shown_as(table, demonstrations)
     for name, kind in NEWER_COLUMNS.items():
         if name not in table.column_names:
             table = table.append_column(name, pa.nulls(table.num_rows, kind))
@@ -114,6 +124,13 @@ def split_matrices(table: pa.Table) -> list[ScoreMatrix]:
     for i, key in enumerate(rows):
         where.setdefault(key, []).append(i)
     return [_matrix(key, table.take(pa.array(where[key]))) for key in sorted(where)]
+
+
+def shown_as(table: pa.Table, demonstrations: str) -> pa.Table:
+    """Returns the rows whose exemplars were shown in this way; in older tables all were shown as they are."""
+    if DEMONSTRATIONS_COLUMN not in table.column_names:
+        return table if demonstrations == GOLD else table.slice(0, 0)
+    return table.filter(pc.equal(pc.fill_null(table[DEMONSTRATIONS_COLUMN], GOLD), demonstrations))
 
 
 def of_model(table: pa.Table, model: str) -> pa.Table:

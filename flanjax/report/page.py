@@ -14,7 +14,7 @@ from flanjax import storage
 from flanjax.evaluate.results import CUT_SHARE, FEWEST_SHOTS, LENGTH_STOPS, PARSE_RATE
 from flanjax.evaluate.verdict import count
 from flanjax.pages.environment import asset, environment
-from flanjax.report import plots, score_view, training_view
+from flanjax.report import plots, prompt_view, score_view, training_view
 from flanjax.report.examples import MOST, pick_examples
 from flanjax.report.protocol_view import protocol
 from flanjax.report.runs import Evaluation, RunRecord, load_run
@@ -24,26 +24,29 @@ COMMANDS = {"evaluate": "flanjax heldout --workdir {}", "train": "flanjax train 
 SKIPPED_SHARE = SHARE_ERROR = 0.01
 
 
-def write_report(workdirs: Sequence[epath.PathLike], output: epath.PathLike, *, evaluation: str = "") -> epath.Path:
+def write_report(
+    workdirs: Sequence[epath.PathLike], output: epath.PathLike, *, evaluation: str = "", reload_seconds: int = 0
+) -> epath.Path:
     """Writes the page about the runs in `workdirs` to `output` and returns its path. Later runs are compared with the first.
 
     Args:
       evaluation: the folder under evaluation/ whose scores head the page; if empty, the newest held-out evaluation.
+      reload_seconds: how often a browser loads the page anew; 0 for never.
     """
     if not workdirs:
         raise ValueError("got no workdir; expected at least one folder that `flanjax train` wrote to")
     storage.reach(output)
     target = epath.Path(output)
     target.parent.mkdir(parents=True, exist_ok=True)
-    storage.replace_text(target, render(_named_apart([load_run(w, evaluation) for w in workdirs])))
+    storage.replace_text(target, render(_named_apart([load_run(w, evaluation) for w in workdirs]), reload_seconds))
     return target
 
 
-def render(runs: Sequence[RunRecord]) -> str:
+def render(runs: Sequence[RunRecord], reload_seconds: int = 0) -> str:
     """Returns the page as a string."""
     made = environment()
     made.filters.update(score=_score, signed=_signed, percent=_percent, whole=_whole, p=_p, brief=_brief)
-    return made.from_string(asset("flanjax.report", "report.html.j2")).render(page(runs))
+    return made.from_string(asset("flanjax.report", "report.html.j2")).render(**page(runs), reload_seconds=reload_seconds)
 
 
 def page(runs: Sequence[RunRecord]) -> dict[str, Any]:
@@ -59,6 +62,7 @@ def page(runs: Sequence[RunRecord]) -> dict[str, Any]:
         "clusters": score_view.cluster_rows(runs),
         "tasks": score_view.task_rows(runs),
         "templates": score_view.template_rows(runs),
+        "prompts": prompt_view.prompt_rows(runs),
         "by_run": score_view.run_rows(runs),
         "axis": plots.strip_axis(score_view.PERCENT),
         "loss": training_view.loss_plot(runs),

@@ -62,7 +62,11 @@ class Validation:
 
 @dataclasses.dataclass(frozen=True)
 class HeldoutScores:
-    """Scores of some items of the held-out clusters, as a record of metrics.jsonl."""
+    """Scores of some items of the held-out clusters, as a record of metrics.jsonl.
+
+    Attributes:
+      best_by: step -> score of the cluster that checkpoint.best_by names, to which each is added.
+    """
 
     run: RunConfig
     program: Program
@@ -72,12 +76,15 @@ class HeldoutScores:
     layout: Layout
     scorer: Scorer
     writer: MetricsWriter
+    best_by: dict[int, float] = dataclasses.field(default_factory=dict)
 
     def __call__(self, step: int, state: TrainState) -> None:
         with explained("scoring", self.run):
             self.scorer.use(self.program.join(state.params, self.frozen))
             found = summarize(predict(self.asked, self.config, self.layout, self.scorer, model=TRAINED, step=step))
         scores = {c["cluster"]: {k: c[k] for k in ("mean", "low", "high")} for c in found["clusters"]}
+        if self.run.checkpoint.best_by in scores:
+            self.best_by[step] = scores[self.run.checkpoint.best_by]["mean"]
         self.writer.write({"step": step, "kind": "heldout", "cluster_score": scores})
 
 
@@ -89,6 +96,7 @@ class Saving:
       hosts: the processes that make each share of a batch.
       prompts: some of the training, for the report.
       validation_losses: step -> loss, as far as it was measured: by it the best checkpoints are kept.
+      cluster_scores: step -> score of the cluster that checkpoint.best_by names: by it if there is one.
     """
 
     folder: Workdir
@@ -101,6 +109,7 @@ class Saving:
     hosts: Sequence[Sequence[int]]
     prompts: Sequence[dict[str, str]]
     validation_losses: dict[int, float] = dataclasses.field(default_factory=dict)
+    cluster_scores: dict[int, float] = dataclasses.field(default_factory=dict)
 
     def __call__(self, step: int, state: TrainState) -> None:
         self.folder.check()
@@ -113,6 +122,7 @@ class Saving:
             data=position,
             meta=self.meta,
             validation_loss=self.validation_losses.get(step),
+            score=self.cluster_scores.get(step),
         )
         merged = DataState.from_json(position)
         visits = parts.num_visits(self.corpus, merged.streams)

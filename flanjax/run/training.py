@@ -11,6 +11,7 @@ import jax
 from etils import epath
 
 from flanjax import checkpoint, parts, records
+from flanjax.checkpoint import VALIDATION_LOSS
 from flanjax.claim import Claim
 from flanjax.config import RunConfig
 from flanjax.data import identity
@@ -306,9 +307,9 @@ def periodic_actions(
         layout = scoring_layout(config.data.features, quick, text.corpus.tokenizer)
         scorer = Scorer(model, None, devices.mesh, layout, batch_size=size)
         asked = ask(text.split.heldout, quick, layout)
-        actions.append(
-            Periodic(every.heldout_every, HeldoutScores(config, program, start.frozen, asked, quick, layout, scorer, writer))
-        )
+        by = saving.cluster_scores
+        scores = HeldoutScores(config, program, start.frozen, asked, quick, layout, scorer, writer, by)
+        actions.append(Periodic(every.heldout_every, scores, at_end=config.checkpoint.best_by != VALIDATION_LOSS))
     return [*actions, Periodic(config.checkpoint.every_steps, saving, at_end=True)]
 
 

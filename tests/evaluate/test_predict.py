@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import re
 
 import jax
 import numpy as np
@@ -144,18 +145,70 @@ def test_the_premise_of_pmi_is_what_options_follow_alone():
         EvaluationConfig(premise="Answer:")
 
 
+class Biased(Told):
+    """A scorer to which "red" is likely after these templates' own words, whatever fills them; the item adds a little."""
+
+    def log_likelihoods(self, prompts, options):
+        self.prompts, self.options = list(prompts), [list(each) for each in options]
+        decode = tokenizer().decode
+        return [[self.score(p, decode(list(o))) for o in each] for p, each in zip(prompts, options, strict=True)]
+
+    def score(self, ids, option):
+        prompt = tokenizer().decode(ids)
+        bias = (option == "red") * (3.0 * (1 + ("say" in prompt)) + 0.1 * len(ids))
+        item = prompt.rpartition("asked")[2] if "asked" in prompt else ""
+        return -8.0 + bias + (f"is {option}" in item)
+
+    def without_content(self, row, content):
+        """What it says of a row's options where the item's own text is another one."""
+        before, _, after = row["prompt"].rpartition(f"asked thing {row['item']} is {row['references'][0]}")
+        text = re.sub(
+            r" *(\n| |$)", r"\1", f"{before}{content}{after}"
+        ).strip()  # a template leaves no blanks where nothing stood
+        ids = [*tokenizer().encode([text])[0], tokenizer().eos_id]
+        return [self.score(ids, option) for option in row["options"]]
+
+
+@pytest.mark.parametrize("shots", [0, 2])
+def test_calibration_frees_a_biased_model_and_equals_a_direct_computation(shots):
+    of, config = task(), EvaluationConfig(items=20, options=False, shots=(shots,), normalization="calibrated")
+    plain, _ = answers(dataclasses.replace(config, normalization="sum"), Biased(), of, 200)
+    freed, scorer = answers(config, Biased(), of, 200)
+    assert {row["prediction"] for row in plain} == {"red"}
+    assert [row["prediction"] for row in freed] == [row["references"][0] for row in freed]
+    assert {row["shots_shown"] for row in freed} == {shots}
+    for row in freed:
+        contents = [np.exp(Biased().without_content(row, content)) for content in ("N/A", "", "[MASK]")]
+        p_cf = np.mean([each / each.sum() for each in contents], axis=0)
+        np.testing.assert_allclose(np.exp(row["option_content_free"]), p_cf, rtol=1e-9)
+        p = np.exp(row["option_log_likelihoods"])
+        assert row["options"][int(np.argmax(np.linalg.inv(np.diag(p_cf)) @ (p / p.sum())))] == row["prediction"]
+    if not shots:  # the same prompts without content serve every item of their template
+        assert len(scorer.prompts) <= 2 * 3
+
+
+def test_a_template_that_needs_its_content_cannot_be_calibrated():
+    needs = task(templates=("{{ text }} which colour ? {% if 'asked' not in text %}{{ nothing }}{% endif %}",))
+    with pytest.raises(
+        ValueError, match=r"task colour, template 0: it cannot be asked without content \('N/A', '', '\[MASK\]'\)"
+    ):
+        answers(EvaluationConfig(items=2, options=False, normalization="calibrated"), Biased(), needs)
+
+
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
 def test_every_normalization_can_be_recomputed_from_the_predictions_of_one_pass(normalization):
-    everything = of_unlike_options(EvaluationConfig(items=20, normalization="pmi"))
+    richest = normalization if normalization == "calibrated" else "pmi"
+    everything = of_unlike_options(EvaluationConfig(items=20, normalization=richest))
     alone = of_unlike_options(EvaluationConfig(items=20, normalization=normalization))
     again = renormalized(everything, normalization)
     assert again["prediction"].to_pylist() == alone["prediction"].to_pylist()
-    assert again.drop_columns(["option_unconditional"]) == alone.drop_columns(["option_unconditional"])
+    extra = ["option_unconditional", "option_content_free"]
+    assert again.drop_columns(extra) == alone.drop_columns(extra)
     assert again.schema.metadata == alone.schema.metadata
-    if normalization == "pmi":
+    if normalization in ("pmi", "calibrated"):
         without = of_unlike_options(EvaluationConfig(items=2))
-        with pytest.raises(ValueError, match=r"lack option_unconditional.* evaluate again with --normalization pmi"):
-            renormalized(without, "pmi")
+        with pytest.raises(ValueError, match=rf"lack option_.* evaluate again with --normalization {normalization}"):
+            renormalized(without, normalization)
 
 
 class Unlike(Told):
@@ -179,8 +232,9 @@ def of_unlike_options(config):
 
 def test_the_normalizations_of_that_test_prefer_different_options():
     made = of_unlike_options(EvaluationConfig(items=20, normalization="pmi"))
-    chosen = [tuple(renormalized(made, name)["prediction"].to_pylist()) for name in NORMALIZATIONS]
-    assert len(set(chosen)) == len(NORMALIZATIONS)
+    names = [name for name in NORMALIZATIONS if name != "calibrated"]
+    chosen = [tuple(renormalized(made, name)["prediction"].to_pylist()) for name in names]
+    assert len(set(chosen)) == len(names)
 
 
 def test_bytes_are_counted_as_utf8():

@@ -1,0 +1,1 @@
+"""What runs runs: studies, and a doctor for one's own run."""
