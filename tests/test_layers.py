@@ -27,7 +27,7 @@ FLOORS = (
     {"report", "aot", "check", "explore"},
     {"run", "prepare", "show"},
     {"harness", "ask"},
-    {"serve"},
+    {"serve", "lab"},
     {"arguments"},
     {"cli"},
 )

@@ -1,9 +1,8 @@
 """Arms of an experiment: the predictions of runs that differ only in seed, scored and compared over seeds and items.
 
 `read_arm` makes an arm of one predictions table a seed. `score` and `compare` take several arms a side, and average over them
-task by task: the side of a level of one axis is made of all its combinations with the other axes. Where both sides have the same
-seeds, two or more of them, they are paired by seed; always by item. A task is compared in the combinations that have it on
-both sides.
+task by task: the side of a level of one axis is made of all its combinations with the other axes. Sides that share two seeds or
+more are paired by these seeds, and always by item. A task is compared in the combinations that have it on both sides.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -130,6 +130,20 @@ def columns(side: Sequence[Arm]) -> dict[str, float | None]:
     }
 
 
+def arm_flips(first: Sequence[Arm], second: Sequence[Arm]) -> float | None:
+    """Returns the share of answers, in percent, that differ between matched arms under the same seed; None if they share no
+    seed, task or template."""
+    found = [
+        flips([one.columns["prediction"], other.columns["prediction"]])
+        for a, b in zip(first, second, strict=True)
+        for name in a.tasks.keys() & b.tasks.keys()
+        for seed in {*a.seeds} & {*b.seeds}
+        for one, other in [(arm.tasks[name].matrices[arm.seeds.index(seed)] for arm in (a, b))]
+        if (one.items, one.templates) == (other.items, other.templates)
+    ]
+    return _mean(found)
+
+
 def diagram(side: Sequence[Arm]) -> list[Bin]:
     """Returns the reliability diagram of all of a side's ranked predictions; empty if there are none."""
     found = [r for arm in side for task in arm.tasks.values() for matrix in task.matrices if (r := ranked(matrix)) is not None]

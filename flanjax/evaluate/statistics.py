@@ -262,7 +262,7 @@ def _clustered(values: np.ndarray, codes: np.ndarray, bottom: float, top: float)
     units = len(sums)
     if units < 2:
         return _unknown(mean)
-    if np.ptp(values) == 0:
+    if np.ptp(values) < 1e-9:
         return _without_spread(mean, units, bottom, top)
     se = float(np.sqrt((sums**2).sum() * units / (units - 1))) / n
     half = quantile(units - 1) * se

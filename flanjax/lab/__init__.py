@@ -1,0 +1,1 @@
+"""What runs runs: studies of several."""
