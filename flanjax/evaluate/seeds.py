@@ -56,21 +56,29 @@ class SeedEstimate(NamedTuple):
     """A mean over seeds and items, or a difference of two, with its interval.
 
     Attributes:
-      p: two-sided, of a mean of zero; NaN for one seed.
       seeds: how many there are; in an arm, if the arms have other numbers, the smaller one.
       seed_sd: how far single runs that differ only in seed lie apart, as a standard deviation; NaN for one seed.
-      shares: the shares of the variance of the mean that come from seeds, items and both together.
-      detectable: the smallest true difference that such a study finds 8 times in 10; NaN for one seed.
+      shares: the shares of the variance of the mean that come from seeds, items and both together; NaN for one seed.
+      levels: the variance seen between seeds, and what items have beyond it.
     """
 
     mean: float
     low: float
     high: float
-    p: float
     seeds: int
     seed_sd: float
     shares: tuple[float, float, float]
-    detectable: float
+    levels: tuple[Level, Level]
+
+    @property
+    def p(self) -> float:
+        """Two-sided, of a mean of zero; NaN for one seed."""
+        return p_value(self.mean, *self.levels) if self.seeds > 1 else np.nan
+
+    @property
+    def detectable(self) -> float:
+        """The smallest true difference that such a study finds 8 times in 10; NaN for one seed."""
+        return detectable(*self.levels) if self.seeds > 1 else np.nan
 
 
 def single(scores: np.ndarray, groups: np.ndarray | None = None) -> Part:
@@ -134,7 +142,7 @@ def estimate(part: Part, bottom: float = -st.SCALE) -> SeedEstimate:
     if count < 2:
         half = st.quantile(part.items.df) * np.sqrt(part.items.variance)
         ends = np.clip((mean - half, mean + half), bottom, st.SCALE)
-        return SeedEstimate(mean, *map(float, ends), np.nan, count, np.nan, (np.nan,) * 3, np.nan)
+        return SeedEstimate(mean, *map(float, ends), count, np.nan, (np.nan,) * 3, (Level(np.nan, 0.0), part.items))
     seeds, rest = seed_level(part), _items_alone(part)
     half = float(half_width(seeds, rest))
     low, high = (float(end) for end in np.clip((mean - half, mean + half), bottom, st.SCALE))
@@ -145,11 +153,10 @@ def estimate(part: Part, bottom: float = -st.SCALE) -> SeedEstimate:
         mean,
         low,
         high,
-        p_value(mean, seeds, rest),
         count,
         float(np.sqrt(np.mean([side.var(ddof=1) for side in part.sides]))),
         (float(shares[0]), float(shares[1]), float(shares[2])),
-        detectable(seeds, rest),
+        (seeds, rest),
     )
 
 

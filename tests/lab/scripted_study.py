@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from flanjax.evaluate import protocol
 from flanjax.evaluate.predict import SCHEMA
 
-ITEMS, TEMPLATES, OPTIONS = 60, 3, ("yes", "no", "unclear")
+ITEMS, TEMPLATES, OPTIONS = 50, 2, ("yes", "no", "unclear")
 MIXTURE = """
 from flanjax import Example, Mixture, Task, Template, rows
 
