@@ -1,8 +1,8 @@
 """Three studies of the quickstart, 400 steps a run:
 
-    flanjax ablate configs/studies/quickstart.py:held_out --out runs/held_out
-    flanjax ablate configs/studies/quickstart.py:left_out --out runs/left_out
-    flanjax ablate configs/studies/quickstart.py:templates --out runs/templates
+flanjax ablate configs/studies/quickstart.py:held_out --out runs/held_out
+flanjax ablate configs/studies/quickstart.py:left_out --out runs/left_out
+flanjax ablate configs/studies/quickstart.py:templates --out runs/templates
 """
 
 from flanjax.lab.ablate.study import Study

@@ -41,7 +41,7 @@ class Bin(NamedTuple):
 
     confidence: float
     accuracy: float
-    count: int
+    size: int
 
 
 def ranked(matrix: ScoreMatrix) -> Ranked | None:
@@ -72,7 +72,7 @@ def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> 
     """Returns bins of equally many predictions, by confidence (Nixon et al. 2019's adaptive bins, as HELM's).
 
     >>> reliability(np.array([0.6, 0.9]), np.array([False, True]), 2)
-    [Bin(confidence=0.6, accuracy=0.0, count=1), Bin(confidence=0.9, accuracy=1.0, count=1)]
+    [Bin(confidence=0.6, accuracy=0.0, size=1), Bin(confidence=0.9, accuracy=1.0, size=1)]
     """
     order = np.argsort(confidence, kind="stable")
     parts = [part for part in np.array_split(order, bins) if len(part)]
@@ -82,8 +82,8 @@ def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> 
 def calibration_error(bins: Sequence[Bin]) -> float:
     """Returns the expected calibration error, 0..1: how far accuracy is from confidence in a bin, on average over predictions
     (Guo et al. 2017)."""
-    total = sum(b.count for b in bins)
-    return sum(b.count * abs(b.accuracy - b.confidence) for b in bins) / total
+    total = sum(b.size for b in bins)
+    return sum(b.size * abs(b.accuracy - b.confidence) for b in bins) / total
 
 
 def position_bias(found: Ranked) -> float | None:

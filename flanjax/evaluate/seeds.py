@@ -93,14 +93,14 @@ def paired(first: np.ndarray, second: np.ndarray, groups: np.ndarray | None = No
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if first.shape != second.shape:
         raise ValueError(f"a difference paired by seed and item needs the same of both; got {first.shape} and {second.shape}")
-    found = st.paired_difference(first.mean(0), second.mean(0), groups).estimate
+    found = st.difference_interval(first.mean(0), second.mean(0), groups)
     return Part(((first - second).mean(1),), Level(found.se**2, found.df), _residual(first - second, groups))
 
 
 def unpaired(first: np.ndarray, second: np.ndarray, groups: np.ndarray | None = None) -> Part:
     """Returns the part of `first` [S, N] minus `second` [S', N], of other seeds but the same items."""
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    found = st.paired_difference(first.mean(0), second.mean(0), groups).estimate
+    found = st.difference_interval(first.mean(0), second.mean(0), groups)
     residual = sum(_residual(scores, groups) for scores in (first, second))
     return Part((first.mean(1), second.mean(1)), Level(found.se**2, found.df), residual)
 
@@ -141,8 +141,8 @@ def estimate(part: Part, bottom: float = -st.SCALE) -> SeedEstimate:
     count = min(map(len, part.sides))
     if count < 2:
         half = st.quantile(part.items.df) * np.sqrt(part.items.variance)
-        ends = np.clip((mean - half, mean + half), bottom, st.SCALE)
-        return SeedEstimate(mean, *map(float, ends), count, np.nan, (np.nan,) * 3, (Level(np.nan, 0.0), part.items))
+        low, high = (float(end) for end in np.clip((mean - half, mean + half), bottom, st.SCALE))
+        return SeedEstimate(mean, low, high, count, np.nan, (np.nan,) * 3, (Level(np.nan, 0.0), part.items))
     seeds, rest = seed_level(part), _items_alone(part)
     half = float(half_width(seeds, rest))
     low, high = (float(end) for end in np.clip((mean - half, mean + half), bottom, st.SCALE))
@@ -199,7 +199,7 @@ def p_value(mean: float, seeds: Level, items: Level) -> float:
     """Returns the two-sided p of a mean of zero: one minus the level at which the interval touches zero."""
     if mean == 0 or seeds.variance + items.variance == 0:
         return 1.0 if mean == 0 else 0.0
-    low, high = -_SMALLEST_P, 0.0  # powers of ten
+    low, high = -float(_SMALLEST_P), 0.0  # powers of ten
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         inside = half_width(seeds, items, 1 - 10**middle) >= abs(mean)

@@ -149,7 +149,7 @@ def test_the_plan_is_printed_as_jobs_that_a_shell_reads_back(here, capsys):
 
 def test_a_study_that_was_killed_runs_again_only_what_is_not_finished(here):
     plan = make_plan(study({"templates": (1, 2)}))
-    killed = Script(plan, Path("out"), stops=(2, StudyStopped("killed")))
+    killed = Script(plan, Path("out"), stops=(2, StudyStopped(signal.SIGTERM)))
     with pytest.raises(StudyStopped):
         run_plan(plan, Path("out"), killed, lambda line: None)
     again, failed = ran(plan)

@@ -11,7 +11,7 @@ import pytest
 
 from flanjax.evaluate import seeds as sd
 
-STUDIES, TEMPLATES = 2000, 3
+STUDIES, TEMPLATES = 1500, 3
 SPREADS = (0.0, 0.05, 0.1, 0.3, 1.0)
 
 
@@ -70,7 +70,7 @@ def test_a_single_arm_covers_its_score(seeds):
 
 
 def test_arms_that_differ_only_in_their_three_seeds_are_not_decisive_95_times_in_100():
-    """Over the spreads of seeds that training has: the level of the test, at the mean of 10,000 studies."""
+    """Over the spreads of seeds that training has: the level of the test, at the mean of 7,500 studies."""
     found = [coverage(np.random.default_rng([9, n]), 3, 200, spread, 0.4) for n, spread in enumerate(SPREADS)]
     print("three seeds each: " + "  ".join(f"{100 * c:.1f}%" for c in found))
     assert np.mean(found) >= 0.945

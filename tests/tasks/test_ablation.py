@@ -85,9 +85,9 @@ def test_nothing_changes_by_default():
 
 
 def test_more_than_there_is_and_unknown_rates_are_refused():
-    with pytest.raises(ValueError, match="ablation.clusters is 9, but there are 4 clusters to train on: b, c, d, e"):
+    with pytest.raises(ValueError, match=r"ablation\.clusters is 9, but there are 4 clusters to train on: b, c, d, e"):
         split(clusters=9)
-    with pytest.raises(ValueError, match="ablation.tasks is 3, but there are 2"):
+    with pytest.raises(ValueError, match=r"ablation\.tasks is 3, but there are 2"):
         split(clusters=1, tasks=3)
     for rate in ("equall", "temperature", "temperature:0", "proportional:x", "equal:3"):
         with pytest.raises(ConfigError, match=r"ablation.rate is .* expected text such as 'own', 'equal'"):

@@ -1,9 +1,12 @@
 """`flanjax ablate`: plans a study, prints its cost, runs what is not finished, and writes study.json and the page."""
 
 import argparse
+import contextlib
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from etils import epath
 
@@ -17,42 +20,46 @@ from flanjax.lab.ablate.page import render
 from flanjax.lab.ablate.plan import Plan, make_plan
 from flanjax.lab.ablate.runner import Failure, Processes, StudyStopped, measure, run_plan
 from flanjax.lab.ablate.study import Study, load_study, study_of_options
+from flanjax.parts import split_of
 
 PAGE, RECORD = "index.html", "study.json"
 # Assumed before there are runs: of the difference of two arms, between seeds and between items, in points.
 ASSUMED_SEED_SD, ASSUMED_ITEM_SD = 2.0, 30.0
-STOPPED = 143
+_UNKNOWN_ITEMS = 200  # of a task that is evaluated in full: its rows are not counted before they are opened
 
 
 def ablate(args: argparse.Namespace) -> int:
     """Runs the study of the arguments; 0 if every run is finished."""
-    study = study_of(args)
-    plan = make_plan(study)
+    plan = make_plan(study_of(args))
     if args.print:
         print(jobs.script(args.print, plan, args.out), end="")
         return 0
-    found = finished.find_all(args.out, plan)
+    found, failed = finished.find_all(args.out, plan), list[Failure]()
     for line in plan_lines(plan, found):
         print(line)
-    failed: list[Failure] = []
     if len(found) < len(plan.cells):
         if storage.is_remote(args.out):
             raise ValueError(f"--out {args.out}: runs in a bucket are started as jobs: --print slurm, jobset or tpu")
-        out = Path(args.out)
-        out.mkdir(parents=True, exist_ok=True)
-        claim = Claim(out)
-        claim.take()
         try:
-            if not run_all(plan, out, args.plan, failed):
-                return 0
+            with claimed(Path(args.out)) as out:
+                measured(plan, out)
+                failed = [] if args.plan else run_plan(plan, out, Processes(), print)
         except StudyStopped as stopped:
             print(stopped, file=sys.stderr)
-            return STOPPED
-        finally:
-            claim.release()
-    if args.plan:
-        return 0
-    return write(plan, args.out, failed)
+            return 128 + stopped.signal
+    return 0 if args.plan else write(plan, args.out, failed)
+
+
+@contextlib.contextmanager
+def claimed(out: Path) -> Iterator[Path]:
+    """The study's folder, this process's own for the while."""
+    out.mkdir(parents=True, exist_ok=True)
+    claim = Claim(out)
+    claim.take()
+    try:
+        yield out
+    finally:
+        claim.release()
 
 
 def study_of(args: argparse.Namespace) -> Study:
@@ -66,15 +73,11 @@ def study_of(args: argparse.Namespace) -> Study:
     return load_study(args.study)
 
 
-def run_all(plan: Plan, out: Path, only_plan: bool, failed: list[Failure], say: Callable[[str], None] = print) -> bool:
-    """Measures a step if no run has logged one, says how long the study takes, and runs it; False if only planned."""
-    execute = Processes()
+def measured(plan: Plan, out: Path) -> None:
+    """Says how long the study takes, after the first run's first steps if no run has logged any."""
     if finished.seconds_per_step(out, plan) is None:
-        measure(plan, out, execute, say)
-    say(time_line(plan, out))
-    if not only_plan:
-        failed += run_plan(plan, out, execute, say)
-    return not only_plan
+        measure(plan, out, Processes(), print)
+    print(time_line(plan, out))
 
 
 def plan_lines(plan: Plan, found: Sequence[finished.Finished]) -> list[str]:
@@ -104,10 +107,10 @@ def detectable_line(plan: Plan) -> str:
 
 
 def _num_items(plan: Plan) -> int:
-    """Items of an arm; of a task that is evaluated in full, the number is not known before its rows are read."""
+    """Items of an arm, at most."""
     first = plan.cells[0]
-    tasks = [t for t in plan.base.split.heldout if t.evaluation] or [None]
-    return len(tasks) * (first.config.evaluation.items or 200)
+    tasks = sum(1 for task in split_of(first.config).heldout if task.evaluation)
+    return tasks * (first.config.evaluation.items or _UNKNOWN_ITEMS)
 
 
 def time_line(plan: Plan, out: epath.PathLike) -> str:
@@ -131,7 +134,8 @@ def write(plan: Plan, out: epath.PathLike, failed: Sequence[Failure], say: Calla
         result = findings(plan.axes, finished.arms_of(found))
         costs = {name: finished.cost_of(finished.workdir_of(out, name)) for name in {f.cell.training for f in found}}
         place = epath.Path(out)
-        storage.write_json(place / RECORD, {**result, "config": plan.study.config, "fixed": plan.study.fixed})
+        runs = [_run_row(one, Path(out)) for one in found]
+        storage.write_json(place / RECORD, {**result, "config": plan.study.config, "fixed": plan.study.fixed, "runs": runs})
         storage.replace_text(place / PAGE, render(plan, result, found, costs, problems, Path(out)))
         for axis in result["axes"]:
             say(axis["verdict"])
@@ -139,3 +143,10 @@ def write(plan: Plan, out: epath.PathLike, failed: Sequence[Failure], say: Calla
     for problem in problems:
         say(problem)
     return 1 if problems else 0
+
+
+def _run_row(one: finished.Finished, out: Path) -> dict[str, Any]:
+    """A cell in study.json; paths are relative to it."""
+    paths = {"report": one.report, "predictions": one.predictions}
+    relative = {name: os.path.relpath(path, out) for name, path in paths.items()}
+    return {"labels": list(one.cell.labels), "seed": one.cell.seed, "training": one.cell.training, **relative}

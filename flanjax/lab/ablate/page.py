@@ -85,7 +85,9 @@ def _curve(axis: Row) -> Any:
     each = []
     for seed in seeds if len(seeds) > 1 else ():
         known = [(a, level["by_seed"][seed]) for a, level in zip(x, levels, strict=True) if seed in level["by_seed"]]
-        each.append(Line(f"seed {seed}", *map(list, zip(*known, strict=True)), colour="soft", dashed=True, across=axis["name"]))
+        each.append(
+            Line(f"seed {seed}", [a for a, _ in known], [b for _, b in known], "soft", dashed=True, across=axis["name"])
+        )
     mean, low, high = ([level[name] for level in levels] for name in ("mean", "low", "high"))
     return plots.line_plot(
         [*each, Line("mean", x, mean, low=low, high=high, dots=True, across=axis["name"])], ends=False, height=260

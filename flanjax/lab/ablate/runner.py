@@ -43,7 +43,11 @@ class Failure(NamedTuple):
 
 
 class StudyStopped(RuntimeError):
-    """A signal ended the study. Its runs have saved what they had."""
+    """A signal ended the study. Its run has saved what it had."""
+
+    def __init__(self, number: int):
+        super().__init__(f"the study was stopped by {signal.Signals(number).name}; the same command goes on with it")
+        self.signal = number
 
 
 def train_command(out: epath.PathLike, plan: Plan, training: Training, *more: str) -> list[str]:
@@ -152,7 +156,7 @@ def stoppable() -> Iterator[None]:
     """Turns SIGTERM, and Ctrl-C, into StudyStopped for the while."""
 
     def stop(number: int, _: Any) -> None:
-        raise StudyStopped(f"the study was stopped by {signal.Signals(number).name}; the same command goes on with it")
+        raise StudyStopped(number)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
