@@ -47,6 +47,15 @@ def test_where_only_seeds_differ_the_test_is_students_on_seeds():
     assert (found.low, found.high, found.p) == pytest.approx((low, high, wanted.pvalue), rel=1e-4)
 
 
+def test_the_half_width_is_between_the_two_rules_and_the_wide_one_with_two_seeds():
+    for seeds in (2, 3, 5):
+        v, w, df, many = 4.0, 1.5, seeds - 1, 99
+        t = [stats.t.ppf(0.975, d) for d in (df, many, (v + w) ** 2 / (v**2 / df + w**2 / many))]
+        wide, narrow = np.hypot(t[0] * np.sqrt(v), t[1] * np.sqrt(w)), t[2] * np.sqrt(v + w)
+        wanted = wide if seeds == 2 else (wide + narrow) / 2
+        assert sd.half_width(sd.Level(v, df), sd.Level(w, many)) == pytest.approx(wanted, rel=1e-6)
+
+
 def test_the_p_is_below_five_percent_exactly_where_the_interval_leaves_zero_out():
     rng = np.random.default_rng(2)
     for seeds in (2, 3, 5):

@@ -1,5 +1,6 @@
 """Studies: planned before anything runs, gone on with after an interruption, and summed up without claiming too much."""
 
+import fcntl
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from scripted_study import ITEMS, Script, furnish, predictions
 
 from flanjax.cli import main
 from flanjax.config import ConfigError
+from flanjax.evaluate.statistics import holm
 from flanjax.lab.ablate import finished
 from flanjax.lab.ablate.command import plan_lines, write
 from flanjax.lab.ablate.findings import findings
@@ -193,8 +195,8 @@ def test_more_seeds_and_values_use_what_is_there_and_another_config_is_refused(h
 
 
 def test_a_process_ends_with_the_study_even_if_that_is_killed(here):
-    """The child is a `flanjax explore` that waits in its mixture file; the study's process is killed by SIGKILL."""
-    Path("slow.py").write_text("import os, time, pathlib\npathlib.Path('pid').write_text(str(os.getpid()))\ntime.sleep(60)\n")
+    """The child is a `flanjax show` that waits in its mixture file; the study's process is killed by SIGKILL."""
+    Path("slow.py").write_text("import os, time, pathlib\npathlib.Path('pid').write_text(str(os.getpid()))\ntime.sleep(300)\n")
     code = (
         "from pathlib import Path\nfrom flanjax.lab.ablate.runner import Processes\n"
         "Processes()(['show', 'slow.py:x'], Path('log'))"
@@ -203,7 +205,11 @@ def test_a_process_ends_with_the_study_even_if_that_is_killed(here):
     child = waited_for(lambda: Path("pid").exists() and Path("pid").read_text())
     os.kill(whole.pid, signal.SIGKILL)
     whole.wait()
-    waited_for(lambda: not alive(int(child)))
+    try:
+        waited_for(lambda: not alive(int(child)), seconds=30)
+    finally:
+        if alive(int(child)):
+            os.kill(int(child), signal.SIGKILL)
 
 
 def waited_for(condition, seconds=60):
@@ -251,6 +257,7 @@ def test_the_cluster_that_matters_shows_in_the_leave_one_out_table(here):
     (axis,) = found(plan)["axes"]
     assert {row["label"]: row["judgement"] for row in axis["comparisons"]}["topic"] == "worse"
     assert [row["against"] for row in axis["comparisons"]] == ["nothing"] * 3
+    assert [row["p_holm"] for row in axis["comparisons"]] == pytest.approx(holm([row["p"] for row in axis["comparisons"]]))
     assert "without topic scores" in axis["verdict"]
     assert "lower than nothing left out" in axis["verdict"]
 
@@ -283,6 +290,22 @@ def test_arms_of_other_items_are_refused(here):
     with pytest.raises(ValueError, match="other items of task nli_1") as raised:
         found(plan)
     assert raised.value.__notes__ == ["in the runs of 1"]
+
+
+def test_a_study_waits_for_what_a_killed_one_left_at_work(here):
+    """Whoever has the log open and locked is a process of that run."""
+    with Path("log").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        code = (
+            "from pathlib import Path\nfrom flanjax.lab.ablate.runner import Processes\n"
+            "print(Processes()(['--version'], Path('log')))"
+        )
+        waiting = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(6)
+        assert Path("log").read_text() == ""
+    assert waiting.communicate(timeout=60)[0] == "0\n"
+    assert Path("log").read_text().startswith("$ flanjax --version\n")
 
 
 def test_signals_become_an_orderly_stop(here):

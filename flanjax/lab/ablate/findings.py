@@ -141,10 +141,10 @@ def verdict(axis: Row) -> str:
     how = f"in {_seeds(axis)} and {count(axis['levels'][0]['items'], 'item')}"
     if not told:
         smallest = max(row["detectable"] for row in rows)
-        return (
-            f"{axis['name']}: nothing is told apart from {first} {how}; a difference of {smallest:.1f} points would have been "
-            "found 8 times in 10."
+        seen = (
+            f"a difference of {smallest:.1f} points would" if smallest < st.SCALE else "not even the largest difference would"
         )
+        return f"{axis['name']}: nothing is told apart from {first} {how}; {seen} have been found 8 times in 10."
     parts = [f"{in_words(axis['name'], row['label'])} scores {_points(row)} than {first}" for row in told]
     others = f"; {', '.join(rest)} {'is' if len(rest) == 1 else 'are'} not told apart from it" if rest else ""
     return f"{axis['name']}: {', '.join(parts)}{others}, {how}."

@@ -84,8 +84,8 @@ def run_plan(plan: Plan, out: Path, execute: Execute, say: Say) -> list[Failure]
                 break
         spent += 1
         if cell.training not in failed:
-            minutes = (time.monotonic() - began) / spent * (len(left) - spent) / 60
-            say(f"{where}: done" + (f"; about {minutes:.0f} min left" if spent < len(left) else ""))
+            seconds = (time.monotonic() - began) / spent * (len(left) - spent)
+            say(f"{where}: done" + (f"; about {_told_time(seconds)} left" if spent < len(left) else ""))
     return list(failed.values())
 
 
@@ -164,6 +164,11 @@ def stoppable() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _told_time(seconds: float) -> str:
+    """Returns text such as 40 s or 12 min."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def last_line(log: Path) -> str:
