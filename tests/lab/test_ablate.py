@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -130,20 +131,60 @@ def test_the_plan_tells_its_cost_and_what_it_will_be_able_to_see(here):
     assert "nothing will be claimed about a config" in one
 
 
-def test_the_plan_is_printed_as_jobs_that_a_shell_reads_back(here, capsys):
-    for kind in ("slurm", "jobset", "tpu"):
-        command = ["ablate", "--config", "config.py", "--axis", "rate=own,temperature:3", "--seeds", "2", "--out", "gs://b/o"]
-        assert main([*command, "--print", kind]) == 0
-        script = capsys.readouterr().out
-        shell = (
-            script[script.index("runs=(") :].partition("\n)\n")[0]
-            + '\n)\nfor r in "${runs[@]}"; do eval "a=($r)"; printf "%s\\n" "${a[@]}"; done'
+JOBS = ("ablate", "--config", "config.py", "--axis", "rate=own,temperature:3", "--seeds", "2", "--out", "gs://b/o", "--print")
+
+
+def printed(kind, capsys):
+    assert main([*JOBS, kind]) == 0
+    script = Path(f"{kind}.sh").resolve()
+    script.write_text(capsys.readouterr().out)
+    return script
+
+
+def test_an_array_of_slurm_jobs_trains_every_run(here, capsys):
+    script = printed("slurm", capsys)
+    assert "#SBATCH --array=0-3\n" in script.read_text()
+    trained = [launched(script, "--dry-run", SLURM_ARRAY_TASK_ID=str(index)) for index in range(4)]
+    plan = make_plan(study({"rate": ("own", "temperature:3")}))
+    for said, training in zip(trained, plan.trainings.values(), strict=True):
+        command = f"flanjax train --config config.py --workdir gs://b/o/runs/{training.name} --distributed auto"
+        assert command in said
+        assert f"--config.ablation.rate={training.overrides['ablation.rate']}" in said
+        assert f"flanjax heldout --workdir gs://b/o/runs/{training.name} --distributed auto" in said
+
+
+def test_jobsets_and_a_tpu_slice_are_given_every_run(here, capsys):
+    commands = here / "bin"
+    commands.mkdir()
+    for name in ("kubectl", "python", "bash"):
+        (commands / name).write_text(
+            f'#!{shutil.which("bash")}\n[ {name} = kubectl ] && cat > /dev/null\nprintf "%s " {name} "$@"; echo\n'
         )
-        words = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=True).stdout.split("\n")
-        assert words.count("--config") == words.count("--heldout") == 4
-        assert "--config.ablation.rate=temperature:3" in words
-        assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
-    assert "--array=0-3" in (main([*command, "--print", "slurm"]), capsys.readouterr().out)[1]
+        (commands / name).chmod(0o755)
+    path = f"{commands}:{os.environ['PATH']}"
+    for kind, flags, first in (
+        ("jobset", ("--image", "i"), "python launch/render_jobset.py"),
+        ("tpu", ("--name", "s"), "bash launch/tpu_vm.sh run"),
+    ):
+        script = printed(kind, capsys)
+        if kind == "jobset":
+            script.write_text(script.read_text().replace("| kubectl apply -f -", ""))
+        lines = launched(script, *flags, PATH=path).splitlines()
+        assert len(lines) == 4
+        assert all(line.startswith(first) and " ".join(flags) in line and "--heldout" in line for line in lines)
+        assert len({line.partition("--workdir ")[2].partition(" ")[0] for line in lines}) == 4
+
+
+def launched(script, *flags, **environment):
+    done = subprocess.run(
+        [shutil.which("bash"), str(script), *flags],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 # ---- running
@@ -194,6 +235,7 @@ def test_more_seeds_and_values_use_what_is_there_and_another_config_is_refused(h
         finished.find_all("out", other)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux's kernel")
 def test_a_process_ends_with_the_study_even_if_that_is_killed(here):
     """The child is a `flanjax show` that waits in its mixture file; the study's process is killed by SIGKILL."""
     Path("slow.py").write_text("import os, time, pathlib\npathlib.Path('pid').write_text(str(os.getpid()))\ntime.sleep(300)\n")

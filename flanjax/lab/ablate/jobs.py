@@ -24,7 +24,8 @@ _SLURM = """#!/usr/bin/env bash
 runs=(
 {runs}
 )
-eval "set -- ${{runs[$SLURM_ARRAY_TASK_ID]}} $*"
+SLURM_SUBMIT_DIR=${{SLURM_SUBMIT_DIR:-$PWD}}
+eval "set -- ${{runs[${{SLURM_ARRAY_TASK_ID:-0}}]}} $*"
 . launch/slurm.sbatch
 """
 _JOBSET = """#!/usr/bin/env bash
