@@ -76,7 +76,7 @@ def read_arm(tables: Mapping[int, pa.Table], model: str = "trained") -> Arm:
 
 def score(side: Sequence[Arm]) -> Levels:
     """Returns the scores of a side: of each task, the mean over the arms that have it."""
-    seeds = _common(side)
+    seeds = common_seeds(side)
     names = sorted({name for arm in side for name in arm.tasks})
     return _levels({name: _part([_pooled([arm for arm in side if name in arm.tasks], name, seeds)]) for name in names}, 0.0)
 
@@ -87,7 +87,7 @@ def compare(first: Sequence[Arm], second: Sequence[Arm]) -> Levels:
     Raises:
       ValueError: no task is in two matched arms, or a task has other items in them.
     """
-    ours, theirs = _common(first), _common(second)
+    ours, theirs = common_seeds(first), common_seeds(second)
     shared = tuple(sorted({*ours} & {*theirs}))
     by_seed = len(shared) > 1 or ours == theirs
     parts: dict[Name, sd.Part] = {}
@@ -146,8 +146,8 @@ def _check_alike(a: ScoreMatrix, b: ScoreMatrix, who: str) -> None:
             raise ValueError(f"{who} have other {what} of task {a.key.task}; evaluate both on the same ones")
 
 
-def _common(side: Sequence[Arm]) -> tuple[int, ...]:
-    """The seeds that all arms of a side have."""
+def common_seeds(side: Sequence[Arm]) -> tuple[int, ...]:
+    """Returns the seeds that all arms of a side have. Raises ValueError if there is none."""
     found = set(side[0].seeds).intersection(*(arm.seeds for arm in side))
     if not found:
         raise ValueError(f"the arms have no seed in common: {[arm.seeds for arm in side]}")

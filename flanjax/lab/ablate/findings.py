@@ -9,7 +9,7 @@ from typing import Any
 
 from flanjax.evaluate import seeds as sd
 from flanjax.evaluate import statistics as st
-from flanjax.evaluate.arms import Arm, Levels, compare, score
+from flanjax.evaluate.arms import Arm, Levels, Name, TaskScores, common_seeds, compare, score
 from flanjax.evaluate.columns import arm_flips, columns, diagram
 from flanjax.evaluate.verdict import count
 from flanjax.lab.ablate.axes import NAMED, NOTHING, Axis
@@ -96,9 +96,8 @@ def _scores(side: Sequence[Arm]) -> Row:
 def _details(side: Mapping[tuple[str, ...], Arm]) -> Row:
     members = list(side.values())
     return {
-        "seeds": sorted({seed for arm in members for seed in arm.seeds}),
-        "items": sum(len(task.groups) for task in members[0].tasks.values()),
-        "by_seed": {str(seed): _of_seed(members, seed) for seed in sorted({s for arm in members for s in arm.seeds})},
+        "items": sum(len(task.groups) for task in _tasks(members).values()),
+        "by_seed": {str(seed): _of_seed(members, seed) for seed in common_seeds(members)},
         "chance": _macro(members, "chance"),
         "majority": _macro(members, "majority"),
         "columns": {name: _number(value) for name, value in columns(members).items()},
@@ -108,8 +107,7 @@ def _details(side: Mapping[tuple[str, ...], Arm]) -> Row:
 
 def _of_seed(arms: Sequence[Arm], seed: int) -> float | None:
     """One seed's score: the mean over clusters of means over tasks."""
-    own = [_only(arm, seed) for arm in arms if seed in arm.seeds]
-    return _number(score(own).whole.mean)
+    return _number(score([_only(arm, seed) for arm in arms]).whole.mean)
 
 
 def _only(arm: Arm, seed: int) -> Arm:
@@ -209,10 +207,15 @@ def _number(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else round(float(value), 6)
 
 
+def _tasks(side: Sequence[Arm]) -> dict[Name, TaskScores]:
+    """Every task of a side once."""
+    return {name: task for arm in side for name, task in arm.tasks.items()}
+
+
 def _macro(side: Sequence[Arm], name: str) -> float | None:
     """The mean over clusters of a score that needs no model; None if a task has none."""
     clusters: dict[str, list[float | None]] = {}
-    for (cluster, _), task in {name: task for arm in side for name, task in arm.tasks.items()}.items():
+    for (cluster, _), task in _tasks(side).items():
         clusters.setdefault(cluster, []).append(getattr(task, name))
     means = [sum(values) / len(values) for values in clusters.values() if None not in values]  # type: ignore[arg-type]
     return _number(sum(means) / len(means)) if len(means) == len(clusters) else None

@@ -103,7 +103,7 @@ def _strip(level: Row) -> Any:
 
 def _differences(rows: Sequence[Row]) -> list[Row]:
     ends = [row[name] for row in rows for name in ("low", "high", "mean") if row[name] is not None]
-    scale = plots.scale_for([*ends, 0.0], ticks=3)
+    scale = plots.scale_for([*ends, 0.0], ticks=2)
     return [
         {
             **row,
