@@ -6,7 +6,7 @@ import pytest
 
 from flanjax import Example, Mixture, Part, StyleShares, Task, Template, proportional, rows
 from flanjax.config import ConfigError, RunConfig
-from flanjax.parts import split_of
+from flanjax.parts import check_same_run, split_of
 from flanjax.tasks.ablation import AblationConfig, thinned
 from flanjax.tasks.clusters import hold_out
 
@@ -101,3 +101,20 @@ def test_a_run_is_split_as_its_config_says():
     found = split_of(config, MIXTURE)
     assert set(found.train.clusters()) == set(split(clusters=2, seed=5).train.clusters())
     assert dataclasses.replace(config, ablation=AblationConfig()) != config
+
+
+def test_a_run_from_before_there_were_ablations_goes_on_unless_one_is_asked_for():
+    plain = {"name": "x", "mixture": "m.py:m", "model": {"size": "t5_small"}}
+
+    def meta(**more):
+        return {"config": RunConfig.from_config_dict({**plain, **more}).to_dict(), "tokenizer": "t", "plan": "p"}
+
+    names = ("vocab_size", "d_model", "d_ff", "num_layers", "num_decoder_layers", "num_heads", "head_dim")
+    old = {**meta(), "model": {"kind": "t5", **dict.fromkeys(names, 2)}}
+    del old["config"]["ablation"]
+    for more, changed in (
+        ({"ablation": {"templates": 3}}, r"ablation\.templates: 0 -> 3"),
+        ({"train": {"seed": 1}}, r"train\.seed: 0 -> 1"),
+    ):
+        with pytest.raises(ConfigError, match=rf"another config: {changed}\. Use"):
+            check_same_run("w", old, meta(**more))
