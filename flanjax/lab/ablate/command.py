@@ -119,7 +119,7 @@ def time_line(plan: Plan, out: epath.PathLike) -> str:
     if each is None:
         return "the time of a step is not known: the first run logged none; its log says why"
     found = {cell.training for cell in plan.cells if finished.find(out, cell) is not None}
-    steps = sum(t.steps for t in plan.trainings.values() if t.name not in found)
+    steps = sum(t.steps - finished.steps_done(out, t) for t in plan.trainings.values() if t.name not in found)
     minutes = steps * each / 60
     return f"{steps:,} steps are left: at {each:.3g} s a step about {minutes:.1f} minutes, beside starts and evaluations"
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from etils import epath
 
-from flanjax import records, storage
+from flanjax import checkpoint, records, storage
 from flanjax.config import ConfigError, differences, same_mixture
 from flanjax.evaluate import protocol
 from flanjax.evaluate.arms import Arm, read_arm
@@ -103,6 +103,11 @@ def seconds_per_step(out: epath.PathLike, plan: Plan) -> float | None:
         lines = [m for m in open_workdir(workdir_of(out, name)).read_metrics() if "kind" not in m and "seconds" in m]
         times += [line["seconds"] for line in lines[1:]]
     return sum(times) / len(times) if times else None
+
+
+def steps_done(out: epath.PathLike, training: Training) -> int:
+    """Returns how many steps a training has behind it, by its newest checkpoint."""
+    return max(checkpoint.steps_of(workdir_of(out, training.name)), default=0)
 
 
 class Cost(NamedTuple):

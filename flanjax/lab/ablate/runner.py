@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 
 from etils import epath
 
-from flanjax import checkpoint
 from flanjax.lab.ablate import finished
 from flanjax.lab.ablate.plan import Cell, Plan, Training
 
@@ -92,7 +91,7 @@ def run_plan(plan: Plan, out: Path, execute: Execute, say: Say) -> list[Failure]
 def _commands(plan: Plan, out: Path, cell: Cell) -> Iterator[list[str]]:
     """What is left of a cell. Where it is evaluated as its config says, one process trains and evaluates."""
     training = plan.trainings[cell.training]
-    trained = training.steps in checkpoint.steps_of(finished.workdir_of(out, cell.training))
+    trained = finished.steps_done(out, training) >= training.steps
     if not trained:
         yield train_command(out, plan, training, *([] if cell.flags else ["--heldout"]))
     if trained or cell.flags:
