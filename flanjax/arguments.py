@@ -16,7 +16,7 @@ from flanjax.version import __version__
 
 Port, Slots = Annotated[int, Range(0, 65_535)], Annotated[int, Range(1, 4096)]
 OVERRIDE = "--config."
-OVERRIDDEN = ("train", "prepare", "compile", "doctor")  # the commands that take overrides of config keys
+OVERRIDDEN = ("train", "prepare", "compile", "doctor", "ablate")  # the commands that take overrides of config keys
 _KEYS = (
     f"Any key of the config can be set, as {OVERRIDE}train.steps=100 or {OVERRIDE}train.steps 100; lists are written with "
     "commas. `flanjax train --help-config` explains every key."
@@ -58,6 +58,10 @@ _EXAMPLES = {
     "serve": """
   flanjax serve runs/mine --untuned
   flanjax serve runs/mine google/flan-t5-base --export compared.html --file prompts.jsonl""",
+    "ablate": """
+  flanjax ablate --config configs/quickstart.py --axis templates=1,2,6 --seeds 3 --out runs/templates
+  flanjax ablate configs/studies/quickstart.py:held_out --out runs/held_out
+  flanjax ablate --config configs/flan_t5.py:base --axis leave_one_out=clusters --out gs://b/study --print jobset""",
     "check": """
   flanjax check mixtures/quickstart.py:quickstart
   flanjax check mixtures/flan.py:flan2021 --all --tokenizer google/flan-t5-base --html check.html""",
@@ -136,6 +140,16 @@ def parser() -> argparse.ArgumentParser:
             "serve",
             "a page on this machine that shows one or two models' answers, and an OpenAI-compatible endpoint",
             "Only programs on this machine can reach it.",
+        )
+    )
+    _ablate(
+        _command(
+            commands,
+            "ablate",
+            "run a study: many runs that differ in a setting and in their seeds, compared on one page",
+            "An axis is any config key, or clusters, tasks, templates (numbers to train on), rate, cot (on, off), shots, "
+            "leave_one_out and hold_out (names, or clusters for each). Several axes are crossed. The same command goes on with "
+            f"an interrupted study. {_KEYS}",
         )
     )
     _check(
@@ -224,6 +238,18 @@ def _settings(command: argparse.ArgumentParser, leave_out: Sequence[str] = ()) -
             group.add_argument(flag, type=took, default=field.default, metavar="N", help=f"{meaning} (default: %(default)s)")
 
 
+def _ablate(command: argparse.ArgumentParser) -> None:
+    command.add_argument("study", nargs="?", metavar="FILE[:NAME]", help="a Python file with a Study, instead of --config")
+    command.add_argument("--config", metavar="FILE[:VARIANT]", help="a Python file with get_config()")
+    command.add_argument(
+        "--axis", action="append", metavar="KEY=VALUE,VALUE", help="what is varied; the first value is compared with"
+    )
+    command.add_argument("--seeds", type=_takes(Count), metavar="N", help="runs of each combination (default: 3)")
+    command.add_argument("--out", required=True, metavar="DIR", help="where runs, study.json and the page (index.html) go")
+    command.add_argument("--plan", action="store_true", help="print the plan and its cost, and stop")
+    command.add_argument("--print", choices=["slurm", "jobset", "tpu"], help="print the runs as jobs for launch/, and stop")
+
+
 def _check(check: argparse.ArgumentParser) -> None:
     check.add_argument("mixture", metavar="FILE:NAME", help="such as mixtures/flan.py:flan2021")
     check.add_argument("--rows", type=_takes(Count), default=20, metavar="N", help="rows of each split (default: 20)")
@@ -304,6 +330,7 @@ def _train(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--workdir", metavar="DIR", help="where checkpoints and metrics go; the same command goes on with the run"
     )
+    command.add_argument("--heldout", action="store_true", help="then evaluate on the held-out clusters")
     command.add_argument(
         "--profile", metavar="STEPS", help="write a trace of these steps for XProf, such as 10:13 (default: none)"
     )

@@ -110,6 +110,8 @@ def _train(args: argparse.Namespace) -> None:
     _start(args)  # before the config, whose mistakes all processes then hear of
     config = load_config(args.config, args.overrides)
     run.train(config, args.workdir, profile=args.profile)
+    if args.heldout:
+        run.evaluate(args.workdir)
 
 
 def _start(args: argparse.Namespace) -> None:
@@ -268,6 +270,12 @@ def _serve(args: argparse.Namespace) -> None:
     command.serve(args)
 
 
+def _ablate(args: argparse.Namespace) -> int:
+    from flanjax.lab.ablate import command
+
+    return command.ablate(args)
+
+
 def _check(args: argparse.Namespace) -> int:
     from flanjax.check import command
 
@@ -299,6 +307,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "generate": _generate,
     "chat": _chat,
     "serve": _serve,
+    "ablate": _ablate,
     "check": _check,
     "doctor": _doctor,
     "suite": _suite,

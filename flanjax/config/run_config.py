@@ -16,6 +16,7 @@ from flanjax.data.tokenizer import TokenizerConfig
 from flanjax.evaluate.config import EvaluationConfig
 from flanjax.names import nearest
 from flanjax.parallel.sharding import MeshConfig
+from flanjax.tasks.ablation import AblationConfig
 from flanjax.train.config import TrainConfig
 
 
@@ -35,6 +36,7 @@ class RunConfig:
     mixture: str
     heldout: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()
+    ablation: AblationConfig = dataclasses.field(default_factory=AblationConfig)
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     tokenizer: TokenizerConfig = dataclasses.field(default_factory=TokenizerConfig)
     data: DataConfig = dataclasses.field(default_factory=DataConfig)

@@ -211,7 +211,7 @@ def estimate(scores: Scores, groups: np.ndarray) -> tuple[st.Estimate, st.Estima
     """Returns the mean with an interval clustered by item, and one that samples templates too (only for per-item metrics)."""
     if scores.items is not None:
         return st.item_interval(scores.items, groups), st.two_way_interval(scores.items, groups)
-    return _bootstrap(scores, groups)[0], None
+    return bootstrap(scores, groups)[0], None
 
 
 def template_estimates(scores: Scores, groups: np.ndarray) -> list[st.Estimate]:
@@ -220,17 +220,17 @@ def template_estimates(scores: Scores, groups: np.ndarray) -> list[st.Estimate]:
         return [st.item_interval(column, groups) for column in scores.items.T]
     assert scores.counts is not None
     alone = [scores._replace(counts=scores.counts[:, k : k + 1]) for k in range(scores.counts.shape[1])]
-    return [_bootstrap(one, groups)[0] for one in alone]
+    return [bootstrap(one, groups)[0] for one in alone]
 
 
 def difference(first: Scores, second: Scores, groups: np.ndarray) -> st.Difference:
     """Returns `first` minus `second`, paired by item."""
     if first.items is not None and second.items is not None:
         return st.paired_difference(first.items, second.items, groups)
-    return st.bootstrap_difference(_bootstrap(first, groups), _bootstrap(second, groups), len(set(groups)))
+    return st.bootstrap_difference(bootstrap(first, groups), bootstrap(second, groups), len(set(groups)))
 
 
-def _bootstrap(scores: Scores, groups: np.ndarray) -> tuple[st.Estimate, np.ndarray]:
+def bootstrap(scores: Scores, groups: np.ndarray) -> tuple[st.Estimate, np.ndarray]:
     assert scores.counts is not None
     assert scores.corpus is not None
     return st.bootstrap(scores.counts, scores.corpus.from_counts, groups)

@@ -91,6 +91,12 @@ def item_interval(scores: np.ndarray, groups: np.ndarray | None = None) -> Estim
     return _clustered(items, codes, 0.0, SCALE)
 
 
+def difference_interval(first: np.ndarray, second: np.ndarray, groups: np.ndarray | None = None) -> Estimate:
+    """Returns the mean of `first` minus `second`, both [N] or [N, K] of the same items, clustered by item or by group."""
+    values = _matrix(first).mean(1) - _matrix(second).mean(1)
+    return _clustered(values, _codes(groups, len(values)), -SCALE, SCALE)
+
+
 def two_way_interval(scores: np.ndarray, groups: np.ndarray | None = None) -> Estimate | None:
     """Returns estimand B: as `item_interval`, with the templates as a sample too; None for a single template, which has no
     spread.
@@ -143,7 +149,7 @@ def paired_difference(first: np.ndarray, second: np.ndarray, groups: np.ndarray 
         raise ValueError(f"a paired difference needs the same items and templates; got {first.shape} and {second.shape}")
     a, b = first.mean(1), second.mean(1)
     codes = _codes(groups, len(a))
-    estimate = _clustered(a - b, codes, -SCALE, SCALE)
+    estimate = difference_interval(first, second, groups)
     own_units = len(np.unique(codes)) == len(a)
     binary = first.shape[1] == 1 and _binary(first) and _binary(second)
     if binary and own_units:
@@ -262,7 +268,7 @@ def _clustered(values: np.ndarray, codes: np.ndarray, bottom: float, top: float)
     units = len(sums)
     if units < 2:
         return _unknown(mean)
-    if np.ptp(values) == 0:
+    if np.ptp(values) < 1e-9:
         return _without_spread(mean, units, bottom, top)
     se = float(np.sqrt((sums**2).sum() * units / (units - 1))) / n
     half = quantile(units - 1) * se

@@ -1,1 +1,1 @@
-"""What runs runs: studies, and a doctor for one's own run."""
+"""What runs runs: studies of several, published suites, and a doctor for one's own run."""

@@ -14,6 +14,7 @@ from flanjax.data.offline import prepared
 from flanjax.data.pipeline import Corpus, Host
 from flanjax.data.quarantine import find_causes, quarantine
 from flanjax.parallel import distributed, sharding
+from flanjax.tasks.ablation import thinned
 from flanjax.tasks.clusters import Split, hold_out
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.registry import load_mixture
@@ -23,14 +24,14 @@ MADE_IN_PYTHON = "made in Python:"  # stands before the name of a mixture that h
 
 
 def split_of(config: RunConfig, mixture: Mixture | None = None) -> Split:
-    """The given mixture, or the one at the config's address, split by the clusters held out and left out."""
+    """The given mixture, or the one at the config's address, split by the clusters held out and left out, and thinned out."""
     if mixture is None and config.mixture.startswith(MADE_IN_PYTHON):
         name = config.mixture.removeprefix(MADE_IN_PYTHON)
         raise ConfigError(
             f"the mixture {name!r} of this run was made in Python, so it cannot be read from a file: give it to "
             "flanjax.open_run(config, mixture, workdir=...) and call heldout(), evaluate() or train() there"
         )
-    return hold_out(mixture or load_mixture(config.mixture), config.heldout, config.leave_out)
+    return thinned(hold_out(mixture or load_mixture(config.mixture), config.heldout, config.leave_out), config.ablation)
 
 
 def earlier_quarantine(config: RunConfig, workdir: epath.Path) -> dict[str, str]:

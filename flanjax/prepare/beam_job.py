@@ -36,6 +36,7 @@ from flanjax.data.pipeline import Corpus, DataConfig, open_corpus, open_rows
 from flanjax.data.quarantine import quarantine
 from flanjax.data.tokenizer import load_tokenizer
 from flanjax.names import nearest
+from flanjax.tasks.ablation import AblationConfig, thinned
 from flanjax.tasks.clusters import hold_out
 from flanjax.tasks.registry import load_mixture
 
@@ -63,6 +64,7 @@ class Job:
     mixture: str
     heldout: tuple[str, ...]
     leave_out: tuple[str, ...]
+    ablation: AblationConfig
     quarantined: dict[str, str]
     data: DataConfig
     directory: str
@@ -74,7 +76,7 @@ def open_once(job: Job) -> Corpus:
     digest = prepared.digest(job.identity)
     with _opening:
         if digest not in _opened:
-            split = hold_out(load_mixture(job.mixture), job.heldout, job.leave_out)
+            split = thinned(hold_out(load_mixture(job.mixture), job.heldout, job.leave_out), job.ablation)
             mixture = quarantine(split.train, job.quarantined).mixture
             tokenizer = load_tokenizer(str(epath.Path(job.directory) / prepared.TOKENIZER))
             corpus = open_corpus(mixture, open_rows(mixture), tokenizer, job.data)

@@ -17,6 +17,7 @@ from flanjax.data.pipeline import Corpus, make_window, open_corpus, open_rows
 from flanjax.data.tokenizer import load_tokenizer
 from flanjax.prepare import beam_job
 from flanjax.prepare.beam_job import Job
+from flanjax.tasks.ablation import AblationConfig
 from flanjax.tasks.clusters import Split
 from flanjax.train.log import ProgressBar
 
@@ -91,6 +92,7 @@ def _job(config: RunConfig, split: Split, output: epath.Path, identity: dict[str
         mixture=config.mixture,
         heldout=config.heldout,
         leave_out=config.leave_out,
+        ablation=config.ablation,
         quarantined=dict(split.quarantined),
         data=config.data,
         directory=str(output),
@@ -202,6 +204,7 @@ def _claim(output: epath.Path, config: RunConfig) -> None:
         "mixture": config.mixture,
         "heldout": config.heldout,
         "leave_out": config.leave_out,
+        **({} if config.ablation == AblationConfig() else {"ablation": dataclasses.asdict(config.ablation)}),
         "data": prepared.data_keys(config.data),
         "tokenizer": dataclasses.asdict(config.tokenizer),
     }

@@ -25,6 +25,7 @@ class Line(NamedTuple):
     high: Sequence[float] | None = None
     dashed: bool = False
     dots: bool = False
+    across: str = "step"  # what x counts
 
 
 class Dot(NamedTuple):
@@ -187,7 +188,7 @@ def _curve(line: Line, x_scale: Scale, y_scale: Scale, height: int) -> str:
 def _points(line: Line, x_scale: Scale, y_scale: Scale, height: int) -> str:
     return "".join(
         f'<circle class="dot {line.colour}" cx="{x_scale.percent(x)}" cy="{8 + y_scale.pixel(y, height)}" r="3.5">'
-        f"<title>{escape(line.label)}, step {x:,.0f}: {y:.2f}</title></circle>"
+        f"<title>{escape(line.label)}, {escape(line.across)} {x:,.10g}: {y:.2f}</title></circle>"
         for x, y in zip(line.x, line.y, strict=True)
     )
 

@@ -99,6 +99,7 @@ class Meter:
             "target_tokens_per_second": work.target_tokens * self._hosts / seconds,
             "input_tokens_per_second": work.input_tokens * self._hosts / seconds,
             "examples_per_second": work.examples * self._hosts / seconds,
+            "flops_per_second": work.flops * self._hosts / seconds,
             "mfu": work.flops * self._hosts / seconds / self._limit,
             **{name: tokens / max(positions, 1) for name, (tokens, positions) in work.filled.items()},
         }

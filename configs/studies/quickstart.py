@@ -1,0 +1,37 @@
+"""Three studies of the quickstart, 400 steps a run:
+
+flanjax ablate configs/studies/quickstart.py:held_out --out runs/held_out
+flanjax ablate configs/studies/quickstart.py:left_out --out runs/left_out
+flanjax ablate configs/studies/quickstart.py:templates --out runs/templates
+"""
+
+from flanjax.lab.ablate.study import Study
+
+CONFIG = "configs/quickstart.py"
+OVERRIDES = {
+    "train.steps": 400,
+    "train.validate_every": 0,
+    "train.heldout_every": 0,
+    "train.tensorboard": False,
+    "checkpoint.every_steps": 100,
+    "evaluation.untuned": False,
+}
+
+held_out = Study(
+    title="Each cluster of the quickstart held out and scored",
+    config=CONFIG,
+    axes={"hold_out": ("clusters",)},
+    overrides=OVERRIDES,
+)
+left_out = Study(
+    title="Each training cluster removed, topic scored",
+    config=CONFIG,
+    axes={"leave_one_out": ("clusters",)},
+    overrides=OVERRIDES,
+)
+templates = Study(
+    title="One, two or six templates a task",
+    config=CONFIG,
+    axes={"templates": (1, 2, 6)},
+    overrides=OVERRIDES,
+)

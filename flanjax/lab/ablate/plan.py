@@ -1,0 +1,189 @@
+"""The runs of a study, made without running anything: every config is loaded and every mixture split, so that a wrong value is
+found before the first run begins.
+
+A cell is one combination of levels under one seed. Cells that differ only in how they are evaluated share their training.
+"""
+
+import re
+import zlib
+from collections.abc import Mapping
+from itertools import product
+from typing import NamedTuple
+
+from flanjax import parts
+from flanjax.config import RunConfig, load_config
+from flanjax.lab.ablate.axes import Axis, Base, make_axis
+from flanjax.lab.ablate.study import Study
+from flanjax.names import LONGEST_NAME
+from flanjax.parts import split_of
+
+SEED_KEYS = ("train.seed", "data.seed", "ablation.seed")
+# Fields of EvaluationConfig that `flanjax heldout` takes, so that no other training is needed; a switch only turns on.
+FLAGS = {
+    f"evaluation.{name}": f"--{name}"
+    for name in ("items", "templates", "shots", "preset", "normalization", "premise", "extractor", "samples", "temperature")
+}
+SWITCHES = {"evaluation.chain_of_thought": "--chain-of-thought"}
+
+
+class Training(NamedTuple):
+    """One run of `flanjax train`.
+
+    Attributes:
+      name: of its folder.
+      overrides: config key -> value, as text of a command line.
+      tokens: positions of the batches, an upper bound of the tokens trained on.
+    """
+
+    name: str
+    overrides: dict[str, str]
+    config: RunConfig
+
+    @property
+    def steps(self) -> int:
+        return self.config.train.steps
+
+    @property
+    def tokens(self) -> int:
+        data = self.config.data
+        return self.steps * data.batch_size * (data.features.inputs_length + data.features.targets_length)
+
+
+class Cell(NamedTuple):
+    """One combination of levels under one seed.
+
+    Attributes:
+      labels: of the levels, one for each axis.
+      training: the name of its training.
+      flags: of `flanjax heldout`.
+      config: with the settings that it is evaluated by.
+    """
+
+    labels: tuple[str, ...]
+    seed: int
+    training: str
+    flags: tuple[str, ...]
+    config: RunConfig
+
+
+class Plan(NamedTuple):
+    """A study with everything that it will run."""
+
+    study: Study
+    base: Base
+    axes: tuple[Axis, ...]
+    cells: tuple[Cell, ...]
+    trainings: dict[str, Training]
+
+    @property
+    def title(self) -> str:
+        return self.study.title or self.base.config.name
+
+    def first_labels(self) -> tuple[str, ...]:
+        return tuple(axis.levels[0].label for axis in self.axes)
+
+
+def make_plan(study: Study) -> Plan:
+    """Returns the plan of a study.
+
+    Raises:
+      ValueError, KeyError: an axis, a value, a key or a name of the mixture is wrong; the message names the axis.
+    """
+    config = _loaded(study, study.fixed)
+    base = Base(config, split_of(config))
+    axes = tuple(make_axis(name, given, base) for name, given in study.axes.items())
+    _check_keys(study, axes)
+    cells: list[Cell] = []
+    trainings: dict[str, Training] = {}
+    checked: set[str] = set()
+    for combination in product(*(axis.levels for axis in axes)):
+        labels = tuple(level.label for level in combination)
+        overrides = {key: value for level in combination for key, value in level.overrides.items()}
+        try:
+            for index in range(study.seeds):
+                made = _cell(study, base, axes, labels, overrides, index)
+                if made is None:
+                    continue
+                cell, training = made
+                _check_split(cell, checked)
+                cells.append(cell)
+                trainings.setdefault(training.name, training)
+        except (ValueError, KeyError) as error:
+            where = ", ".join(f"{axis.name}={label}" for axis, label in zip(axes, labels, strict=True))
+            error.add_note(f"in the runs of {where}")
+            raise
+    if not cells:
+        raise ValueError("the study has no runs: every combination leaves out all that it holds out")
+    return Plan(study, base, axes, tuple(cells), trainings)
+
+
+def _cell(
+    study: Study, base: Base, axes: tuple[Axis, ...], labels: tuple[str, ...], overrides: Mapping[str, str], index: int
+) -> tuple[Cell, Training] | None:
+    """One cell and its training; None if nothing would be left to evaluate."""
+    seeds = {key: str(_seed_of(base.config, key) + index) for key in SEED_KEYS}
+    evaluated = {key: value for key, value in overrides.items() if key in {*FLAGS, *SWITCHES}}
+    trained = {key: value for key, value in overrides.items() if key not in evaluated}
+    # A switch cannot turn off, so it is off in the training's config.
+    off = {key: "false" for key in SWITCHES if any(key in axis.keys for axis in axes)}
+    varied = [
+        f"{axis.name}-{label}" for axis, label in zip(axes, labels, strict=True) if axis.keys - {*FLAGS, *SWITCHES}
+    ]  # in the training's name
+    name = _file_name("_".join([*varied, f"seed-{index}"]))
+    whole = {**study.fixed, **off, **trained, **seeds, "name": name}
+    config = _loaded(study, whole)
+    if not config.heldout:
+        raise ValueError("the study holds no cluster out, so nothing is scored; set heldout=CLUSTER or --axis hold_out=...")
+    if {*config.heldout} & {*config.leave_out}:
+        return None
+    cell = Cell(labels, index, name, _flags(evaluated), _loaded(study, {**whole, **evaluated}))
+    return cell, Training(name, whole, config)
+
+
+def _flags(evaluated: Mapping[str, str]) -> tuple[str, ...]:
+    found: list[str] = []
+    for key, value in evaluated.items():
+        if key in FLAGS:
+            found += [FLAGS[key], *value.split(",")] if key == "evaluation.shots" else [FLAGS[key], value]
+        elif value == "true":
+            found.append(SWITCHES[key])
+    return tuple(found)
+
+
+def _loaded(study: Study, overrides: Mapping[str, str]) -> RunConfig:
+    return parts.settled(load_config(study.config, [f"{key}={value}" for key, value in overrides.items()]))
+
+
+def _seed_of(config: RunConfig, key: str) -> int:
+    group, _, name = key.partition(".")
+    found: int = getattr(getattr(config, group), name)
+    return found
+
+
+def _check_keys(study: Study, axes: tuple[Axis, ...]) -> None:
+    seen: dict[str, str] = dict.fromkeys(SEED_KEYS, "the seeds of the study") | {"name": "the study"}
+    for axis in axes:
+        for key in sorted(axis.keys):
+            if key in seen:
+                raise ValueError(f"axis {axis.name} sets {key}, which {seen[key]} sets too; leave one of them out")
+        seen |= dict.fromkeys(axis.keys, f"axis {axis.name}")
+    for key in study.fixed:
+        if key in seen:
+            raise ValueError(f"the override {key} is set by {seen[key]} too; leave it out")
+
+
+def _check_split(cell: Cell, checked: set[str]) -> None:
+    """Splits the mixture as the run will, once for cells that are split alike."""
+    config = cell.config
+    key = repr((config.mixture, config.heldout, config.leave_out, config.ablation))
+    if key not in checked:
+        checked.add(key)
+        split_of(config)
+
+
+def _file_name(text: str) -> str:
+    """The text as a name of a folder: in a bucket, on any disk, and unquoted in a shell."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")
+    if len(name) <= LONGEST_NAME and name == text:
+        return name
+    return f"{name[: LONGEST_NAME - 9]}-{zlib.crc32(text.encode()):08x}"
