@@ -51,7 +51,6 @@ class Spread(NamedTuple):
 
 
 @functools.cache
-@functools.cache
 def _scipy_stats() -> Any:
     from scipy import stats  # half a second of imports that a training run does not need
 

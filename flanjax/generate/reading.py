@@ -75,7 +75,8 @@ class Reader:
         """Returns how many tokens are to be read once for all prompts: a bucket's length, so that nothing is padded."""
         if len(prompts) < 2 or not self._layout.reads_one_way:
             return 0
-        first, last = min(prompts), max(prompts)
+        ordered = sorted(map(tuple, prompts))
+        first, last = ordered[0], ordered[-1]
         most = min(map(len, prompts)) - 1  # something is left to read in each
         alike = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), most)
         shared, size = 0, _WORTH_SHARING

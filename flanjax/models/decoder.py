@@ -123,9 +123,7 @@ class Decoder(nnx.Module):
         total = flops.decoder_step_flops(config, lengths, int(targets.sum()))
         return flops.StepFlops(total, flops.decoder_kernel_flops(config, lengths))
 
-    def read(
-        self, prompts: Mapping[str, jax.Array], context: Context = Context(), beginning: Memory | None = None
-    ) -> Memory:
+    def read(self, prompts: Mapping[str, jax.Array], context: Context = Context(), beginning: Memory | None = None) -> Memory:
         """Returns what `score` and `begin` need of prompts, one a row, each padded at its end.
 
         Args:
