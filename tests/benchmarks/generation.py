@@ -10,11 +10,14 @@ length that a profile draws for it, the same on both sides. Hugging Face gets th
 that serves it best of 16, 32 and 64, and every batch runs until its longest text is done, as `generate` does. Only tokens
 within a request's own length count. Compiling is left out (printed apart), and so is loading; reading the prompts is not.
 
+A decoder is also compared with their continuous batching (`generate_batch`'s manager), once a profile, where it runs.
+
 Before anything is timed, both write the same greedy texts for a few prompts in float32, or the benchmark ends.
 """
 
 import argparse
 import dataclasses
+import functools
 import json
 import statistics
 import sys
@@ -102,6 +105,24 @@ class Theirs:
         return {i: row[: limits[i]].tolist() for i, row in zip(prompts, written, strict=True)}
 
 
+def write_continuously(model, prompts, limits):
+    """Texts by their continuous batching: a paged cache, and a limit for each request."""
+    settings = transformers.GenerationConfig(do_sample=False, eos_token_id=-1, pad_token_id=0, max_new_tokens=int(max(limits)))
+    found: dict[int, list[int]] = {}
+    with model.continuous_batching_context_manager(generation_config=settings, warmup=False) as manager:
+        numbers = {
+            manager.add_request(list(prompt), max_new_tokens=int(limit), eos_token_id=-1): i
+            for i, (prompt, limit) in enumerate(zip(prompts, limits, strict=True))
+        }
+        while len(found) < len(prompts):
+            result = manager.get_result(timeout=1)
+            if result and result.is_finished():
+                found[numbers[result.request_id]] = result.generated_tokens
+            elif not result and not manager.is_running():
+                raise RuntimeError("their background thread has ended")
+    return found
+
+
 def seconds(write, prompts, limits):
     began = time.perf_counter()
     found = write(prompts, limits)
@@ -122,7 +143,15 @@ def compare(ours, theirs, profile, vocabulary, items, rounds):
     pairs = [(seconds(ours.write, prompts, limits), seconds(theirs.write, prompts, limits)) for _ in range(rounds)]
     ratios = sorted(t / o for o, t in pairs)
     engine, tokens = ours.engine, int(limits.sum())
+    continuous = None
+    if not theirs.is_t5:
+        write = functools.partial(write_continuously, theirs.model)
+        try:
+            continuous = tokens / min(seconds(write, prompts, limits) for _ in range(2))
+        except Exception as error:  # it is not made for every device
+            print(f"their continuous batching does not run here: {type(error).__name__}: {error}")
     return {
+        "their_continuous_batching_tokens_per_second": continuous,
         "profile": profile,
         "tokens": tokens,
         "ours_tokens_per_second": tokens / statistics.median(o for o, _ in pairs),
@@ -177,6 +206,8 @@ def main():
             f"{r['first_run_seconds']:9.1f} s",
             flush=True,
         )
+        if r["their_continuous_batching_tokens_per_second"]:
+            print(f"           their continuous batching: {r['their_continuous_batching_tokens_per_second']:,.0f} tokens/s")
         results.append(r)
     if args.output:
         with open(args.output, "w") as file:
