@@ -44,7 +44,11 @@ def bucket(length: int) -> int:
 
 
 class Reader:
-    """Reads prompts for a model on a mesh."""
+    """Reads prompts for a model on a mesh.
+
+    Attributes:
+      tokens: how many it has read, without padding.
+    """
 
     def __init__(self, config: functional.Config, params: Any, mesh: Mesh, layout: Layout):
         self._params, self._mesh, self._layout = params, mesh, layout
@@ -75,8 +79,8 @@ class Reader:
         """Returns how many tokens are to be read once for all prompts: a bucket's length, so that nothing is padded."""
         if len(prompts) < 2 or not self._layout.reads_one_way:
             return 0
-        ordered = sorted(map(tuple, prompts))
-        first, last = ordered[0], ordered[-1]
+        as_tuples = [tuple(prompt) for prompt in prompts]
+        first, last = min(as_tuples), max(as_tuples)  # what these two share, all in between share too
         most = min(map(len, prompts)) - 1  # something is left to read in each
         alike = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), most)
         shared, size = 0, _WORTH_SHARING

@@ -1,5 +1,6 @@
 """The page while runs train: written again whenever they have logged or evaluated, until all of them have ended."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -25,6 +26,9 @@ def watch(
     Runs that have not begun to write are waited for. The last page, of ended runs, is one that stays as it is.
     """
     last: Stamp | None = None
+    for workdir in workdirs:
+        if not stamp(workdir):
+            print(f"{workdir}: nothing is logged there yet; waiting for it", file=sys.stderr)
     while True:
         begun = [workdir for workdir in workdirs if stamp(workdir)]
         now = tuple(one for workdir in begun for one in stamp(workdir))

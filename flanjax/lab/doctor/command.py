@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flanjax import storage
-from flanjax.lab.doctor.examine import examine
+from flanjax.lab.doctor.examine import checks_named, examine
 from flanjax.lab.doctor.outcome import FAILED, NOT_CHECKED, PASSED, Report
 from flanjax.lab.doctor.page import render
 from flanjax.lab.doctor.patient import open_patient
@@ -26,6 +26,7 @@ def doctor(args: argparse.Namespace, mixture: Any = None) -> int:
     """Examines what the arguments name, and returns the exit status: 1 if a check failed."""
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    checks_named(args.only or ())  # a misspelt one is told before anything is opened
     for path in filter(None, (args.json, args.html)):
         storage.reach(path)
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:

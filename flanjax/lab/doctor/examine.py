@@ -18,16 +18,20 @@ def examine(patient: Patient, only: Sequence[str] = (), progress: Progress = lam
     Raises:
       ValueError: there is no check of a name.
     """
-    known = {check.name: check for check in CHECKS}
-    for name in only:
-        if name not in known:
-            raise ValueError(f"no check {name!r}; {nearest(name, known)}")
-    chosen = [check for check in CHECKS if not only or check.name in only]
-    results = []
+    chosen, results = checks_named(only), []
     for done, check in enumerate(chosen):
         progress(done, len(chosen), check.name)
         results.append(_made(check, patient))
     return results
+
+
+def checks_named(only: Sequence[str]) -> list[Check]:
+    """Returns the checks of these names, all if there are none. Raises ValueError if there is no check of a name."""
+    known = {check.name: check for check in CHECKS}
+    for name in only:
+        if name not in known:
+            raise ValueError(f"no check {name!r}; {nearest(name, known)}")
+    return [check for check in CHECKS if not only or check.name in only]
 
 
 def _made(check: Check, patient: Patient) -> Result:
