@@ -228,7 +228,7 @@ def test_only_blocks_with_a_query_that_sees_a_key_are_computed(causal, expected)
     rows = segments([[100, 28, 64]], 256)
     arrays = attention_blocks._Arrays(None, None, None, rows, rows, None)
     blocks = attention_blocks._blocks(attention_blocks._How(causal, None, 1.0), arrays)
-    found = [(int(r) // 64, int(c) // 64) for r, c in zip(blocks.row, blocks.column, strict=True)][: int(blocks.count)]
+    found = [(int(r) // 64, int(c) // 64) for r, c in zip(blocks.row, blocks.column, strict=True)][: int(blocks.number)]
     assert sorted(found) == sorted(expected)
 
 

@@ -50,12 +50,12 @@ class _Block(NamedTuple):
 
 
 class _Blocks(NamedTuple):
-    """The blocks to compute: int32 [P] each, of which the first `count` mean something."""
+    """The blocks to compute: int32 [P] each, of which the first `number` mean something."""
 
     batch: jax.Array
     row: jax.Array
     column: jax.Array
-    count: jax.Array
+    number: jax.Array
 
     def at(self, number: jax.Array) -> _Block:
         return _Block(self.batch[number], self.row[number], self.column[number])
@@ -126,7 +126,8 @@ def _attention(how: _How) -> Callable[[_Arrays], jax.Array]:
         return attended, (arrays, blocks, attended, log_total)
 
     def backward(kept: Any, gradient: jax.Array) -> tuple[_Arrays]:
-        return (_gradients(how, *kept, gradient),)
+        arrays, blocks, attended, log_total = kept
+        return (_gradients(how, arrays, blocks, attended, log_total, gradient),)
 
     attention.defvjp(forward, backward)
     return attention
@@ -157,7 +158,7 @@ def _read(how: _How, arrays: _Arrays, blocks: _Blocks) -> tuple[jax.Array, jax.A
         return tuple(_with_rows(x, block, y) for x, y in zip(sums, new, strict=True))
 
     empty = jnp.zeros(shape, jnp.float32), jnp.zeros(shape[:-1], jnp.float32), jnp.full(shape[:-1], MASKED, jnp.float32)
-    read, total, top = jax.lax.fori_loop(0, blocks.count, body, empty)
+    read, total, top = jax.lax.fori_loop(0, blocks.number, body, empty)
     none = top <= MASKED  # a query without any key, whose masked scores weighed 1 each
     read = jnp.where(none[..., None], 0, read / jnp.where(none, 1, total)[..., None])
     return read, jnp.where(none, 0, top + jnp.log(jnp.where(none, 1, total)))
@@ -190,8 +191,10 @@ def _gradients(
         return of_query, of_key, of_value, of_bias
 
     zeros = [None if x is None else jnp.zeros(x.shape, jnp.float32) for x in (query, key, value, bias)]
-    of_query, of_key, of_value, of_bias = jax.lax.fori_loop(0, blocks.count, body, tuple(zeros))
-    return _Arrays(of_query.astype(query.dtype), of_key.astype(key.dtype), of_value.astype(value.dtype), None, None, of_bias)
+    of_query, of_key, of_value, of_bias = jax.lax.fori_loop(0, blocks.number, body, tuple(zeros))
+    of_query, of_key, of_value = (x.astype(like.dtype) for x, like in ((of_query, query), (of_key, key), (of_value, value)))
+    nothing: Any = None
+    return _Arrays(of_query, of_key, of_value, nothing, nothing, of_bias)
 
 
 def _scores(how: _How, arrays: _Arrays, block: _Block) -> jax.Array:
