@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from flanjax.generate.sampler import LONGEST_NGRAM
+from flanjax.models.layers import likeliest
 
 NOTHING = -1  # fills up the histories
 _NOISE = "threefry2x32"
@@ -38,7 +39,7 @@ def choose(
       draws: whether any row's temperature is over 0; otherwise the most likely tokens are taken.
       limits: whether any such row limits its tokens.
     """
-    best = _likeliest(logits)
+    best = likeliest(logits)
     if not draws:
         return best
     hot = settings.temperature > 0
@@ -47,7 +48,7 @@ def choose(
         scaled = jnp.where(_allowed(scaled, settings), scaled, -jnp.inf)
     keys = jax.vmap(jax.random.fold_in)(jax.random.wrap_key_data(settings.key, impl=_NOISE), positions)
     noise = jax.vmap(lambda key: jax.random.gumbel(key, logits.shape[1:], jnp.float32))(keys)
-    return jnp.where(hot, _likeliest(scaled + noise), best)
+    return jnp.where(hot, likeliest(scaled + noise), best)
 
 
 def row_key(seed: int, item: int, sample: int) -> jax.Array:
@@ -56,13 +57,6 @@ def row_key(seed: int, item: int, sample: int) -> jax.Array:
     for number in (item, sample):
         key = jax.random.fold_in(key, number)
     return jax.random.key_data(key)
-
-
-def _likeliest(logits: jax.Array) -> jax.Array:
-    """Returns the first of each row's highest logits, int32 [B]. XLA's argmax takes four times as long on a CPU."""
-    highest, size = jnp.max(logits, axis=-1, keepdims=True), logits.shape[-1]
-    places = jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1)
-    return jnp.min(jnp.where(logits == highest, places, size - 1), axis=-1)
 
 
 def _allowed(logits: jax.Array, settings: Settings) -> jax.Array:

@@ -167,3 +167,10 @@ def is_token(logits: jax.Array, tokens: jax.Array) -> jax.Array:
     on another core.
     """
     return jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1) == tokens[..., None]
+
+
+def likeliest(logits: jax.Array) -> jax.Array:
+    """Returns the first of the highest logits [..., V], int32 [...]. XLA's argmax takes four times as long on a CPU."""
+    highest, size = jnp.max(logits, axis=-1, keepdims=True), logits.shape[-1]
+    places = jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1)
+    return jnp.min(jnp.where(logits == highest, places, size - 1), axis=-1)

@@ -24,7 +24,7 @@ from flanjax.generate.scorer import Scorer
 from flanjax.models import functional
 from flanjax.models.params import Full, Tuning
 from flanjax.out_of_memory import explained
-from flanjax.parallel import distributed, sharding
+from flanjax.parallel import cores, distributed, sharding
 from flanjax.run.periodic import HeldoutScores, Saving, Validation
 from flanjax.tasks.clusters import Split
 from flanjax.tasks.mixture import Mixture
@@ -104,6 +104,9 @@ def train(
       ClaimError: another run trains there.
       OutOfMemoryError: saying what would help.
     """
+    if config.mesh == sharding.MeshConfig():
+        microbatches = 1 if config.train.microbatches == "auto" else config.train.microbatches
+        cores.a_device_each(config.data.batch_size // microbatches)
     say = distributed.first_only(say)
     with explained("training", config), claimed(open_workdir(workdir), say) as folder:
         return _train(config, folder, mixture, objective, tuning, features, numbers, profile, say)

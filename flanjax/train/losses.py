@@ -19,7 +19,7 @@ import jax.numpy as jnp
 
 from flanjax import fields
 from flanjax.fields import Fraction, NonNegative, Positive, Whole
-from flanjax.models.layers import is_token
+from flanjax.models.layers import is_token, likeliest
 from flanjax.parallel.sharding import whole_batch
 
 _CHUNK_BYTES = 64 * 2**20
@@ -79,7 +79,7 @@ def cross_entropy(
     logits = logits.astype(jnp.float32)  # float32 from here: bfloat16 keeps 8 bits of a log-probability
     weights = weights.astype(jnp.float32)
     objective, nll = _token_losses(logits, targets, config.z_loss, config.label_smoothing)
-    correct = (jnp.argmax(logits, axis=-1) == targets).astype(jnp.float32)
+    correct = (likeliest(logits) == targets).astype(jnp.float32)
     return TokenLosses(jnp.sum(objective * weights), jnp.sum(weights), nll, correct)
 
 

@@ -16,6 +16,7 @@ from flanjax.models.attention.proof import prove
 from flanjax.models.context import Context
 from flanjax.models.params import Full, Params, Tuning
 from flanjax.parallel import sharding
+from flanjax.parallel.cores import compiler_options
 from flanjax.train.config import TrainConfig
 from flanjax.train.objective import CrossEntropy, Hooks, Objective
 from flanjax.train.optimizer import make_optimizer, schedule, state_axes
@@ -122,6 +123,7 @@ class Program:
             in_shardings=(placed, fixed, rows),
             out_shardings=(placed, one),
             donate_argnums=0,
+            compiler_options=dict(compiler_options(sharding.platform(mesh))) if sharding.is_here(mesh) else None,
         )
         self.validate = jax.jit(
             functools.partial(validation_step, spec), in_shardings=(placed.params, fixed, rows), out_shardings=one

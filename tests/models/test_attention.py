@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tpu_compiler
 
+from flanjax.models.attention import blocks as attention_blocks
 from flanjax.models.attention import hopper as attention_hopper
 from flanjax.models.attention import reference as attention
 from flanjax.models.attention import relative_kernel as attention_relative
@@ -167,6 +168,77 @@ def test_the_relative_kernel_in_bfloat16_is_near_the_reference_in_float32(monkey
     assert np.abs(got[4] - expected[4]).max() < 0.02 * np.abs(expected[4]).max()
 
 
+BLOCKS = {
+    "self": (256, 256, 2, 2, {}),
+    "cross, other lengths": (64, 256, 2, 2, {"scale": 0.7}),
+    "lengths between blocks": (100, 130, 2, 2, {}),
+    "causal, two query heads a key head": (256, 256, 4, 2, SELF),
+    "causal, one key head, window, between blocks": (150, 150, 4, 1, {"causal": True, "window": 40, "scale": 0.3}),
+}
+
+
+def of_tokens(implementation, rows):
+    """What is read by queries that are no padding."""
+    tokens = (rows["query_segments"] > 0)[..., None, None]
+    return lambda *arrays: jnp.where(tokens, implementation(*arrays), 0)
+
+
+def in_blocks(rows, bias=lambda *table: None, **how):
+    def read(query, key, value, *table):
+        distances = bias(*table)
+        return attention_blocks.read(query, key, value, *rows.values(), distances and distances.values, **how)
+
+    return of_tokens(read, rows)
+
+
+@pytest.mark.parametrize("case", BLOCKS)
+@pytest.mark.parametrize("biased", [True, False])
+def test_blocks_read_what_the_reference_reads(monkeypatch, case, biased):
+    num_queries, num_keys, heads, kv_heads, how = BLOCKS[case]
+    arrays, rows = inputs(num_queries, num_keys, heads, kv_heads), packed(num_queries, num_keys, "causal" in how)
+    if biased:
+        arrays.append(jnp.asarray(np.random.default_rng(2).standard_normal((32, heads)), jnp.float32))
+
+    def bias(*table):
+        return relative_bias(*table, num_queries, num_keys, bidirectional=True, max_distance=100) if table else None
+
+    def reference(query, key, value, *table):
+        return attend(query, key, value, **rows, **how, bias=bias(*table))
+
+    expected = in_one(monkeypatch, of_tokens(reference, rows), arrays)
+    assert_close(result_and_gradients(in_blocks(rows, bias, **how), arrays), expected, atol=5e-6)
+
+
+def test_blocks_in_bfloat16_are_near_the_reference_in_float32(monkeypatch):
+    arrays, rows = inputs(128, 256, 2, 2), packed(128, 256, False)
+    expected = in_one(monkeypatch, of_tokens(functools.partial(attend, **rows), rows), arrays)
+    got = result_and_gradients(in_blocks(rows), [x.astype(jnp.bfloat16) for x in arrays])
+    assert {x.dtype for x in got} == {jnp.dtype("bfloat16")}
+    assert_close(got, expected, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("causal", "expected"),
+    [
+        (False, {(0, 0), (0, 1), (1, 0), (1, 1), (2, 2)}),  # segment 1 ends within the second block; the fourth is padding
+        (True, {(0, 0), (1, 0), (1, 1), (2, 2)}),
+    ],
+)
+def test_only_blocks_with_a_query_that_sees_a_key_are_computed(causal, expected):
+    rows = segments([[100, 28, 64]], 256)
+    arrays = attention_blocks._Arrays(None, None, None, rows, rows, None)
+    blocks = attention_blocks._blocks(attention_blocks._How(causal, None, 1.0), arrays)
+    found = [(int(r) // 64, int(c) // 64) for r, c in zip(blocks.row, blocks.column, strict=True)][: int(blocks.number)]
+    assert sorted(found) == sorted(expected)
+
+
+def test_a_row_of_padding_reads_nothing_and_moves_nothing():
+    arrays, ids = inputs(64, 64, 2, 2), jnp.zeros((2, 64), jnp.int32)
+    read, *gradients = result_and_gradients(lambda *a: attention_blocks.read(*a, ids, ids), arrays)
+    assert not read.any()
+    assert not any(x.any() for x in gradients)
+
+
 @pytest.mark.parametrize("case", [*CASES, "bias"])
 def test_reading_some_queries_at_a_time_changes_nothing(monkeypatch, case):
     num_queries, num_keys, heads, kv_heads, how = CASES.get(case, (100, 100, 2, 2, {"causal": True}))
@@ -316,7 +388,11 @@ STEP = Need(1, 1024, 64, "bfloat16", bias=True)
         ("auto", CROSS._replace(prefix=True), "tpu", "xla (splash takes no prefix; relative takes no prefix)"),
         ("auto", CROSS._replace(num_queries=200), "tpu", "xla (lengths are no multiples of 128)"),
         ("auto", CROSS._replace(num_keys=128), "tpu", "xla (short)"),
-        ("auto", CROSS, "cpu", "xla (no kernel for cpu)"),
+        ("auto", CROSS, "cpu", "blocks (those that packing allows)"),
+        ("auto", BIASED, "cpu", "blocks (those that packing allows)"),
+        ("auto", BIASED._replace(relative=False), "cpu", "xla (blocks takes no bias but that of distances)"),
+        ("auto", CAUSAL, "cpu", "xla (blocks takes no soft cap)"),
+        ("auto", CROSS._replace(num_queries=15), "cpu", "xla (short)"),
         ("auto", CROSS, "gpu", "xla (no kernel for gpu)"),
         ("auto", CROSS, "hopper", "hopper (key ranges from segments)"),
         ("auto", CROSS._replace(dtype="float32"), "hopper", "xla (hopper computes in bfloat16, not in float32)"),
@@ -340,6 +416,7 @@ def test_the_backend_is_chosen_by_the_platform_and_the_need(backend, need, platf
         ("relative", LOCAL, "tpu", "relative takes neither window nor soft cap"),
         ("relative", BIASED._replace(relative=False), "tpu", "relative takes no bias but that of distances"),
         ("relative", BIASED, "cpu", "relative needs a TPU, and the mesh is of cpu"),
+        ("blocks", CROSS, "tpu", "blocks needs a CPU, and the mesh is of tpu"),
         ("hopper", CROSS, "hopper", r"needs tokamax: pip install 'flanjax\[hopper\]'"),
         ("hopper", BIASED._replace(soft_cap=True), "hopper", "caps the bias"),
         ("flash", CROSS, "tpu", "attention is 'flash', expected one of"),
@@ -366,7 +443,7 @@ def test_a_program_says_what_its_attentions_run_on():
     batch["loss_weights"] = jax.ShapeDtypeStruct((8, 16), jnp.float32)
     line = Program(TrainConfig(), model, mesh, num_tasks=1).attention(batch)
     assert line == "attention: " + "; ".join(
-        f"{kind}: xla (no kernel for cpu)" for kind in ("self 32 x 32, bias", "causal self 16 x 16, bias", "cross 16 x 32")
+        f"{kind}: xla (short)" for kind in ("self 32 x 32, bias", "causal self 16 x 16, bias", "cross 16 x 32")
     )
     asked = Program(TrainConfig(), dataclasses.replace(model, attention="splash"), mesh, num_tasks=1)
     with pytest.raises(ValueError, match=r"'splash', which cannot serve self 32 x 32, bias: .*; splash takes no bias"):
@@ -388,11 +465,12 @@ def test_the_platform_is_that_of_the_meshs_devices(device, expected):
     assert sharding.platform(mesh) == expected
 
 
-def test_the_relative_kernel_on_parts_of_a_mesh_reads_what_the_reference_reads(monkeypatch):
+@pytest.mark.parametrize(("backend", "platform"), [("relative", "tpu"), ("blocks", "cpu")])
+def test_a_kernel_with_a_bias_on_parts_of_a_mesh_reads_what_the_reference_reads(monkeypatch, backend, platform):
     """The gradient of the bias is added up over the parts."""
     monkeypatch.setattr(attention_relative, "read", functools.partial(attention_relative.read, interpret=True))
     mesh = sharding.make_mesh(sharding.MeshConfig(data=1, fsdp=2, tensor=2), jax.devices()[:4])
-    attend_there = make_attend("relative", platform="tpu", shard=sharding.shard(mesh))
+    attend_there = make_attend(backend, platform=platform, shard=sharding.shard(mesh))
     arrays, rows = inputs(128, 128, 4, 4), packed(128, 128, True)
     arrays.append(jnp.asarray(np.random.default_rng(2).standard_normal((32, 4)), jnp.float32))
 
@@ -401,7 +479,7 @@ def test_the_relative_kernel_on_parts_of_a_mesh_reads_what_the_reference_reads(m
             bias = relative_bias(table, 128, 128, bidirectional=False, max_distance=60)
             return function(query, key, value, **rows, causal=True, bias=bias)
 
-        return call
+        return of_tokens(call, rows)
 
     got = result_and_gradients(implementation(attend_there), arrays)
     assert_close(got, in_one(monkeypatch, implementation(attend), arrays), atol=5e-6)

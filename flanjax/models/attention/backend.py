@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import jax
 
-from flanjax.models.attention import hopper, relative_kernel, splash
+from flanjax.models.attention import blocks, hopper, relative_kernel, splash
 from flanjax.models.attention.choice import Choice, Need, Prove, choose, unproven
 from flanjax.models.attention.reference import Attend, attend, drop_keys
 from flanjax.models.attention.relative_bias import RelativeBias
@@ -28,7 +28,12 @@ class Kernel(Protocol):
     BIAS_AXES: tuple[str, ...]
 
 
-KERNELS: Mapping[str, Any] = {"splash": splash, "relative": relative_kernel, "hopper": hopper}  # modules, each a Kernel
+KERNELS: Mapping[str, Any] = {
+    "splash": splash,
+    "relative": relative_kernel,
+    "hopper": hopper,
+    "blocks": blocks,
+}  # modules, each a Kernel
 
 
 class Shard(Protocol):

@@ -4,6 +4,7 @@
   splash    JAX's Pallas kernel for TPUs, splash.py
   relative  a Pallas kernel for TPUs that makes T5's relative bias itself, relative_kernel.py
   hopper    a Mosaic kernel for Hopper GPUs, hopper.py; of the optional package tokamax
+  blocks    a loop in plain XLA over the blocks of scores that packing allows, for CPUs, blocks.py
 
 "auto" takes the first of the platform's kernels that can serve, is likely to pay, and proves itself on the device at hand
 (proof.py); else xla. A backend asked for by its
@@ -17,14 +18,16 @@ from typing import NamedTuple, TypeAlias
 
 import jax.numpy as jnp
 
-BACKENDS = ("auto", "xla", "splash", "relative", "hopper")
+BACKENDS = ("auto", "xla", "splash", "relative", "hopper", "blocks")
 LANES = 128  # what kernels count lengths in
 SHORTEST = 256 * 256  # scores of a head below which a kernel has too little to do to pay
+SHORTEST_IN_BLOCKS = 128 * 128  # likewise, of blocks
 
 MOST_KEYS = 2048  # of the relative kernel: it holds all keys of a head, and a v4 has 16 MiB of fast memory
 LARGEST_SCORES = 2**19  # of a head that the relative kernel holds at a time
 
-_KERNELS = {"tpu": ("splash", "relative"), "hopper": ("hopper",)}
+_KERNELS = {"tpu": ("splash", "relative"), "hopper": ("hopper",), "cpu": ("blocks",)}
+_DEVICE = {"splash": "a TPU", "relative": "a TPU", "hopper": "a Hopper GPU", "blocks": "a CPU"}
 
 
 class Need(NamedTuple):
@@ -111,7 +114,7 @@ def choose(backend: str, need: Need, *, platform: str, tokamax: bool = False, pr
 def _obstacles(kernel: str, need: Need, platform: str, tokamax: bool) -> Iterator[str]:
     """Why a kernel cannot serve."""
     if kernel not in _KERNELS.get(platform, ()):
-        yield f"{kernel} needs {'a Hopper GPU' if kernel == 'hopper' else 'a TPU'}, and the mesh is of {platform}"
+        yield f"{kernel} needs {_DEVICE[kernel]}, and the mesh is of {platform}"
     if need.prefix:
         yield f"{kernel} takes no prefix"
     if (need.causal or need.window) and need.num_queries != need.num_keys:
@@ -125,6 +128,11 @@ def _obstacles(kernel: str, need: Need, platform: str, tokamax: bool) -> Iterato
             yield "relative takes neither window nor soft cap"
         if need.num_keys > MOST_KEYS:
             yield f"relative takes at most {MOST_KEYS:,} keys"
+    if kernel == "blocks":
+        if need.bias and not need.relative:
+            yield "blocks takes no bias but that of distances"
+        if need.soft_cap:
+            yield "blocks takes no soft cap"
     if kernel == "hopper":
         if not tokamax:
             yield "hopper needs tokamax: pip install 'flanjax[hopper]'"
@@ -140,6 +148,10 @@ def _obstacles(kernel: str, need: Need, platform: str, tokamax: bool) -> Iterato
 
 def _doubts(kernel: str, need: Need) -> Iterator[str]:
     """Why a kernel that could serve is not taken unasked."""
+    if kernel == "blocks":
+        if need.num_queries * need.num_keys < SHORTEST_IN_BLOCKS:
+            yield "short"
+        return
     if need.num_queries % LANES or need.num_keys % LANES:
         yield f"lengths are no multiples of {LANES}"
     if need.num_queries * need.num_keys < SHORTEST:
@@ -154,6 +166,8 @@ def _how(kernel: str, need: Need) -> str:
         return f"blocks of {splash_block(need.num_queries, largest)} x {splash_block(need.num_keys, largest)}"
     if kernel == "relative":
         return f"blocks of {relative_block(need.num_queries, need.num_keys)} x {need.num_keys}"
+    if kernel == "blocks":
+        return "those that packing allows"
     return "key ranges from segments"
 
 
