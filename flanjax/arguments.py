@@ -1,4 +1,4 @@
-"""The commands of the command line, with their options, defaults and examples. `flanjax.cli` runs them."""
+"""The options of each command, with their defaults. `flanjax.commands` makes the parser of them."""
 
 import argparse
 import dataclasses
@@ -12,177 +12,11 @@ from flanjax.evaluate.config import EvaluationConfig
 from flanjax.evaluate.normalizations import NORMALIZATIONS
 from flanjax.fields import Count, Range, Seed, Whole
 from flanjax.tasks.demonstrations import DEMONSTRATIONS
-from flanjax.version import __version__
 
 Port, Slots = Annotated[int, Range(0, 65_535)], Annotated[int, Range(1, 4096)]
-OVERRIDE = "--config."
-OVERRIDDEN = ("train", "prepare", "compile", "doctor", "ablate")  # the commands that take overrides of config keys
-_KEYS = (
-    f"Any key of the config can be set, as {OVERRIDE}train.steps=100 or {OVERRIDE}train.steps 100; lists are written with "
-    "commas. `flanjax train --help-config` explains every key."
-)
-_CATALOGUE = (
-    "A catalogue lists every mixture, cluster and task that Python files define, without opening data. It ends with status 1 "
-    "if one of the files cannot be loaded."
-)
-_EXAMPLES = {
-    "train": """
-  flanjax train --config configs/quickstart.py --workdir runs/mine
-  flanjax train --config configs/flan_t5.py:base --workdir runs/base --config.heldout=entailment --config.train.steps 1000""",
-    "prepare": """
-  flanjax prepare --config configs/flan_t5.py:base --output rows/base --steps 1000
-  flanjax prepare --verify rows/base
-  flanjax prepare --config configs/flan_t5.py:base --output rows/base -- --runner=DirectRunner""",
-    "compile": """
-  flanjax compile --config configs/flan_t5.py:xl --topology v5e:8x8 --config.data.batch_size=128""",
-    "evaluate": """
-  flanjax evaluate --workdir runs/mine --tasks topic copying --shots 0 2
-  flanjax evaluate --model google/flan-t5-base --mixture mixtures/flan.py:library --tasks entailment --limit 200""",
-    "heldout": """
-  flanjax heldout --workdir runs/mine --items 100""",
-    "lm-eval": """
-  flanjax lm-eval --model runs/mine --tasks hellaswag arc_easy --limit 200 --output scores
-  flanjax lm-eval --write-tasks mixtures/flan.py:library --tasks entailment --output tasks
-  flanjax lm-eval --model google/flan-t5-base --include-path tasks --tasks flanjax_rte""",
-    "report": """
-  flanjax report runs/all runs/without_nli --output report.html
-  flanjax report runs/all --watch 10""",
-    "export": """
-  flanjax export --workdir runs/mine --output runs/mine/hf --dtype bfloat16""",
-    "generate": """
-  flanjax generate --model runs/mine --prompt "Say sun." "Say moon."
-  flanjax generate --model google/flan-t5-base --file in.jsonl --output out.jsonl --temperature 0.7 --seed 1""",
-    "chat": """
-  flanjax chat runs/mine
-  flanjax chat runs/mine --untuned --temperature 0.7""",
-    "serve": """
-  flanjax serve runs/mine --untuned
-  flanjax serve runs/mine google/flan-t5-base --export compared.html --file prompts.jsonl""",
-    "ablate": """
-  flanjax ablate --config configs/quickstart.py --axis templates=1,2,6 --seeds 3 --out runs/templates
-  flanjax ablate configs/studies/quickstart.py:held_out --out runs/held_out
-  flanjax ablate --config configs/flan_t5.py:base --axis leave_one_out=clusters --out gs://b/study --print jobset""",
-    "check": """
-  flanjax check mixtures/quickstart.py:quickstart
-  flanjax check mixtures/flan.py:flan2021 --all --tokenizer google/flan-t5-base --html check.html""",
-    "doctor": """
-  flanjax doctor configs/quickstart.py
-  flanjax doctor runs/mine --html doctor.html
-  flanjax doctor configs/flan_t5.py:base --only masks truncation --config.data.features.inputs_length=1024""",
-    "suite": """
-  flanjax suite mixtures/suites/mmlu.json --model google/flan-t5-base
-  flanjax suite mixtures/suites/t0_heldout.json --model runs/mine --items 20
-  flanjax suite mixtures/suites/superni.json --baselines""",
-    "explore": """
-  flanjax explore mixtures/quickstart.py:quickstart --out explored
-  flanjax explore mixtures/flan_mini.py:flan_mini --out explored --tokenizer google/flan-t5-base --heldout nli""",
-    "show": """
-  flanjax show mixtures/quickstart.py:quickstart
-  flanjax show mixtures/quickstart.py:quickstart --task topic_of --style few-shot --examples 2
-  flanjax show mixtures --search summarization MIT""",
-}
 
 
-def parser() -> argparse.ArgumentParser:
-    """Returns the parser of `flanjax`. In its result, `command` is the command's name, or None if there is none."""
-    whole = argparse.ArgumentParser(
-        prog="flanjax",
-        description="Instruction tuning in JAX on FLAN-style mixtures.",
-        epilog="`flanjax COMMAND --help` shows the options of a command, their defaults and an example.",
-    )
-    whole.add_argument("--version", action="version", version=__version__)
-    whole.add_argument("--traceback", action="store_true", help="show the whole traceback of an error")
-    commands = whole.add_subparsers(dest="command", metavar="COMMAND")
-    _train(_command(commands, "train", "train a run, or go on with it", _KEYS))
-    _prepare(
-        _command(
-            commands,
-            "prepare",
-            "write a config's packed rows to files, which training then reads",
-            f"Makes the rows once, by Apache Beam: on this machine, or where the options after -- say. {_KEYS}",
-        )
-    )
-    _compile(_command(commands, "compile", "compile a config's training and scoring for a TPU slice that is not here", _KEYS))
-    evaluate = _command(commands, "evaluate", "evaluate a run on any tasks of its mixture, or any model on any mixture's tasks")
-    evaluate.add_argument(
-        "--tasks",
-        nargs="+",
-        metavar="TASK_OR_CLUSTER",
-        help="names of tasks or clusters (default: all that have an evaluation split; a run needs names)",
-    )
-    evaluate.add_argument("--model", metavar="WORKDIR|HF", help="any model instead: a run, a Hugging Face directory or id")
-    evaluate.add_argument("--mixture", metavar="FILE:NAME", help="whose tasks --model is evaluated on")
-    evaluate.add_argument("--output", metavar="DIR", help="where evaluations of --model go (default: evaluations/NAME)")
-    _evaluate(evaluate)
-    _evaluate(_command(commands, "heldout", "evaluate a run on the clusters held out of its training, and write the report"))
-    _lm_eval(
-        _command(
-            commands,
-            "lm-eval",
-            "run lm-evaluation-harness on a model, or write a mixture's tasks for it",
-            "Texts and log-likelihoods are those of the model's export in lm-evaluation-harness's own class.",
-        )
-    )
-    _report(_command(commands, "report", "one HTML page of one run, or of several side by side"))
-    _export(_command(commands, "export", "write a run's model and tokenizer as a Hugging Face directory"))
-    _generate(
-        _command(
-            commands,
-            "generate",
-            "write a model's texts after prompts, or after every line of a file",
-            'A line is {"prompt": TEXT} or {"messages": [...]}. The same command goes on with an output that is not finished.',
-        )
-    )
-    _chat(_command(commands, "chat", "talk with a model in the terminal, or with two side by side"))
-    _serve(
-        _command(
-            commands,
-            "serve",
-            "a page on this machine that shows one or two models' answers, and an OpenAI-compatible endpoint",
-            "Only programs on this machine can reach it.",
-        )
-    )
-    _ablate(
-        _command(
-            commands,
-            "ablate",
-            "run a study: many runs that differ in a setting and in their seeds, compared on one page",
-            "An axis is any config key, or clusters, tasks, templates (numbers to train on), rate, cot (on, off), shots, "
-            "leave_one_out and hold_out (names, or clusters for each). Several axes are crossed. The same command goes on with "
-            f"an interrupted study. {_KEYS}",
-        )
-    )
-    _check(
-        _command(
-            commands,
-            "check",
-            "check a mixture: what its templates render, and evaluation rows among training rows",
-            "Ends with status 1 if there are findings that no line of the known ones explains.",
-        )
-    )
-    _doctor(
-        _command(
-            commands,
-            "doctor",
-            "look at a run's own mixture, tokenizer and weights for what would spoil its training",
-            "Takes minutes: masks, packed losses beside single ones, a resume, batch sizes, the compute type, transformers' "
-            f"logits. Ends with status 1 if a check fails. {_KEYS}",
-        )
-    )
-    _suite(
-        _command(
-            commands,
-            "suite",
-            "evaluate a model on a published suite by its protocol, with what others scored beside it",
-            "A published score stands beside ours only if its protocol is that of the evaluation.",
-        )
-    )
-    _explore(_command(commands, "explore", "write a page of a mixture: shares, lengths, templates, rendered examples"))
-    _show(_command(commands, "show", "show a mixture's plan or rendered examples of it, or a catalogue of folders", _CATALOGUE))
-    return whole
-
-
-def _generate(command: argparse.ArgumentParser) -> None:
+def generate(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", required=True, metavar=_ANY, help=_MODEL)
     command.add_argument("--prompt", nargs="+", metavar="TEXT", help="print the texts after these prompts")
     command.add_argument("--file", metavar="JSONL", help="a file of prompts instead, one on a line")
@@ -191,12 +25,12 @@ def _generate(command: argparse.ArgumentParser) -> None:
     _slots(command)
 
 
-def _chat(command: argparse.ArgumentParser) -> None:
+def chat(command: argparse.ArgumentParser) -> None:
     _pair(command)
     _settings(command, leave_out=("samples",))
 
 
-def _serve(command: argparse.ArgumentParser) -> None:
+def serve(command: argparse.ArgumentParser) -> None:
     _pair(command)
     command.add_argument("--host", default="127.0.0.1", help="an address of this machine alone (default: %(default)s)")
     command.add_argument("--port", type=_takes(Port), default=8000, help="0 takes a free one (default: %(default)s)")
@@ -238,7 +72,7 @@ def _settings(command: argparse.ArgumentParser, leave_out: Sequence[str] = ()) -
             group.add_argument(flag, type=took, default=field.default, metavar="N", help=f"{meaning} (default: %(default)s)")
 
 
-def _ablate(command: argparse.ArgumentParser) -> None:
+def ablate(command: argparse.ArgumentParser) -> None:
     command.add_argument("study", nargs="?", metavar="FILE[:NAME]", help="a Python file with a Study, instead of --config")
     command.add_argument("--config", metavar="FILE[:VARIANT]", help="a Python file with get_config()")
     command.add_argument(
@@ -250,7 +84,7 @@ def _ablate(command: argparse.ArgumentParser) -> None:
     command.add_argument("--print", choices=["slurm", "jobset", "tpu"], help="print the runs as jobs for launch/, and stop")
 
 
-def _check(check: argparse.ArgumentParser) -> None:
+def check(check: argparse.ArgumentParser) -> None:
     check.add_argument("mixture", metavar="FILE:NAME", help="such as mixtures/flan.py:flan2021")
     check.add_argument("--rows", type=_takes(Count), default=20, metavar="N", help="rows of each split (default: 20)")
     check.add_argument("--all", action="store_true", help="render every row, not a sample")
@@ -264,14 +98,14 @@ def _check(check: argparse.ArgumentParser) -> None:
     check.add_argument("--html", metavar="PATH", help="write all findings as a page")
 
 
-def _doctor(doctor: argparse.ArgumentParser) -> None:
+def doctor(doctor: argparse.ArgumentParser) -> None:
     doctor.add_argument("source", metavar="CONFIG|WORKDIR", help="a Python file with get_config(), or a run with checkpoints")
     doctor.add_argument("--only", nargs="+", metavar="CHECK", help="make these checks only, such as masks packing")
     doctor.add_argument("--json", metavar="PATH", help="write what was found as JSON")
     doctor.add_argument("--html", metavar="PATH", help="write what was found as a page")
 
 
-def _suite(suite: argparse.ArgumentParser) -> None:
+def suite(suite: argparse.ArgumentParser) -> None:
     suite.add_argument("suite", metavar="FILE", help="a suite, such as mixtures/suites/mmlu.json")
     suite.add_argument("--model", metavar="WORKDIR|HF", help="a run, a Hugging Face directory or id")
     suite.add_argument("--evaluation", metavar="DIR", help="the folder of an evaluation that was made, instead of a model")
@@ -291,23 +125,6 @@ def _suite(suite: argparse.ArgumentParser) -> None:
     _processes(suite)
 
 
-def _command(commands: Any, name: str, what: str, more: str = "") -> argparse.ArgumentParser:
-    return commands.add_parser(
-        name,
-        help=what,
-        description=f"{what[0].upper()}{what[1:]}. {more}".strip(),
-        epilog=f"examples:{_EXAMPLES[name]}" if _EXAMPLES[name].count("\n") > 1 else f"example:{_EXAMPLES[name]}",
-        formatter_class=_Help,
-    )
-
-
-class _Help(argparse.HelpFormatter):
-    """Wraps descriptions, and keeps the lines of examples."""
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        return text if text.startswith("example") else super()._fill_text(text, width, indent)
-
-
 def _field(cls: type, name: str) -> Callable[[str], Any]:
     """Returns the `type` of an option that sets a field of a config: it accepts what the field accepts."""
     return _takes(fields.hints(cls)[name])
@@ -325,7 +142,7 @@ def _takes(hint: Any) -> Callable[[str], Any]:
     return read
 
 
-def _train(command: argparse.ArgumentParser) -> None:
+def train(command: argparse.ArgumentParser) -> None:
     command.add_argument("--config", metavar="FILE[:VARIANT]", help="a Python file with get_config()")
     command.add_argument(
         "--workdir", metavar="DIR", help="where checkpoints and metrics go; the same command goes on with the run"
@@ -340,7 +157,7 @@ def _train(command: argparse.ArgumentParser) -> None:
     _processes(command)
 
 
-def _prepare(command: argparse.ArgumentParser) -> None:
+def prepare(command: argparse.ArgumentParser) -> None:
     command.add_argument("--config", metavar="FILE[:VARIANT]", help="a Python file with get_config()")
     command.add_argument("--output", metavar="DIR", help="where rows go; the same command goes on with an interrupted one")
     command.add_argument(
@@ -351,7 +168,7 @@ def _prepare(command: argparse.ArgumentParser) -> None:
     command.add_argument("beam", nargs="*", metavar="-- BEAM_OPTION", help="pipeline options of Apache Beam")
 
 
-def _compile(command: argparse.ArgumentParser) -> None:
+def compile(command: argparse.ArgumentParser) -> None:
     command.add_argument("--config", required=True, nargs="+", metavar="FILE[:VARIANT]", help="Python files with get_config()")
     command.add_argument(
         "--topology", required=True, nargs="+", metavar="CHIP:GRID", help="TPU slices, such as v5e:4x4 or v5p:4x4x4"
@@ -359,7 +176,20 @@ def _compile(command: argparse.ArgumentParser) -> None:
     command.add_argument("--parameters", action="store_true", help="first list where every parameter lies")
 
 
-def _evaluate(command: argparse.ArgumentParser) -> None:
+def evaluate(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--tasks",
+        nargs="+",
+        metavar="TASK_OR_CLUSTER",
+        help="names of tasks or clusters (default: all that have an evaluation split; a run needs names)",
+    )
+    command.add_argument("--model", metavar="WORKDIR|HF", help="any model instead: a run, a Hugging Face directory or id")
+    command.add_argument("--mixture", metavar="FILE:NAME", help="whose tasks --model is evaluated on")
+    command.add_argument("--output", metavar="DIR", help="where evaluations of --model go (default: evaluations/NAME)")
+    heldout(command)
+
+
+def heldout(command: argparse.ArgumentParser) -> None:
     config = "(default: the config's evaluation.{0})"
     command.add_argument("--workdir", metavar="DIR", help="of the run")
     command.add_argument("--step", type=_takes(Whole), help="of the checkpoint (default: the newest)")
@@ -415,7 +245,7 @@ def _shots(text: str) -> int:
     return _field(EvaluationConfig, "shots")(text)[0]
 
 
-def _lm_eval(command: argparse.ArgumentParser) -> None:
+def lm_eval(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", metavar="WORKDIR|HF", help="a run, a Hugging Face directory or an id")
     command.add_argument("--tasks", nargs="+", metavar="NAME", help="tasks, groups or tags of lm-eval; patterns such as arc_*")
     command.add_argument("--limit", type=_takes(Count), metavar="N", help="rows of each task (default: all)")
@@ -440,7 +270,7 @@ def _lm_eval(command: argparse.ArgumentParser) -> None:
     _processes(command)
 
 
-def _report(command: argparse.ArgumentParser) -> None:
+def report(command: argparse.ArgumentParser) -> None:
     command.add_argument("workdirs", nargs="+", metavar="WORKDIR", help="of the runs")
     command.add_argument("--output", default="report.html", metavar="FILE", help="the page (default: %(default)s)")
     command.add_argument(
@@ -453,7 +283,7 @@ def _report(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _export(command: argparse.ArgumentParser) -> None:
+def export(command: argparse.ArgumentParser) -> None:
     command.add_argument("--workdir", required=True, metavar="DIR", help="of the run")
     command.add_argument("--output", required=True, metavar="DIR", help="where the files go")
     command.add_argument("--step", type=_takes(Whole), help="of the checkpoint (default: the newest)")
@@ -464,7 +294,7 @@ def _export(command: argparse.ArgumentParser) -> None:
     _processes(command)
 
 
-def _show(command: argparse.ArgumentParser) -> None:
+def show(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "what", nargs="+", metavar="FILE:NAME|FOLDER", help="a mixture; or folders and Python files, for a catalogue of them"
     )
@@ -483,7 +313,7 @@ def _show(command: argparse.ArgumentParser) -> None:
     _plan(command)
 
 
-def _explore(command: argparse.ArgumentParser) -> None:
+def explore(command: argparse.ArgumentParser) -> None:
     command.add_argument("mixture", metavar="FILE:NAME", help="such as mixtures/flan_mini.py:flan_mini")
     command.add_argument("--out", required=True, metavar="DIR", help="where index.html goes")
     command.add_argument(
@@ -539,30 +369,3 @@ def _processes(command: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long to wait for all processes (default: %(default)s)",
     )
-
-
-def split_overrides(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Returns the overrides among the arguments, as "key=value" or "key", and the other arguments.
-
-    A key without "=" takes the next argument as its value. If that is an option, the key is a switch.
-
-    >>> split_overrides(["train", "--config.heldout", "nli", "--config.data.features.chat", "--workdir", "w"])
-    (['heldout=nli', 'data.features.chat'], ['train', '--workdir', 'w'])
-    """
-    overrides, rest = [], []
-    left = iter(range(len(arguments)))
-    for i in left:
-        if not arguments[i].startswith(OVERRIDE):
-            rest.append(arguments[i])
-            continue
-        override, value = arguments[i][len(OVERRIDE) :], arguments[i + 1 : i + 2]
-        if "=" not in override and value and _is_value(value[0]):
-            override = f"{override}={value[0]}"
-            next(left)
-        overrides.append(override)
-    return overrides, rest
-
-
-def _is_value(argument: str) -> bool:
-    """Whether an argument is a value rather than an option; "-1" is a value."""
-    return not argument.startswith("-") or argument[1:2].isdigit() or argument[1:2] == "."

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-from flanjax import arguments
+from flanjax import commands
 
 _PROGRESS_SECONDS = 10
 
@@ -60,15 +60,15 @@ def _interrupt_again(unraisable: Any) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit status: 0, 1 for a user's error, 128 + the signal for a run that was stopped."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    overrides, rest = arguments.split_overrides(list(sys.argv[1:] if argv is None else argv))
-    parser = arguments.parser()
+    overrides, rest = commands.split_overrides(list(sys.argv[1:] if argv is None else argv))
+    parser = commands.parser()
     args = parser.parse_args(rest)
     if not args.command:
         parser.print_help()
         return 0
-    if overrides and args.command not in arguments.OVERRIDDEN:
-        taking = ", ".join(arguments.OVERRIDDEN)
-        return _fail(f"{arguments.OVERRIDE}{overrides[0]}: only the commands {taking} take config overrides")
+    if overrides and not commands.COMMANDS[args.command].takes_keys:
+        taking = ", ".join(name for name, command in commands.COMMANDS.items() if command.takes_keys)
+        return _fail(f"{commands.OVERRIDE}{overrides[0]}: only the commands {taking} take config overrides")
     args.overrides = overrides
     # Orbax logs the errors that it raises, once for each of its threads.
     logging.getLogger("absl").setLevel(logging.ERROR if args.traceback else logging.CRITICAL)

@@ -28,6 +28,8 @@ MIRROR = Path(__file__).resolve().parents[2] / "shared" / "data" / "hub"
 if MIRROR.is_dir():
     os.environ.setdefault("FLANJAX_HUB_MIRROR", str(MIRROR))
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the processes that tests start would all compile the package again
+
 # Whoever starts the tests in the background has them ignore Ctrl-C, or with nohup a lost terminal, and so would every process
 # that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -47,23 +49,33 @@ def room_for_programs():
         gc.collect()
 
 
-# These begin first: a long file that begins last keeps one worker busy while the others have nothing left to do.
+# These begin first: a long file that begins last keeps one worker busy while the others have nothing left to do. The first
+# mostly waits, beside the second, whose many processes find work for every core.
 LONGEST = (
+    "test_hosts_end.py",
     "test_multihost.py",
+    "test_engine.py",
+    "test_prepare.py",
+    "test_lm_eval.py",
     "test_run.py",
     "test_readme.py",
-    "test_t5_parity.py",
-    "test_hosts_end.py",
     "test_aot.py",
-    "test_prepare.py",
     "test_step.py",
     "test_contracts.py",
-    "test_python_docs.py",
-    "test_engine.py",
-    "test_lm_eval.py",
-    "test_doctor.py",
     "test_ablate.py",
+    "test_t5_parity.py",
+    "test_attention.py",
+    "test_doctor.py",
+    "test_python_docs.py",
+    "test_gcs.py",
 )
+
+
+def pytest_collection_finish():
+    """What was imported until now stays. Nothing need look through it again for garbage, of which tracing makes much."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items):

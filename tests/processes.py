@@ -38,20 +38,19 @@ def train(home, workdir, count, *more, **options):
     return together(home, count, "train", "--config", "config.py", "--workdir", workdir, *SETTINGS, *more, **options)
 
 
-def together(home, count, *command, devices=None, environments=None, join=True):
+def together(home, count, *command, devices=None, environments=None):
     """A command by several processes.
 
     Args:
       devices: of each; four are shared when None.
       environments: what some of them have in theirs.
-      join: whether they are told of each other.
     """
     coordinator = f"127.0.0.1:{free_port()}"
     processes = []
     for index in range(count):
         joined = ("--coordinator", coordinator, "--num-processes", str(count), "--process-id", str(index))
         arguments = [a[index] if isinstance(a, dict) else a for a in command if not isinstance(a, dict) or index in a]
-        arguments = ["-m", "flanjax.cli", *arguments, *(joined if join and count > 1 else ())]
+        arguments = ["-m", "flanjax.cli", *arguments, *(joined if count > 1 else ())]
         own = {"XLA_FLAGS": flags(devices or 4 // count)}
         processes.append(spawn(home, arguments, {**own, **(environments or {}).get(index, {})}))
     return processes

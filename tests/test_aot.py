@@ -136,7 +136,8 @@ def test_what_a_chip_with_sparse_cores_would_run_is_known():
     command = [sys.executable, "-m", "flanjax.cli", "compile", "--config", "configs/flan_t5.py:small", "--topology", "v6e:2x2"]
     few = {"num_layers": 1, "num_decoder_layers": 1, "d_model": 128, "d_ff": 256, "num_heads": 2}
     small = [f"--config.model.{name}={value}" for name, value in few.items()]
-    small += ["--config.data.batch_size=8", "--config.data.num_streams=8"]
+    small += ["--config.data.batch_size=8", "--config.data.num_streams=8", "--config.train.microbatches=1"]
+    small += ["--config.data.features.inputs_length=128", "--config.data.features.targets_length=64"]
     # As a user who has taken the documented step and no other: libtpu lies in its folder, and nothing points jax to it.
     bare = {"FLANJAX_LIBTPU": tpu_compiler.PLACE, "XLA_FLAGS": "", "PYTHONPATH": str(ROOT)}
     environment = {k: v for k, v in os.environ.items() if k != "JAX_PLATFORMS"} | bare

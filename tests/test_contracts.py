@@ -46,7 +46,7 @@ STEPS = 6
 
 
 def config_of(kind, **train):
-    """Of a tiny model of a kind, on the eight devices that the tests have."""
+    """Of a tiny model of a kind, on the eight devices that the tests have, in two microbatches."""
     layout = {"t5": "encoder_decoder", "decoder": "causal"}[kind]
     features = {"layout": layout, "inputs_length": 48, "targets_length": 24}
     optimizer = {"name": "adamw", "learning_rate": 0.05, "schedule": "constant", "warmup_steps": 0}
@@ -56,9 +56,11 @@ def config_of(kind, **train):
         "model": KINDS[kind],
         "tokenizer": {"path": "bytes"},
         "data": {"batch_size": 16, "num_streams": 4, "window": 24, "features": features},
-        "train": {"steps": STEPS, "log_every": 1, "tensorboard": False, "optimizer": optimizer, **train},
+        "train": {
+            "steps": STEPS, "microbatches": 2, "log_every": 1, "tensorboard": False, "optimizer": optimizer, **train,
+        },
         "checkpoint": {"every_steps": 3},
-    }
+    }  # fmt: skip
 
 
 def losses(trained):
@@ -170,13 +172,11 @@ def test_a_pairwise_run_is_the_same_in_microbatches_and_on_one_device(pairs, tmp
 
 
 def check_alike(run, trained, folder, monkeypatch):
-    """Whether `run(workdir, microbatches=...)` has the losses of `trained`, which had one microbatch on eight devices."""
-    parts = run(folder / "parts", microbatches=2).train()
+    """Whether `run(workdir, microbatches=1)` on one device has the losses of `trained`: two microbatches on eight devices."""
     make_mesh = sharding.make_mesh
     monkeypatch.setattr(sharding, "make_mesh", lambda config: make_mesh(config, jax.devices()[:1]))
-    alone = run(folder / "alone", microbatches=4).train()
-    for other in (parts, alone):
-        np.testing.assert_allclose(losses(other), losses(trained), rtol=0, atol=2e-5)
+    alone = run(folder / "alone", microbatches=1).train()
+    np.testing.assert_allclose(losses(alone), losses(trained), rtol=0, atol=2e-5)
 
 
 def test_a_pairwise_run_goes_on_exactly_where_it_stopped(pairs):

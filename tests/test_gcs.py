@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from etils import epath
 from gcs_stand_in import BUCKET, bucket
-from test_run import CONFIG, MIXTURE, finish, refused, start
+from test_run import CONFIG, MIXTURE, finish, refused, start, train_here
 
 from flanjax import checkpoint, storage
 from flanjax import huggingface as hf
@@ -57,7 +57,7 @@ def killed(home):
 
 @pytest.fixture(scope="module")
 def continued(home, killed):
-    status, said = finish(started(home))
+    status, said = train_here(home, PLACE, *SETTINGS)
     assert status == 0, said
     return said
 

@@ -1,5 +1,6 @@
 """docs/generation.md, run from top to bottom on a tiny run: its commands, its file of prompts, its requests to the server."""
 
+import io
 import json
 import os
 import re
@@ -121,11 +122,10 @@ def test_the_requests_of_the_page_are_answered_as_from_python(here, capsys):
     assert likelihoods == pytest.approx(model.score("Say sun.", ["sun", "moon"]), rel=1e-4)
 
 
-def test_a_conversation_with_the_run_before_and_after_its_training(here):
-    process = start("chat", "runs/mine", "--untuned", "--max-tokens", "8", stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-    told, errors = process.communicate("Say sun.\n/exit\n", timeout=120)
-    assert process.returncode == 0, errors
-    assert re.search(r"-- runs/mine\nsun\n-- runs/mine \(untuned\)\n", told)
+def test_a_conversation_with_the_run_before_and_after_its_training(here, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Say sun.\n/exit\n"))
+    assert cli.main(["chat", "runs/mine", "--untuned", "--max-tokens", "8"]) == 0
+    assert re.search(r"-- runs/mine\nsun\n-- runs/mine \(untuned\)\n", capsys.readouterr().out)
 
 
 def test_what_is_no_model_or_no_run_is_said_in_one_line(here, capsys):

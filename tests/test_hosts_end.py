@@ -8,9 +8,10 @@ import time
 import jax
 import pytest
 from compiling import flags
-from processes import SETTINGS, end_all, finished, free_port, furnished, spawn, together, train
+from processes import end_all, finished, free_port, furnished, spawn, train
 from test_run import MIXTURE
 
+from flanjax.cli import main
 from flanjax.parallel import distributed
 
 HOST = socket.gethostname()
@@ -74,20 +75,20 @@ def until_step(processes, step):
         assert line, process.wait()
 
 
-@pytest.mark.parametrize(("failing", "deed"), [(0, "fail"), (2, "fail"), (1, "crash")])
+@pytest.mark.parametrize(("failing", "deed"), [(0, "fail"), (1, "crash")])
 def test_what_ends_one_process_is_said_by_all(home, failing, deed):
-    environments = numbered(range(4), 4)
+    environments = numbered(range(3), 3)
     environments[failing]["DEED"] = deed
-    environments[3]["DEED"] = "sleep"  # the others wait in a collective
+    environments[2]["DEED"] = "sleep"  # the others wait in a collective
     results = finished(alike(home, environments))
     ended = time.time()
-    assert [status for status, _ in results] == [1] * 4, results
+    assert [status for status, _ in results] == [1] * 3, results
     message = {"fail": "OSError: the disk is gone", "crash": "TypeError: a mistake of ours"}[deed]
     for index, (_, said) in enumerate(results):
         if index == failing:
             assert message.partition(": ")[2] in said
         else:
-            assert f"flanjax: process {failing} of 4 on {HOST}: {message} (so process {index} ends too)" in said, said
+            assert f"flanjax: process {failing} of 3 on {HOST}: {message} (so process {index} ends too)" in said, said
     began = float(results[failing][1].partition("DEED ")[2].split()[0])
     print(f"\nended {ended - began:.1f} s after process {failing} failed")
     assert ended - began < distributed.ENDS_WITHIN_SECONDS
@@ -164,7 +165,8 @@ def test_a_mistake_in_one_process_of_a_run_is_said_by_both(home):
 def test_a_row_that_only_one_process_cannot_read_ends_both_with_its_message(home):
     raising = "def copied(row):\n    import os\n    if 'LAST' in os.environ:\n        raise OSError('the disk is gone')"
     (home / "broken.py").write_text(MIXTURE.replace("def copied(row):", raising))
-    results = finished(train(home, "broken", 2, "--config.mixture=broken.py:toy", environments={1: {"LAST": "1"}}))
+    changes = ("--config.mixture=broken.py:toy", "--config.train.validate_every=0", "--config.mesh.tensor=2")
+    results = finished(train(home, "broken", 2, *changes, environments={1: {"LAST": "1"}}))
     assert [status for status, _ in results] == [1, 1], results
     for _, said in results:
         assert "the disk is gone" in said
@@ -172,23 +174,22 @@ def test_a_row_that_only_one_process_cannot_read_ends_both_with_its_message(home
 
 
 def test_processes_of_a_slurm_job_find_each_other(home):
-    job = unused_job()
-    environments = {
-        index: {
-            "SLURM_JOB_ID": str(job),
-            "SLURM_STEP_NODELIST": "localhost",
-            "SLURM_NTASKS": "2",
-            "SLURM_PROCID": str(index),
-            "SLURM_LOCALID": str(index),
-        }
-        for index in range(2)
-    }
-    command = ["train", "--config", "config.py", "--workdir", "slurm", *SETTINGS, "--config.train.steps=2"]
-    results = finished(together(home, 2, *command, "--distributed", "auto", environments=environments, join=False))
+    job = {"SLURM_JOB_ID": str(unused_job()), "SLURM_STEP_NODELIST": "localhost", "SLURM_NTASKS": "2"}
+    places = [{**job, "SLURM_PROCID": str(index), "SLURM_LOCALID": str(index)} for index in range(2)]
+    results = finished(alike(home, places, steps=2))
     assert [status for status, _ in results] == [0, 0], results
-    assert "on data 1 x fsdp 4 x tensor 1" in results[0][1]
-    assert "trained 2 steps" in results[0][1]
-    assert "trained 2 steps" not in results[1][1]
+    assert all("step 1 [1, 1]" in said for _, said in results)
+
+
+def test_a_command_is_told_to_look_for_the_other_processes(tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(distributed, "start", lambda **given: started.append(given))
+    command = ["train", "--config", f"{tmp_path}/nowhere.py", "--workdir", f"{tmp_path}/run"]
+    assert main([*command, "--distributed", "auto", "--startup-timeout", "7"]) == 1  # there is no config
+    assert main([*command, "--coordinator", "h:1", "--num-processes", "2", "--process-id", "0"]) == 1
+    nothing = {"coordinator": None, "num_processes": None, "process_id": None}
+    assert started[0] == {**nothing, "detect": True, "timeout_seconds": 7}
+    assert started[1] == {"coordinator": "h:1", "num_processes": 2, "process_id": 0, "detect": False, "timeout_seconds": 300}
 
 
 def unused_job():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from processes import end_all, spawn
-from test_run import CONFIG, MIXTURE, finish, refused, start
+from test_run import CONFIG, MIXTURE, finish, refused, train_here
 
 from flanjax import checkpoint
 from flanjax.cli import main
@@ -25,7 +25,7 @@ def home(tmp_path_factory):
     (folder / "toy.py").write_text(MIXTURE)
     (folder / "config.py").write_text(CONFIG)
     every = ("--config.checkpoint.every_steps=1", "--config.checkpoint.keep=3")
-    status, said = train(folder, "run", "--config.train.steps=3", *COSINE, *every)
+    status, said = train_here(folder, "run", "--config.train.steps=3", *COSINE, *every)
     assert status == 0, said
     return folder
 
@@ -46,11 +46,6 @@ def here(home, monkeypatch):
 def copy(here, tmp_path):
     """A copy of the run, to be spoilt."""
     return Path(shutil.copytree(here / "run", tmp_path / "copy"))
-
-
-def train(home, workdir, *changes):
-    """A run of a process of its own, which finds what earlier ones have compiled."""
-    return finish(start(home, str(workdir), *changes))
 
 
 def refused_run(capsys, workdir, *changes):
@@ -78,7 +73,7 @@ def test_more_steps_do_not_bend_a_decaying_schedule(here, copy, capsys):
     assert "the cosine schedule is 3 steps long and would be 5 (train.steps: 3 -> 5)" in line
     [key] = re.findall(r"Set (train\.optimizer\.schedule_steps=3) to keep it", line)
     before = rates(copy)
-    status, said = train(here, copy, *longer, f"--config.{key}")
+    status, said = train_here(here, str(copy), *longer, f"--config.{key}")
     assert status == 0, said
     assert rates(copy) == [*before, 0.0, 0.0]
     assert "the cosine schedule is 3 steps long and would be 5" in refused_run(capsys, copy, *longer)  # it stays fixed
@@ -116,14 +111,14 @@ def test_a_tokenizer_with_checkpoints_is_kept_or_the_run_refused(here, copy, cap
 
 def test_a_run_that_diverges_names_a_way_out_that_is_accepted(home, tmp_path):
     diverging = ("--config.train.steps=3", "--config.train.validate_every=0", "--config.train.optimizer.learning_rate=1e38")
-    status, said = train(home, tmp_path / "run", *diverging)
+    status, said = train_here(home, str(tmp_path / "run"), *diverging)
     assert status == 1
     [line] = [line for line in said.splitlines() if re.match("flanjax: the (loss|gradient) is not a number at step ", line)]
     assert "another --workdir" in line
     flags = re.findall(r"--config\.train\.[a-z_.]+(?:=[0-9.]+)?", line)
     assert flags == ["--config.train.optimizer.clip_norm=1.0", "--config.train.optimizer.learning_rate"]
     again = (*diverging, flags[0], f"{flags[1]}=1e-3")
-    status, said = train(home, tmp_path / "another", *again)
+    status, said = train_here(home, str(tmp_path / "another"), *again)
     assert status == 0, said
     assert "trained 3 steps" in said
 

@@ -29,6 +29,7 @@ FLOORS = (
     {"harness", "ask"},
     {"serve", "lab"},
     {"arguments"},
+    {"commands"},
     {"cli"},
 )
 FLOOR = {unit: floor for floor, units in enumerate(FLOORS) for unit in units}

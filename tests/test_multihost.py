@@ -18,18 +18,17 @@ from flanjax import checkpoint, run
 from flanjax.cli import main
 from flanjax.config import load_config
 from flanjax.huggingface.weight_files import WEIGHTS
-from flanjax.parallel import distributed
+from flanjax.parallel import distributed, sharding
 
 ALONE = "1 device"
 # What runs the same config: processes, devices of each, and the mesh (data, fsdp, tensor). `make study` has more.
 MESHES = {
     ALONE: (1, 1, (1, -1, 1)),
     "8 devices, all axes": (1, 8, (2, 2, 2)),
-    "2 processes of 2 devices": (2, 2, (1, -1, 1)),
-    "4 processes of 1 device": (4, 1, (1, -1, 2)),
+    "2 processes of 2 devices": (2, 2, (1, -1, 2)),
 }
-TENSOR = "--config.mesh.tensor=2"  # of four processes
-VALIDATED = (ALONE, "2 processes of 2 devices", "4 processes of 1 device")
+TENSOR = "--config.mesh.tensor=2"  # of all runs by several processes
+VALIDATED = (ALONE, "2 processes of 2 devices")
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +53,8 @@ class Runs(dict):
         settings = [f"--config.mesh.data={data}", f"--config.mesh.fsdp={fsdp}", f"--config.mesh.tensor={tensor}"]
         settings += [] if name in VALIDATED else ["--config.train.validate_every=0"]
         workdir = self._home / name.replace(" ", "_").replace(",", "")
-        if devices == jax.device_count():
-            train_here(self._home, workdir, settings)
+        if count == 1:
+            train_here(self._home, workdir, settings, devices)
         else:
             results = finished(train(self._home, workdir.name, count, *settings, devices=devices))
             for index, (status, said) in enumerate(results):
@@ -70,13 +69,16 @@ def runs(home):
     return Runs(home)
 
 
-def train_here(home, workdir, settings):
-    """In this process, which has eight devices: no start, no second import."""
-    overrides = [setting.removeprefix("--config.") for setting in (*SETTINGS, *settings)]
+def train_here(home, workdir, settings=(), devices=1):
+    """On so many of this process's eight devices: no start, no second import. What was said comes back."""
+    overrides, said = [setting.removeprefix("--config.") for setting in (*SETTINGS, *settings)], []
+    make_mesh = sharding.make_mesh
     jax.config.update("jax_disable_most_optimizations", True)
-    with contextlib.chdir(home):
-        run.train(load_config("config.py", overrides), workdir)
+    with contextlib.chdir(home), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sharding, "make_mesh", lambda config: make_mesh(config, jax.devices()[:devices]))
+        run.train(load_config("config.py", overrides), workdir, say=said.append)
     jax.config.update("jax_disable_most_optimizations", False)
+    return said
 
 
 def compared(workdir, other, kind="train", upto=STEPS):
@@ -116,28 +118,55 @@ def test_what_was_seen_is_counted_once_however_many_processes_see_it(runs):
 
 
 def test_checksums_are_of_the_files_of_every_process(runs):
-    for step in (runs["4 processes of 1 device"] / "checkpoints").iterdir():
+    for step in (runs["2 processes of 2 devices"] / "checkpoints").iterdir():
         listed = json.loads((step / "checksums.json").read_text())["files"]
         there = {str(p.relative_to(step)): p.stat().st_size for p in step.rglob("*") if p.is_file()}
         assert {name: size for name, (size, _) in listed.items()}.items() <= there.items()
         assert there.keys() - listed.keys() == {"checksums.json", "commit_success.txt", "_CHECKPOINT_METADATA"}
         assert {name.split("/")[1] for name in listed if name.startswith("params/ocdbt.")} == {
-            f"ocdbt.process_{process}" for process in range(4)
+            f"ocdbt.process_{process}" for process in range(2)
         }
 
 
 def test_a_run_writes_where_its_arrays_lie(runs):
-    text = (runs["4 processes of 1 device"] / "sharding.txt").read_text()
+    text = (runs["2 processes of 2 devices"] / "sharding.txt").read_text()
     assert "vocab embed" in text
     assert "tensor fsdp" in text
     assert "optimizer/" in text
 
 
-def killed_at(home, workdir, killed):
-    """One of four processes is killed once a checkpoint is there; all have ended, and named it."""
-    processes = train(home, workdir.name, 4, "--config.train.validate_every=0", TENSOR)
-    until(workdir, 7, processes)
-    while not checkpoint.steps_of(workdir):
+def start_again(home, workdir, count, start):
+    """The run by so many processes, whose record ends where it goes on from, so that its own steps can be waited for."""
+    record = workdir / "metrics.jsonl"
+    lines = record.read_text().splitlines(keepends=True) if record.exists() else []
+    if lines:
+        record.write_text("".join(line for line in lines if json.loads(line)["step"] <= start))  # as the run itself will do
+    return train(home, workdir.name, count, "--config.train.validate_every=0", TENSOR)
+
+
+def signalled_at(home, workdir, step, number, receivers, start=0):
+    """Two processes go on from a step, and a signal is sent to some; both have saved the same step, which comes back."""
+    processes = start_again(home, workdir, 2, start)
+    until(workdir, step, processes)
+    for index in receivers:
+        processes[index].send_signal(number)
+    results = finished(processes)
+    assert (f"going on from step {start}" in results[0][1]) is (start > 0)
+    reached = checkpoint.steps_of(workdir)[-1]
+    assert step <= reached < STEPS
+    for status, said in results:
+        assert status == 128 + number, said
+        assert f"stopped by {signal.Signals(number).name} at step {reached}" in said
+    assert steps_on_record(workdir) == reached
+    return reached
+
+
+def killed_at(home, workdir, killed, start):
+    """One of four processes is killed once it has gone on and saved a step; all have ended, and named it."""
+    processes = start_again(home, workdir, 4, start)
+    until(workdir, start + 1, processes)
+    while checkpoint.steps_of(workdir)[-1] <= start:
+        assert all(p.poll() is None for p in processes), finished(processes)
         time.sleep(0.01)
     processes[killed].kill()
     began = time.monotonic()
@@ -146,48 +175,26 @@ def killed_at(home, workdir, killed):
     for index, (status, said) in enumerate(results):
         assert status == (-signal.SIGKILL if index == killed else 1)
         assert index == killed or f"process {killed} of 4 on {socket.gethostname()} is gone without a word" in said, said
+    return results
 
 
-def signalled_at(home, workdir, count, step, number, receivers, start):
-    """A run by so many processes goes on from a step, and a signal is sent; all have saved the same step, which comes back."""
-    record = workdir / "metrics.jsonl"  # cut here as the run will do, so that its own steps can be waited for
-    lines = [line for line in record.read_text().splitlines(keepends=True) if json.loads(line)["step"] <= start]
-    record.write_text("".join(lines))
-    processes = train(home, workdir.name, count, "--config.train.validate_every=0", *[TENSOR] * (count == 4))
-    until(workdir, step, processes)
-    for index in receivers:
-        processes[index].send_signal(number)
-    results = finished(processes)
-    assert f"going on from step {start}" in results[0][1]
-    reached = checkpoint.steps_of(workdir)[-1]
-    assert step <= reached < STEPS
-    for status, said in results:
-        assert status == 128 + number, said
-        assert f"stopped by {signal.Signals(number).name} at step {reached}" in said
-    assert steps_on_record(workdir) == reached
-    return reached, results
-
-
-def test_killed_stopped_and_damaged_a_run_of_four_goes_on_by_four_by_two_and_by_one(home, runs):
+def test_stopped_damaged_and_killed_a_run_of_two_goes_on_by_two_by_four_and_by_one(home, runs):
     workdir = home / "disturbed"
-    killed_at(home, workdir, 2)
-
-    saved = checkpoint.steps_of(workdir)[-1]
-    reached, _ = signalled_at(home, workdir, 4, 8, signal.SIGTERM, [2], start=saved)
-    again, undisturbed = compared(workdir, runs["4 processes of 1 device"], upto=reached)
+    first = signalled_at(home, workdir, 3, signal.SIGTERM, [1])
+    reached = signalled_at(home, workdir, first + 3, signal.SIGINT, [0, 1], start=first)  # as a terminal does
+    again, undisturbed = compared(workdir, runs["2 processes of 2 devices"], upto=reached)
     np.testing.assert_array_equal(again, undisturbed)  # on the same devices bit for bit
 
-    steps = checkpoint.steps_of(workdir)
+    older = checkpoint.steps_of(workdir)[-2]
     for path in (workdir / "checkpoints" / str(reached) / "params").rglob("*"):
         if path.is_file():
             os.truncate(path, path.stat().st_size // 2)
-    # As a terminal does.
-    _, results = signalled_at(home, workdir, 2, steps[-2] + 1, signal.SIGINT, [0, 1], start=steps[-2])
+    results = killed_at(home, workdir, 2, older)
     for _, said in results:
         assert f"passing over checkpoint {workdir / 'checkpoints' / str(reached)}" in said
+    assert f"going on from step {older}" in results[0][1]
 
-    ((status, said),) = finished(train(home, workdir.name, 1, "--config.train.validate_every=0"))
-    assert status == 0, said
+    assert any("going on from step" in line for line in train_here(home, workdir, ["--config.train.validate_every=0"]))
     assert_same_figures(workdir, runs[ALONE])
 
 

@@ -1,5 +1,7 @@
 """Whole runs through the command line: killed, stopped and continued, refused in one line, evaluated, begun from weights."""
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -20,6 +22,7 @@ from flanjax import huggingface as hf
 from flanjax.cli import main
 from flanjax.config import RunConfig, load_config
 from flanjax.models import functional
+from flanjax.parallel import sharding
 
 STEPS, EVERY = 40, 6
 MIXTURE = """
@@ -108,8 +111,8 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="module")
 def whole(home):
     """The workdir of a run that nothing disturbed."""
-    status, _ = finish(start(home, "whole"))
-    assert status == 0
+    status, said = train_here(home, "whole")
+    assert status == 0, said
     return home / "whole"
 
 
@@ -128,6 +131,16 @@ def start(home, workdir, *more, config="config.py", **variables):
     }
     command = [sys.executable, "-m", "flanjax.cli", "train", "--config", config, "--workdir", workdir, *more]
     return subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def train_here(home, workdir, *more, config="config.py"):
+    """`flanjax train` on one device in this process, which need not import again; the exit status and what was said."""
+    said, make_mesh = io.StringIO(), sharding.make_mesh
+    with contextlib.chdir(home), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sharding, "make_mesh", lambda config: make_mesh(config, jax.devices()[:1]))
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            status = main(["train", "--config", config, "--workdir", workdir, *more])
+    return status, said.getvalue()
 
 
 def finish(process):
@@ -185,38 +198,36 @@ def test_a_run_records_every_step_and_learns(whole):
     assert [step for step, *_ in figures(whole, "validation")] == [12, 24, 36, STEPS]
 
 
-def test_a_run_killed_three_times_goes_on_bit_for_bit(home, whole):
-    workdir = home / "killed"
-    for step in (3, 11, 27):
-        status, said = signal_at(start(home, "killed"), workdir, step, signal.SIGKILL)
-        assert status == -signal.SIGKILL, said
-    status, said = finish(start(home, "killed"))
+def test_a_run_killed_and_stopped_goes_on_bit_for_bit(home, whole):
+    """Killed before there is a checkpoint and between two of them; SIGTERM and Ctrl-C save the step that is reached."""
+    workdir, found = home / "disturbed", 0
+    for step, number, ends in ((3, "SIGKILL", -9), (8, "SIGTERM", 143), (17, "SIGKILL", -9), (27, "SIGINT", 130)):
+        status, said = signal_at(start(home, "disturbed"), workdir, step, signal.Signals[number])
+        assert status == ends, said
+        assert (f"going on from step {found} " in said) is (found > 0)
+        found = max(checkpoint.steps_of(workdir), default=0)
+        if number == "SIGKILL":
+            continue
+        assert step <= found < STEPS
+        assert f"stopped by {number} at step {found}; run the same command again to go on" in said
+        assert "Traceback" not in said
+        assert steps_on_record(workdir) == found
+    status, said = train_here(home, "disturbed")
     assert status == 0, said
-    assert "going on from step" in said
+    assert f"going on from step {found} " in said
     assert figures(workdir) == figures(whole)
     assert figures(workdir, "validation") == figures(whole, "validation")
-
-
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_run_that_is_stopped_saves_the_step_it_reached_and_goes_on(home, whole, number, status):
-    name = signal.Signals(number).name
-    workdir = home / name
-    got, said = signal_at(start(home, name), workdir, 8, number)
-    assert got == status, said
-    reached = checkpoint.steps_of(workdir)[-1]
-    assert 8 <= reached < STEPS
-    assert f"stopped by {name} at step {reached}; run the same command again to go on" in said
-    assert "Traceback" not in said
-    assert steps_on_record(workdir) == reached
-    got, said = finish(start(home, name))
-    assert (got, f"going on from step {reached}" in said) == (0, True)
-    assert figures(workdir) == figures(whole)
 
 
 def test_a_run_that_looks_in_vain_for_a_row_that_fits_can_be_stopped(tmp_path):
     (tmp_path / "toy.py").write_text(MIXTURE + NOTHING_FITS)
     (tmp_path / "config.py").write_text(CONFIG)
-    changes = ("--config.mixture=toy.py:nothing_fits", "--config.heldout=", "--config.train.validate_every=0")
+    changes = (
+        "--config.mixture=toy.py:nothing_fits",
+        "--config.heldout=",
+        "--config.train.validate_every=0",
+        "--config.tokenizer.path=bytes",
+    )
     (tmp_path / "slowly").touch()  # the search would end after 2,048 examples, which take 100 s
     process = start(tmp_path, "run", *changes)
     while not catches(process, signal.SIGTERM):
@@ -229,16 +240,16 @@ def test_a_run_that_looks_in_vain_for_a_row_that_fits_can_be_stopped(tmp_path):
     assert "stopped by SIGTERM at step 0; run the same command again to go on" in said
 
 
-def test_a_run_whose_newest_checkpoint_is_corrupt_goes_on_from_the_one_before(home, whole):
+def test_a_run_whose_newest_checkpoint_is_corrupt_goes_on_from_the_one_before(home, whole, caplog):
     workdir = home / "corrupt"
     shutil.copytree(whole, workdir)
     older, newest = checkpoint.steps_of(workdir)[-2:]
     for path in (workdir / "checkpoints" / str(newest)).rglob("*"):
         if path.is_file() and path.stat().st_size > 1000:
             os.truncate(path, path.stat().st_size // 2)
-    status, said = finish(start(home, "corrupt"))
+    status, said = train_here(home, "corrupt")
     assert status == 0, said
-    assert f"passing over checkpoint {workdir / 'checkpoints' / str(newest)}" in said
+    assert f"passing over checkpoint {workdir / 'checkpoints' / str(newest)}" in caplog.text
     assert f"going on from step {older}" in said
     assert figures(workdir) == figures(whole)
     assert newest in checkpoint.steps_of(workdir)
@@ -405,20 +416,21 @@ def test_a_folder_without_a_run_is_refused(here, tmp_path, capsys):
     assert f"{tmp_path} holds no readable checkpoint" in refused(capsys, "heldout", "--workdir", str(tmp_path))
 
 
-def test_training_begins_alike_from_an_earlier_run_and_from_its_export_on_the_hub(home, whole, tmp_path):
+def test_training_begins_alike_from_an_earlier_run_and_from_its_export_on_the_hub(home, whole, tmp_path, monkeypatch):
     snapshot = on_the_hub(tmp_path / "hub", "us/small", revision="v1")
     export(whole, snapshot)
     shutil.copytree(whole / "tokenizer", tmp_path / "tokenizer")
     tokenizer = f"--config.tokenizer.path={tmp_path / 'tokenizer'}"
     short = ("--config.train.steps=2", "--config.train.validate_every=0", tokenizer)
     runs = {}
-    offline = {"HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     for name, init, directory, config in (
         ("from_run", whole, whole, "tune.py"),
         ("from_hub", "us/small@v1", snapshot, "config.py"),  # which says a shape, and another one
     ):
         shape = ("--config.model.d_model=24",) if config == "config.py" else ()
-        status, said = finish(start(home, name, f"--config.model.init={init}", *short, *shape, config=config, **offline))
+        status, said = train_here(home, name, f"--config.model.init={init}", *short, *shape, config=config)
         assert status == 0, said
         assert f"weights of {directory}" in said
         note = f"note: model.d_model is 24, but the weights of {init} have 16: 16 is used\n"
@@ -478,7 +490,7 @@ def test_the_config_of_a_checkpoint_is_the_config_of_the_run(here, whole):
 
 def test_published_weights_are_not_given_a_newly_trained_tokenizer(home, whole, tmp_path):
     export(whole, tmp_path / "export")
-    status, said = finish(start(home, "mismatched", f"--config.model.init={tmp_path / 'export'}", config="tune.py"))
+    status, said = train_here(home, "mismatched", f"--config.model.init={tmp_path / 'export'}", config="tune.py")
     assert status == 1
     assert "set tokenizer.path" in said
     assert not (home / "mismatched" / "tokenizer").exists()

@@ -21,20 +21,23 @@ def verdict_sentences(results: dict[str, Any], name: str = "The trained model") 
 def plain_sentence(results: dict[str, Any], name: str) -> str:
     """Returns the verdict on the first setting in one plain sentence, without numbers, which are shown beside it."""
     suite = next((s for s in results["suites"] if s["model"] == "trained"), results["suites"][0])
-    parts = []
+    sides: dict[str, list[str]] = {}
     compared = results["comparison"] and find(results["comparison"]["suites"], suite)
     if compared and suite["model"] == "trained":
-        parts.append(f"{_against(judgement(compared))} its untuned weights")
+        sides.setdefault(judgement(compared), []).append("its untuned weights")
     if suite["majority"] is not None and suite["low"] is not None:
         side = judgement({"low": suite["low"] - suite["majority"], "high": suite["high"] - suite["majority"]})
-        parts.append(f"{_against(side)} always giving the most frequent answer")
-    if not parts:
+        sides.setdefault(side, []).append("always giving the most frequent answer")
+    if not sides:
         return f"{name} was evaluated; there is nothing to hold its score against."
-    return f"{name} scores {' and '.join(parts)}."
+    return f"{name} scores {' and '.join(_against(side, others) for side, others in sides.items())}."
 
 
-def _against(side: str) -> str:
-    return {"better": "higher than", "worse": "lower than"}.get(side, "about as high, as far as these items tell, as")
+def _against(side: str, others: Sequence[str]) -> str:
+    """`higher than A and than B`."""
+    plain = ("about as high, as far as these items tell,", "as")
+    how, than = {"better": ("higher", "than"), "worse": ("lower", "than")}.get(side, plain)
+    return f"{how} {' and '.join(f'{than} {other}' for other in others)}"
 
 
 def score_sentence(results: dict[str, Any], suite: dict[str, Any], who: str) -> str:

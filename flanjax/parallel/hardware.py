@@ -1,5 +1,6 @@
 """Peak rates of devices: the published ones of TPUs and GPUs, and a measured one where none is published."""
 
+import functools
 import re
 import time
 from typing import NamedTuple
@@ -86,10 +87,11 @@ def peak_flops(device: jax.Device) -> tuple[float, str] | None:
     return flops, f"{kind}: {flops / 1e12:g} TFLOP/s bf16, published"
 
 
-def measured_matmul_flops(seconds: float = 0.3, sizes: tuple[int, ...] = (512, 1024, 2048)) -> tuple[float, str]:
+@functools.cache
+def measured_matmul_flops(seconds: float = 0.1, sizes: tuple[int, ...] = (512, 1024)) -> tuple[float, str]:
     """Returns the best float32 FLOP/s measured on square products, used as the peak of a device without a published one.
 
-    Each size runs for its share of `seconds`, at least twice, after one untimed run that compiles it.
+    Each size runs for its share of `seconds`, at least twice, after one untimed run that compiles it. A process measures once.
     """
     rate, size = max((_matmul_rate(n, seconds / len(sizes)), n) for n in sizes)
     kind = jax.devices()[0].device_kind

@@ -14,6 +14,8 @@ from flanjax.train.log import MetricsWriter, ProgressBar
 from flanjax.train.meter import Meter, Work
 from flanjax.train.step import StepMetrics, TrainState
 
+PATIENCE_SECONDS = 15  # a process that is told to end is often killed after 30
+
 
 class Interrupted(Exception):
     """A signal asked the run to stop. The state was saved before this is raised."""
@@ -48,12 +50,14 @@ class Stop:
     The loop reads the flag between steps, and stops one step after all processes have agreed to.
 
     Attributes:
-      at_once: whether this process need not ask the others, so that a signal also breaks off the search for a batch.
+      at_once: whether this process need not ask the others, so that a signal also breaks off the search for a batch. Otherwise
+        it does so only after PATIENCE_SECONDS.
     """
 
     def __init__(self) -> None:
         self.signal = 0
         self.at_once = False
+        self._since = 0.0
         self._old: dict[int, Any] = {}
 
     def __enter__(self) -> "Stop":
@@ -70,12 +74,12 @@ class Stop:
             signal.signal(number, handler)
 
     def while_waiting(self) -> None:
-        """Raises StoppedWaiting if a signal has come and is to be obeyed at once."""
-        if self.signal and self.at_once:
+        """Raises StoppedWaiting if a signal has come and is to be obeyed now."""
+        if self.signal and (self.at_once or time.monotonic() - self._since > PATIENCE_SECONDS):
             raise StoppedWaiting
 
     def _set(self, number: int, _: object) -> None:
-        self.signal = number
+        self.signal, self._since = number, time.monotonic()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -117,6 +121,7 @@ def fit(
 
     Raises:
       Interrupted: a signal asked the run to stop; the state is saved.
+      RuntimeError: the same, but this one of several processes found no batch for so long that it ends without the others.
       Diverged: a loss or gradient norm is not finite; the message names the step.
     """
     pending: list[tuple[int, StepMetrics]] = []
@@ -129,6 +134,11 @@ def fit(
         except StoppedWaiting:
             if pending:
                 _report(pending, report)
+            if not stop.at_once:
+                raise RuntimeError(
+                    f"stopped by {signal.Signals(stop.signal).name} at step {step - 1} while it looked for a batch. The other "
+                    "processes could not be asked to save, so the same command goes on from the newest checkpoint"
+                ) from None
             if step > start + 1:
                 save(step - 1, state)
             raise Interrupted(stop.signal, step - 1) from None

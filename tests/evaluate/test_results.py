@@ -8,6 +8,7 @@ import pytest
 from synthetic_runs import TASKS, SyntheticTask, predictions
 
 from flanjax.evaluate.results import compare_tables, summarize
+from flanjax.evaluate.verdict import plain_sentence
 
 NLI = tuple(t for t in TASKS if t.cluster == "nli")
 
@@ -120,6 +121,31 @@ def test_verdicts_say_the_numbers(results):
     assert f"scores {suite['mean']:.1f} (95% interval {suite['low']:.1f} to {suite['high']:.1f})" in text
     assert "3 clusters (closed_book_qa, coreference, nli: 6 tasks" in text
     assert "Against the untuned model: better" in text
+
+
+@pytest.mark.parametrize(
+    ("difference", "majority", "said"),
+    [
+        ((2, 5), 40, "higher than its untuned weights and than always giving the most frequent answer"),
+        (
+            (-5, -2),
+            50,
+            "lower than its untuned weights and about as high, as far as these items tell, as always giving the most",
+        ),
+        (
+            (-1, 2),
+            50,
+            "about as high, as far as these items tell, as its untuned weights and as always giving the most frequent",
+        ),
+        ((-1, 2), None, "about as high, as far as these items tell, as its untuned weights."),
+        (None, None, "was evaluated; there is nothing to hold its score against."),
+    ],
+)
+def test_a_plain_verdict_says_of_both_references_what_the_intervals_do(results, difference, majority, said):
+    suite = {**next(s for s in results["suites"] if s["model"] == "trained"), "low": 45, "high": 55, "majority": majority}
+    compared = difference and {"suites": [{**suite, "low": difference[0], "high": difference[1]}]}
+    sentence = plain_sentence({**results, "suites": [suite], "comparison": compared}, "mine")
+    assert sentence.startswith(f"mine {'scores ' if difference else ''}{said}")
 
 
 def test_equal_models_are_not_decisive():

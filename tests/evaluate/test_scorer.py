@@ -57,9 +57,9 @@ def scorer(version, batch_size=4, devices=1):
 
 @functools.cache
 def prompts():
-    """Nine prompts of 1 to 20 tokens, not in order of length."""
+    """Nine prompts of 1 to 16 tokens, not in order of length."""
     rng = np.random.default_rng(1)
-    return tuple(tuple(rng.integers(2, VOCABULARY, n).tolist()) for n in (3, 20, 1, 7, 8, 17, 2, 13, 5))
+    return tuple(tuple(rng.integers(2, VOCABULARY, n).tolist()) for n in (3, 16, 1, 7, 8, 15, 2, 12, 5))
 
 
 @functools.cache

@@ -106,8 +106,8 @@ def torch_text(name, prompt, max_tokens, **settings):
     return ids[: ids.index(EOS)] if EOS in ids else ids
 
 
-def prompts(count, longest=40, seed=0):
-    """Prompts of mixed lengths, not in order, and a limit of tokens for each."""
+def prompts(count, longest=17, seed=0):
+    """Prompts of mixed lengths below `longest`, not in order, and a limit of tokens for each."""
     rng = np.random.default_rng(seed)
     lengths, limits = rng.integers(1, longest, count), rng.integers(1, 30, count)
     return [(rng.integers(2, VOCABULARY, n).tolist(), int(limit)) for n, limit in zip(lengths, limits, strict=True)]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from compiling import flags
 from scripted_study import ITEMS, Script, furnish, predictions
 
 from flanjax.cli import main
@@ -162,16 +163,16 @@ def test_jobsets_and_a_tpu_slice_are_given_every_run(here, capsys):
         )
         (commands / name).chmod(0o755)
     path = f"{commands}:{os.environ['PATH']}"
-    for kind, flags, first in (
+    for kind, more, first in (
         ("jobset", ("--image", "i"), "python launch/render_jobset.py"),
         ("tpu", ("--name", "s"), "bash launch/tpu_vm.sh run"),
     ):
         script = printed(kind, capsys)
         if kind == "jobset":
             script.write_text(script.read_text().replace("| kubectl apply -f -", ""))
-        lines = launched(script, *flags, PATH=path).splitlines()
+        lines = launched(script, *more, PATH=path).splitlines()
         assert len(lines) == 4
-        assert all(line.startswith(first) and " ".join(flags) in line and "--heldout" in line for line in lines)
+        assert all(line.startswith(first) and " ".join(more) in line and "--heldout" in line for line in lines)
         assert len({line.partition("--workdir ")[2].partition(" ")[0] for line in lines}) == 4
 
 
@@ -361,18 +362,16 @@ def test_signals_become_an_orderly_stop(here):
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
-def test_a_real_study_is_measured_run_and_summed_up(tmp_path):
+def test_a_real_study_is_measured_run_and_summed_up(tmp_path, monkeypatch, capsys):
     """One run: begun to measure a step, stopped, gone on with, evaluated in the same process."""
     furnish(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XLA_FLAGS", flags(1))  # of the processes of the runs
     settings = ("train.steps=200", "train.log_every=2", "train.tensorboard=false", "evaluation.items=8")
     command = ["ablate", "--config", "config.py", "--axis", "hold_out=topic", "--seeds", "1", "--out", "out"]
     command += [f"--config.{setting}" for setting in settings]
-    environment = {**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "XLA_FLAGS": ""}
-    done = subprocess.run(
-        [sys.executable, "-m", "flanjax.cli", *command], cwd=tmp_path, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"1?\d?\d steps are left: at [\d.e-]+ s a step", done.stdout)
+    assert main(command) == 0
+    assert re.search(r"1?\d?\d steps are left: at [\d.e-]+ s a step", capsys.readouterr().out)
     log = (tmp_path / "out/logs/hold_out-topic_seed-0.log").read_text()
     assert log.count("$ flanjax train") == 2
     assert "going on from step" in log

@@ -9,6 +9,8 @@ MORE = {
     "8 devices, fsdp": (1, 8, (1, 8, 1)),
     "8 devices, data": (1, 8, (8, 1, 1)),
     "2 processes of 1 device, tensor": (2, 1, (1, -1, 2)),
+    "2 processes of 2 devices, fsdp": (2, 2, (1, -1, 1)),
+    "4 processes of 1 device": (4, 1, (1, -1, 2)),
 }
 
 

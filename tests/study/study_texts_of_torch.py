@@ -1,4 +1,5 @@
 """200 prompts a family, of mixed lengths and limits: texts are those of Hugging Face's models; how many change in bfloat16.
+20 of them by beam search too, with every setting.
 
 pytest -s tests/study/study_texts_of_torch.py
 """
@@ -16,6 +17,7 @@ from flanjax.parallel.sharding import MeshConfig, make_mesh
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "generate"))
 
+from test_beam import SETTINGS, assert_those_of_torch
 from tiny_models import MODELS, engine, layout, prompts, torch_text, weights
 
 
@@ -34,3 +36,9 @@ def test_200_texts_equal_those_of_torch(name):
     share = writer.useful_steps / writer.slot_steps
     print(f"\n{name}: 200 of 200 as in torch, slots used {share:.0%}; in bfloat16 {flips} of 200 texts differ from float32's")
     assert flips < 200
+
+
+@pytest.mark.parametrize("beam", SETTINGS, ids=str)
+@pytest.mark.parametrize("name", ["t5 v1.1", "gemma2"])
+def test_searches_equal_those_of_torch(name, beam):
+    assert_those_of_torch(name, beam, prompts(20, longest=60, seed=5))

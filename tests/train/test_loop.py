@@ -168,6 +168,26 @@ def test_one_of_several_processes_does_not_leave_the_others_in_the_middle_of_a_r
         train(stop=stop, search=search)
 
 
+def test_one_of_several_processes_that_finds_no_batch_ends_unsaved_but_before_it_is_killed(train, tmp_path, monkeypatch):
+    monkeypatch.setattr("flanjax.train.loop.jax.process_count", lambda: 2)
+    looks, now = [], [100.0]
+    monkeypatch.setattr("flanjax.train.loop.time.monotonic", lambda: now[0])
+
+    def search(n):
+        if n == 6:
+            os.kill(os.getpid(), signal.SIGTERM)
+            for now[0] in (100.0, 110.0, 125.0):
+                looks.append(now[0])
+                stop.while_waiting()
+            raise AssertionError("the search goes on")
+        return n
+
+    with Stop() as stop, pytest.raises(RuntimeError, match=r"SIGTERM at step 5 while .* goes on from the newest checkpoint"):
+        train(stop=stop, search=search, save=lambda step, state: pytest.fail("the others have begun another step"))
+    assert looks == [100.0, 110.0, 125.0]
+    assert [r["step"] for r in records(tmp_path)] == [3, 5]
+
+
 def test_a_signal_to_another_process_stops_this_one_too(train):
     with pytest.raises(Interrupted, match="SIGTERM at step 2"):
         train(agree=lambda own: int(signal.SIGTERM))

@@ -1,0 +1,235 @@
+"""The commands: what each does, its options and examples of it, and the parser of them all. `flanjax.cli` runs them."""
+
+import argparse
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from flanjax import arguments
+from flanjax.version import __version__
+
+OVERRIDE = "--config."
+_KEYS = (
+    f"Any key of the config can be set, as {OVERRIDE}train.steps=100 or {OVERRIDE}train.steps 100; lists are written with "
+    "commas. `flanjax train --help-config` explains every key."
+)
+
+
+class Command(NamedTuple):
+    """A command, as its help tells of it.
+
+    Attributes:
+      what: what it does, in some words.
+      options: adds its options to a parser.
+      examples: lines of a shell.
+      more: what is said beyond `what`.
+      takes_keys: whether it takes overrides of config keys.
+    """
+
+    what: str
+    options: Callable[[argparse.ArgumentParser], None]
+    examples: str
+    more: str = ""
+    takes_keys: bool = False
+
+    @property
+    def description(self) -> str:
+        told = (f"{self.what[0].upper()}{self.what[1:]}.", self.more, _KEYS if self.takes_keys else "")
+        return " ".join(filter(None, told))
+
+    @property
+    def epilog(self) -> str:
+        return f"{'examples' if len(self.examples.strip().splitlines()) > 1 else 'example'}:{self.examples}"
+
+
+COMMANDS: Mapping[str, Command] = {
+    "train": Command(
+        "train a run, or go on with it",
+        arguments.train,
+        """
+  flanjax train --config configs/quickstart.py --workdir runs/mine
+  flanjax train --config configs/flan_t5.py:base --workdir runs/base --config.heldout=entailment --config.train.steps 1000""",
+        takes_keys=True,
+    ),
+    "prepare": Command(
+        "write a config's packed rows to files, which training then reads",
+        arguments.prepare,
+        """
+  flanjax prepare --config configs/flan_t5.py:base --output rows/base --steps 1000
+  flanjax prepare --verify rows/base
+  flanjax prepare --config configs/flan_t5.py:base --output rows/base -- --runner=DirectRunner""",
+        "Makes the rows once, by Apache Beam: on this machine, or where the options after -- say.",
+        takes_keys=True,
+    ),
+    "compile": Command(
+        "compile a config's training and scoring for a TPU slice that is not here",
+        arguments.compile,
+        """
+  flanjax compile --config configs/flan_t5.py:xl --topology v5e:8x8 --config.data.batch_size=128""",
+        takes_keys=True,
+    ),
+    "evaluate": Command(
+        "evaluate a run on any tasks of its mixture, or any model on any mixture's tasks",
+        arguments.evaluate,
+        """
+  flanjax evaluate --workdir runs/mine --tasks topic copying --shots 0 2
+  flanjax evaluate --model google/flan-t5-base --mixture mixtures/flan.py:library --tasks entailment --limit 200""",
+    ),
+    "heldout": Command(
+        "evaluate a run on the clusters held out of its training, and write the report",
+        arguments.heldout,
+        """
+  flanjax heldout --workdir runs/mine --items 100""",
+    ),
+    "lm-eval": Command(
+        "run lm-evaluation-harness on a model, or write a mixture's tasks for it",
+        arguments.lm_eval,
+        """
+  flanjax lm-eval --model runs/mine --tasks hellaswag arc_easy --limit 200 --output scores
+  flanjax lm-eval --write-tasks mixtures/flan.py:library --tasks entailment --output tasks
+  flanjax lm-eval --model google/flan-t5-base --include-path tasks --tasks flanjax_rte""",
+        "Texts and log-likelihoods are those of the model's export in lm-evaluation-harness's own class.",
+    ),
+    "report": Command(
+        "one HTML page of one run, or of several side by side",
+        arguments.report,
+        """
+  flanjax report runs/all runs/without_nli --output report.html
+  flanjax report runs/all --watch 10""",
+    ),
+    "export": Command(
+        "write a run's model and tokenizer as a Hugging Face directory",
+        arguments.export,
+        """
+  flanjax export --workdir runs/mine --output runs/mine/hf --dtype bfloat16""",
+    ),
+    "generate": Command(
+        "write a model's texts after prompts, or after every line of a file",
+        arguments.generate,
+        """
+  flanjax generate --model runs/mine --prompt "Say sun." "Say moon."
+  flanjax generate --model google/flan-t5-base --file in.jsonl --output out.jsonl --temperature 0.7 --seed 1""",
+        'A line is {"prompt": TEXT} or {"messages": [...]}. The same command goes on with an output that is not finished.',
+    ),
+    "chat": Command(
+        "talk with a model in the terminal, or with two side by side",
+        arguments.chat,
+        """
+  flanjax chat runs/mine
+  flanjax chat runs/mine --untuned --temperature 0.7""",
+    ),
+    "serve": Command(
+        "a page on this machine that shows one or two models' answers, and an OpenAI-compatible endpoint",
+        arguments.serve,
+        """
+  flanjax serve runs/mine --untuned
+  flanjax serve runs/mine google/flan-t5-base --export compared.html --file prompts.jsonl""",
+        "Only programs on this machine can reach it.",
+    ),
+    "ablate": Command(
+        "run a study: many runs that differ in a setting and in their seeds, compared on one page",
+        arguments.ablate,
+        """
+  flanjax ablate --config configs/quickstart.py --axis templates=1,2,6 --seeds 3 --out runs/templates
+  flanjax ablate configs/studies/quickstart.py:held_out --out runs/held_out
+  flanjax ablate --config configs/flan_t5.py:base --axis leave_one_out=clusters --out gs://b/study --print jobset""",
+        "An axis is any config key, or clusters, tasks, templates (numbers to train on), rate, cot (on, off), shots, "
+        "leave_one_out and hold_out (names, or clusters for each). Several axes are crossed. The same command goes on with "
+        "an interrupted study.",
+        takes_keys=True,
+    ),
+    "check": Command(
+        "check a mixture: what its templates render, and evaluation rows among training rows",
+        arguments.check,
+        """
+  flanjax check mixtures/quickstart.py:quickstart
+  flanjax check mixtures/flan.py:flan2021 --all --tokenizer google/flan-t5-base --html check.html""",
+        "Ends with status 1 if there are findings that no line of the known ones explains.",
+    ),
+    "doctor": Command(
+        "look at a run's own mixture, tokenizer and weights for what would spoil its training",
+        arguments.doctor,
+        """
+  flanjax doctor configs/quickstart.py
+  flanjax doctor runs/mine --html doctor.html
+  flanjax doctor configs/flan_t5.py:base --only masks truncation --config.data.features.inputs_length=1024""",
+        "Takes minutes: masks, packed losses beside single ones, a resume, batch sizes, the compute type, transformers' "
+        "logits. Ends with status 1 if a check fails.",
+        takes_keys=True,
+    ),
+    "suite": Command(
+        "evaluate a model on a published suite by its protocol, with what others scored beside it",
+        arguments.suite,
+        """
+  flanjax suite mixtures/suites/mmlu.json --model google/flan-t5-base
+  flanjax suite mixtures/suites/t0_heldout.json --model runs/mine --items 20
+  flanjax suite mixtures/suites/superni.json --baselines""",
+        "A published score stands beside ours only if its protocol is that of the evaluation.",
+    ),
+    "explore": Command(
+        "write a page of a mixture: shares, lengths, templates, rendered examples",
+        arguments.explore,
+        """
+  flanjax explore mixtures/quickstart.py:quickstart --out explored
+  flanjax explore mixtures/flan_mini.py:flan_mini --out explored --tokenizer google/flan-t5-base --heldout nli""",
+    ),
+    "show": Command(
+        "show a mixture's plan or rendered examples of it, or a catalogue of folders",
+        arguments.show,
+        """
+  flanjax show mixtures/quickstart.py:quickstart
+  flanjax show mixtures/quickstart.py:quickstart --task topic_of --style few-shot --examples 2
+  flanjax show mixtures --search summarization MIT""",
+        "A catalogue lists every mixture, cluster and task that Python files define, without opening data. It ends with "
+        "status 1 if one of the files cannot be loaded.",
+    ),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Returns the parser of `flanjax`. In its result, `command` is the command's name, or None if there is none."""
+    whole = argparse.ArgumentParser(
+        prog="flanjax",
+        description="Instruction tuning in JAX on FLAN-style mixtures.",
+        epilog="`flanjax COMMAND --help` shows the options of a command, their defaults and an example.",
+    )
+    whole.add_argument("--version", action="version", version=__version__)
+    whole.add_argument("--traceback", action="store_true", help="show the whole traceback of an error")
+    parsers = whole.add_subparsers(dest="command", metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        told = {"help": command.what, "description": command.description, "epilog": command.epilog}
+        command.options(parsers.add_parser(name, formatter_class=_Help, **told))
+    return whole
+
+
+class _Help(argparse.HelpFormatter):
+    """Wraps descriptions, and keeps the lines of examples."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if text.startswith("example") else super()._fill_text(text, width, indent)
+
+
+def split_overrides(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Returns the overrides among the arguments, as "key=value" or "key", and the other arguments.
+
+    A key without "=" takes the next argument as its value. If that is an option, the key is a switch.
+
+    >>> split_overrides(["train", "--config.heldout", "nli", "--config.data.features.chat", "--workdir", "w"])
+    (['heldout=nli', 'data.features.chat'], ['train', '--workdir', 'w'])
+    """
+    overrides, rest = [], []
+    left = iter(range(len(arguments)))
+    for i in left:
+        if not arguments[i].startswith(OVERRIDE):
+            rest.append(arguments[i])
+            continue
+        override, value = arguments[i][len(OVERRIDE) :], arguments[i + 1 : i + 2]
+        if "=" not in override and value and _is_value(value[0]):
+            override = f"{override}={value[0]}"
+            next(left)
+        overrides.append(override)
+    return overrides, rest
+
+
+def _is_value(argument: str) -> bool:
+    """Whether an argument is a value rather than an option; "-1" is a value."""
+    return not argument.startswith("-") or argument[1:2].isdigit() or argument[1:2] == "."
