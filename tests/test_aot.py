@@ -43,7 +43,7 @@ KINDS = {"t5": {}, "decoder": {"model": DECODER, "data": CAUSAL}}
 def test_the_shapes_compiled_for_are_those_of_a_real_batch(kind):
     made = config(**KINDS[kind])
     shapes = parts.batch_shapes(made, sharding.make_mesh(made.mesh))
-    row = make_layout(made.data.features, ByteTokenizer()).row([], made.data.features.lengths[0])
+    row = make_layout(made.data.features, ByteTokenizer()).row([], made.data.features.longest)
     assert {k: (v.shape[1:], v.dtype) for k, v in shapes.items()} == {k: (v.shape, v.dtype) for k, v in row.items()}
     assert {v.shape[0] for v in shapes.values()} == {8}
 

@@ -89,7 +89,9 @@ class CrossEntropy:
         by_task = Mean(*per_task(losses.nll, weights, batch["task_ids"], self.num_tasks))
         loss = losses.sum + sum(auxiliary.values())
         extra = {name: Mean(total, losses.weight) for name, total in auxiliary.items()}
-        return Sums(loss, losses.weight, {"accuracy": correct, **extra}, {"loss": by_task})
+        # Batches of short rows weigh less than those of long ones; see flanjax/data/pipeline.py.
+        weight = jnp.sum(batch["row_weights"]) if "row_weights" in batch else losses.weight
+        return Sums(loss, weight, {"accuracy": correct, **extra}, {"loss": by_task})
 
     def divisor(self, weight: jax.Array) -> jax.Array:
         return denominator(self.config, weight)
