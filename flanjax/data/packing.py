@@ -81,34 +81,37 @@ def pack_examples(sizes: np.ndarray, limits: tuple[int, int]) -> list[list[int]]
 def pack_rounds(sizes: np.ndarray, limits: Sequence[tuple[int, int]]) -> list[list[list[int]]]:
     """Returns rounds, each with one row for each of `limits`, in their order: a row is a list of indices and may be empty.
 
-    Every row is filled as in `pack_examples`. What opens it is an example that no shorter row has room for, if there is one,
-    else the largest one. So long targets go into long rows, and rows of all lengths share the small examples, which fill gaps.
+    Every row is filled as in `pack_examples`. It is opened by the example with the largest first measure of those that no
+    shorter row has room for, or, when these are used up, by the largest that fits. So long targets go into long rows, while
+    rows of all lengths share the small examples, which fill gaps.
 
     Args:
       sizes: int [n, 2], the size of each example in both measures; one of `limits` has room for all of them.
 
     >>> pack_rounds(np.array([[6, 1], [4, 8], [3, 1], [4, 1]]), [(10, 2), (10, 10)])
-    [[[0, 3], [1, 2]]]
+    [[[3, 2], [1, 0]]]
     """
-    size = sizes.reshape(-1, 2)
-    order = sorted(range(len(limits)), key=lambda i: limits[i][::-1], reverse=True)  # the longest first
+    size, room = sizes.reshape(-1, 2), np.sum(limits, axis=0)
+    order = sorted(range(len(limits)), key=lambda i: limits[i][::-1], reverse=True)  # the longest targets first
     fits = {limit: (size <= limit).all(axis=1) for limit in limits}
-    only = {a: fits[a] & ~np.any([fits[b] for b in limits if b[::-1] < a[::-1]] or [~fits[a]], axis=0) for a in limits}
-    left = np.argsort(-(size / np.max(limits, axis=0)).sum(axis=1), kind="stable")
+    bound = {a: fits[a] & ~np.any([fits[b] for b in limits if b[::-1] < a[::-1]] or [~fits[a]], axis=0) for a in limits}
+    demand = (size / room).sum(axis=0)
+    left = np.argsort(-(size / np.max(limits, axis=0)) @ demand, kind="stable")
     rounds: list[list[list[int]]] = []
     while len(left):
         rows: list[list[int]] = [[] for _ in limits]
         for i in order:
-            able, bound = np.flatnonzero(fits[limits[i]][left]), np.flatnonzero(only[limits[i]][left])
+            able, first = np.flatnonzero(fits[limits[i]][left]), np.flatnonzero(bound[limits[i]][left])
             if not len(able):
                 continue
-            first = bound[size[left[bound], 0].argmax()] if len(bound) else able[0]
-            others = able[able != first]
+            opener = first[size[left[first], 0].argmax()] if len(first) else able[0]
+            others = able[able != opener]
             if len(others) > _CANDIDATES:
                 others = others[np.arange(_CANDIDATES) * len(others) // _CANDIDATES]
-            candidates = np.concatenate([[first], others])
-            taken = candidates[_fill_row((size[left[candidates]] / limits[i]).T, np.ones(2))]
+            candidates = np.concatenate([[opener], others])
+            taken = candidates[_fill_row((size[left[candidates]] / limits[i]).T, demand / demand.max())]
             rows[i] = left[taken].tolist()
+            demand = np.maximum(demand - (size[left[taken]] / room).sum(axis=0), _TINY)
             left = np.delete(left, taken)
         rounds.append(rows)
     return rounds

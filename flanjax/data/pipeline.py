@@ -18,7 +18,7 @@ import numpy as np
 from flanjax import fields
 from flanjax.data.data_stats import MAX_FRUITLESS, DataError, DataStats
 from flanjax.data.feature_config import FeatureConfig, Lengths
-from flanjax.data.features import MakeFeatures, make_features
+from flanjax.data.features import Features, MakeFeatures, make_features
 from flanjax.data.layout import ROW_WEIGHTS, Layout, group_sizes, make_layout
 from flanjax.data.packing import Group, pack_examples, pack_rounds
 from flanjax.data.plan import Plan
@@ -158,12 +158,21 @@ class Window(NamedTuple):
     round: int = 1
 
 
-def make_window(corpus: Corpus, stream: int, number: int) -> Window:
-    """Returns window `number` of a stream, as a pure function of the arguments."""
+def window_features(corpus: Corpus, stream: int, number: int) -> Features:
+    """Returns what goes into window `number` of a stream, not yet packed."""
     config = corpus.config
     nth = np.arange(number * config.window, (number + 1) * config.window) * config.num_streams + stream
-    visits = corpus.plan.visits(nth)
-    features = corpus.make_features(corpus.entries, corpus.rows, visits, corpus.layout, config.seed)
+    return corpus.make_features(corpus.entries, corpus.rows, corpus.plan.visits(nth), corpus.layout, config.seed)
+
+
+def make_window(corpus: Corpus, stream: int, number: int, features: Features | None = None) -> Window:
+    """Returns window `number` of a stream, as a pure function of the first three arguments.
+
+    Args:
+      features: the window's, if they are made already.
+    """
+    config = corpus.config
+    features = features or window_features(corpus, stream, number)
     stats = DataStats(len(corpus.entries))
     stats.add(features)
     rows = pack(features.groups, corpus.layout, corpus.layout.lengths, Draws(config.seed, "window", stream, number))
