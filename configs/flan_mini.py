@@ -34,12 +34,12 @@ def get_config() -> ConfigDict:
                     "inputs_length": 512,
                     "targets_length": 128,
                     # Three of four targets have at most 16 tokens, and the other quarter has three of four target tokens.
-                    "lengths": ((512, 8), (512, 64), (512, 8), (512, 24), (512, 8), (512, 128)),
+                    "lengths": ((512, 16), (512, 48), (512, 16), (512, 128), (512, 16)),
                 },
             },
             "train": {
                 "steps": 300,
-                "log_every": 12,
+                "log_every": 10,
                 "validate_every": 100,
                 "validation_examples": 16,
                 "optimizer": {
