@@ -11,6 +11,7 @@ from batch_checks import joined, same, take
 from flanjax.config import ConfigError, RunConfig
 from flanjax.data.data_stats import DataStats
 from flanjax.data.feature_config import FeatureConfig
+from flanjax.data.layout import make_layout
 from flanjax.data.offline.prepared import Prepared, data_keys, digest, identity_of, manifest_of, write_manifest
 from flanjax.data.offline.shards import Shard, make_shard, read_part
 from flanjax.data.packing import pack_examples, pack_rounds
@@ -26,6 +27,7 @@ from flanjax.data.pipeline import (
 )
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.data.validation import validation_batches
+from flanjax.describe.pairs import suggest_pairs
 from flanjax.parts import mixture_record
 from flanjax.sources import rows
 from flanjax.tasks.clusters import hold_out
@@ -252,3 +254,18 @@ def test_pairs_that_cannot_hold_the_longest_example_are_refused(lengths, said):
                 "data": {"features": {"inputs_length": 96, "targets_length": 40, "lengths": lengths}},
             }
         )
+
+
+def test_pairs_are_suggested_where_they_save_positions_and_are_then_filled_as_promised():
+    layout = make_layout(FeatureConfig(inputs_length=512, targets_length=128), ByteTokenizer())
+    sizes = drawn(3)
+    rows = len(pack_examples(sizes, (512, 128)))
+    better = suggest_pairs(sizes, rows, layout)
+    assert layout.config.longest in better.lengths
+    rounds = len(pack_rounds(sizes, list(better.lengths)))
+    room = rounds * np.sum(better.lengths, axis=0)
+    assert better.fill == pytest.approx(tuple(sizes.sum(axis=0) / room))
+    assert room.sum() < 0.95 * rows * 640
+    dataclasses.replace(layout.config, lengths=better.lengths)  # a config takes what is suggested
+    even = np.full((300, 2), (128, 32))
+    assert suggest_pairs(even, 75, layout) is None
