@@ -27,7 +27,16 @@ def get_config() -> ConfigDict:
                 "scan": False,
             },
             "tokenizer": {"kind": "unigram", "vocab_size": 16_000, "train_examples": 40_000},
-            "data": {"batch_size": 8, "num_streams": 8, "features": {"inputs_length": 512, "targets_length": 128}},
+            "data": {
+                "batch_size": 8,
+                "num_streams": 8,
+                "features": {
+                    "inputs_length": 512,
+                    "targets_length": 128,
+                    # Three of four targets have at most 16 tokens, and the other quarter has three of four target tokens.
+                    "lengths": ((512, 16), (512, 48), (512, 16), (512, 128), (512, 16)),
+                },
+            },
             "train": {
                 "steps": 300,
                 "log_every": 10,

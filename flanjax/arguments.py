@@ -347,6 +347,12 @@ def _plan(command: argparse.ArgumentParser) -> None:
             default=getattr(FeatureConfig(), name),
             help="tokens that fit (default: %(default)s)",
         )
+    command.add_argument(
+        "--lengths",
+        type=_field(FeatureConfig, "lengths"),
+        default=(),
+        help="pairs of row lengths, such as '((512,16),(512,128))' (default: one pair, the tokens that fit)",
+    )
     command.add_argument("--seed", type=_takes(Seed), default=0, help="of every choice (default: %(default)s)")
 
 

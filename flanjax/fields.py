@@ -128,6 +128,8 @@ def _fit(hint: Any, value: Any) -> Any:
         return next((arg for arg in args if type(arg) is type(value) and arg == value), _UNFIT)
     if origin is tuple:
         each = [_fit(args[0], v) for v in value] if isinstance(value, list | tuple) else [_UNFIT]
+        if args[-1] is not Ellipsis and len(each) != len(args):
+            return _UNFIT
         return _UNFIT if _UNFIT in each else tuple(each) if isinstance(value, list) or tuple(each) != value else value
     if hint in (int, float):
         return _fit_number(hint, value)
@@ -171,7 +173,8 @@ def _describe(kind: Any) -> str:
     if origin is Literal:
         return _alternatives(map(repr, args))
     if origin is tuple:
-        return f"a list, each {describe(args[0])}"
+        number = "a list" if args[-1] is Ellipsis else f"{len(args)} values"
+        return f"{number}, each {describe(args[0])}"
     words = {bool: "true or false", int: "an integer", float: "a number", str: "text", types.NoneType: "none"}
     return words.get(kind, "a group of keys")
 
@@ -239,6 +242,8 @@ def _literal(text: str) -> list[Any]:
 def shown(value: Any) -> str:
     """Returns a value as it is written on a command line."""
     if isinstance(value, tuple | list):
+        if any(isinstance(each, tuple | list) for each in value):
+            return "(" + "".join(f"({shown(each)})," for each in value) + ")"
         return ",".join(map(shown, value)) or "(empty)"
     if isinstance(value, str):
         return value if value and value.isprintable() else repr(value)

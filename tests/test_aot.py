@@ -43,7 +43,7 @@ KINDS = {"t5": {}, "decoder": {"model": DECODER, "data": CAUSAL}}
 def test_the_shapes_compiled_for_are_those_of_a_real_batch(kind):
     made = config(**KINDS[kind])
     shapes = parts.batch_shapes(made, sharding.make_mesh(made.mesh))
-    row = make_layout(made.data.features, ByteTokenizer()).row([], made.data.features.lengths[0])
+    row = make_layout(made.data.features, ByteTokenizer()).row([], made.data.features.longest)
     assert {k: (v.shape[1:], v.dtype) for k, v in shapes.items()} == {k: (v.shape, v.dtype) for k, v in row.items()}
     assert {v.shape[0] for v in shapes.values()} == {8}
 
@@ -72,6 +72,16 @@ def test_both_steps_are_compiled_and_described(kind, eight_fake_chips):
         told = aot.describe(config(), "v5e:2x4", found)
         assert all(word in told for word in (found.what, "GiB a chip: fits", "all-", "MFU", "assumes published peaks"))
         assert aot.table_row(config(), "v5e:2x4", found).count("|") == aot.TABLE_HEAD.splitlines()[0].count("|")
+
+
+def test_every_length_pair_has_a_program_and_the_step_takes_that_of_its_batch(eight_fake_chips):
+    features = {"inputs_length": 32, "targets_length": 16, "lengths": ((32, 8), (32, 16), (32, 8))}
+    made = config(data={"batch_size": 8, "num_streams": 4, "features": features})
+    found = aot.compile_training(made, "v5e:2x4")
+    assert [each.what for each in (found, *found.shorter)] == [f"{aot.TRAINING}, rows of 32 + {t}" for t in (16, 8)]
+    assert found.shorter[0].peak_bytes < found.peak_bytes
+    assert aot.describe(made, "v5e:2x4", found).count("GiB a chip: fits") == 2
+    assert len(aot.table_row(made, "v5e:2x4", found).splitlines()) == 2
 
 
 def test_a_program_that_cannot_be_printed_is_compiled_once_more_so_that_it_can(eight_fake_chips, monkeypatch):

@@ -153,7 +153,7 @@ def loss_of_pairs_alone(kind, run, batch):
             targets = batch["targets"][row][own]
             inputs = source if kind == "t5" else source[: len(source) + 1 - len(targets)]
             number = float(batch["reference"][row][own][0])
-            alone = layout.row([Encoded(inputs, targets, 1.0, 0, 0, 0, numbers={"reference": number})], features.lengths[0])
+            alone = layout.row([Encoded(inputs, targets, 1.0, 0, 0, 0, numbers={"reference": number})], features.longest)
             gained.append(float(log_likelihoods({k: v[None] for k, v in alone.items()})[0]) - number)
         for good, bad in zip(gained[::2], gained[1::2], strict=True):
             total, count = total + np.log1p(np.exp(-0.5 * (good - bad))), count + 1

@@ -19,6 +19,7 @@ from flanjax import parts
 from flanjax.aot import hlo, libtpu
 from flanjax.aot.roofline import explain, roofline
 from flanjax.config import ConfigError, RunConfig
+from flanjax.data.feature_config import Lengths
 from flanjax.data.layout import make_layout
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.generate.reading import read_program
@@ -45,7 +46,7 @@ class CompileReport(NamedTuple):
     """The results of compiling, per chip.
 
     Attributes:
-      what: TRAINING or SCORING.
+      what: TRAINING, with its rows' lengths if these differ, or SCORING.
       state_bytes: memory that is held all the time: parameters, and in training the optimizer state.
       peak_bytes: peak memory, state included.
       microbatches, why: the number of microbatches of a training step, and how it was found.
@@ -53,6 +54,7 @@ class CompileReport(NamedTuple):
       kernel_flops: the part of them in attention kernels.
       texts: the texts of the compiled programs; empty if libtpu cannot print one.
       texts_differ: whether the texts are those of programs compiled with _PRINTED.
+      shorter: the same of the steps on shorter rows; see data.features.lengths.
     """
 
     what: str
@@ -68,6 +70,7 @@ class CompileReport(NamedTuple):
     texts: tuple[str, ...]
     texts_differ: bool
     seconds: float
+    shorter: tuple["CompileReport", ...] = ()
 
 
 def _num_tasks(config: RunConfig) -> int:
@@ -94,26 +97,33 @@ def compile_training(config: RunConfig, topology: str) -> CompileReport:
         program, microbatches, why = fit_program(make, config.train, batch, mesh, hbm)
     except ValueError as error:
         raise ConfigError(f"{config.name} on {topology}: {error}") from error
-    found = program.compile(batch)
-    if found.executable is None or found.peak_bytes > hbm:
-        raise ConfigError(_too_large(TRAINING, topology, found.message or _over(found.peak_bytes, hbm)))
-    flops = functional.step_flops_of(model, *_lengths(config, config.data.batch_size))
-    texts, texts_differ = _texts(found)
-    return CompileReport(
-        what=TRAINING,
-        chips=mesh.size,
-        num_parameters=program.num_parameters,
-        state_bytes=_bytes_per_device(program.state),
-        peak_bytes=found.peak_bytes,
-        microbatches=microbatches,
-        why=why,
-        attention=program.attention(batch),
-        model_flops=flops.total / mesh.size,
-        kernel_flops=flops.in_kernels / mesh.size,
-        texts=texts,
-        texts_differ=texts_differ,
-        seconds=time.perf_counter() - began,
-    )
+    longest, *shorter = sorted(set(config.data.features.pairs), reverse=True)
+
+    def report(lengths: Lengths, began: float) -> CompileReport:
+        batch = parts.batch_shapes(config, mesh, lengths=lengths)
+        found = program.compile(batch)
+        if found.executable is None or found.peak_bytes > hbm:
+            raise ConfigError(_too_large(TRAINING, topology, found.message or _over(found.peak_bytes, hbm)))
+        flops = functional.step_flops_of(model, *_lengths(lengths, config.data.batch_size))
+        texts, texts_differ = _texts(found)
+        return CompileReport(
+            what=f"{TRAINING}, rows of {lengths.inputs} + {lengths.targets}" if shorter else TRAINING,
+            chips=mesh.size,
+            num_parameters=program.num_parameters,
+            state_bytes=_bytes_per_device(program.state),
+            peak_bytes=found.peak_bytes,
+            microbatches=microbatches,
+            why=why,
+            attention=program.attention(batch),
+            model_flops=flops.total / mesh.size,
+            kernel_flops=flops.in_kernels / mesh.size,
+            texts=texts,
+            texts_differ=texts_differ,
+            seconds=time.perf_counter() - began,
+        )
+
+    # The longest rows need the most memory, so they decide the number of microbatches.
+    return report(longest, began)._replace(shorter=tuple(report(pair, time.perf_counter()) for pair in shorter))
 
 
 def compile_scoring(config: RunConfig, topology: str) -> CompileReport:
@@ -211,14 +221,15 @@ def describe(config: RunConfig, topology: str, found: CompileReport) -> str:
         f"  peak          {found.peak_bytes / GIB:.2f} GiB of {chip.hbm_gib} GiB a chip: fits",
         f"  model FLOPs   {found.model_flops / 1e12:,.2f} TFLOP a chip, if rows are full and hold {_PER_ROW} examples each",
     ]
-    if found.what == TRAINING:
+    if found.what != SCORING:
         lines.append(f"  microbatches  {found.microbatches} ({found.why})")
         lines.append(f"  {found.attention}")
-    return "\n".join([*lines, *("  " + line for line in _moved(found, topology))])
+    lines += ["  " + line for line in _moved(found, topology)]
+    return "\n".join([*lines, *(describe(config, topology, each) for each in found.shorter)])
 
 
 def table_row(config: RunConfig, topology: str, found: CompileReport) -> str:
-    """Returns one line of the Markdown table whose head is TABLE_HEAD."""
+    """Returns one line of the Markdown table whose head is TABLE_HEAD, and one of each step on shorter rows."""
     counts = _counts(found)
     largest = max((kind.largest_bytes for kind in counts.collectives.values()), default=0) if counts else None
     gathered = "not known" if largest is None else f"{largest / 2**20:.0f} MiB"
@@ -239,7 +250,7 @@ def table_row(config: RunConfig, topology: str, found: CompileReport) -> str:
         gathered,
         step,
     )
-    return f"| {' | '.join(map(str, cells))} |"
+    return "\n".join([f"| {' | '.join(map(str, cells))} |", *(table_row(config, topology, each) for each in found.shorter)])
 
 
 TABLE_HEAD = (
@@ -300,9 +311,9 @@ def _bytes_per_device(state: object) -> int:
     return sum(int(np.prod(x.sharding.shard_shape(x.shape))) * x.dtype.itemsize for x in leaves)
 
 
-def _lengths(config: RunConfig, rows: int) -> tuple[np.ndarray, np.ndarray]:
-    features, examples = config.data.features, _PER_ROW * rows
-    return np.full(examples, features.inputs_length // _PER_ROW), np.full(examples, features.targets_length // _PER_ROW)
+def _lengths(lengths: Lengths, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    examples = _PER_ROW * rows
+    return np.full(examples, lengths.inputs // _PER_ROW), np.full(examples, lengths.targets // _PER_ROW)
 
 
 def _over(peak_bytes: int, hbm_bytes: int) -> str:

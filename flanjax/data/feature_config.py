@@ -39,6 +39,9 @@ class FeatureConfig:
       weighting: "tokens" gives every target token the same weight, "examples" every example.
       reserved: number of positions kept free at the start of every example's inputs, where a model puts vectors instead of
         token embeddings (soft prompts). They count towards the lengths.
+      lengths: the pairs of lengths that rows have, batch after batch and then from the first again, such as
+        ((512, 16), (512, 16), (512, 128)): a pair that stands there twice has twice as many batches. One is (inputs_length,
+        targets_length), the longest. Empty: all rows are that long. `flanjax show` suggests pairs.
     """
 
     layout: Literal["auto", "encoder_decoder", "causal", "prefix"] = "auto"
@@ -49,6 +52,7 @@ class FeatureConfig:
     chat: bool = False
     weighting: Literal["tokens", "examples"] = "tokens"
     reserved: Annotated[int, Range(0)] = 0
+    lengths: tuple[tuple[Length, Length], ...] = ()
 
     def __post_init__(self) -> None:
         fields.check(self)
@@ -58,13 +62,26 @@ class FeatureConfig:
         )
         with_chat = not self.chat or self.layout != "encoder_decoder"
         fields.require(with_chat, self, "chat", "False: a T5 has no turns; a decoder-only model has, with layout='causal'")
+        object.__setattr__(self, "lengths", tuple(Lengths(*pair) for pair in self.lengths))
+        longest = tuple(map(max, zip(*self.pairs, strict=True)))
+        fields.require(
+            self.longest in self.pairs and longest == self.longest,
+            self,
+            "lengths",
+            f"pairs of which the longest is {tuple(self.longest)}, the limits of an example (inputs_length, targets_length)",
+        )
 
     @property
-    def lengths(self) -> tuple[Lengths, ...]:
-        """The length pairs in use; there is one."""
-        return (Lengths(self.inputs_length, self.targets_length),)
+    def longest(self) -> Lengths:
+        """The lengths of the longest rows."""
+        return Lengths(self.inputs_length, self.targets_length)
+
+    @property
+    def pairs(self) -> tuple[Lengths, ...]:
+        """The length pairs of one round of batches, at least one."""
+        return tuple(Lengths(*pair) for pair in self.lengths) or (self.longest,)
 
     def lengths_of(self, batch: int) -> Lengths:
         """Returns the length pair of a global batch. It depends only on the batch's number, so that hosts agree on it and a
         resumed run repeats it."""
-        return self.lengths[batch % len(self.lengths)]
+        return self.pairs[batch % len(self.pairs)]

@@ -23,6 +23,7 @@ from flanjax.data.packing import Encoded
 from flanjax.data.tokenizer import ByteTokenizer, Tokenizer
 
 PackedRow = dict[str, np.ndarray]
+ROW_WEIGHTS = "row_weights"  # float32 [] of a row, if rows have several lengths; see flanjax.data.pipeline.pack
 
 
 class Layout(Protocol):
@@ -30,7 +31,7 @@ class Layout(Protocol):
 
     Attributes:
       config, tokenizer: those that the layout was made from.
-      lengths: the length pairs that rows may have.
+      lengths: the length pairs of a round of batches: the n-th batch of it has rows of the n-th pair.
       numbers: the names of the numbers that every example carries.
       budget: room for the tokens of one example's text.
       stop_ids: the ids that end a generated text.
@@ -102,7 +103,7 @@ def make_layout(config: FeatureConfig, tokenizer: Tokenizer, numbers: Sequence[s
     make = EncoderDecoder if config.layout == "encoder_decoder" else DecoderOnly
     layout: Layout = make(config, tokenizer)
     own = layout.row([], layout.lengths[0])
-    if taken := [name for name in numbers if name in own]:
+    if taken := [name for name in numbers if name in {*own, ROW_WEIGHTS}]:
         raise ValueError(f"numbers {taken} have names of arrays that a row has anyway: {sorted(own)}; give them other names")
     layout.numbers = tuple(numbers)
     return layout
@@ -141,7 +142,7 @@ class EncoderDecoder:
     numbers: tuple[str, ...] = ()
 
     def __init__(self, config: FeatureConfig, tokenizer: Tokenizer):
-        self.config, self.tokenizer, self.lengths = config, tokenizer, config.lengths
+        self.config, self.tokenizer, self.lengths = config, tokenizer, config.pairs
         self.budget = Budget(config.inputs_length - config.input_eos - config.reserved, config.targets_length - 1)
         self.stop_ids: tuple[int, ...] = (tokenizer.eos_id,)
         self._start_id = tokenizer.pad_id
@@ -208,7 +209,7 @@ class DecoderOnly:
     numbers: tuple[str, ...] = ()
 
     def __init__(self, config: FeatureConfig, tokenizer: Tokenizer):
-        self.config, self.tokenizer, self.lengths = config, tokenizer, config.lengths
+        self.config, self.tokenizer, self.lengths = config, tokenizer, config.pairs
         self.chat = Chat(tokenizer) if config.chat else None
         self._prefix = config.layout == "prefix"
         self.reads_one_way = not (self._prefix or config.reserved)

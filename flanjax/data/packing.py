@@ -4,7 +4,7 @@ Inputs and targets of an example are always in the same row, as the same segment
 of a preference pair, are in the same row too, as consecutive segments.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -76,6 +76,45 @@ def pack_examples(sizes: np.ndarray, limits: tuple[int, int]) -> list[list[int]]
         demand = np.maximum(demand - size[:, left[taken]].sum(axis=1), _TINY)
         left = np.delete(left, taken)
     return rows
+
+
+def pack_rounds(sizes: np.ndarray, limits: Sequence[tuple[int, int]]) -> list[list[list[int]]]:
+    """Returns rounds, each with one row for each of `limits`, in their order: a row is a list of indices and may be empty.
+
+    Every row is filled as in `pack_examples`. It is opened by the example with the largest first measure of those that no
+    shorter row has room for, or, when these are used up, by the largest that fits. So long targets go into long rows, while
+    rows of all lengths share the small examples, which fill gaps.
+
+    Args:
+      sizes: int [n, 2], the size of each example in both measures; one of `limits` has room for all of them.
+
+    >>> pack_rounds(np.array([[6, 1], [4, 8], [3, 1], [4, 1]]), [(10, 2), (10, 10)])
+    [[[3, 2], [1, 0]]]
+    """
+    size, room = sizes.reshape(-1, 2), np.sum(limits, axis=0)
+    order = sorted(range(len(limits)), key=lambda i: limits[i][::-1], reverse=True)  # the longest targets first
+    fits = {limit: (size <= limit).all(axis=1) for limit in limits}
+    bound = {a: fits[a] & ~np.any([fits[b] for b in limits if b[::-1] < a[::-1]] or [~fits[a]], axis=0) for a in limits}
+    demand = (size / room).sum(axis=0)
+    left = np.argsort(-(size / np.max(limits, axis=0)) @ demand, kind="stable")
+    rounds: list[list[list[int]]] = []
+    while len(left):
+        rows: list[list[int]] = [[] for _ in limits]
+        for i in order:
+            able, first = np.flatnonzero(fits[limits[i]][left]), np.flatnonzero(bound[limits[i]][left])
+            if not len(able):
+                continue
+            opener = first[size[left[first], 0].argmax()] if len(first) else able[0]
+            others = able[able != opener]
+            if len(others) > _CANDIDATES:
+                others = others[np.arange(_CANDIDATES) * len(others) // _CANDIDATES]
+            candidates = np.concatenate([[opener], others])
+            taken = candidates[_fill_row((size[left[candidates]] / limits[i]).T, demand / demand.max())]
+            rows[i] = left[taken].tolist()
+            demand = np.maximum(demand - (size[left[taken]] / room).sum(axis=0), _TINY)
+            left = np.delete(left, taken)
+        rounds.append(rows)
+    return rounds
 
 
 def _fill_row(size: np.ndarray, share: np.ndarray) -> list[int]:

@@ -18,9 +18,9 @@ import numpy as np
 from flanjax import fields
 from flanjax.data.data_stats import MAX_FRUITLESS, DataError, DataStats
 from flanjax.data.feature_config import FeatureConfig, Lengths
-from flanjax.data.features import MakeFeatures, make_features
-from flanjax.data.layout import Layout, group_sizes, make_layout
-from flanjax.data.packing import Group, pack_examples
+from flanjax.data.features import Features, MakeFeatures, make_features
+from flanjax.data.layout import ROW_WEIGHTS, Layout, group_sizes, make_layout
+from flanjax.data.packing import Group, pack_examples, pack_rounds
 from flanjax.data.plan import Plan
 from flanjax.data.ready_filters import ready
 from flanjax.data.task_rows import TaskRows
@@ -146,66 +146,104 @@ def open_corpus(
 
 
 class Window(NamedTuple):
-    """Consecutive examples of one stream, packed into rows in random order."""
+    """Consecutive examples of one stream, packed into rows in random order.
+
+    Attributes:
+      rows: whole rounds, one after the other; a round has one row of each of the layout's length pairs, in their order.
+      round: the number of rows of a round.
+    """
 
     rows: list[Batch]
     stats: DataStats
+    round: int = 1
 
 
-def make_window(corpus: Corpus, stream: int, number: int) -> Window:
-    """Returns window `number` of a stream, as a pure function of the arguments."""
+def window_features(corpus: Corpus, stream: int, number: int) -> Features:
+    """Returns what goes into window `number` of a stream, not yet packed."""
     config = corpus.config
     nth = np.arange(number * config.window, (number + 1) * config.window) * config.num_streams + stream
-    visits = corpus.plan.visits(nth)
-    features = corpus.make_features(corpus.entries, corpus.rows, visits, corpus.layout, config.seed)
+    return corpus.make_features(corpus.entries, corpus.rows, corpus.plan.visits(nth), corpus.layout, config.seed)
+
+
+def make_window(corpus: Corpus, stream: int, number: int, features: Features | None = None) -> Window:
+    """Returns window `number` of a stream, as a pure function of the first three arguments.
+
+    Args:
+      features: the window's, if they are made already.
+    """
+    config = corpus.config
+    features = features or window_features(corpus, stream, number)
     stats = DataStats(len(corpus.entries))
     stats.add(features)
-    (lengths,) = corpus.layout.lengths  # with several pairs, a window's number would have to decide
-    rows = pack(features.groups, corpus.layout, lengths, Draws(config.seed, "window", stream, number))
+    rows = pack(features.groups, corpus.layout, corpus.layout.lengths, Draws(config.seed, "window", stream, number))
     stats.rows = len(rows)
-    return Window(rows, stats)
+    return Window(rows, stats, len(corpus.layout.lengths))
 
 
-def pack(groups: Sequence[Group], layout: Layout, lengths: Lengths, draws: Draws) -> list[Batch]:
-    """Returns the groups packed into rows of these lengths; the rows' order does not depend on how full they are.
+def pack(groups: Sequence[Group], layout: Layout, pairs: Sequence[Lengths], draws: Draws) -> list[Batch]:
+    """Returns the groups packed into whole rounds of rows, a row of each length pair in a round; what shares a round is random.
+
+    With several pairs, `row_weights` is what a row weighs in the loss on average here. Batches of short rows weigh less than
+    those of long ones, so each is divided by the weights of average rows: a target counts the same in all of them.
 
     Raises:
       ValueError: a group does not fit a row; see `flanjax.data.layout.fits`.
     """
     sizes = np.array([group_sizes(layout, group) for group in groups], np.int64).reshape(-1, 2)
-    limits = layout.limits(lengths)
-    if (over := np.flatnonzero((sizes > limits).any(axis=1))).size:
+    limits = [layout.limits(lengths) for lengths in pairs]
+    fit = np.any([(sizes <= limit).all(axis=1) for limit in limits], axis=0)
+    if (over := np.flatnonzero(~fit)).size:
         first = int(over[0])
         raise ValueError(
             f"{len(groups[first])} examples that must share a row take {tuple(sizes[first].tolist())} of it; rows have "
-            f"{limits}. The function that makes features must leave out what does not fit (flanjax.data.layout.fits)"
+            f"{max(limits)}. The function that makes features must leave out what does not fit (flanjax.data.layout.fits)"
         )
-    bins = pack_examples(sizes, limits)
-    order = draws.permutation("rows", len(bins))
-    return [layout.row([example for i in bins[r] for example in groups[i]], lengths) for r in order]
+    if len(pairs) == 1:
+        bins = pack_examples(sizes, limits[0])
+        order = draws.permutation("rows", len(bins))
+        return [layout.row([example for i in bins[r] for example in groups[i]], pairs[0]) for r in order]
+    rounds = pack_rounds(sizes, limits)
+    orders = [draws.permutation(f"rows of pair {p}", len(rounds)) for p in range(len(pairs))]
+    mean = sum(e.weight * e.num_trained for group in groups for e in group) / max(len(rounds) * len(pairs), 1)
+    return [
+        {
+            **layout.row([example for i in rounds[order[r]][p] for example in groups[i]], pairs[p]),
+            ROW_WEIGHTS: np.array(mean, np.float32),
+        }
+        for r in range(len(rounds))
+        for p, order in enumerate(orders)
+    ]
 
 
 class DataState(NamedTuple):
-    """The position in the data after a batch: for each stream the window and the row within it that come next."""
+    """The position in the data after a batch.
+
+    Attributes:
+      streams: stream -> (window, row within it): where the first row of the round of batches lies that is under way or next.
+      turn: the number of batches of this round that are past. A round is one batch of each pair, so with one pair it is 0.
+    """
 
     streams: dict[int, tuple[int, int]]
     stats: DataStats
+    turn: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        return {"streams": {str(s): list(at) for s, at in sorted(self.streams.items())}, "tally": self.stats.to_json()}
+        turn = {"turn": self.turn} if self.turn else {}
+        streams = {str(s): list(at) for s, at in sorted(self.streams.items())}
+        return {"streams": streams, **turn, "tally": self.stats.to_json()}
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "DataState":
         """Returns the state of a record. Raises DataError saying what is wrong if the record is not a valid state."""
         try:
             streams = {int(s): (at[0], at[1]) for s, at in record["streams"].items()}
-            stats = DataStats.from_json(record["tally"])
+            stats, turn = DataStats.from_json(record["tally"]), int(record.get("turn", 0))
         except (TypeError, ValueError, LookupError, AttributeError) as error:
             raise DataError(f"this is not a position in the data: {type(error).__name__}: {error}") from error
         for stream, position in streams.items():
             if not all(type(n) is int and n >= 0 for n in (stream, *position)):
                 raise DataError(f"stream {stream} is at {list(position)}, expected the numbers of a window and of a row in it")
-        return cls(streams, stats)
+        return cls(streams, stats, turn)
 
     def check(self, num_streams: int, num_tasks: int) -> None:
         """Raises DataError if the state has another number of streams or tasks."""
@@ -224,7 +262,7 @@ class DataState(NamedTuple):
         stats = states[0].stats
         for state in states[1:]:
             stats.merge(state.stats)
-        return cls({s: at for state in states for s, at in state.streams.items()}, stats).to_json()
+        return cls({s: at for state in states for s, at in state.streams.items()}, stats, states[0].turn).to_json()
 
 
 class WindowSource(Protocol):
@@ -261,6 +299,9 @@ class _Windows:
 class BatchIterator:
     """Yields this host's part of every global batch: arrays [B / hosts, ...], in the order of its streams, without end.
 
+    With several length pairs, batches come in rounds, one batch of each pair. All windows have whole rounds of rows, so each
+    stream takes B / S rounds of rows for a round of batches.
+
     `state()` is the position after the last batch that was returned, even if the search for the next one was broken off.
 
     Args:
@@ -279,6 +320,8 @@ class BatchIterator:
         self._corpus, self._config, self._prepared = corpus, corpus.config, prepared
         self._while_waiting = while_waiting
         self._rows_a_batch = self._config.batch_size // self._config.num_streams  # of one stream
+        self._round = len(corpus.layout.lengths)
+        self._turn = state.turn if state else 0
         streams = host.streams(self._config.num_streams)
         self._position = {s: state.streams[s] if state else (0, 0) for s in streams}
         # Counts are added up over hosts when states are merged, so only one host keeps the old counts.
@@ -309,16 +352,20 @@ class BatchIterator:
     def __next__(self) -> Batch:
         for stream in self._queues:
             self._fill(stream)
-        rows = [row for stream in self._queues for row in self._take(stream)]
+        rows = [queue[i * self._round + self._turn][2] for queue in self._queues.values() for i in range(self._rows_a_batch)]
+        self._turn = (self._turn + 1) % self._round
+        if not self._turn:
+            for stream in self._queues:
+                self._pass(stream)
         return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
     def state(self) -> DataState:
-        return DataState(dict(self._position), self._stats.copy())
+        return DataState(dict(self._position), self._stats.copy(), self._turn)
 
     def _fill(self, stream: int) -> None:
-        """Reads windows until the stream has its rows of a batch. The position stays where it is."""
+        """Reads windows until the stream has its rows of a round of batches. The position stays where it is."""
         queue, fruitless = self._queues[stream], 0
-        while len(queue) < self._rows_a_batch:
+        while len(queue) < self._rows_a_batch * self._round:
             if fruitless >= MAX_FRUITLESS:
                 raise self._seen.nothing_to_train_on(fruitless, self._corpus.names)
             queued = len(queue)
@@ -327,14 +374,14 @@ class BatchIterator:
             elif len(queue) > queued:
                 fruitless = 0
 
-    def _take(self, stream: int) -> Iterator[Batch]:
+    def _pass(self, stream: int) -> None:
+        """Moves the position past the stream's rows of a round of batches."""
         queue = self._queues[stream]
-        for _ in range(self._rows_a_batch):
-            window, row, arrays = queue.popleft()
+        for _ in range(self._rows_a_batch * self._round):
+            window, row, _ = queue.popleft()
             if row == 0:
                 self._count(stream, window)
             self._position[stream] = (window, row + 1) if queue and queue[0][0] == window else (window + 1, 0)
-            yield arrays
 
     def _count(self, stream: int, window: int) -> None:
         """Counts the stream's windows up to this one, those without rows included."""

@@ -1,4 +1,4 @@
-"""Validation batches: a fixed set of evaluation rows of the training tasks, packed like training rows, without exemplars."""
+"""Validation batches: a fixed set of evaluation rows of the training tasks, packed into the longest rows, without exemplars."""
 
 import dataclasses
 
@@ -40,9 +40,9 @@ def validation_batches(corpus: Corpus, examples_per_task: int) -> list[Batch]:
             f"none of {len(numbers)} evaluation rows of the training tasks gives an example; "
             f"task {corpus.names[first.task]}, row {first.row}: {first.reason}"
         )
-    (lengths,) = corpus.layout.lengths
-    packed = pack(features.groups, corpus.layout, lengths, Draws(config.seed, "validation"))
-    empty = corpus.layout.row([], lengths)
+    longest = config.features.longest
+    packed = pack(features.groups, corpus.layout, [longest], Draws(config.seed, "validation"))
+    empty = corpus.layout.row([], longest)
     packed += [empty] * (-len(packed) % config.batch_size)
     starts = range(0, len(packed), config.batch_size)
     return [{k: np.stack([r[k] for r in packed[s : s + config.batch_size]]) for k in empty} for s in starts]

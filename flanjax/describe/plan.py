@@ -5,17 +5,20 @@ described.tasks[0].lengths.mean_inputs
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import make_features
-from flanjax.data.pipeline import Corpus, Window, make_window
+from flanjax.data.layout import Layout, group_sizes
+from flanjax.data.packing import Group
+from flanjax.data.pipeline import Corpus, Window, make_window, window_features
 from flanjax.data.plan import Visits, realised_shares
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.describe.opened import Opened, open_mixture
+from flanjax.describe.pairs import Suggestion, suggest_pairs
 from flanjax.describe.reasons import Reason, count_reasons
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.styles import NUM_STYLES, Style
@@ -67,11 +70,13 @@ class Packing(NamedTuple):
 
     Attributes:
       fill: "inputs" and "targets" of an encoder-decoder, "row" and "targets" of a decoder -> the share of positions in use.
+      better: pairs of lengths with which they fill rows better; None if there are none, or the config has pairs.
     """
 
     examples: int
     rows: int
     fill: Mapping[str, float]
+    better: Suggestion | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -146,7 +151,9 @@ def describe_opened(opened: Opened, *, num_examples: int = 100_000, sample: int 
     ]
     packed = max(min(sample, _MAX_PACKED), 1)
     config = dataclasses.replace(corpus.config, batch_size=1, num_streams=1, window=packed)
-    window = make_window(corpus._replace(config=config), 0, 0) if sample else None
+    first = corpus._replace(config=config)
+    features = window_features(first, 0, 0) if sample else None
+    window = make_window(first, 0, 0, features) if features else None
     return Description(
         mixture=opened.mixture,
         plan_hash=corpus.plan.hash(),
@@ -154,7 +161,7 @@ def describe_opened(opened: Opened, *, num_examples: int = 100_000, sample: int 
         num_examples=num_examples,
         tasks=tuple(_measured(corpus, tasks, max(sample // len(tasks), _MIN_SAMPLED)) if sample else tasks),
         styles=_style_shares(window) if window else {},
-        packing=_packing(window) if window and window.rows else None,
+        packing=_packing(window, features.groups, corpus.layout) if features and window and window.rows else None,
         missing=opened.missing,
         published=opened.published,
     )
@@ -192,12 +199,14 @@ def _style_shares(window: Window) -> dict[str, float]:
     return {Style.from_id(i).name: float(counts[i] / counts.sum()) for i in range(NUM_STYLES) if counts[i]}
 
 
-def _packing(window: Window) -> Packing:
+def _packing(window: Window, groups: Sequence[Group], layout: Layout) -> Packing:
     parts = {"inputs_segment_ids": "inputs", "loss_weights": "targets"}
     if "inputs_segment_ids" not in window.rows[0]:
         parts = {"segment_ids": "row", "loss_weights": "targets"}
     used = {
-        part: float(np.mean([np.count_nonzero(row[name]) / row[name].size for row in window.rows]))
+        part: sum(np.count_nonzero(row[name]) for row in window.rows) / sum(row[name].size for row in window.rows)
         for name, part in parts.items()
     }
-    return Packing(int(window.stats.counts["examples"].sum()), len(window.rows), used)
+    sizes = np.array([group_sizes(layout, group) for group in groups])
+    better = suggest_pairs(sizes, len(window.rows), layout) if window.round == 1 else None
+    return Packing(int(window.stats.counts["examples"].sum()), len(window.rows), used, better)

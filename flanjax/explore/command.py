@@ -22,7 +22,7 @@ def explore(args: argparse.Namespace) -> None:
     folder = epath.Path(args.out)
     folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     mixture, removed = training_part(load_mixture(args.mixture), args.heldout)
-    features = FeatureConfig(inputs_length=args.inputs_length, targets_length=args.targets_length)
+    features = FeatureConfig(inputs_length=args.inputs_length, targets_length=args.targets_length, lengths=args.lengths)
     opened = open_mixture(mixture, load_tokenizer(args.tokenizer), features=features, seed=args.seed)
     for name, reason in opened.missing.items():
         print(f"task {name}: its data cannot be opened: {reason}", file=sys.stderr)

@@ -87,7 +87,7 @@ class Engine:
         self._most = self._rounded(slots)
         self._stream, self._end_repetition = stream, end_repetition
         self._stop_ids = tuple(layout.stop_ids if stop_ids is None else stop_ids)
-        self._longest = max(2048, layout.lengths[0].inputs) if longest is None else longest
+        self._longest = max(2048, layout.config.inputs_length) if longest is None else longest
         self._reader = Reader(config, params, mesh, layout)
         self._programs = programs(config, mesh, self._stop_ids)
         self._architecture = functional.module(config)

@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 from etils import epath
 
 from flanjax import checkpoint
 from flanjax.config import ConfigError, RunConfig, differences
-from flanjax.data.layout import row_shapes
+from flanjax.data.feature_config import Lengths
+from flanjax.data.layout import ROW_WEIGHTS, row_shapes
 from flanjax.data.offline import prepared
 from flanjax.data.pipeline import Corpus, Host
 from flanjax.data.quarantine import find_causes, quarantine
@@ -125,10 +127,14 @@ def check_identity(directory: epath.PathLike, manifest: Mapping[str, Any], ident
 _ELSEWHERE = ". Set these back, prepare into another directory, or leave data.prepared out and make the rows while training"
 
 
-def batch_shapes(config: RunConfig, mesh: sharding.Mesh, numbers: Sequence[str] = ()) -> dict[str, jax.ShapeDtypeStruct]:
-    """The arrays of a global batch, as training puts them on the mesh."""
-    placed, rows = sharding.batch_sharding(mesh), config.data.batch_size
-    shapes = row_shapes(config.data.features, config.data.features.lengths[0], numbers)
+def batch_shapes(
+    config: RunConfig, mesh: sharding.Mesh, numbers: Sequence[str] = (), lengths: Lengths | None = None
+) -> dict[str, jax.ShapeDtypeStruct]:
+    """The arrays of a global batch of these lengths, without them of the longest, as training puts them on the mesh."""
+    placed, rows, features = sharding.batch_sharding(mesh), config.data.batch_size, config.data.features
+    shapes = row_shapes(features, lengths or features.longest, numbers)
+    if len(features.pairs) > 1:
+        shapes[ROW_WEIGHTS] = (), np.dtype(np.float32)
     return {n: jax.ShapeDtypeStruct((rows, *shape), dtype, sharding=placed) for n, (shape, dtype) in shapes.items()}
 
 

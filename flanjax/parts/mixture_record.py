@@ -43,8 +43,8 @@ def mixture_record(
         )
     total = max(int(stats.styles.sum()), 1)
     styles = {Style.from_id(i).name: int(n) / total for i, n in enumerate(stats.styles) if n}
-    packed = (sum(counts[name]) for name in ("input_tokens", "target_tokens", "examples"))
-    filled = corpus.layout.filled(corpus.layout.lengths[0], *packed)
+    packed = [sum(counts[name]) for name in ("input_tokens", "target_tokens", "examples")]
+    by_pair = [corpus.layout.filled(lengths, *packed) for lengths in corpus.layout.lengths]
     return {
         records.FORMAT: records.MIXTURE,
         "mixture": split.train.name,
@@ -58,7 +58,11 @@ def mixture_record(
         "heldout": [t.name for t in split.heldout],
         "styles": styles,
         "prompts": list(prompts),
-        "packing": {name: tokens / max(stats.rows * room, 1) for name, (tokens, room) in filled.items()},
+        # Windows have as many rows of each pair, so that the mean room is exact.
+        "packing": {
+            name: tokens / max(stats.rows * float(np.mean([filled[name][1] for filled in by_pair])), 1)
+            for name, (tokens, _) in by_pair[0].items()
+        },
     }
 
 

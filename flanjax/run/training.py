@@ -149,7 +149,8 @@ def _train(
     saving = Saving(folder, report.writer, checkpoints, meta, text.split, text.corpus, batches, devices.hosts, prompts)
     actions = periodic_actions(config, text, devices, program, weights.model, start, report.writer, saving)
     say(f"{program.size} on {sharding.describe(devices.mesh)}; MFU against {report.meter.limit_named}")
-    say(program.attention(parts.batch_shapes(config, devices.mesh, text.corpus.layout.numbers)))
+    for line in attention_lines(config, devices, program, text.corpus):
+        say(line)
     say(f"ready after {time.perf_counter() - began:.1f} s")
     step_fn, work = step_of(program, start.frozen), functools.partial(work_of, model=weights.model)
     first, state = start.step, start.state
@@ -225,6 +226,16 @@ def make_program(
     if config.train.microbatches != found.microbatches:
         say(f"microbatches: {found.microbatches} ({found.reason})")
     return found.program
+
+
+def attention_lines(config: RunConfig, devices: Devices, program: Program, corpus: Corpus) -> list[str]:
+    """What computes attention; one line for each length pair for which it differs."""
+    pairs = sorted(set(corpus.layout.lengths), reverse=True)
+    shapes = {pair: parts.batch_shapes(config, devices.mesh, corpus.layout.numbers, pair) for pair in pairs}
+    lines = {pair: program.attention(shape) for pair, shape in shapes.items()}
+    if len(set(lines.values())) == 1:
+        return [lines[pairs[0]]]
+    return [f"rows of {pair.inputs} + {pair.targets}: {line}" for pair, line in lines.items()]
 
 
 def find_start(

@@ -11,6 +11,7 @@ from rich.text import Text
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.tokenizer import load_tokenizer
 from flanjax.describe.opened import training_part
+from flanjax.describe.pairs import Suggestion
 from flanjax.describe.plan import Description, TaskDescription, describe
 from flanjax.describe.samples import Sample, sample
 from flanjax.tasks.registry import load_mixture
@@ -31,7 +32,7 @@ def show_mixture(args: argparse.Namespace, console: Console | None = None) -> No
     mixture, removed = training_part(load_mixture(args.mixture), args.heldout)
     for name, reason in removed.items():
         console.print(Text(f"not trained on: {name} ({reason})"))
-    features = FeatureConfig(inputs_length=args.inputs_length, targets_length=args.targets_length)
+    features = FeatureConfig(inputs_length=args.inputs_length, targets_length=args.targets_length, lengths=args.lengths)
     tokenizer = load_tokenizer(args.tokenizer)
     if args.task or args.template or args.style:
         asked = {"task": args.task, "template": args.template, "style": args.style, "count": args.examples}
@@ -65,6 +66,9 @@ def print_description(described: Description, address: str, tokenizer: str, cons
         console.print(
             Text(f"packed: the first {described.packing.examples:,} examples in {described.packing.rows:,} rows ({fill})")
         )
+        if better := described.packing.better:
+            filled = " and ".join(f"{_percent(share)}%" for share in better.fill)
+            console.print(Text(f"rows of several lengths would be filled to {filled}: data.features.lengths={_pairs(better)}"))
     if described.styles:
         shares = sorted(described.styles.items(), key=lambda item: -item[1])
         console.print(Text("styles: " + ", ".join(f"{name} {_percent(share)}%" for name, share in shares)))
@@ -132,6 +136,10 @@ def _panel(shown: Sample) -> Panel:
     counts = f"{shown.where} · {shown.input_tokens} input tokens, {shown.target_tokens} target tokens{cut}"
     body = Text(shown.input) + Text("\n\n=> ", style="bold green") + Text(shown.target, style="green")
     return Panel(body, title=Text(title), subtitle=Text(counts), title_align="left", subtitle_align="right")
+
+
+def _pairs(better: Suggestion) -> str:
+    return "(" + ", ".join(f"({pair.inputs}, {pair.targets})" for pair in better.lengths) + ")"
 
 
 def _percent(share: float) -> str:

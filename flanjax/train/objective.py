@@ -42,12 +42,15 @@ class Sums(NamedTuple):
       weight: [], from which `Objective.divisor` computes what the loss is divided by.
       metrics: name -> Mean of [], shown beside the loss.
       by_task: name -> Mean of [tasks], shown for each task and cluster.
+      typical: [], the weight of such a number of rows on average, if batches have rows of several lengths and so weigh more or
+        less than each other. The gradient is divided by what follows from it, so that a target counts the same in all of them.
     """
 
     loss: jax.Array
     weight: jax.Array
     metrics: Mapping[str, Mean]
     by_task: Mapping[str, Mean]
+    typical: jax.Array | None = None
 
 
 class Hooks(NamedTuple):
@@ -89,7 +92,8 @@ class CrossEntropy:
         by_task = Mean(*per_task(losses.nll, weights, batch["task_ids"], self.num_tasks))
         loss = losses.sum + sum(auxiliary.values())
         extra = {name: Mean(total, losses.weight) for name, total in auxiliary.items()}
-        return Sums(loss, losses.weight, {"accuracy": correct, **extra}, {"loss": by_task})
+        typical = jnp.sum(batch["row_weights"]) if "row_weights" in batch else None
+        return Sums(loss, losses.weight, {"accuracy": correct, **extra}, {"loss": by_task}, typical)
 
     def divisor(self, weight: jax.Array) -> jax.Array:
         return denominator(self.config, weight)

@@ -20,7 +20,7 @@ from flanjax.parallel.cores import compiler_options
 from flanjax.train.config import TrainConfig
 from flanjax.train.objective import CrossEntropy, Hooks, Objective
 from flanjax.train.optimizer import make_optimizer, schedule, state_axes
-from flanjax.train.step import StepSpec, TrainState, init_state, train_step, validation_step
+from flanjax.train.step import StepMetrics, StepSpec, TrainState, init_state, train_step, validation_step
 
 
 class Compiled(NamedTuple):
@@ -54,6 +54,10 @@ def compile_for(function: Any, *shapes: Any) -> Compiled:
     memory = executable.memory_analysis()
     fresh = memory.output_size_in_bytes - memory.alias_size_in_bytes
     return Compiled(executable, memory.argument_size_in_bytes + fresh + memory.temp_size_in_bytes, lowered=lowered)
+
+
+def _shapes(batch: Any) -> Any:
+    return tuple((name, x.shape) for name, x in sorted(batch.items()))
 
 
 class Program:
@@ -111,14 +115,14 @@ class Program:
         placed: Any = sharding.shardings(shapes, names, mesh)
         fixed: Any = jax.tree.map(lambda x: x.sharding, frozen)
         rows, one = sharding.batch_sharding(mesh), sharding.replicated(mesh)
-        self.compiled: Compiled | None = None
+        self.compiled: dict[Any, Compiled] = {}
         self.num_parameters = sum(int(np.prod(x.shape)) for x in jax.tree.leaves(self.params))
         self.num_trainable = sum(int(np.prod(x.shape)) for x in jax.tree.leaves(trainable))
         self.state: TrainState = sharding.abstract(shapes, placed)
         self.split = jax.jit(spec.tuning.split, out_shardings=Params(placed.params, fixed), donate_argnums=0)
         self.join = lambda trainable, frozen: spec.tuning.join(Params(trainable, frozen))
         self.init = jax.jit(functools.partial(init_state, spec), out_shardings=placed, donate_argnums=0)
-        self.step = jax.jit(
+        self._step = jax.jit(
             functools.partial(train_step, spec),
             in_shardings=(placed, fixed, rows),
             out_shardings=(placed, one),
@@ -130,11 +134,15 @@ class Program:
         )
 
     def compile(self, batch: Any) -> Compiled:
-        """Returns the step compiled for a batch of ShapeDtypeStructs with shardings, and makes it this program's `step`."""
-        if self.compiled is None:
-            self.compiled = compile_for(self.step, self.state, self.params.frozen, batch)
-            self.step = self.compiled.executable or self.step
-        return self.compiled
+        """Returns the step compiled for a batch of ShapeDtypeStructs with shardings; `step` then uses it for such batches."""
+        shapes = _shapes(batch)
+        if shapes not in self.compiled:
+            self.compiled[shapes] = compile_for(self._step, self.state, self.params.frozen, batch)
+        return self.compiled[shapes]
+
+    def step(self, state: TrainState, frozen: Any, batch: Any) -> tuple[TrainState, StepMetrics]:
+        found = self.compiled.get(_shapes(batch)) if self.compiled else None
+        return ((found and found.executable) or self._step)(state, frozen, batch)
 
     @property
     def size(self) -> str:

@@ -65,7 +65,8 @@ def train_step(spec: StepSpec, state: TrainState, frozen: Any, batch: Batch) -> 
     key = jax.random.fold_in(jax.random.key(spec.seed), state.step)
     grads, sums = _accumulate(spec, state.params, frozen, batch, key)
     divisor = spec.objective.divisor(sums.weight)
-    grads = jax.tree.map(lambda g: g / divisor, grads)
+    typical = divisor if sums.typical is None else spec.objective.divisor(sums.typical)
+    grads = jax.tree.map(lambda g: g / typical, grads)
     updates, opt_state = spec.optimizer.update(grads, state.opt_state, state.params)
     values = {
         "loss": sums.loss / divisor,

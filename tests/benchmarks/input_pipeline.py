@@ -3,7 +3,8 @@
     FLANJAX_HUB_MIRROR=... python tests/benchmarks/input_pipeline.py --tokenizer english_unigram_30k.model [--workers 1]
 
 AG News, SST-2, GSM8K, RTE and AESLC at equal rates, one wording with ten prefixes, 512 input and 128 target tokens, packed.
-With --known every row is looked up among the evaluation rows of the same data sets, as if these were held out.
+With --targets rows have several lengths (data.features.lengths). With --known every row is looked up among the evaluation
+rows of the same data sets, as if these were held out.
 """
 
 import argparse
@@ -62,13 +63,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--known", action="store_true")
+    parser.add_argument("--targets", type=int, nargs="*", default=(), help="target lengths of a round of rows, 128 among them")
     args = parser.parse_args()
     config = DataConfig(
         batch_size=64,
         num_streams=2,
         num_workers=args.workers,
         num_threads=args.threads,
-        features=FeatureConfig(inputs_length=512, targets_length=128),
+        features=FeatureConfig(inputs_length=512, targets_length=128, lengths=[(512, length) for length in args.targets]),
     )
     chosen = mixture()
     if args.known:
@@ -78,17 +80,17 @@ def main() -> None:
     batches = BatchIterator(corpus)
     next(batches)
     print(f"first batch after {time.perf_counter() - START:.1f} s, imports included")
-    examples = tokens = rows = filled = 0
+    examples = tokens = filled = read = written = 0
     began = time.perf_counter()
     while time.perf_counter() - began < args.seconds:
         batch = next(batches)
         examples += int(batch["segment_ids"].max(axis=1).sum())
         tokens += int((batch["inputs_segment_ids"] > 0).sum())
         filled += int((batch["segment_ids"] > 0).sum())
-        rows += len(batch["inputs"])
+        read, written = read + batch["inputs"].size, written + batch["targets"].size
     seconds = time.perf_counter() - began
     print(f"{examples / seconds:,.0f} examples/s, {tokens / seconds:,.0f} encoder tokens/s")
-    print(f"encoder positions filled {tokens / rows / 512:.1%}, decoder positions {filled / rows / 128:.1%}")
+    print(f"encoder positions filled {tokens / read:.1%}, decoder positions {filled / written:.1%}")
     stats = batches.state().stats.counts
     print(
         "skipped:",

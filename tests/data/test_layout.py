@@ -187,8 +187,8 @@ def test_the_arrays_of_a_row_are_known_before_there_is_one():
 
 def test_which_lengths_a_batch_has_follows_from_its_number():
     config = ENCODER_DECODER.config
-    assert config.lengths == ENCODER_DECODER.lengths == ((10, 12),)
-    assert {config.lengths_of(batch) for batch in range(20)} == set(config.lengths)
+    assert config.pairs == ENCODER_DECODER.lengths == ((10, 12),)
+    assert {config.lengths_of(batch) for batch in range(20)} == set(config.pairs)
 
 
 @pytest.mark.parametrize("reserved", [0, 2])

@@ -28,7 +28,7 @@ def mesh():
 def batch(mesh):
     placed = sharding.batch_sharding(mesh)
     config = FeatureConfig(inputs_length=64, targets_length=64)
-    shapes = row_shapes(config, config.lengths[0])
+    shapes = row_shapes(config, config.longest)
     return {n: jax.ShapeDtypeStruct((ROWS, *s), dtype, sharding=placed) for n, (s, dtype) in shapes.items()}
 
 

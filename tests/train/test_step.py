@@ -12,11 +12,13 @@ import pytest
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.layout import make_layout
 from flanjax.data.packing import Encoded
+from flanjax.data.pipeline import pack
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.models import functional
 from flanjax.models.context import Context
 from flanjax.models.t5 import T5Config
 from flanjax.parallel import sharding
+from flanjax.tasks.draws import Draws
 from flanjax.train.losses import LossConfig
 from flanjax.train.objective import CrossEntropy, Hooks
 from flanjax.train.optimizer import OptimizerConfig, make_optimizer, schedule, state_axes
@@ -154,6 +156,24 @@ def test_packed_rows_score_as_their_examples_alone_do():
     assert_alike(gradient, alone_gradient, 2e-5)
     np.testing.assert_allclose(figures["loss"], alone["loss"], rtol=1e-6)
     np.testing.assert_allclose(figures["task_nll"], alone["task_nll"], rtol=1e-5)
+
+
+def test_a_target_counts_the_same_in_batches_of_short_and_of_long_rows():
+    """Over a round of batches the gradient is that of all examples alone, over the weight of an average batch."""
+    rng = np.random.default_rng(4)
+    config = FeatureConfig(inputs_length=S, targets_length=T, lengths=((S, 8), (S, T)))
+    layout = make_layout(config, ByteTokenizer())
+    examples = [example(rng, 5 + i % 9, (2, 3, 11)[i % 3], task=i % TASKS, weight=0.5 + i % 2) for i in range(ROWS)]
+    packed = pack([(e,) for e in examples], layout, config.pairs, Draws(0))
+    gradients = []
+    for pair in range(2):
+        rows = packed[pair::2]
+        batch = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        gradients.append(one_step(spec_of(), batch)[0])
+    mean = sum(e.weight * len(e.targets) for e in examples) / 2
+    expected, _ = summed([[e] for e in examples])
+    assert_alike(jax.tree.map(lambda a, b: (a + b) * mean, *gradients), expected, 2e-5)
+    assert len({row["targets"].shape for row in packed}) == 2
 
 
 def test_examples_of_a_row_do_not_see_each_other():

@@ -74,7 +74,10 @@ def _name_of(function: Any) -> str:
 
 def data_keys(config: DataConfig) -> dict[str, Any]:
     """Returns the config's keys that the rows depend on. A new key counts as one of them unless it is listed above."""
-    return {name: value for name, value in dataclasses.asdict(config).items() if name not in _NOT_IN_ROWS}
+    keys = {name: value for name, value in dataclasses.asdict(config).items() if name not in _NOT_IN_ROWS}
+    if not config.features.lengths:  # rows of one length were prepared before there were several
+        del keys["features"]["lengths"]
+    return keys
 
 
 def digest(identity: dict[str, Any]) -> str:
@@ -187,8 +190,9 @@ def load_prepared_tokenizer(directory: epath.PathLike) -> Tokenizer:
 
 
 def num_steps(rows: Sequence[int], config: DataConfig) -> int:
-    """Returns the number of batches in streams with these numbers of rows."""
-    return min(rows) // (config.batch_size // config.num_streams)
+    """Returns the number of batches in streams with these numbers of rows. Only whole rounds of them count."""
+    pairs = len(config.features.pairs)
+    return min(rows) // (config.batch_size // config.num_streams * pairs) * pairs
 
 
 def rows_of_streams(shards: Iterable[dict[str, Any]], num_streams: int) -> list[int]:

@@ -2,7 +2,8 @@
 
 4 bytes   length of the header, little-endian
 header    JSON: format, the data's digest, stream, window, number of rows, arrays, stats
-arrays    one after the other, little-endian, each [rows, ...], integers in the narrowest type that holds them
+arrays    one after the other, little-endian, each [rows, ...], integers in the narrowest type that holds them; with several
+          length pairs ("round": their number) the arrays of the first pair's rows, then those of the second's, and so on
 """
 
 import json
@@ -28,17 +29,21 @@ class Label(NamedTuple):
 
 
 def encode_window(window: Window, label: Label) -> bytes:
-    """Returns the record of a window. All its rows must have the same arrays, with any names, in the same shapes."""
+    """Returns the record of a window. All its rows must have the same arrays, with any names; those of one length pair have the
+    same shapes."""
     arrays, described = [], []
-    for name in window.rows[0] if window.rows else ():
-        whole = np.stack([row[name] for row in window.rows])
-        kept = _narrowed(whole)
-        arrays.append(kept.tobytes())
-        described.append([name, _little(whole.dtype).str, list(whole.shape[1:]), kept.dtype.str])
+    for pair in range(window.round if window.rows else 0):
+        rows = window.rows[pair :: window.round]
+        for name in rows[0]:
+            whole = np.stack([row[name] for row in rows])
+            kept = _narrowed(whole)
+            arrays.append(kept.tobytes())
+            described.append([name, _little(whole.dtype).str, list(whole.shape[1:]), kept.dtype.str])
     header = {
         "format": FORMAT,
         **label._asdict(),
         "rows": len(window.rows),
+        **({"round": window.round} if window.round > 1 else {}),
         "arrays": described,
         "tally": window.stats.to_json(),
     }
@@ -49,20 +54,25 @@ def encode_window(window: Window, label: Label) -> bytes:
 def decode_window(record: bytes) -> tuple[Label, Window]:
     """Returns a record's label and window. Raises ValueError if it is not a record of this format."""
     header, at = _header(record)
-    whole: dict[str, np.ndarray] = {}
-    for name, dtype, shape, kept in header["arrays"]:
-        shape = (header["rows"], *shape)
+    size = header.get("round", 1)
+    names = len(header["arrays"]) // size
+    whole: list[dict[str, np.ndarray]] = [{} for _ in range(size)]
+    for i, (name, dtype, shape, kept) in enumerate(header["arrays"]):
+        shape = (header["rows"] // size, *shape)
         count = int(np.prod(shape, dtype=np.int64))
-        whole[name] = np.frombuffer(record, np.dtype(kept), count, at).reshape(shape).astype(np.dtype(dtype), copy=False)
+        array = np.frombuffer(record, np.dtype(kept), count, at).reshape(shape).astype(np.dtype(dtype), copy=False)
+        whole[i // names][name] = array
         at += count * np.dtype(kept).itemsize
     if at != len(record):
         raise ValueError(f"the record has {len(record)} bytes, its header accounts for {at}")
-    rows: list[Batch] = [{name: array[i] for name, array in whole.items()} for i in range(header["rows"])]
-    return Label(header["data"], header["stream"], header["window"]), Window(rows, DataStats.from_json(header["tally"]))
+    rows: list[Batch] = [
+        {name: array[i] for name, array in arrays.items()} for i in range(header["rows"] // size) for arrays in whole
+    ]
+    return Label(header["data"], header["stream"], header["window"]), Window(rows, DataStats.from_json(header["tally"]), size)
 
 
 def row_arrays(window: Window) -> dict[str, list[Any]]:
-    """Returns name -> [dtype, shape] of the arrays of a row; {} for a window without rows."""
+    """Returns name -> [dtype, shape] of the arrays of a first row; {} for a window without rows."""
     return {name: [_little(a.dtype).str, list(a.shape)] for name, a in window.rows[0].items()} if window.rows else {}
 
 

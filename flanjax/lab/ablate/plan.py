@@ -46,7 +46,7 @@ class Training(NamedTuple):
     @property
     def tokens(self) -> int:
         data = self.config.data
-        return self.steps * data.batch_size * (data.features.inputs_length + data.features.targets_length)
+        return self.steps * data.batch_size * sum(map(sum, data.features.pairs)) // len(data.features.pairs)
 
 
 class Cell(NamedTuple):

@@ -124,7 +124,7 @@ class Patient:
         """Yields rows as batches on the mesh, all of one size, the last filled up with empty rows."""
         shards = sharding.num_batch_shards(self.mesh)
         size = -(-_ROWS // shards) * shards
-        empty = self.layout.row([], self.layout.lengths[0])
+        empty = self.layout.row([], self.layout.config.longest)
         for start in range(0, len(rows), size):
             some = [*rows[start : start + size], *[empty] * size][:size]
             yield sharding.spread({name: np.stack([row[name] for row in some]) for name in empty}, self.mesh)
@@ -132,7 +132,7 @@ class Patient:
 
 def packed(examples: Sequence[Encoded], layout: Layout) -> Iterator[tuple[Batch, list[Encoded]]]:
     """Yields rows with the examples that were packed in each."""
-    (lengths,) = layout.lengths
+    lengths = layout.config.longest
     for chosen in pack_examples(np.array([layout.sizes(e) for e in examples]), layout.limits(lengths)):
         together = [examples[i] for i in chosen]
         yield layout.row(together, lengths), together
