@@ -16,7 +16,7 @@ from flanjax.version import __version__
 
 Port, Slots = Annotated[int, Range(0, 65_535)], Annotated[int, Range(1, 4096)]
 OVERRIDE = "--config."
-OVERRIDDEN = ("train", "prepare", "compile", "doctor", "ablate")  # the commands that take overrides of config keys
+OVERRIDDEN = ("train", "prepare", "compile", "doctor", "ablate", "spin")  # the commands that take overrides of config keys
 _KEYS = (
     f"Any key of the config can be set, as {OVERRIDE}train.steps=100 or {OVERRIDE}train.steps 100; lists are written with "
     "commas. `flanjax train --help-config` explains every key."
@@ -62,6 +62,9 @@ _EXAMPLES = {
   flanjax ablate --config configs/quickstart.py --axis templates=1,2,6 --seeds 3 --out runs/templates
   flanjax ablate configs/studies/quickstart.py:held_out --out runs/held_out
   flanjax ablate --config configs/flan_t5.py:base --axis leave_one_out=clusters --out gs://b/study --print jobset""",
+    "spin": """
+  flanjax spin --config configs/quickstart.py --out runs/spin --rounds 2 --config.model.init=runs/quickstart
+  flanjax spin --config configs/flan_t5.py:base --out runs/spin --prompts 50000 --config.model.init=runs/base""",
     "check": """
   flanjax check mixtures/quickstart.py:quickstart
   flanjax check mixtures/flan.py:flan2021 --all --tokenizer google/flan-t5-base --html check.html""",
@@ -150,6 +153,15 @@ def parser() -> argparse.ArgumentParser:
             "An axis is any config key, or clusters, tasks, templates (numbers to train on), rate, cot (on, off), shots, "
             "leave_one_out and hold_out (names, or clusters for each). Several axes are crossed. The same command goes on with "
             f"an interrupted study. {_KEYS}",
+        )
+    )
+    _spin(
+        _command(
+            commands,
+            "spin",
+            "self-play: rounds in which a model learns to tell the data's answers from the texts of the model before it",
+            "Each round is an ordinary run that begins with the model of the round before. The same command goes on where it "
+            f"was stopped, and more --rounds go on with it. {_KEYS}",
         )
     )
     _check(
@@ -248,6 +260,25 @@ def _ablate(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", required=True, metavar="DIR", help="where runs, study.json and the page (index.html) go")
     command.add_argument("--plan", action="store_true", help="print the plan and its cost, and stop")
     command.add_argument("--print", choices=["slurm", "jobset", "tpu"], help="print the runs as jobs for launch/, and stop")
+
+
+def _spin(spin: argparse.ArgumentParser) -> None:
+    spin.add_argument("--config", required=True, metavar="FILE[:VARIANT]", help="a Python file with get_config()")
+    spin.add_argument("--out", required=True, metavar="DIR", help="where rounds, runs, spin.json and the page (index.html) go")
+    spin.add_argument("--rounds", type=_takes(Count), default=2, help="how many rounds there are in all (default: %(default)s)")
+    spin.add_argument(
+        "--prompts",
+        type=_takes(Count),
+        default=5000,
+        help="examples of the mixture that are played with (default: %(default)s)",
+    )
+    spin.add_argument(
+        "--temperature",
+        type=_field(Settings, "temperature"),
+        default=1.0,
+        help="of the opponent's texts (default: %(default)s)",
+    )
+    spin.add_argument("--top-p", type=_field(Settings, "top_p"), default=1.0, help="of them (default: %(default)s)")
 
 
 def _check(check: argparse.ArgumentParser) -> None:

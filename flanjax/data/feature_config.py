@@ -32,13 +32,14 @@ class FeatureConfig:
       layout: "auto" follows from the model: "encoder_decoder" for T5, "causal" for decoder-only models. "prefix" gives
         decoder-only models bidirectional attention over the inputs. Without a model, "auto" is "encoder_decoder".
       inputs_length, targets_length: [S] and [T], in tokens: the limits of one example and of a row of an encoder-decoder. A
-        decoder-only row has S + T positions, of which at most T are targets.
+        decoder-only row has S + T positions, of which at most T are targets. A row of pairs is twice as long.
       input_eos: whether the input of an encoder ends with the end of sequence, as T5's and FLAN's do.
       separator: the text between input and target of a decoder-only model.
       chat: decoder-only: put input and target into the turns of the tokenizer's chat template instead.
       weighting: "tokens" gives every target token the same weight, "examples" every example.
       reserved: number of positions kept free at the start of every example's inputs, where a model puts vectors instead of
         token embeddings (soft prompts). They count towards the lengths.
+      answers: of a prompt, which share a row: a row is so many times as long. It follows from objective.name: 2 for pairs.
     """
 
     layout: Literal["auto", "encoder_decoder", "causal", "prefix"] = "auto"
@@ -49,6 +50,7 @@ class FeatureConfig:
     chat: bool = False
     weighting: Literal["tokens", "examples"] = "tokens"
     reserved: Annotated[int, Range(0)] = 0
+    answers: Annotated[int, Range(1, 2)] = 1
 
     def __post_init__(self) -> None:
         fields.check(self)
@@ -62,7 +64,7 @@ class FeatureConfig:
     @property
     def lengths(self) -> tuple[Lengths, ...]:
         """The length pairs in use; there is one."""
-        return (Lengths(self.inputs_length, self.targets_length),)
+        return (Lengths(self.answers * self.inputs_length, self.answers * self.targets_length),)
 
     def lengths_of(self, batch: int) -> Lengths:
         """Returns the length pair of a global batch. It depends only on the batch's number, so that hosts agree on it and a

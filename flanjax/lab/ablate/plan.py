@@ -45,8 +45,8 @@ class Training(NamedTuple):
 
     @property
     def tokens(self) -> int:
-        data = self.config.data
-        return self.steps * data.batch_size * (data.features.inputs_length + data.features.targets_length)
+        data, (lengths,) = self.config.data, self.config.data.features.lengths
+        return self.steps * data.batch_size * (lengths.inputs + lengths.targets)
 
 
 class Cell(NamedTuple):
