@@ -1,8 +1,8 @@
 """The reference of an objective of pairs: what the model that training begins with gives each answer, computed once.
 
 The log-likelihoods lie beside the run in reference.parquet, a row for each pair: its task, split and row, its key, the
-log-likelihoods of both answers in nats and their numbers of tokens. The file says of which weights and which data they are. A
-run that goes on reads them, after it has compared both.
+log-likelihoods of both answers in nats and their numbers of tokens. The file says of which weights, tokenizer and lengths they
+are, and a run that goes on compares these. Of which data they are needs no record: a pair finds its numbers by its tokens.
 """
 
 import itertools
@@ -17,7 +17,6 @@ import pyarrow as pa
 
 from flanjax import parts, storage
 from flanjax.config import ConfigError, RunConfig, differences
-from flanjax.data import identity
 from flanjax.data.layout import group_sizes
 from flanjax.data.packing import pack_examples
 from flanjax.data.pipeline import Corpus
@@ -51,16 +50,12 @@ def with_references(
     program: Program,
     weights: parts.Weights,
     mesh: sharding.Mesh,
-    tasks: dict[str, Any],
     say: Callable[[str], None],
 ) -> Corpus:
     """Returns the corpus with features of pairs that carry their references, from the folder's file or computed now.
 
-    Args:
-      tasks: the identities of the corpus's tasks (`flanjax.data.identity`).
-
     Raises:
-      ConfigError: the file is of other weights, or of other data.
+      ConfigError: the file is of other weights, or of texts that were made otherwise.
     """
     params = program.split(weights.make(), jax.random.key(config.train.seed))
     made = {
@@ -69,7 +64,6 @@ def with_references(
         "features": parts.as_json(vars(config.data.features)),
         "seed": config.data.seed,
         "validation_examples": config.train.validation_examples if config.train.validate_every else 0,
-        "tasks": {name: tasks[name] for name in corpus.names},
     }
     path = folder.path / REFERENCES
     if distributed.from_first(path.exists):
@@ -87,10 +81,7 @@ def with_references(
 
 
 def _check(path: Any, old: dict[str, Any], new: dict[str, Any]) -> None:
-    old, new = dict(old), parts.as_json(new)
-    changed = identity.changes(old.pop("tasks", {}), new.pop("tasks"))
-    changed = [*differences(old, new), *(f"task {line}" for line in changed)]
-    if changed:
+    if changed := differences(old, new):
         raise ConfigError(
             f"{path} has the log-likelihoods of another reference: {'; '.join(changed)}. Set these back, use another "
             "--workdir, or remove the file to compute it again"

@@ -134,7 +134,7 @@ def _train(
 
     meta = parts.meta_of(config, text.split, text.corpus, weights.model, tuning)
     if config.objective.of_pairs:
-        corpus = with_references(config, folder, text.corpus, program, weights, devices.mesh, meta["tasks"], say)
+        corpus = with_references(config, folder, text.corpus, program, weights, devices.mesh, say)
         text = text._replace(corpus=corpus)
     checkpoints = checkpoint.Checkpoints(workdir, config.checkpoint)
     start = find_start(config, workdir, text.corpus, program, weights, checkpoints, meta, say)

@@ -14,6 +14,9 @@ import pytest
 import flanjax
 from flanjax import arguments, cli, storage
 from flanjax.config import ConfigError, load_config
+from flanjax.data import preferences
+from flanjax.data.pipeline import open_corpus, open_rows
+from flanjax.data.plan import Visits
 from flanjax.lab.spin import command
 from flanjax.lab.spin.pairs import read_pairs
 from flanjax.parts import open_saved
@@ -23,20 +26,20 @@ TEXT = (ROOT / "docs" / "self_play.md").read_text()
 MIXTURE = """
 from flanjax import Example, Mixture, Task, Template, rows
 
-WORDS = [{"word": f"{word}{n}"} for word in ("sun", "moon", "star", "rain") for n in range(40)]
+WORDS = [{"word": word, "n": n} for n in range(40) for word in ("sun", "moon", "star", "rain")]
 
 
 def task(name, cluster, *templates, options=()):
     return Task(
         name=name, cluster=cluster, source=rows(name, train=WORDS[8:], test=WORDS[:8]), templates=templates,
-        example=lambda row: Example({"word": row["word"]}, row["word"][:3], options), evaluation="test",
-        metrics=["accuracy"] if options else ["exact_match"],
+        example=lambda row: Example(row, row["word"] if options else f"{row['n']} {row['word']}", options),
+        evaluation="test", metrics=["accuracy"] if options else ["exact_match"],
     )
 
 
-short = task("short", "cutting", Template("Cut {{ word }}"), Template("{{ word }} in short:"))
-which = task("which", "choosing", Template("Which is {{ word }}?"), options=("sun", "moo", "sta", "rai"))
-mine = Mixture(name="mine", parts=[short, which])
+swap = task("swap", "swapping", Template("Swap {{ word }} {{ n }}"), Template("{{ word }} {{ n }} turned round:"))
+which = task("which", "choosing", Template("Which word is in {{ word }} {{ n }}?"), options=("sun", "moon", "star", "rain"))
+mine = Mixture(name="mine", parts=[swap, which])
 """
 CONFIG = """
 def get_config():
@@ -48,13 +51,17 @@ def get_config():
         "tokenizer": {"kind": "words", "vocab_size": 120, "train_examples": 400},
         "data": {"batch_size": 8, "num_streams": 2, "window": 64, "features": {"inputs_length": 24, "targets_length": 8}},
         "train": {
-            "steps": 40, "log_every": 5, "tensorboard": False,
+            "steps": 40, "log_every": 1, "tensorboard": False,
             "optimizer": {"name": "adamw", "learning_rate": 1e-2, "schedule": "constant", "warmup_steps": 0, "weight_decay": 0},
         },
         "checkpoint": {"every_steps": 10},
         "evaluation": {"items": 8, "batch_size": 8},
     }
 """
+
+JUDGED = [
+    {"prompt": f"Swap {word} {n}", "chosen": f"{n} {word}", "rejected": f"{word} {n}"} for n in range(40) for word in ("sun", "rain")
+]
 
 
 def blocks(language):
@@ -80,8 +87,7 @@ def home(tmp_path_factory):
     (folder / "mixture.py").write_text(MIXTURE)
     (folder / "config.py").write_text(CONFIG)
     (folder / "my_preferences.py").write_text(blocks("python")[0])
-    judged = [{"prompt": f"Cut sun{n}", "chosen": "sun", "rejected": "moo"} for n in range(80)]
-    (folder / "judged.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in judged))
+    (folder / "judged.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in JUDGED))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         flanjax.open_run("config.py", workdir="runs/mine", say=lambda line: None).train()
@@ -92,19 +98,20 @@ def home(tmp_path_factory):
 
 def test_a_run_on_preferences_begins_at_log_2_and_learns_the_chosen_answers(home):
     folder, _ = home
-    lines = flanjax.open_run("config.py", workdir="runs/preferred", say=lambda line: None)
     metrics = [json.loads(line) for line in (folder / "runs/preferred/metrics.jsonl").read_text().splitlines()]
     train, validation = ([m for m in metrics if m.get("kind") == kind] for kind in (None, "validation"))
-    assert lines.config.objective.name == "cross_entropy"
-    assert train[0]["loss"] == pytest.approx(np.log(2), abs=0.05)
-    assert train[-1]["loss"] < train[0]["loss"]
+    assert train[0]["loss"] == pytest.approx(np.log(2), abs=1e-4)
+    assert abs(train[0]["margin"]) < 1e-4
+    assert train[-1]["loss"] < 0.6
     assert validation[-1]["win_rate"] > 0.9
+    assert validation[-1]["margin"] > validation[0]["margin"] > 0
     table = storage.read_table(folder / "runs/preferred/reference.parquet")
     assert table["split"].to_pylist() == ["train"] * 60 + ["evaluation"] * 20
     model = flanjax.load_model("runs/mine")
-    row = table.slice(5, 1).to_pylist()[0]
-    score = model.score(f"Cut sun{20 + row['row']}", ["sun", "moo"])
-    assert score == pytest.approx([row["chosen"], row["rejected"]], abs=1e-3)
+    for row in table.slice(5, 3).to_pylist():
+        judged = JUDGED[20 + row["row"]]
+        alone = model.score(judged["prompt"], [judged["chosen"], judged["rejected"]])
+        assert [row["chosen"], row["rejected"]] == pytest.approx(alone, abs=1e-3)
 
 
 def test_references_of_other_weights_or_other_rows_are_refused(home, tmp_path):
@@ -114,9 +121,9 @@ def test_references_of_other_weights_or_other_rows_are_refused(home, tmp_path):
     config = load_config("config.py", [*overrides, "train.steps=30"])
     file = folder / "judged.jsonl"
     before = file.read_text()
+    file.write_text(before.replace('"rejected": "sun', '"rejected": "moon'))
     try:
-        file.write_text(before.replace("moo", "sta", 40))
-        with pytest.raises(ConfigError, match="another reference: task judged: "):
+        with pytest.raises(ValueError, match=r"task preferences, row \d+: its pair has no log-likelihoods in .*reference"):
             flanjax.open_run(config, workdir=tmp_path / "other", say=lambda line: None).train()
     finally:
         file.write_text(before)
@@ -130,7 +137,7 @@ def test_a_play_pairs_the_datas_answers_with_its_opponents_texts_and_tells_of_ea
     play = folder / "runs/play"
     data = storage.read_table(play / "data.parquet")
     assert len(data) == 120
-    assert set(data["task"].to_pylist()) == {"short"}  # the other one is held out
+    assert set(data["task"].to_pylist()) == {"swap"}  # the other one is held out
     found = json.loads((play / "spin.json").read_text())
     for number, row in enumerate(found["rounds"], 1):
         pairs = list(read_pairs(play / "rounds" / str(number)))
@@ -141,26 +148,27 @@ def test_a_play_pairs_the_datas_answers_with_its_opponents_texts_and_tells_of_ea
         assert row["curve"][-1]["win_rate"] > 0.5
         assert {score["model"] for score in row["scores"]} == {"trained", "untuned"}
         split = open_saved(play / f"runs/round-{number}").meta["split"]
-        assert (split["train"], split["heldout"]) == (["short"], ["which"])
+        assert (split["train"], split["heldout"]) == (["swap"], ["which"])
     first, second = (open_saved(play / f"runs/round-{number}").config for number in (1, 2))
     assert first.model.init.endswith("runs/mine")
     assert second.model.init.endswith("runs/play/runs/round-1")
     page = (play / "index.html").read_text()
     assert all(verdict in page.replace("&#39;", "'") for verdict in found["verdicts"])
-    assert "Cut " in page
+    assert "Swap " in page
 
 
 def test_the_opponents_prompt_is_the_one_that_is_trained_on(home):
     folder, _ = home
-    saved = open_saved(folder / "runs/play/runs/round-1")
-    pair = next(pair for _, pair in read_pairs(folder / "runs/play/rounds/1"))
-    config = saved.config.data
-    batch = next(
-        flanjax.iterate(flanjax.load(f"{folder}/runs/play/rounds/1/pairs.py:pairs").only(["short"]), saved.tokenizer, config)
-    )
-    asked = flanjax.load_model(folder / "runs/mine").inputs([pair["prompt"]])[0]
-    rows = [row[row > 0].tolist() for row in np.where(batch["segment_ids"] > 0, batch["decoder_inputs"], 0)]
-    assert any(str(asked)[1:-1] in str(row) for row in rows) or pair["prompt"]
+    saved, opponent = open_saved(folder / "runs/play/runs/round-1"), flanjax.load_model("runs/mine")
+    mixture = flanjax.load(f"{folder}/runs/play/rounds/1/pairs.py:pairs").only(["swap"])
+    corpus = open_corpus(mixture, open_rows(mixture), saved.tokenizer, saved.config.data, numbers=["reference"])
+    numbers = np.arange(20)
+    visits = Visits(np.zeros_like(numbers), numbers, numbers)
+    encoded = preferences.read_pairs(corpus.entries, corpus.rows, visits, corpus.layout, 0)
+    rows = [pair for split, pair in read_pairs(folder / "runs/play/rounds/1") if split == "train"]
+    for row, (_, _, pair) in zip(rows, encoded, strict=False):
+        assert pair.chosen.inputs.tolist() == pair.rejected.inputs.tolist() == opponent.inputs([row["prompt"]])[0]
+        assert saved.tokenizer.decode(pair.rejected.targets[:-1].tolist()) == row["generated"] or row["ended"] != "eos"
 
 
 def test_a_play_killed_in_its_texts_or_in_its_training_goes_on_to_the_same_result(home, tmp_path):
