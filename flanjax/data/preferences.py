@@ -67,6 +67,9 @@ class Pair(NamedTuple):
                 digest.update(len(data).to_bytes(8, "little") + data)
         return digest.intdigest()
 
+    def of_task(self, task: int) -> "Pair":
+        return self._replace(chosen=self.chosen._replace(task=task), rejected=self.rejected._replace(task=task))
+
     def group(self, reference: Sequence[float]) -> Group:
         """Returns the pair as it is packed, with the log-likelihoods of both answers."""
         return tuple(e._replace(numbers={REFERENCE: float(x)}) for e, x in zip(self[:2], reference, strict=True))
@@ -123,8 +126,7 @@ def read_pairs(entries: Sequence[Entry], rows: Sequence[Rows], visits: Visits, l
             yield Found(task, row, _conversation(task, query, layout))
         else:
             pair = next(made)
-            both = [e._replace(task=task) for e in pair[:2]] if isinstance(pair, Pair) else []
-            yield Found(task, row, Pair(*both, *pair[2:]) if isinstance(pair, Pair) else pair)
+            yield Found(task, row, pair.of_task(task) if isinstance(pair, Pair) else pair)
 
 
 def _is_talk(query: Query, layout: Layout) -> bool:
@@ -137,8 +139,11 @@ def _prompted(queries: Sequence[Query], layout: Layout) -> Iterator[Pair | BadRo
     others = [_rejected(query, prompt) for query, prompt in zip(queries, prompts, strict=True)]
     encoded = iter(layout.tokenizer.encode([text for text in others if isinstance(text, str)]))
     for query, prompt, other in zip(queries, prompts, others, strict=True):
-        if not isinstance(prompt, Prompt) or not isinstance(other, str):
-            yield prompt if isinstance(prompt, BadRow) else other  # type: ignore[misc]
+        if isinstance(prompt, BadRow):
+            yield prompt
+            continue
+        if isinstance(other, BadRow):
+            yield other
             continue
         ids = next(encoded)
         most = layout.budget.targets or len(ids)

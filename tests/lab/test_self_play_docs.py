@@ -17,9 +17,11 @@ from flanjax.config import ConfigError, load_config
 from flanjax.data import preferences
 from flanjax.data.pipeline import open_corpus, open_rows
 from flanjax.data.plan import Visits
+from flanjax.importers import preferences as importers
 from flanjax.lab.spin import command
 from flanjax.lab.spin.pairs import read_pairs
 from flanjax.parts import open_saved
+from flanjax.run import train
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "self_play.md").read_text()
@@ -49,7 +51,7 @@ def get_config():
             "family": "llama", "d_model": 32, "d_ff": 64, "num_layers": 1, "num_heads": 2, "num_kv_heads": 1, "head_dim": 16
         },
         "tokenizer": {"kind": "words", "vocab_size": 120, "train_examples": 400},
-        "data": {"batch_size": 8, "num_streams": 2, "window": 64, "features": {"inputs_length": 24, "targets_length": 8}},
+        "data": {"batch_size": 8, "num_streams": 2, "window": 64, "features": {"inputs_length": 40, "targets_length": 8}},
         "train": {
             "steps": 40, "log_every": 1, "tensorboard": False,
             "optimizer": {"name": "adamw", "learning_rate": 1e-2, "schedule": "constant", "warmup_steps": 0, "weight_decay": 0},
@@ -119,14 +121,11 @@ def test_references_of_other_weights_or_other_rows_are_refused(home, tmp_path):
     shutil.copytree(folder / "runs/preferred", tmp_path / "other")
     overrides = [part.removeprefix("--config.") for part in shlex.split(commands[0]) if part.startswith("--config.")]
     config = load_config("config.py", [*overrides, "train.steps=30"])
-    file = folder / "judged.jsonl"
-    before = file.read_text()
-    file.write_text(before.replace('"rejected": "sun', '"rejected": "moon'))
-    try:
-        with pytest.raises(ValueError, match=r"task preferences, row \d+: its pair has no log-likelihoods in .*reference"):
-            flanjax.open_run(config, workdir=tmp_path / "other", say=lambda line: None).train()
-    finally:
-        file.write_text(before)
+    before = (folder / "judged.jsonl").read_text()
+    (tmp_path / "other.jsonl").write_text(before.replace('"rejected": "sun', '"rejected": "moon'))
+    judged = importers.preferences(tmp_path / "other.jsonl", train="train[20:]", evaluation="train[:20]").mixture("mine")
+    with pytest.raises(ValueError, match=r"task preferences, row \d+: its pair has no log-likelihoods in .*reference"):
+        train(config, tmp_path / "other", mixture=judged, say=lambda line: None)
     changed = load_config("config.py", [*overrides, "train.steps=30", "model.init=runs/preferred"])
     with pytest.raises(ConfigError, match="another reference: weights: "):
         flanjax.open_run(changed, workdir=tmp_path / "other", say=lambda line: None).train()

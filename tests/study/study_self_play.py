@@ -81,7 +81,7 @@ def test_the_win_rate_moves_as_the_paper_says(home):
         assert row["apart"][-1]["margin"] > 0
         assert row["apart"][-1]["win_rate"] > 0.5
         assert row["curve"][-1]["margin"] > row["curve"][0]["margin"]
-    assert second["gap"] < first["gap"]  # the second opponent's texts are nearer to the data
+    assert second["same"] > first["same"]  # the second opponent's texts are nearer to the data
 
 
 def test_lambda_0_without_weight_decay_changes_nothing(home):

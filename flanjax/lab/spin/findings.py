@@ -90,7 +90,8 @@ def _verdict(row: Row) -> str:
     scores = [f"{s['cluster']} {s['mean']:.1f}" for s in row["scores"] if s["model"] == "trained"]
     before = [f"{s['mean']:.1f}" for s in row["scores"] if s["model"] != "trained"]
     heldout = f"; held out: {', '.join(scores)}" + (f" (its opponent {', '.join(before)})" if before else "")
+    margin = f"{told['margin']:.2f}".replace("-", "−")
     return (
         f"Round {row['round']}: after training the data's answer gained more than the opponent's text in "
-        f"{100 * told['win_rate']:.0f}% of {what}, by a margin of {told['margin']:.2f}{heldout}."
+        f"{100 * told['win_rate']:.0f}% of {what}, by a margin of {margin}{heldout}."
     )

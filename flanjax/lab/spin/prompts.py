@@ -68,10 +68,12 @@ def _rows(corpus: Corpus, count: int) -> Iterator[dict[str, Any]]:
         prompts = build_prompts([query for _, query in found], corpus.tokenizer, corpus.layout.budget)
         for (number, query), prompt in zip(found, prompts, strict=True):
             talk = [*query.example.messages] if corpus.layout.chat else []
-            if not talk and (not isinstance(prompt, Prompt) or prompt.cut_target or not prompt.text.strip()):
+            if talk:
+                text, answer = "", talk[-1].content
+            elif isinstance(prompt, Prompt) and not prompt.cut_target and prompt.text.strip():
+                text, answer = prompt.text.strip(), prompt.rendered.target
+            else:
                 continue
-            text = prompt.text.strip() if isinstance(prompt, Prompt) else ""
-            answer = talk[-1].content if talk else prompt.rendered.target  # type: ignore[union-attr]
             yield {
                 "task": query.task.name,
                 "cluster": query.task.cluster,
