@@ -62,7 +62,9 @@ def get_config():
 """
 
 JUDGED = [
-    {"prompt": f"Swap {word} {n}", "chosen": f"{n} {word}", "rejected": f"{word} {n}"} for n in range(40) for word in ("sun", "rain")
+    {"prompt": f"Swap {word} {n}", "chosen": f"{n} {word}", "rejected": f"{word} {n}"}
+    for n in range(40)
+    for word in ("sun", "rain")
 ]
 
 
