@@ -84,6 +84,25 @@ def ablate(command: argparse.ArgumentParser) -> None:
     command.add_argument("--print", choices=["slurm", "jobset", "tpu"], help="print the runs as jobs for launch/, and stop")
 
 
+def spin(spin: argparse.ArgumentParser) -> None:
+    spin.add_argument("--config", required=True, metavar="FILE[:VARIANT]", help="a Python file with get_config()")
+    spin.add_argument("--out", required=True, metavar="DIR", help="where rounds, runs, spin.json and the page (index.html) go")
+    spin.add_argument("--rounds", type=_takes(Count), default=2, help="how many rounds there are in all (default: %(default)s)")
+    spin.add_argument(
+        "--prompts",
+        type=_takes(Count),
+        default=5000,
+        help="examples of the mixture that are played with (default: %(default)s)",
+    )
+    spin.add_argument(
+        "--temperature",
+        type=_field(Settings, "temperature"),
+        default=1.0,
+        help="of the opponent's texts (default: %(default)s)",
+    )
+    spin.add_argument("--top-p", type=_field(Settings, "top_p"), default=1.0, help="of them (default: %(default)s)")
+
+
 def check(check: argparse.ArgumentParser) -> None:
     check.add_argument("mixture", metavar="FILE:NAME", help="such as mixtures/flan.py:flan2021")
     check.add_argument("--rows", type=_takes(Count), default=20, metavar="N", help="rows of each split (default: 20)")

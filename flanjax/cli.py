@@ -276,6 +276,12 @@ def _ablate(args: argparse.Namespace) -> int:
     return command.ablate(args)
 
 
+def _spin(args: argparse.Namespace) -> int:
+    from flanjax.lab.spin import command
+
+    return command.spin(args)
+
+
 def _check(args: argparse.Namespace) -> int:
     from flanjax.check import command
 
@@ -308,6 +314,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "chat": _chat,
     "serve": _serve,
     "ablate": _ablate,
+    "spin": _spin,
     "check": _check,
     "doctor": _doctor,
     "suite": _suite,

@@ -137,6 +137,16 @@ COMMANDS: Mapping[str, Command] = {
         "an interrupted study.",
         takes_keys=True,
     ),
+    "spin": Command(
+        "self-play: rounds in which a model learns to tell the data's answers from the texts of the model before it",
+        arguments.spin,
+        """
+  flanjax spin --config configs/quickstart.py --out runs/spin --rounds 2 --config.model.init=runs/quickstart
+  flanjax spin --config configs/flan_t5.py:base --out runs/spin --prompts 50000 --config.model.init=runs/base""",
+        "Each round is an ordinary run that begins with the model of the round before. The same command goes on where it was "
+        "stopped, and more --rounds go on with it.",
+        takes_keys=True,
+    ),
     "check": Command(
         "check a mixture: what its templates render, and evaluation rows among training rows",
         arguments.check,

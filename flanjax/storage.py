@@ -5,6 +5,7 @@ local file is written under another name and then renamed, so that a reader neve
 """
 
 import importlib.util
+import io
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -93,6 +94,18 @@ def read_table(path: epath.Path) -> pa.Table:
     """Returns the table in a Parquet file."""
     with path.open("rb") as file:
         return pq.read_table(file)
+
+
+def replace_table(path: epath.Path, table: pa.Table) -> None:
+    """Writes a Parquet file atomically: a reader sees either the old or the new file."""
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    if is_remote(path):
+        path.write_bytes(sink.getvalue())
+        return
+    unfinished = path.parent / f".{path.name}.tmp"
+    unfinished.write_bytes(sink.getvalue())
+    unfinished.replace(path)
 
 
 class Parts:

@@ -90,9 +90,10 @@ def compile_training(config: RunConfig, topology: str) -> CompileReport:
     """
     mesh = slice_mesh(config, topology)
     _check_batch(config, mesh)
-    model, batch = model_of(config), parts.batch_shapes(config, mesh)
+    model, batch = model_of(config), parts.batch_shapes(config, mesh, parts.numbers_of(config))
     began, hbm = time.perf_counter(), CHIPS[_chip(topology)].hbm_gib * GIB
-    make = functools.partial(Program, model=model, mesh=mesh, num_tasks=_num_tasks(config))
+    objective = parts.objective_of(config, num_tasks := _num_tasks(config))
+    make = functools.partial(Program, model=model, mesh=mesh, num_tasks=num_tasks, objective=objective)
     try:
         program, microbatches, why = fit_program(make, config.train, batch, mesh, hbm)
     except ValueError as error:

@@ -17,7 +17,7 @@ from flanjax.evaluate.config import EvaluationConfig
 from flanjax.names import nearest
 from flanjax.parallel.sharding import MeshConfig
 from flanjax.tasks.ablation import AblationConfig
-from flanjax.train.config import TrainConfig
+from flanjax.train.config import ObjectiveConfig, TrainConfig
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,7 @@ class RunConfig:
     tokenizer: TokenizerConfig = dataclasses.field(default_factory=TokenizerConfig)
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+    objective: ObjectiveConfig = dataclasses.field(default_factory=ObjectiveConfig)
     mesh: MeshConfig = dataclasses.field(default_factory=MeshConfig)
     checkpoint: CheckpointConfig = dataclasses.field(default_factory=CheckpointConfig)
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
@@ -51,6 +52,13 @@ class RunConfig:
             raise ConfigError(
                 f"data.batch_size={self.data.batch_size} does not divide into train.microbatches={self.train.microbatches}"
             )
+        if self.objective.of_pairs and self.data.prepared:
+            raise ConfigError(
+                f"data.prepared={self.data.prepared} holds single answers, but objective.name={self.objective.name} learns "
+                "from pairs, which are made while training: leave data.prepared out"
+            )
+        features = dataclasses.replace(self.data.features, answers=1 + self.objective.of_pairs)
+        object.__setattr__(self, "data", dataclasses.replace(self.data, features=features))
         self._check_best()
         if self.model.init == SCRATCH:
             object.__setattr__(self, "data", self._data_for(self.model.kind))

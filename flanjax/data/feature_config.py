@@ -32,7 +32,7 @@ class FeatureConfig:
       layout: "auto" follows from the model: "encoder_decoder" for T5, "causal" for decoder-only models. "prefix" gives
         decoder-only models bidirectional attention over the inputs. Without a model, "auto" is "encoder_decoder".
       inputs_length, targets_length: [S] and [T], in tokens: the limits of one example and of a row of an encoder-decoder. A
-        decoder-only row has S + T positions, of which at most T are targets.
+        decoder-only row has S + T positions, of which at most T are targets. A row of pairs is twice as long.
       input_eos: whether the input of an encoder ends with the end of sequence, as T5's and FLAN's do.
       separator: the text between input and target of a decoder-only model.
       chat: decoder-only: put input and target into the turns of the tokenizer's chat template instead.
@@ -42,6 +42,7 @@ class FeatureConfig:
       lengths: the pairs of lengths that rows have, batch after batch and then from the first again, such as
         ((512, 16), (512, 16), (512, 128)): a pair that stands there twice has twice as many batches. One is (inputs_length,
         targets_length), the longest. Empty: all rows are that long. `flanjax show` suggests pairs.
+      answers: of a prompt, which share a row: a row is so many times as long. It follows from objective.name: 2 for pairs.
     """
 
     layout: Literal["auto", "encoder_decoder", "causal", "prefix"] = "auto"
@@ -53,6 +54,7 @@ class FeatureConfig:
     weighting: Literal["tokens", "examples"] = "tokens"
     reserved: Annotated[int, Range(0)] = 0
     lengths: tuple[tuple[Length, Length], ...] = ()
+    answers: Annotated[int, Range(1, 2)] = 1
 
     def __post_init__(self) -> None:
         fields.check(self)
@@ -63,23 +65,26 @@ class FeatureConfig:
         with_chat = not self.chat or self.layout != "encoder_decoder"
         fields.require(with_chat, self, "chat", "False: a T5 has no turns; a decoder-only model has, with layout='causal'")
         object.__setattr__(self, "lengths", tuple(Lengths(*pair) for pair in self.lengths))
-        longest = tuple(map(max, zip(*self.pairs, strict=True)))
+        limits = (self.inputs_length, self.targets_length)
         fields.require(
-            self.longest in self.pairs and longest == self.longest,
+            not self.lengths or (limits in self.lengths and tuple(map(max, zip(*self.lengths, strict=True))) == limits),
             self,
             "lengths",
-            f"pairs of which the longest is {tuple(self.longest)}, the limits of an example (inputs_length, targets_length)",
+            f"pairs of which the longest is {limits}, the limits of an example (inputs_length, targets_length)",
         )
 
     @property
     def longest(self) -> Lengths:
         """The lengths of the longest rows."""
-        return Lengths(self.inputs_length, self.targets_length)
+        return self._of_rows(self.inputs_length, self.targets_length)
 
     @property
     def pairs(self) -> tuple[Lengths, ...]:
         """The length pairs of one round of batches, at least one."""
-        return tuple(Lengths(*pair) for pair in self.lengths) or (self.longest,)
+        return tuple(self._of_rows(*pair) for pair in self.lengths) or (self.longest,)
+
+    def _of_rows(self, inputs: int, targets: int) -> Lengths:
+        return Lengths(self.answers * inputs, self.answers * targets)
 
     def lengths_of(self, batch: int) -> Lengths:
         """Returns the length pair of a global batch. It depends only on the batch's number, so that hosts agree on it and a

@@ -49,12 +49,18 @@ class Query(NamedTuple):
 
     def shortened(self, fields: Mapping[str, str]) -> "Query | BadRow":
         """Returns the query with shorter texts, or why it has none."""
-        example = with_fields(self.example, fields)
+        return self._about(with_fields(self.example, fields), "it is shortened")
+
+    def answered(self, text: str) -> "Query | BadRow":
+        """Returns the query with another answer in free text, or why it has none."""
+        return self._about(self.example._replace(answer=text, options=()), "it has another answer")
+
+    def _about(self, example: Example, once: str) -> "Query | BadRow":
         try:
             asked = ask(self.task, example, self.wording, self.draws, keep_order=self.keep_order)
         except BadRow as error:
             return error
-        return self._replace(example=example, asked=asked) if asked else BadRow("its wording asks nothing once it is shortened")
+        return self._replace(example=example, asked=asked) if asked else BadRow(f"its wording asks nothing once {once}")
 
 
 class Visited(NamedTuple):

@@ -7,7 +7,9 @@ import numpy as np
 from flanjax.data.data_stats import DataError
 from flanjax.data.pipeline import Batch, Corpus, pack
 from flanjax.data.plan import Visits
+from flanjax.sources import Rows
 from flanjax.tasks.draws import Draws
+from flanjax.tasks.mixture import Entry
 
 
 def validation_batches(corpus: Corpus, examples_per_task: int) -> list[Batch]:
@@ -19,25 +21,14 @@ def validation_batches(corpus: Corpus, examples_per_task: int) -> list[Batch]:
       DataError: there are such tasks, but none of their rows gives an example.
     """
     config = corpus.config
-    asked = [(i, e.task.source.open(e.task.evaluation)) for i, e in enumerate(corpus.entries) if e.task.evaluation]
-    rows = list(corpus.rows)
-    task: list[np.ndarray] = []
-    row: list[np.ndarray] = []
-    for i, opened in asked:
-        rows[i] = opened
-        chosen = np.unique(np.linspace(0, len(opened), examples_per_task, endpoint=False).astype(np.int64))
-        row.append(chosen)
-        task.append(np.full(len(chosen), i))
-    if not asked:
+    entries, rows, visits = validation_rows(corpus, examples_per_task)
+    if not len(visits.row):
         return []
-    numbers, tasks = np.concatenate(row), np.concatenate(task)
-    entries = [e._replace(styles=dataclasses.replace(e.styles, few_shot=0.0), filters=()) for e in corpus.entries]
-    visits = Visits(tasks, numbers, np.zeros_like(numbers))
     features = corpus.make_features(entries, rows, visits, corpus.layout, config.seed)
     if not features.examples:
         first = features.skipped[0]
         raise DataError(
-            f"none of {len(numbers)} evaluation rows of the training tasks gives an example; "
+            f"none of {len(visits.row)} evaluation rows of the training tasks gives an example; "
             f"task {corpus.names[first.task]}, row {first.row}: {first.reason}"
         )
     longest = config.features.longest
@@ -46,3 +37,17 @@ def validation_batches(corpus: Corpus, examples_per_task: int) -> list[Batch]:
     packed += [empty] * (-len(packed) % config.batch_size)
     starts = range(0, len(packed), config.batch_size)
     return [{k: np.stack([r[k] for r in packed[s : s + config.batch_size]]) for k in empty} for s in starts]
+
+
+def validation_rows(corpus: Corpus, examples_per_task: int) -> tuple[list[Entry], list[Rows], Visits]:
+    """Returns the corpus's entries without exemplars and filters, the rows of each, and visits of its evaluation rows."""
+    rows = list(corpus.rows)
+    task, row = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for i, entry in enumerate(corpus.entries):
+        if entry.task.evaluation:
+            rows[i] = entry.task.source.open(entry.task.evaluation)
+            row.append(np.unique(np.linspace(0, len(rows[i]), examples_per_task, endpoint=False).astype(np.int64)))
+            task.append(np.full(len(row[-1]), i))
+    entries = [e._replace(styles=dataclasses.replace(e.styles, few_shot=0.0), filters=()) for e in corpus.entries]
+    numbers = np.concatenate(row)
+    return entries, rows, Visits(np.concatenate(task), numbers, np.zeros_like(numbers))

@@ -2,6 +2,7 @@
 
 from flanjax.parts.data import (
     MADE_IN_PYTHON,
+    as_json,
     batch_shapes,
     check_identity,
     earlier_quarantine,
@@ -10,8 +11,10 @@ from flanjax.parts.data import (
     split_of,
     without_unopened,
 )
+from flanjax.parts.fingerprint import fingerprint
 from flanjax.parts.meta import check_same_run, meta_of
 from flanjax.parts.mixture_record import mixture_record, num_visits, training_prompts
+from flanjax.parts.objective import numbers_of, objective_of
 from flanjax.parts.saved import SavedRun, open_saved
 from flanjax.parts.tokenizer import keep_tokenizer, template_warnings, tokenizer_of
 from flanjax.parts.weights import Weights, is_run, param_shardings, read_params, settled, weights_of
@@ -20,15 +23,19 @@ __all__ = [
     "MADE_IN_PYTHON",
     "SavedRun",
     "Weights",
+    "as_json",
     "batch_shapes",
     "check_identity",
     "check_same_run",
     "earlier_quarantine",
+    "fingerprint",
     "is_run",
     "keep_tokenizer",
     "meta_of",
     "mixture_record",
     "num_visits",
+    "numbers_of",
+    "objective_of",
     "open_saved",
     "param_shardings",
     "prepared_of",

@@ -80,7 +80,7 @@ class Run:
 
     Attributes:
       mixture: an object that takes the place of the config's address; None reads the address.
-      objective: minimised instead of the config's cross entropy.
+      objective: minimised instead of the config's.
       tuning: which parameters are trained.
       features: makes the examples of rows, and `numbers` are the names of the numbers that each carries.
       say: called with each line of progress.

@@ -26,6 +26,7 @@ from flanjax.models.params import Full, Tuning
 from flanjax.out_of_memory import explained
 from flanjax.parallel import cores, distributed, sharding
 from flanjax.run.periodic import HeldoutScores, Saving, Validation
+from flanjax.run.references import with_references
 from flanjax.tasks.clusters import Split
 from flanjax.tasks.mixture import Mixture
 from flanjax.train.goodput import Goodput
@@ -92,7 +93,7 @@ def train(
 
     Args:
       mixture: to train on instead of the one at the config's address.
-      objective: to minimise instead of the config's cross entropy.
+      objective: to minimise instead of the config's.
       tuning: which parameters are trained.
       features, numbers: as `open_corpus` takes them.
       profile: the steps of which a trace is written (train/profiling.py), such as "10:13".
@@ -125,15 +126,19 @@ def _train(
 ) -> int:
     began, workdir = time.perf_counter(), folder.path
     config = parts.settled(config)
-    text = open_text(config, workdir, mixture, features, numbers, say)
+    text = open_text(config, workdir, mixture, features, numbers or parts.numbers_of(config), say)
     devices = open_devices(config)
     prepared = parts.prepared_of(config, text.corpus, devices.host)
     weights = parts.weights_of(config, text.corpus.tokenizer, devices.mesh)
     for line in weights.notes:
         say(f"note: {line}")
+    objective = parts.objective_of(config, len(text.corpus.entries), objective)
     program = make_program(config, text, devices, weights.model, objective, tuning, say)
 
     meta = parts.meta_of(config, text.split, text.corpus, weights.model, tuning)
+    if config.objective.of_pairs:
+        corpus = with_references(config, folder, text.corpus, program, weights, devices.mesh, say)
+        text = text._replace(corpus=corpus)
     checkpoints = checkpoint.Checkpoints(workdir, config.checkpoint)
     start = find_start(config, workdir, text.corpus, program, weights, checkpoints, meta, say)
     if start.step >= config.train.steps:
@@ -214,7 +219,7 @@ def make_program(
     text: Text,
     devices: Devices,
     model: functional.Config,
-    objective: Objective | None,
+    objective: Objective,
     tuning: Tuning,
     say: Say,
 ) -> Program:

@@ -49,6 +49,8 @@ class Example(NamedTuple):
       rationale: the reasoning that leads to the answer, if the data has it.
       messages: the whole conversation, if there is one. With `features.chat` it is trained on, with every turn of the assistant
         as a target that is not marked otherwise; without `features.chat` the task's templates are used.
+      rejected: an answer that is worse than `answer` (of a conversation: than its last turn), for `objective.name=dpo`;
+        None if there is none.
     """
 
     fields: Mapping[str, Any]
@@ -56,6 +58,7 @@ class Example(NamedTuple):
     options: Sequence[str] = ()
     rationale: str = ""
     messages: Sequence[Message] = ()
+    rejected: str | None = None
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -99,8 +102,11 @@ def checked(example: Example) -> Example:
     _check_options(example)
     if not isinstance(example.rationale, str):
         raise BadRow(f"rationale {shown(example.rationale)} is not text")
+    if not isinstance(example.rejected, str | None):
+        raise BadRow(f"rejected answer {shown(example.rejected)} is not text")
     _check_messages(example.messages)
-    _check_encodes([*example.references, *example.options, example.rationale, *(t for m in example.messages for t in m[:2])])
+    texts = [*example.references, *example.options, example.rationale, example.rejected or ""]
+    _check_encodes([*texts, *(text for message in example.messages for text in message[:2])])
     return example
 
 

@@ -4,9 +4,30 @@ import dataclasses
 from typing import Literal
 
 from flanjax import fields
-from flanjax.fields import Count, Seed, Whole
+from flanjax.fields import Count, NonNegative, Seed, Whole
 from flanjax.train.losses import LossConfig
 from flanjax.train.optimizer import OptimizerConfig
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ObjectiveConfig:
+    """What is learned of a row: its answer, or that its answer is better than another one.
+
+    Args:
+      name: "cross_entropy" of the answer, with the settings of train.loss; or "dpo", the logistic loss of pairs, for tasks
+        whose rows have a rejected answer too. The reference of a pair is the model that training begins with.
+      beta: of dpo, how much a gain on the reference counts; lambda in self-play. At 0 nothing is learned.
+    """
+
+    name: Literal["cross_entropy", "dpo"] = "cross_entropy"
+    beta: NonNegative = 0.1
+
+    def __post_init__(self) -> None:
+        fields.check(self)
+
+    @property
+    def of_pairs(self) -> bool:
+        return self.name == "dpo"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

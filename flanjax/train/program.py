@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +18,7 @@ from flanjax.models.params import Full, Params, Tuning
 from flanjax.parallel import sharding
 from flanjax.parallel.cores import compiler_options
 from flanjax.train.config import TrainConfig
-from flanjax.train.objective import CrossEntropy, Hooks, Objective
+from flanjax.train.objective import Batch, CrossEntropy, Hooks, Objective
 from flanjax.train.optimizer import make_optimizer, schedule, state_axes
 from flanjax.train.step import StepMetrics, StepSpec, TrainState, init_state, train_step, validation_step
 
@@ -84,7 +84,7 @@ class Program:
         objective: Objective | None = None,
         tuning: Tuning = Full(),
     ):
-        """Builds the functions. Without an `objective` they minimise the config's cross entropy of the targets."""
+        """Builds the functions. Without an `objective` they minimise cross entropy of the targets, as `config.loss` says."""
         self.axes = tuning.axes(functional.logical_axes(model))
         key = jax.random.key(config.seed)
         _, tree = functional.abstract(model)
@@ -129,9 +129,22 @@ class Program:
             donate_argnums=0,
             compiler_options=dict(compiler_options(sharding.platform(mesh))) if sharding.is_here(mesh) else None,
         )
-        self.validate = jax.jit(
-            functools.partial(validation_step, spec), in_shardings=(placed.params, fixed, rows), out_shardings=one
-        )
+        self._inputs, self._one = (placed.params, fixed, rows), one
+        self.validate = jax.jit(functools.partial(validation_step, spec), in_shardings=self._inputs, out_shardings=one)
+
+    @property
+    def objective(self) -> Objective:
+        """What the step minimises."""
+        return self._spec.objective
+
+    def reading(self, function: Callable[[functional.Model, Batch, Hooks], jax.Array]) -> Any:
+        """Returns the jitted function (trainable, frozen, batch) -> `function` of the model, without dropout."""
+        spec, one = self._spec, self._one
+
+        def read(trainable: Any, frozen: Any, batch: Batch) -> jax.Array:
+            return function(functional.bind(spec.model, spec.tuning.join(Params(trainable, frozen))), batch, spec.hooks)
+
+        return jax.jit(read, in_shardings=self._inputs, out_shardings=one)
 
     def compile(self, batch: Any) -> Compiled:
         """Returns the step compiled for a batch of ShapeDtypeStructs with shardings; `step` then uses it for such batches."""

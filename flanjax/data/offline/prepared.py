@@ -25,6 +25,7 @@ from etils import epath
 
 from flanjax import storage
 from flanjax.data.data_stats import DataError, DataStats
+from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.offline.shards import (
     PARTS,
     SUFFIX,
@@ -75,8 +76,9 @@ def _name_of(function: Any) -> str:
 def data_keys(config: DataConfig) -> dict[str, Any]:
     """Returns the config's keys that the rows depend on. A new key counts as one of them unless it is listed above."""
     keys = {name: value for name, value in dataclasses.asdict(config).items() if name not in _NOT_IN_ROWS}
-    if not config.features.lengths:  # rows of one length were prepared before there were several
-        del keys["features"]["lengths"]
+    for name in ("lengths", "answers"):  # rows were prepared before there were these
+        if keys["features"][name] == getattr(FeatureConfig(), name):
+            del keys["features"][name]
     return keys
 
 
