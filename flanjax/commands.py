@@ -206,8 +206,10 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--traceback", action="store_true", help="show the whole traceback of an error")
     parsers = whole.add_subparsers(dest="command", metavar="COMMAND")
     for name, command in COMMANDS.items():
-        told = {"help": command.what, "description": command.description, "epilog": command.epilog}
-        command.options(parsers.add_parser(name, formatter_class=_Help, **told))
+        told = parsers.add_parser(
+            name, help=command.what, description=command.description, epilog=command.epilog, formatter_class=_Help
+        )
+        command.options(told)
     return whole
 
 

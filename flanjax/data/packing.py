@@ -4,6 +4,7 @@ Inputs and targets of an example are always in the same row, as the same segment
 of a preference pair, are in the same row too, as consecutive segments.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -94,7 +95,10 @@ def pack_rounds(sizes: np.ndarray, limits: Sequence[tuple[int, int]]) -> list[li
     size, room = sizes.reshape(-1, 2), np.sum(limits, axis=0)
     order = sorted(range(len(limits)), key=lambda i: limits[i][::-1], reverse=True)  # the longest targets first
     fits = {limit: (size <= limit).all(axis=1) for limit in limits}
-    bound = {a: fits[a] & ~np.any([fits[b] for b in limits if b[::-1] < a[::-1]] or [~fits[a]], axis=0) for a in limits}
+    nothing = np.zeros(len(size), bool)
+    bound = {
+        a: fits[a] & ~functools.reduce(np.logical_or, [fits[b] for b in limits if b[::-1] < a[::-1]], nothing) for a in limits
+    }
     demand = (size / room).sum(axis=0)
     left = np.argsort(-(size / np.max(limits, axis=0)) @ demand, kind="stable")
     rounds: list[list[list[int]]] = []

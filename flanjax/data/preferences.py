@@ -70,7 +70,7 @@ class Pair(NamedTuple):
     def of_task(self, task: int) -> "Pair":
         return self._replace(chosen=self.chosen._replace(task=task), rejected=self.rejected._replace(task=task))
 
-    def group(self, reference: Sequence[float]) -> Group:
+    def group(self, reference: Sequence[float] | np.ndarray) -> Group:
         """Returns the pair as it is packed, with the log-likelihoods of both answers."""
         return tuple(e._replace(numbers={REFERENCE: float(x)}) for e, x in zip(self[:2], reference, strict=True))
 

@@ -12,7 +12,7 @@ import orbax.checkpoint as ocp
 import pytest
 
 import flanjax
-from flanjax import arguments, cli, storage
+from flanjax import cli, commands, storage
 from flanjax.config import ConfigError, load_config
 from flanjax.data import preferences
 from flanjax.data.pipeline import open_corpus, open_rows
@@ -78,8 +78,8 @@ def run(line, execute=None):
     assert program == "flanjax"
     if rest[0] != "spin":
         return cli.main(rest)
-    overrides, rest = arguments.split_overrides(rest)
-    args = arguments.parser().parse_args(rest)
+    overrides, rest = commands.split_overrides(rest)
+    args = commands.parser().parse_args(rest)
     args.overrides = overrides
     return command.spin(args, execute or (lambda line, log: (log.touch(), cli.main(line))[1]))
 
@@ -213,6 +213,6 @@ def test_another_play_in_the_same_folder_and_one_without_a_model_are_refused(hom
 def test_the_command_of_the_readme_is_one():
     (line,) = re.findall(r"`(flanjax spin [^`]+)`", (ROOT / "README.md").read_text())
     _, *rest = shlex.split(line)
-    overrides, rest = arguments.split_overrides(rest)
-    assert arguments.parser().parse_args(rest).command == "spin"
+    overrides, rest = commands.split_overrides(rest)
+    assert commands.parser().parse_args(rest).command == "spin"
     assert [override.partition("=")[0] for override in overrides] == ["model.init"]

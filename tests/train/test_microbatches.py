@@ -12,7 +12,7 @@ from flanjax.models.t5 import T5Config
 from flanjax.parallel import sharding
 from flanjax.train.config import TrainConfig
 from flanjax.train.microbatches import fit_program
-from flanjax.train.program import Program, compile_for
+from flanjax.train.program import Program
 
 MODEL = T5Config(vocab_size=512, scan=False, d_model=16, d_ff=32, num_layers=1, num_decoder_layers=1, num_heads=2, head_dim=8)
 CONFIG = TrainConfig(microbatches="auto")
@@ -36,7 +36,7 @@ def batch(mesh):
 def peaks(mesh, batch):
     """What the step needs with each number of microbatches."""
     programs = {n: Program(dataclasses.replace(CONFIG, microbatches=n), MODEL, mesh, num_tasks=2) for n in (1, 4)}
-    return {n: compile_for(p.step, p.state, {}, batch).peak_bytes for n, p in programs.items()}
+    return {n: p.compile(batch).peak_bytes for n, p in programs.items()}
 
 
 def fit(mesh, batch, limit):

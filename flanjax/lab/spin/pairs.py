@@ -61,8 +61,7 @@ def write_pairs(play: Play, out: Path, number: int, data: pa.Table) -> Mapping[s
         place = epath.Path(folder / PAIRS / split)
         place.mkdir(parents=True, exist_ok=True)
         storage.replace_table(place / f"{task}.parquet", pa.Table.from_pylist(some, schema=schema))
-    split = split_of(play.config)
-    others = [task.name for task in split.heldout] + _left_out(play)
+    others = [task.name for task in split_of(play.config).heldout] + _left_out(play)
     text = _FILE.format(address=_absolute(play.config.mixture), folder=PAIRS, others=sorted(set(others)))
     storage.replace_text(epath.Path(folder / MIXTURE), text)
     every = [pair for some in rows.values() for pair in some]
