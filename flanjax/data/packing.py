@@ -4,7 +4,6 @@ Inputs and targets of an example are always in the same row, as the same segment
 of a preference pair, are in the same row too, as consecutive segments.
 """
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -94,11 +93,11 @@ def pack_rounds(sizes: np.ndarray, limits: Sequence[tuple[int, int]]) -> list[li
     """
     size, room = sizes.reshape(-1, 2), np.sum(limits, axis=0)
     order = sorted(range(len(limits)), key=lambda i: limits[i][::-1], reverse=True)  # the longest targets first
-    fits = {limit: (size <= limit).all(axis=1) for limit in limits}
-    nothing = np.zeros(len(size), bool)
-    bound = {
-        a: fits[a] & ~functools.reduce(np.logical_or, [fits[b] for b in limits if b[::-1] < a[::-1]], nothing) for a in limits
-    }
+    fits = {limit: np.all(size <= limit, axis=1) for limit in limits}
+    bound: dict[tuple[int, int], np.ndarray] = {}
+    for a in limits:
+        shorter = [fits[b] for b in limits if b[::-1] < a[::-1]]
+        bound[a] = fits[a] & ~np.logical_or.reduce(shorter) if shorter else np.zeros_like(fits[a])
     demand = (size / room).sum(axis=0)
     left = np.argsort(-(size / np.max(limits, axis=0)) @ demand, kind="stable")
     rounds: list[list[list[int]]] = []
