@@ -93,8 +93,11 @@ def pack_rounds(sizes: np.ndarray, limits: Sequence[tuple[int, int]]) -> list[li
     """
     size, room = sizes.reshape(-1, 2), np.sum(limits, axis=0)
     order = sorted(range(len(limits)), key=lambda i: limits[i][::-1], reverse=True)  # the longest targets first
-    fits = {limit: (size <= limit).all(axis=1) for limit in limits}
-    bound = {a: fits[a] & ~np.any([fits[b] for b in limits if b[::-1] < a[::-1]] or [~fits[a]], axis=0) for a in limits}
+    fits = {limit: np.all(size <= limit, axis=1) for limit in limits}
+    bound: dict[tuple[int, int], np.ndarray] = {}
+    for a in limits:
+        shorter = [fits[b] for b in limits if b[::-1] < a[::-1]]
+        bound[a] = fits[a] & ~np.logical_or.reduce(shorter) if shorter else np.zeros_like(fits[a])
     demand = (size / room).sum(axis=0)
     left = np.argsort(-(size / np.max(limits, axis=0)) @ demand, kind="stable")
     rounds: list[list[list[int]]] = []
