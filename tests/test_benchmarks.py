@@ -153,6 +153,20 @@ def test_the_record_has_a_number_or_a_reason_for_every_key():
     assert set(found["reasons"]) == set(page.keys_of(found)) - {"step_vs_torch"}
 
 
+def test_without_texts_for_a_vocabulary_its_keys_have_the_reason(monkeypatch):
+    from benchmarks import vocabulary
+
+    def missing(*_):
+        raise ValueError("fancyzhx/ag_news is not in the mirror")
+
+    monkeypatch.setattr(vocabulary, "vocabulary", missing)
+    reasons: dict = {}
+    assert command._vocabulary(command.parse(["quick"]), reasons) == ""
+    assert "give --tokenizer" in reasons["step_vs_torch"]
+    assert "not in the mirror" in reasons["input_vs_seqio"]
+    assert "generation_vs_hf" not in reasons
+
+
 def test_the_page_shows_ratios_with_their_spread_and_what_was_not_measured(tmp_path):
     place = tmp_path / "performance.md"
     place.write_text(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n")
@@ -202,7 +216,7 @@ def test_mistakes_are_told_before_anything_is_measured(arguments, said, capsys):
 
 def test_every_comparison_names_a_module_that_is_there():
     for size in ("quick", "full"):
-        for found in catalogue.comparisons(catalogue.Asked(size, 1, True, "t.model", True, "python")):
+        for found in catalogue.comparisons(catalogue.Asked(size, True, "t.model", True, "python")):
             for side in (found.ours, found.theirs):
                 assert (Path(command.__file__).parent / f"{side.args[0]}.py").exists()
 

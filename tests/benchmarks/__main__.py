@@ -6,15 +6,17 @@
     python -m tests.benchmarks quick --tiny                 # whether all of it runs: its figures mean nothing
 
 From the repository root, with `pip install -e '.[test]'`; FLANJAX_HUB_MIRROR may hold the data sets. On a GPU also [cuda] or
-[hopper], and a torch that was built for CUDA. The peers are Hugging Face's transformers on torch, lm-evaluation-harness, and
-SeqIO, which is installed into an environment of its own, in the user's cache (FLANJAX_BENCHMARKS names another folder).
+[hopper], our flags for XLA (launch/xla_flags.py), and a torch that was built for CUDA. The peers are Hugging Face's transformers
+on torch, lm-evaluation-harness, and SeqIO, which is installed into an environment of its own, in the user's cache
+(FLANJAX_BENCHMARKS names another folder).
 
-Each side of a comparison has a process of its own, which is stopped while the other one works. They take turns, and what is told
-is the ratio of their rates in each round: the median, the least and the most. Nothing is timed before both sides have computed
-the same from the same weights and rows.
+Each side of a comparison has a process of its own, which is stopped while the other one works. They take turns, and what is
+told is the ratio of their rates in each round: the median, the least and the most. Nothing is timed before both sides have
+computed the same from the same weights and rows.
 """
 
 import argparse
+import dataclasses
 import json
 import sys
 import tempfile
@@ -29,6 +31,7 @@ from .sides import SideError
 
 ROUNDS = {"quick": 3, "full": 5}
 TINY_VOCABULARY = 2_000
+QUIET = 0.7  # the load above which a warning is given
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,29 +85,24 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Returns the record of a whole run, as `--json` writes it."""
     begun, about = time.monotonic(), machine.about()
-    device = machine.accelerator()
-    reasons: dict[str, str] = {}
-    asked = catalogue.Asked(
-        args.command,
-        args.rounds,
-        args.tiny,
-        tokenizer=str(Path(args.tokenizer).resolve()) if args.tokenizer else _vocabulary(args.tiny),
-        accelerator=bool(device) or args.tiny,
-        seqio=_seqio(args.only, reasons),
-        overrides=args.config,
-    )
-    if not asked.accelerator:
+    if about["load"][0] > QUIET:
+        _say(f"other work runs here, load {about['load'][0]}: ratios say little unless it is quiet")
+    device, reasons = machine.accelerator(), dict[str, str]()
+    tokenizer = str(Path(args.tokenizer).resolve()) if args.tokenizer else _vocabulary(args, reasons)
+    seqio, accelerated = _seqio(args.only, reasons), bool(device) or args.tiny
+    if not accelerated:
         reasons |= dict.fromkeys(catalogue.accelerated_keys(), "needs a GPU: jax found none here")
+    asked = catalogue.Asked(args.command, args.tiny, tokenizer, accelerated, seqio, args.config)
     installed, found = time.monotonic(), dict[str, Measured | str]()
     with tempfile.TemporaryDirectory(prefix="flanjax-benchmarks-") as folder:
         for comparison in catalogue.comparisons(asked):
             if wanted := [key for key in comparison.units if key not in reasons and key in (args.only or comparison.units)]:
-                told = compare(comparison, Path(folder) / comparison.name, args.rounds, _say)
-                found |= {key: told[key] for key in wanted}
+                asked_for = dataclasses.replace(comparison, units={key: comparison.units[key] for key in wanted})
+                found |= compare(asked_for, Path(folder) / comparison.name, args.rounds, _say)
     reasons |= {key: why for key, why in found.items() if isinstance(why, str)}
     for key in catalogue.keys(args.command):
         if key not in found and key not in reasons:
-            reasons[key] = f"not asked for: --only {' '.join(args.only or ['(tiny)'])}"
+            reasons[key] = f"left out by --only {' '.join(args.only)}" if args.only else "left out by --tiny"
     figures = _starts(args) if args.command == "full" and not args.only else None
     about |= {"accelerator": device or None, "load_at_the_end": machine.load()}
     seconds = {"preparing": installed - begun, "measuring": time.monotonic() - installed}
@@ -141,10 +139,16 @@ def _starts(args: argparse.Namespace) -> dict[str, Any] | None:
         return None
 
 
-def _vocabulary(tiny: bool) -> str:
-    from .vocabulary import vocabulary
+def _vocabulary(args: argparse.Namespace, reasons: dict[str, str]) -> str:
+    """Returns the path of a kept vocabulary; "" and the reason of all keys that need one if its texts cannot be read."""
+    from .vocabulary import vocabulary  # imports flanjax, which a run with --tokenizer leaves to its sides
 
-    return str(vocabulary(TINY_VOCABULARY, ("rte", "gsm8k")) if tiny else vocabulary())
+    try:
+        return str(vocabulary(TINY_VOCABULARY, ("rte", "gsm8k")) if args.tiny else vocabulary())
+    except (OSError, ValueError) as error:
+        why = f"no vocabulary (give --tokenizer, or FLANJAX_HUB_MIRROR for its texts): {error}"
+        reasons |= dict.fromkeys(catalogue.keys_with_tokenizer(args.command), why)
+        return ""
 
 
 def _seqio(only: Sequence[str] | None, reasons: dict[str, str]) -> str:

@@ -5,6 +5,8 @@ Every key is our rate over the peer's: larger is better, and 1 is even.
 
 import dataclasses
 import functools
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ ACCELERATED = {
     "qwen3_0_6b": "configs/flan_decoder.py:qwen3_0_6b",
 }
 WIDER = ("model.d_model=512", "model.head_dim=64", "model.num_layers=6", "model.num_decoder_layers=6")
+AUTO = "train.microbatches=auto"  # as few as fit
 TINY_ACCELERATED = ("flan_t5_base", "qwen3_0_6b")
 
 
@@ -34,7 +37,6 @@ class Asked:
     """
 
     size: str
-    rounds: int
     tiny: bool
     tokenizer: str
     accelerator: bool
@@ -61,12 +63,20 @@ def comparisons(asked: Asked) -> list[Comparison]:
 
 def keys(size: str) -> list[str]:
     """Returns the keys that a size has on any machine; what this machine lacks is null, with a reason."""
-    asked = Asked(size, 1, tiny=False, tokenizer="", accelerator=True, seqio="")
-    return [key for comparison in comparisons(asked) for key in comparison.units]
+    return [key for comparison in _all(size) for key in comparison.units]
+
+
+def keys_with_tokenizer(size: str) -> list[str]:
+    """Returns the keys whose sides read the tokenizer."""
+    return [key for comparison in _all(size) if "tokenizer" in comparison.job for key in comparison.units]
 
 
 def accelerated_keys() -> list[str]:
     return [key for name in ACCELERATED for key in _ways_of(name)]
+
+
+def _all(size: str) -> list[Comparison]:
+    return comparisons(Asked(size, tiny=False, tokenizer="", accelerator=True, seqio=sys.executable))
 
 
 def _step(asked: Asked, name: str, ways: Mapping[str, str], changes: Sequence[str]) -> Comparison:
@@ -78,6 +88,7 @@ def _step(asked: Asked, name: str, ways: Mapping[str, str], changes: Sequence[st
         "steps": {key: steps[way] for key, way in ways.items()},
         "batches": max(steps[way] for way in ways.values()),
         "check_rows": None,
+        "needs_gpu": False,
         "budgets": 2,
         "overrides": [*(() if asked.tiny else changes), "heldout=()", *asked.overrides],
     }
@@ -100,7 +111,8 @@ def _accelerated(asked: Asked) -> list[Comparison]:
             "check_rows": 2 if asked.tiny else CHECK_ROWS,
             "budgets": 1 if asked.tiny else 6,
             # Windows as they are needed, not one of each of many streams at once; recomputation only where it is asked for.
-            "overrides": ["heldout=()", "data.num_streams=1", "model.remat='none'", *asked.overrides],
+            "overrides": ["heldout=()", "data.num_streams=1", "model.remat='none'", AUTO, *asked.overrides],
+            "needs_gpu": not asked.tiny,
         }
         found.append(_training(asked, name, job, LOSSES, together=False))
     return found
@@ -113,7 +125,9 @@ def _ways_of(name: str) -> dict[str, str]:
 def _training(asked: Asked, name: str, job: Mapping[str, Any], tolerance: Mapping[str, float], *, together: bool) -> Comparison:
     units = dict.fromkeys(job["ways"], "tokens/s")
     whole = {**job, "tiny": asked.tiny, "tokenizer": asked.tokenizer}
-    return Comparison(name, units, whole, _side("step"), _side("step_torch"), tolerance, together)
+    one = {} if together else {"CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]}
+    ours, theirs = (_side(module, environment=one) for module in ("step", "step_torch"))
+    return Comparison(name, units, whole, ours, theirs, tolerance, together)
 
 
 def _scoring(asked: Asked) -> Comparison:
@@ -127,7 +141,7 @@ def _generation(asked: Asked, name: str, model: str, profiles: Mapping[str, Sequ
     tiny = {"t5_20m": "tiny", "llama_20m": "tiny_llama"}
     job = {
         "model": tiny[model] if asked.tiny else model,
-        "items": 6 if asked.tiny else 192 if asked.full else 64,
+        "items": 6 if asked.tiny else 192 if asked.full else 48,
         "slots": 4 if asked.tiny else 32,
         "dtype": "float32",
         "batch_sizes": [4] if asked.tiny else [16, 32, 64] if asked.full else [64],
@@ -149,17 +163,15 @@ def _input(asked: Asked) -> Comparison:
         "seconds": 0.5 if asked.tiny else 10 if asked.full else 5,
         "data": {},
     }
-    theirs = _side("input_seqio", interpreter=asked.seqio)
+    theirs = _side("input_seqio", interpreter=asked.seqio, environment={"PYTHONPATH": ""})  # its own packages alone
     return Comparison("input", {"input_vs_seqio": "examples/s"}, job, _side("input_pipeline"), theirs)
 
 
-def _side(module: str, *arguments: str, interpreter: str | None = None) -> Any:
+def _side(module: str, *arguments: str, interpreter: str = sys.executable, environment: Mapping[str, str] | None = None) -> Any:
     """Folder -> the process of that module."""
-    return functools.partial(_open, module, arguments, interpreter)
+    return functools.partial(_open, module, arguments, interpreter, environment or {})
 
 
-def _open(module: str, arguments: Sequence[str], interpreter: str | None, folder: Path) -> Side:
-    more = {} if interpreter is None else {"interpreter": interpreter}
-    # A path of our packages would hide those of another environment.
-    environment = {"TOKENIZERS_PARALLELISM": "false"} | ({"PYTHONPATH": ""} if interpreter else {})
-    return Side(module, python(module, *arguments, str(folder), **more), environment)
+def _open(module: str, arguments: Sequence[str], interpreter: str, environment: Mapping[str, str], folder: Path) -> Side:
+    variables = {"TOKENIZERS_PARALLELISM": "false", **environment}
+    return Side(module, python(module, *arguments, str(folder), interpreter=interpreter), variables)

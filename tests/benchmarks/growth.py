@@ -91,7 +91,7 @@ def step(length: int, segments: int, *, tiny: bool, repeats: int = 3, width: int
 
 
 def plan(tasks: int) -> Point:
-    """Returns the seconds to make the plan of so many tasks and to take a window of 1,024 from it, and the MiB that it keeps."""
+    """Returns the seconds to make the plan of tasks and to take a window of 1,024 from it, and the MiB that it keeps."""
     import numpy as np
 
     from flanjax.data.plan import Plan
@@ -153,11 +153,15 @@ class Growth(NamedTuple):
 
 STEP = {"seconds": "seconds a step", "mib": "memory of the step, MiB"}
 GROWTHS = {
-    "row_length": Growth("input positions of a row", LENGTHS, STEP, lambda x, tiny: step(x // (8 if tiny else 1), 2, tiny=tiny)),
+    "row_length": Growth(
+        "input positions of a row", LENGTHS, STEP, lambda x, tiny: step(x // (8 if tiny else 1), 2, tiny=tiny)
+    ),
     "segments": Growth(
         "segments of a row of 2,048", SEGMENTS, STEP, lambda x, tiny: step(256 if tiny else 2_048, x, tiny=tiny)
     ),
-    "width": Growth("width", WIDTHS, STEP, lambda x, tiny: step(128 if tiny else 512, 2, tiny=tiny, width=x // (16 if tiny else 1))),
+    "width": Growth(
+        "width", WIDTHS, STEP, lambda x, tiny: step(128 if tiny else 512, 2, tiny=tiny, width=x // (16 if tiny else 1))
+    ),
     "tasks": Growth(
         "tasks",
         TASKS,

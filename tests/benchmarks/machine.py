@@ -43,8 +43,8 @@ def _version(name: str) -> str | None:
 
 
 def accelerator() -> str:
-    """Returns the kind of jax's first device if it is no CPU, asked in another process, which then lets go of it; else ""."""
-    code = "import jax; d = jax.devices()[0]; print(d.platform != 'cpu' and d.device_kind or '')"
+    """Returns the kind of jax's first device if it is a GPU, asked in another process, which then lets go of it; else ""."""
+    code = "import jax; d = jax.devices()[0]; print(d.platform == 'gpu' and d.device_kind or '')"
     asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     return asked.stdout.strip().splitlines()[-1] if asked.returncode == 0 and asked.stdout.strip() else ""
 

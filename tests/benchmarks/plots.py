@@ -8,11 +8,18 @@ from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT, LEFT, TOP, BETWEEN = 320, 200, 62, 34, 70
 STYLE = """
-text { font: 13px system-ui, sans-serif; fill: #333 } .title { font-weight: 600 } .grid { stroke: #ddd }
-.curve { fill: none; stroke: #1f6feb; stroke-width: 2 } .dot { fill: #1f6feb } .second { stroke: #b35900 } .second.dot { fill: #b35900 }
+text { font: 13px system-ui, sans-serif; fill: #333 }
+.title { font-weight: 600 }
+.grid { stroke: #ddd }
 .even { stroke: #999; stroke-dasharray: 4 4 }
-@media (prefers-color-scheme: dark) { text { fill: #ddd } .grid { stroke: #444 } .curve { stroke: #6cb0ff } .dot { fill: #6cb0ff }
-.second { stroke: #ffb066 } .second.dot { fill: #ffb066 } }
+.curve { fill: none; stroke: #1f6feb; stroke-width: 2 }
+.dot { fill: #1f6feb }
+@media (prefers-color-scheme: dark) {
+  text { fill: #ddd }
+  .grid { stroke: #444 }
+  .curve { stroke: #6cb0ff }
+  .dot { fill: #6cb0ff }
+}
 """
 
 
@@ -74,11 +81,10 @@ def _panel(panel: Panel) -> str:
     last = min(panel.x[-1], panel.x[0] * high / first)  # where the line leaves the panel
     ends = f'x2="{across(last):.1f}" y2="{down(first * last / panel.x[0]):.1f}"'
     parts.append(f'<line class="even" x1="0" y1="{down(first):.1f}" {ends}/>')
-    for number, (name, curve) in enumerate(panel.curves.items()):
-        second = " second" if number else ""
+    for name, curve in panel.curves.items():
         points = [(across(x), down(y)) for x, y in zip(panel.x, curve, strict=True)]
-        parts.append(f'<polyline class="curve{second}" points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in points)}"/>')
-        parts += [f'<circle class="dot{second}" cx="{a:.1f}" cy="{b:.1f}" r="3.5"/>' for a, b in points]
+        parts.append(f'<polyline class="curve" points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in points)}"/>')
+        parts += [f'<circle class="dot" cx="{a:.1f}" cy="{b:.1f}" r="3.5"/>' for a, b in points]
         if len(panel.curves) > 1:
             parts.append(f'<text x="{WIDTH + 8}" y="{points[-1][1] + 4:.1f}">{escape(name)}</text>')
     return "".join(parts)

@@ -46,6 +46,8 @@ class Theirs:
         self._made = json.loads((folder / "made.json").read_text())
         self._batches = read_batches(folder)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        if self._job["needs_gpu"] and self._device == "cpu":
+            raise ValueError(f"jax has a GPU and torch {torch.__version__} has none: install a torch built for CUDA")
         self._trainers: dict[str, Trainer] = {}
         self._kernels: dict[str, str] = {}
 
@@ -73,15 +75,17 @@ class Theirs:
     def _tuned(self, way: str) -> dict[str, Any]:
         best, tried, losses = dict[str, Any](), dict[str, str](), list[float]()
         batch = self._batches[0]
+        if len(self._attentions(way)) == 1 and way == "grouped":
+            return {"attention": self._attentions(way)[0], "budget": positions(batch)}
         for attention in self._attentions(way):
-            for half in range(self._job["budgets"] if way != "grouped" else 1):
+            for half in range(1 if way == "grouped" else self._job["budgets"]):
                 budget = positions(batch) >> half
                 name = f"{attention}, {budget:,} positions"
                 try:
                     trainer = self._trainer(attention)
                     cut = trainer.put(self._cut(way, attention, batch, budget))
                     trainer.step(cut)
-                    if half == 0:
+                    if half == 0 and len(self._attentions(way)) > 1:
                         losses.append(trainer.sum_of_losses(cut))
                     seconds = self._seconds(trainer, [cut])
                 except torch.OutOfMemoryError:

@@ -1,4 +1,4 @@
-"""Every benchmark runs with tiny shapes, those for an accelerator on this CPU: both sides compute the same, all keys have a number.
+"""Every benchmark runs with tiny shapes, those for an accelerator on this CPU too, and both sides compute the same.
 
     pytest -s tests/study/study_benchmarks.py
 
@@ -32,7 +32,7 @@ def test_a_changed_weight_is_refused(tmp_path, monkeypatch):
     """The check sees it when one side trains from other weights."""
     from benchmarks import comparing
 
-    asked = catalogue.Asked("quick", 1, tiny=True, tokenizer="", accelerator=False, seqio="")
+    asked = catalogue.Asked("quick", tiny=True, tokenizer="", accelerator=False, seqio="")
     (step,) = (c for c in catalogue.comparisons(asked) if c.name == "step")
     differ = comparing.differences
 
