@@ -194,7 +194,8 @@ def test_a_page_without_markers_is_left_alone(tmp_path):
 
 def test_the_page_of_figures_has_the_markers():
     text = page.PAGE.read_text()
-    assert text.count(page.BEGIN) == text.count(page.END) == 1
+    for line in (page.BEGIN, page.END, growth.BEGIN, growth.END):
+        assert text.count(line) == 1
 
 
 @pytest.mark.parametrize(
@@ -249,8 +250,12 @@ def test_the_stages_of_a_start_are_read_from_what_training_prints():
 
 def test_growth_is_drawn_for_every_kind_of_point(tmp_path):
     points = [{"x": x, "seconds": x / 100, "read_seconds": x / 300, "mib": 2.0 * x} for x in (512, 1024, 4096)]
-    growth.draw_all(dict.fromkeys(growth.GROWTHS, points), tmp_path)
-    drawn = {path.name for path in tmp_path.iterdir()}
+    record = {**dict.fromkeys(growth.GROWTHS, points), "about": ABOUT}
+    growth.draw_all(record, tmp_path / "growth")
+    drawn = {path.name for path in (tmp_path / "growth").iterdir()}
     assert drawn == {f"{name}.svg" for name in growth.GROWTHS}
-    assert "seconds a step" in (tmp_path / "row_length.svg").read_text()
+    assert "seconds a step" in (tmp_path / "growth" / "row_length.svg").read_text()
+    said = "\n".join(growth.section(record, tmp_path / "growth", tmp_path / "performance.md"))
+    assert "![width](growth/width.svg)" in said
+    assert "tasks, times 8: seconds to plan and take 1,024 examples 8, memory kept, MiB 8 times as much." in said
     assert plots.ticks(1, 1000) == [1, 10, 100, 1000]

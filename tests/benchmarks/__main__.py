@@ -6,7 +6,7 @@
     python -m tests.benchmarks quick --tiny                 # whether all of it runs: its figures mean nothing
 
 From the repository root, with `pip install -e '.[test]'`; FLANJAX_HUB_MIRROR may hold the data sets. On a GPU also [cuda] or
-[hopper], our flags for XLA (launch/xla_flags.py), and a torch that was built for CUDA. The peers are Hugging Face's transformers
+[hopper], our XLA flags (launch/xla_flags.py), and a torch that was built for CUDA. The peers are Hugging Face's transformers
 on torch, lm-evaluation-harness, and SeqIO, which is installed into an environment of its own, in the user's cache
 (FLANJAX_BENCHMARKS names another folder).
 

@@ -1,7 +1,7 @@
 """How the cost grows: a training step in row length, segments and width, the plan in tasks, a checkpoint in parameters.
 
     python -m tests.benchmarks.growth --json growth.json     # measures; some minutes on two quiet cores
-    python -m tests.benchmarks.growth --draw growth.json     # writes docs/growth/*.svg
+    python -m tests.benchmarks.growth --draw growth.json     # writes docs/growth/*.svg and a section of docs/performance.md
     python -m tests.benchmarks.growth --tiny --json /tmp/g   # a smoke test: its figures mean nothing
 
 Steps are of flan_mini's T5 (width 256, 5 + 5 layers, vocabulary 30,000) with 4,096 input and 1,024 target positions a batch,
@@ -20,11 +20,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import machine
+from . import machine, page
 from .plots import Panel, draw
-from .sides import ROOT, Side, python, serve
+from .sides import Side, python, serve
 
-OUT = ROOT / "docs" / "growth"
+FOLDER = "growth"  # beside the page
+BEGIN, END = "<!-- made by `python -m tests.benchmarks.growth --draw FILE` -->", "<!-- end of the plots -->"
 POSITIONS, TARGET_SHARE = 4_096, 4  # inputs of a batch; by which targets are fewer
 LENGTHS, SEGMENTS, WIDTHS = (512, 1_024, 2_048, 4_096), (1, 2, 5, 10, 20), (128, 256, 512, 1_024)
 META = {"config": {}, "split": {}, "tokenizer": "", "plan": "", "model": {}}
@@ -195,6 +196,19 @@ class Points:
         return GROWTHS[name].point(x, tiny)
 
 
+def section(record: dict[str, Any], folder: Path, place: Path) -> list[str]:
+    """Returns the lines of the page: each plot, and by what factors its ends lie apart."""
+    about = record["about"]
+    lines = [f"{about['processor']}, {about['usable_cores']} cores, load {about['load'][0]}, {about['date'][:10]}."]
+    for name, growth in GROWTHS.items():
+        first, last = record[name][0], record[name][-1]
+        factors = (f"{title} {last[key] / first[key]:.3g}" for key, title in growth.titles.items())
+        shown = (folder / f"{name}.svg").relative_to(place.parent)
+        lines += ["", f"{growth.across}, times {last['x'] / first['x']:.3g}: {', '.join(factors)} times as much.", ""]
+        lines += [f"![{growth.across}]({shown})"]
+    return lines
+
+
 def draw_all(record: dict[str, Any], folder: Path) -> None:
     """Writes one file a growth: seconds on the left, memory or files on the right."""
     for name, growth in GROWTHS.items():
@@ -208,7 +222,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, help="measure, into this file")
     parser.add_argument("--draw", type=Path, help="draw what this file holds")
-    parser.add_argument("--folder", type=Path, default=OUT, help="for the plots")
+    parser.add_argument("--page", type=Path, default=page.PAGE, help="the plots are put into its folder growth/")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--side", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -222,7 +236,9 @@ def main() -> None:
     elif not args.draw.is_file():
         parser.error(f"there is no file {args.draw}; --json {args.draw} makes one")
     else:
-        draw_all(json.loads(args.draw.read_text()), args.folder)
+        record, place = json.loads(args.draw.read_text()), args.page
+        draw_all(record, place.parent / FOLDER)
+        page.put(section(record, place.parent / FOLDER, place), place, BEGIN, END)
 
 
 if __name__ == "__main__":

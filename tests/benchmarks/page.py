@@ -1,7 +1,7 @@
 """The figures of a record as a table, and the section of docs/performance.md that is made from them."""
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,13 +101,18 @@ def _share(rounds: Any, side: int, limit: float) -> float:
 
 
 def write(record: Mapping[str, Any], page: Path = PAGE) -> Path:
-    """Puts the section between the markers of a page. Raises ValueError if the page has no markers."""
+    """Puts the section of a record into a page. Raises ValueError if the page has no place for it."""
+    return put(section(record), page, BEGIN, END)
+
+
+def put(lines: Sequence[str], page: Path, begin: str, end: str) -> Path:
+    """Puts lines between two lines of a page. Raises ValueError if the page does not have both, once each."""
     text = page.read_text()
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise ValueError(f"{page} must have the lines {BEGIN!r} and {END!r}, once each and in this order")
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    page.write_text(f"{before}{BEGIN}\n" + "\n".join(section(record)) + f"\n{END}{after}")
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise ValueError(f"{page} must have the lines {begin!r} and {end!r}, once each and in this order")
+    before, rest = text.split(begin)
+    _, after = rest.split(end)
+    page.write_text(f"{before}{begin}\n" + "\n".join(lines) + f"\n{end}{after}")
     return page
 
 
