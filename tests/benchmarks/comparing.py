@@ -103,7 +103,8 @@ def _compare(comparison: Comparison, sides: "_Sides", rounds: int, say: Say) -> 
     with sides.use(THEIRS) as (theirs, _):
         if wrong := differences(expected, theirs.ask("check"), comparison.tolerance):
             raise Refused(f"the two sides do not compute the same: {'; '.join(wrong[:4])}")
-        say(f"{comparison.name}: both compute the same: {', '.join(expected)}")
+        more = f" and {len(expected) - 4} more" if len(expected) > 4 else ""
+        say(f"{comparison.name}: both compute the same: {'; '.join(list(expected)[:4])}{more}")
         settings = theirs.ask("tune", list(comparison.units))
     told: dict[str, list[Any]] = {key: [] for key in comparison.units}
     for number in range(rounds):

@@ -19,6 +19,7 @@ from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.pipeline import BatchIterator, Corpus, DataConfig, open_corpus, open_rows
 from flanjax.data.tokenizer import load_tokenizer
 
+from .input_words import ended
 from .sides import serve
 
 PREFIXES = ["Text", "Read this", "Here is a text", "Consider", "Look at this", "Given", "Passage", "Note", "Item", "Say"]
@@ -81,9 +82,13 @@ class Ours:
         return {"said": said, "rows": counts}
 
     def check(self) -> dict[str, list[Any]]:
-        """Token ids of the first rows of the plan in the first wording; those that were shortened are left out."""
-        made = self._features()
-        return {f"{name} {row}": [e.inputs.tolist(), e.targets.tolist()] for name, row, e in made}
+        """Token ids of the first rows of the plan in the first wording; those that were shortened are left out.
+
+        The id of the end is one that each side chooses where the vocabulary has none.
+        """
+        eos = self._corpus(PREFIXES[:1]).tokenizer.eos_id
+        sides = {f"{name} {row}": (e.inputs.tolist(), e.targets.tolist()) for name, row, e in self._features()}
+        return {where: [ended(ids, eos) for ids in both] for where, both in sides.items()}
 
     def run(self, key: str, settings: Any = None) -> dict[str, float]:
         """Takes batches for some seconds."""

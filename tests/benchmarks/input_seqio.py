@@ -20,6 +20,7 @@ import numpy as np
 import seqio
 import tensorflow as tf
 
+from .input_words import ended
 from .sides import serve
 
 SPLIT = "train"
@@ -61,7 +62,8 @@ class Theirs:
             made = seqio.preprocessors.tokenize(tf.data.Dataset.from_tensors(texts), self._features)
             made = seqio.preprocessors.append_eos_after_trim(made, self._features, self._lengths)
             (example,) = made.as_numpy_iterator()
-            found[f"{name} {row}"] = [example["inputs"].tolist(), example["targets"].tolist()]
+            eos = self._features["inputs"].vocabulary.eos_id
+            found[f"{name} {row}"] = [ended(example[side].tolist(), eos) for side in ("inputs", "targets")]
         return found
 
     def tune(self, keys: Sequence[str]) -> dict[str, Any]:
