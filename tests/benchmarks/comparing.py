@@ -122,8 +122,8 @@ def _compare(comparison: Comparison, sides: "_Sides", rounds: int, say: Say) -> 
                     facts["theirs" if side == THEIRS else "ours"] = asked.ask("facts")
         for key in comparison.units:
             told[key].append((seen[OURS][key], seen[THEIRS][key]))
-            ours, theirs = (rate(seen[side][key]) for side in (OURS, THEIRS))
-            say(f"  {key} {number + 1}/{rounds}: {ours:,.1f} and {theirs:,.1f} {comparison.units[key]}: {ours / theirs:.2f}")
+            mine, peers = (rate(seen[side][key]) for side in (OURS, THEIRS))
+            say(f"  {key} {number + 1}/{rounds}: {mine:,.1f} and {peers:,.1f} {comparison.units[key]}: {mine / peers:.2f}")
     return {key: Measured(unit, told[key], {**facts, "settings": settings.get(key)}) for key, unit in comparison.units.items()}
 
 
