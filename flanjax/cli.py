@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from flanjax import commands
 
 _PROGRESS_SECONDS = 10
+_BEGAN = time.perf_counter()
 
 
 def command() -> NoReturn:
@@ -72,18 +73,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     args.overrides = overrides
     # Orbax logs the errors that it raises, once for each of its threads.
     logging.getLogger("absl").setLevel(logging.ERROR if args.traceback else logging.CRITICAL)
-    from flanjax.parallel import distributed
-    from flanjax.train.loop import Diverged, Interrupted  # imports jax, which `flanjax --help` does not need
-
     try:
         return COMMANDS[args.command](args) or 0
-    except Interrupted as stopped:
-        print(stopped, file=sys.stderr)
-        return 128 + stopped.signal
-    except (ValueError, KeyError, OSError, RuntimeError, Diverged) as error:
-        if args.traceback:
+    except Exception as error:
+        # Both modules import jax, so a command that does without it neither raises what the one defines nor needs the other.
+        loop, distributed = (sys.modules.get(f"flanjax.{name}") for name in ("train.loop", "parallel.distributed"))
+        if loop and isinstance(error, loop.Interrupted):
+            print(error, file=sys.stderr)
+            return 128 + error.signal
+        if args.traceback or not isinstance(error, ValueError | KeyError | OSError | RuntimeError):
             raise
-        return distributed.leave(1, _message(error), error)
+        return distributed.leave(1, _message(error), error) if distributed else _fail(_message(error))
 
 
 def _fail(message: str) -> int:
@@ -109,7 +109,7 @@ def _train(args: argparse.Namespace) -> None:
 
     _start(args)  # before the config, whose mistakes all processes then hear of
     config = load_config(args.config, args.overrides)
-    run.train(config, args.workdir, profile=args.profile)
+    run.train(config, args.workdir, profile=args.profile, began=_BEGAN)
     if args.heldout:
         run.evaluate(args.workdir)
 

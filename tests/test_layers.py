@@ -130,7 +130,18 @@ def test_tasks_are_text_and_models_are_math():
     assert not libraries["models"] & {"transformers", "tokenizers", "sentencepiece", "grain", "orbax", "jinja2"}
 
 
-def test_import_flanjax_imports_no_heavy_library():
-    code = f"import sys, flanjax; print(*[m for m in {HEAVY!r} if m in sys.modules])"
+@pytest.mark.parametrize(
+    ("modules", "unwanted"),
+    [
+        ("flanjax", HEAVY),
+        # A start of these takes half a second; with jax or what brings it along it takes one or two.
+        (
+            "flanjax.cli, flanjax.show.command, flanjax.check.command, flanjax.explore.command, flanjax.report.page",
+            ("jax", "transformers", "grain", "datasets", "orbax", "flax", "torch"),
+        ),
+    ],
+)
+def test_what_needs_no_heavy_library_imports_none(modules, unwanted):
+    code = f"import sys, {modules}; print(*[m for m in {unwanted!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent, check=True)
     assert done.stdout.split() == []

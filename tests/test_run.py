@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -108,11 +109,15 @@ def home(tmp_path_factory):
     return folder
 
 
+SAID = "whole.txt"  # what the undisturbed run printed
+
+
 @pytest.fixture(scope="module")
 def whole(home):
     """The workdir of a run that nothing disturbed."""
     status, said = train_here(home, "whole")
     assert status == 0, said
+    (home / SAID).write_text(said)
     return home / "whole"
 
 
@@ -253,6 +258,23 @@ def test_a_run_whose_newest_checkpoint_is_corrupt_goes_on_from_the_one_before(ho
     assert f"going on from step {older}" in said
     assert figures(workdir) == figures(whole)
     assert newest in checkpoint.steps_of(workdir)
+
+
+def test_a_start_tells_how_long_each_of_its_stages_took(here, whole):
+    told = re.search(r"the first step was done after ([\d.]+) s: (.*)", (here / SAID).read_text())
+    assert told
+    stages = dict(stage.rsplit(" ", 1) for stage in told[2].split(", "))
+    assert list(stages) == [
+        "imports",
+        "mixture and tokenizer",
+        "model",
+        "weights",
+        "records and logs",
+        "first batch",
+        "compilation",
+        "first step",
+    ]
+    assert sum(map(float, stages.values())) == pytest.approx(float(told[1]), abs=0.5)  # each is rounded
 
 
 def test_a_finished_run_says_so_and_changes_nothing(here, whole, capsys):

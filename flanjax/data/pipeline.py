@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
-import grain
 import numpy as np
 
 from flanjax import fields
@@ -26,7 +25,6 @@ from flanjax.data.ready_filters import ready
 from flanjax.data.task_rows import TaskRows
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.data.waiting import awaited
-from flanjax.data.workers import in_processes
 from flanjax.fields import Count, Range, Seed, Share
 from flanjax.sources import Rows, SourceError, kept
 from flanjax.tasks.draws import Draws
@@ -337,14 +335,15 @@ class BatchIterator:
         config = self._config
         window = self._prepared or functools.partial(make_window, self._corpus)
         end = self._prepared.num_windows if self._prepared else None
-        dataset = grain.MapDataset.source(_Windows(window, dict(self._position), end))
-        options = grain.ReadOptions(num_threads=config.num_threads, prefetch_buffer_size=config.prefetch_windows)
+        windows = _Windows(window, dict(self._position), end)
+        from flanjax.data import workers  # imports grain and with it jax, which `flanjax show` and `check` do not need
+
         if not config.num_workers:
-            return iter(dataset.to_iter_dataset(options))
+            return workers.in_threads(windows, config.num_threads, config.prefetch_windows)
         entries = self._corpus.entries
         functions: list[Callable[..., Any]] = [self._corpus.make_features, *(e.task.example for e in entries)]
         functions += [type(one) for e in entries for one in e.filters]
-        return in_processes(dataset, options, config.num_workers, functions)
+        return workers.in_processes(windows, config.num_threads, config.prefetch_windows, config.num_workers, functions)
 
     def __iter__(self) -> "BatchIterator":
         return self

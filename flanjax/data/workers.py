@@ -1,4 +1,4 @@
-"""Makes windows in worker processes: what workers need from this process, how windows come back, and when workers end."""
+"""Makes windows in threads or in worker processes: what workers need from this one, how windows come back, when workers end."""
 
 import multiprocessing
 import os
@@ -16,20 +16,33 @@ from absl import flags
 from flanjax.tasks.registry import MODULE_PREFIX
 
 
-def in_processes(
-    windows: grain.MapDataset, options: grain.ReadOptions, num_workers: int, functions: Iterable[Callable[..., Any]]
-) -> Iterator[Any]:
-    """Yields the elements of `windows` in order, made by `num_workers` processes.
+def in_threads(windows: Any, num_threads: int, prefetched: int) -> Iterator[Any]:
+    """Yields the elements of `windows`, which has a length and takes indices, in order.
 
     Args:
-      options: read options of each process.
+      prefetched: how many are made ahead.
+    """
+    return iter(grain.MapDataset.source(windows).to_iter_dataset(_options(num_threads, prefetched)))
+
+
+def in_processes(
+    windows: Any, num_threads: int, prefetched: int, num_workers: int, functions: Iterable[Callable[..., Any]]
+) -> Iterator[Any]:
+    """Yields what `in_threads` does, made by `num_workers` processes.
+
+    Args:
+      num_threads, prefetched: of each process.
       functions: a user's own functions with which windows are made. They may come from a mixture file.
     """
     _send_by_value(functions)
     _mark_flags_parsed()
     # Windows are sent as bytes: grain opens a shared-memory file for every array, and a window has thousands of arrays.
-    made = windows.map(pickle.dumps).to_iter_dataset(options)
+    made = grain.MapDataset.source(windows).map(pickle.dumps).to_iter_dataset(_options(num_threads, prefetched))
     return map(pickle.loads, made.mp_prefetch(grain.MultiprocessingOptions(num_workers=num_workers), _end_with_parent))
+
+
+def _options(num_threads: int, prefetched: int) -> grain.ReadOptions:
+    return grain.ReadOptions(num_threads=num_threads, prefetch_buffer_size=prefetched)
 
 
 def _send_by_value(functions: Iterable[Callable[..., Any]]) -> None:

@@ -27,6 +27,7 @@ from flanjax.out_of_memory import explained
 from flanjax.parallel import cores, distributed, sharding
 from flanjax.run.periodic import HeldoutScores, Saving, Validation
 from flanjax.run.references import with_references
+from flanjax.run.stages import Stages
 from flanjax.tasks.clusters import Split
 from flanjax.tasks.mixture import Mixture
 from flanjax.train.goodput import Goodput
@@ -87,6 +88,7 @@ def train(
     features: MakeFeatures = make_features,
     numbers: Sequence[str] = (),
     profile: str | None = None,
+    began: float | None = None,
     say: Say = print,
 ) -> int:
     """Trains until `config.train.steps`, going on from the newest checkpoint of the workdir if there is one.
@@ -97,6 +99,7 @@ def train(
       tuning: which parameters are trained.
       features, numbers: as `open_corpus` takes them.
       profile: the steps of which a trace is written (train/profiling.py), such as "10:13".
+      began: time.perf_counter() when the program began, whose imports are then told as a stage of the start; None for now.
 
     Returns:
       The number of steps that the run has trained.
@@ -108,9 +111,11 @@ def train(
     if config.mesh == sharding.MeshConfig():
         microbatches = 1 if config.train.microbatches == "auto" else config.train.microbatches
         cores.a_device_each(config.data.batch_size // microbatches)
-    say = distributed.first_only(say)
+    say, stages = distributed.first_only(say), Stages(time.perf_counter() if began is None else began)
+    if began is not None:
+        stages.passed("imports")
     with explained("training", config), claimed(open_workdir(workdir), say) as folder:
-        return _train(config, folder, mixture, objective, tuning, features, numbers, profile, say)
+        return _train(config, folder, mixture, objective, tuning, features, numbers, profile, stages, say)
 
 
 def _train(
@@ -122,11 +127,13 @@ def _train(
     features: MakeFeatures,
     numbers: Sequence[str],
     profile: str | None,
+    stages: Stages,
     say: Say,
 ) -> int:
-    began, workdir = time.perf_counter(), folder.path
+    workdir = folder.path
     config = parts.settled(config)
     text = open_text(config, workdir, mixture, features, numbers or parts.numbers_of(config), say)
+    stages.passed("mixture and tokenizer")
     devices = open_devices(config)
     prepared = parts.prepared_of(config, text.corpus, devices.host)
     weights = parts.weights_of(config, text.corpus.tokenizer, devices.mesh)
@@ -135,6 +142,7 @@ def _train(
     objective = parts.objective_of(config, len(text.corpus.entries), objective)
     program = make_program(config, text, devices, weights.model, objective, tuning, say)
 
+    stages.passed("model")
     meta = parts.meta_of(config, text.split, text.corpus, weights.model, tuning)
     if config.objective.of_pairs:
         corpus = with_references(config, folder, text.corpus, program, weights, devices.mesh, say)
@@ -146,23 +154,24 @@ def _train(
         say(f"{workdir} has trained its {start.step} steps already; a larger train.steps would go on from there")
         return start.step
 
+    stages.passed("weights")
     write_records(config, folder, weights.model, program, meta)
     stop = Stop()
     batches = BatchIterator(text.corpus, devices.host, start.data, prepared, stop.while_waiting)
-    report = open_report(config, folder, text.corpus, devices, start.step, began)
+    report = open_report(config, folder, text.corpus, devices, start.step, stages.began)
     prompts = parts.training_prompts(text.corpus)
     saving = Saving(folder, report.writer, checkpoints, meta, text.split, text.corpus, batches, devices.hosts, prompts)
     actions = periodic_actions(config, text, devices, program, weights.model, start, report.writer, saving)
     say(f"{program.size} on {sharding.describe(devices.mesh)}; MFU against {report.meter.limit_named}")
     for line in attention_lines(config, devices, program, text.corpus):
         say(line)
-    say(f"ready after {time.perf_counter() - began:.1f} s")
+    stages.passed("records and logs")
     step_fn, work = step_of(program, start.frozen), functools.partial(work_of, model=weights.model)
     first, state = start.step, start.state
     del start, weights  # the step takes over the memory of the state that it is given
     steps_to_trace = parse_steps(profile, first) if profile else None
     with Profiler(steps_to_trace, workdir, first, silent=not folder.writes) as profiler:
-        traced = profiler.around(step_fn)
+        traced = stages.until_first(profiler.around(step_fn), say)
         loop(config, devices, first, state, batches, traced, work, report, actions, saving, checkpoints, stop)
     say(f"trained {config.train.steps} steps; checkpoints and metrics are in {workdir}")
     return config.train.steps
