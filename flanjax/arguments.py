@@ -10,13 +10,13 @@ from flanjax.ask.settings import Settings
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.evaluate.config import EvaluationConfig
 from flanjax.evaluate.normalizations import NORMALIZATIONS
-from flanjax.fields import Count, Range, Seed, Whole
+from flanjax.fields import Count, Positive, Range, Seed, Whole
 from flanjax.tasks.demonstrations import DEMONSTRATIONS
 from flanjax.version import __version__
 
 Port, Slots = Annotated[int, Range(0, 65_535)], Annotated[int, Range(1, 4096)]
 OVERRIDE = "--config."
-OVERRIDDEN = ("train", "prepare", "compile", "doctor", "ablate")  # the commands that take overrides of config keys
+OVERRIDDEN = ("train", "prepare", "compile", "doctor", "ablate", "swarm")  # the commands that take overrides of config keys
 _KEYS = (
     f"Any key of the config can be set, as {OVERRIDE}train.steps=100 or {OVERRIDE}train.steps 100; lists are written with "
     "commas. `flanjax train --help-config` explains every key."
@@ -62,6 +62,16 @@ _EXAMPLES = {
   flanjax ablate --config configs/quickstart.py --axis templates=1,2,6 --seeds 3 --out runs/templates
   flanjax ablate configs/studies/quickstart.py:held_out --out runs/held_out
   flanjax ablate --config configs/flan_t5.py:base --axis leave_one_out=clusters --out gs://b/study --print jobset""",
+    "swarm": """
+  flanjax swarm --config configs/quickstart.py --runs 30 --out runs/swarm --config.train.steps=300
+  flanjax swarm configs/studies/quickstart.py:weights --out runs/swarm""",
+    "weights": """
+  flanjax weights runs/swarm --examples 2000000 --repeats 4""",
+    "judge": """
+  flanjax judge runs/a runs/b --judge google/flan-t5-base --out runs/a-b
+  flanjax judge runs/a runs/b --judge http://localhost:8000/v1 --name qwen --key-env JUDGE_KEY --out runs/a-b""",
+    "entail": """
+  flanjax entail runs/summaries --model runs/nli --options yes maybe no --out runs/entailed""",
     "check": """
   flanjax check mixtures/quickstart.py:quickstart
   flanjax check mixtures/flan.py:flan2021 --all --tokenizer google/flan-t5-base --html check.html""",
@@ -150,6 +160,40 @@ def parser() -> argparse.ArgumentParser:
             "An axis is any config key, or clusters, tasks, templates (numbers to train on), rate, cot (on, off), shots, "
             "leave_one_out and hold_out (names, or clusters for each). Several axes are crossed. The same command goes on with "
             f"an interrupted study. {_KEYS}",
+        )
+    )
+    _swarm(
+        _command(
+            commands,
+            "swarm",
+            "run a study over drawn proportions of clusters, and choose those that serve the held-out tasks best",
+            "A run has the mixture's own proportions, one has equal ones. The same command goes on with an interrupted swarm. "
+            f"Ends with status 1 if no weights are chosen. {_KEYS}",
+        )
+    )
+    _weights(
+        _command(
+            commands,
+            "weights",
+            "choose proportions of clusters from the finished runs of a swarm",
+            "Writes weights.json and weights.html there. Ends with status 1 if no weights are chosen.",
+        )
+    )
+    _judge(
+        _command(
+            commands,
+            "judge",
+            "compare two evaluations' written answers by a judge, each pair in both orders",
+            "A judge is a model, or an OpenAI-compatible address. The same command goes on with an interrupted one. Ends with "
+            "status 1 if pairs are left without a verdict.",
+        )
+    )
+    _entail(
+        _command(
+            commands,
+            "entail",
+            "score how far written answers follow from their prompts, by a model of natural language inference",
+            "The score is SummaC's: the mean over an answer's sentences of the most that a sentence of the prompt entails it.",
         )
     )
     _check(
@@ -248,6 +292,84 @@ def _ablate(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", required=True, metavar="DIR", help="where runs, study.json and the page (index.html) go")
     command.add_argument("--plan", action="store_true", help="print the plan and its cost, and stop")
     command.add_argument("--print", choices=["slurm", "jobset", "tpu"], help="print the runs as jobs for launch/, and stop")
+
+
+def _swarm(command: argparse.ArgumentParser) -> None:
+    command.add_argument("study", nargs="?", metavar="FILE[:NAME]", help="a Python file with a Study of weights, not --config")
+    command.add_argument("--config", metavar="FILE[:VARIANT]", help="a Python file with get_config()")
+    command.add_argument("--runs", type=_takes(Annotated[int, Range(3)]), metavar="N", help="how many (default: 30)")
+    command.add_argument("--seed", type=_takes(Seed), help="of the proportions that are drawn (default: 0)")
+    command.add_argument("--out", required=True, metavar="DIR", help="where runs, weights.json and pages go")
+    command.add_argument("--plan", action="store_true", help="print the plan and its cost, and stop")
+    command.add_argument("--print", choices=["slurm", "jobset", "tpu"], help="print the runs as jobs for launch/, and stop")
+    _wanted_weights(command)
+
+
+def _weights(command: argparse.ArgumentParser) -> None:
+    command.add_argument("out", metavar="DIR", help="the folder of a swarm, or of a study of the axis weights")
+    _wanted_weights(command)
+
+
+def _wanted_weights(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--examples",
+        type=_takes(Count),
+        metavar="N",
+        help="of the training that weights are wanted for (default: as many as the runs had)",
+    )
+    command.add_argument(
+        "--repeats",
+        type=_takes(Positive),
+        metavar="N",
+        help="go through no task's rows more often than this in so many examples, such as 4 (default: as often as it comes)",
+    )
+
+
+_EVALUATED = "a run with an evaluation, or an evaluation's folder"
+
+
+def _judge(command: argparse.ArgumentParser) -> None:
+    command.add_argument("first", metavar="A", help=_EVALUATED)
+    command.add_argument("second", metavar="B", help="another one of the same tasks")
+    command.add_argument(
+        "--judge", required=True, metavar="WORKDIR|HF|URL", help=f"{_MODEL}; or an address such as http://localhost:8000/v1"
+    )
+    command.add_argument("--name", metavar="MODEL", help="the name that the address knows the model by")
+    command.add_argument("--key-env", metavar="VARIABLE", help="the environment variable with the key for the address")
+    for name, kind, default, meaning in (
+        ("timeout", Positive, 60.0, "seconds to wait for a reply of the address"),
+        ("retries", Whole, 3, "how often to ask again where a reply fails or has no verdict"),
+        ("parallel", Count, 4, "questions to the address at a time"),
+    ):
+        took: dict[str, Any] = {"type": _takes(kind), "default": default, "help": f"{meaning} (default: %(default)s)"}
+        command.add_argument(f"--{name}", metavar="N", **took)
+    command.add_argument("--reference", action="store_true", help="show the judge the first reference too")
+    command.add_argument(
+        "--wording", metavar="FILE", help="a Jinja template of the question, with prompt, first, second, reference and how"
+    )
+    _written(command)
+
+
+def _entail(command: argparse.ArgumentParser) -> None:
+    command.add_argument("source", metavar="EVALUATED", help=_EVALUATED)
+    command.add_argument("--model", required=True, metavar=_ANY, help=f"{_MODEL}, that knows natural language inference")
+    command.add_argument(
+        "--options",
+        nargs="+",
+        metavar="TEXT",
+        default=["yes", "it is not possible to tell", "no"],
+        help="its answers, the first of which means entailment (default: %(default)s)",
+    )
+    command.add_argument(
+        "--wording", metavar="FILE", help="a Jinja template of its question, with premise and hypothesis, as it was tuned on"
+    )
+    _written(command)
+
+
+def _written(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--tasks", nargs="+", metavar="TASK_OR_CLUSTER", help="of these alone")
+    command.add_argument("--items", type=_takes(Count), metavar="N", help="of the first N items of each task alone")
+    command.add_argument("--out", required=True, metavar="DIR", help="where prompts, replies and scores go")
 
 
 def _check(check: argparse.ArgumentParser) -> None:

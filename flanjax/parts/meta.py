@@ -1,6 +1,5 @@
 """What a checkpoint says about its run, and whether that is the run that is asked for."""
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ from flanjax.data.pipeline import Corpus
 from flanjax.models import functional
 from flanjax.models.params import Full, Tuning
 from flanjax.parts.data import as_json
-from flanjax.tasks.ablation import AblationConfig
+from flanjax.tasks.ablation import completed
 from flanjax.tasks.clusters import Split
 from flanjax.train.optimizer import bent_schedule
 from flanjax.version import __version__
@@ -23,8 +22,8 @@ from flanjax.version import __version__
 _FREE_KEYS = (
     "name", "checkpoint.", "evaluation.", "mesh.", "model.attention", "train.microbatches", "train.log_every",
     "train.validate_every", "train.validation_examples", "train.heldout_every", "train.heldout_items", "train.tensorboard",
-    "train.steps", "train.optimizer.schedule_steps", "data.max_bad_share", "data.num_workers", "data.num_threads",
-    "data.prefetch_windows", "data.prepared", "data.on_error",
+    "train.wandb", "train.steps", "train.optimizer.schedule_steps", "data.max_bad_share", "data.num_workers",
+    "data.num_threads", "data.prefetch_windows", "data.prepared", "data.on_error",
 )  # fmt: skip
 
 
@@ -46,7 +45,7 @@ def meta_of(config: RunConfig, split: Split, corpus: Corpus, model: functional.C
 def check_same_run(workdir: epath.Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Raises ConfigError when a checkpoint's meta is of another run than the one asked for."""
     now = as_json(new["config"])
-    before = {"ablation": as_json(dataclasses.asdict(AblationConfig())), **old["config"]}  # older runs had none
+    before = {**old["config"], "ablation": completed(old["config"].get("ablation"))}
     if same_mixture(before["mixture"], now["mixture"]):  # the same file, addressed from another folder
         before["mixture"] = now["mixture"]
     changed = [d for d in differences(before, now) if not d.startswith(_FREE_KEYS)]

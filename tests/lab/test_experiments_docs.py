@@ -47,11 +47,11 @@ def test_the_study_of_the_page_and_those_of_configs_can_be_planned(tmp_path, mon
     monkeypatch.chdir(ROOT)
     files = sorted(Path("configs/studies").glob("*.py"))
     addresses = [f"{file}:{name}" for file in files for name in re.findall(r"^(\w+) = Study\(", file.read_text(), re.MULTILINE)]
-    assert len(addresses) == 6
+    assert len(addresses) == 7
     for address in (str(tmp_path / "study.py"), *addresses):
         assert make_plan(load_study(address)).cells, address
     for file in files:
-        commands = re.findall(r"flanjax ablate (\S+) --out", file.read_text())
+        commands = re.findall(r"flanjax (?:ablate|swarm) (\S+) --out", file.read_text())
         assert commands == [address for address in addresses if address.startswith(str(file))]
 
 
