@@ -4,6 +4,7 @@
 - metrics.jsonl: a line for each log step. In a bucket, which cannot append: metrics/part-00000.jsonl and so on.
 - tensorboard/: the same numbers as events. tokenizer/: the tokenizer, if it was trained with the run.
 - checkpoints/: a folder for each step (checkpoint.py). evaluation/: a folder for each evaluation.
+- wandb.json: which run it is at Weights & Biases, if train.wandb asks for one.
 - claim.json: the run that is writing here at present (claim.py).
 """
 
@@ -18,6 +19,7 @@ from etils import epath
 from flanjax import records, storage
 
 CONFIG, MIXTURE, SHARDING, TOKENIZER = "config.json", "mixture.json", "sharding.txt", "tokenizer"
+WANDB = "wandb.json"
 _METRICS, _METRICS_PARTS = "metrics.jsonl", "metrics/part.jsonl"
 UPLOAD_SECONDS = 10.0  # between two uploads of metrics to a bucket, which allows one write a second to a file
 
