@@ -113,6 +113,8 @@ def test_no_rows_are_gone_through_more_often_than_allowed():
 def test_too_few_runs_are_refused():
     with pytest.raises(ValueError, match="5 runs cannot tell 5 clusters apart"):
         fit(np.eye(5), np.ones((5, 1)))
+    with pytest.raises(ValueError, match="9 runs do not tell 5 clusters apart; expected 10 or more"):
+        judge(swarm(lambda shares, _: 1 + shares[:, :2], runs=9))
 
 
 def test_the_loss_is_that_of_the_right_answers_alone():
@@ -190,6 +192,7 @@ def test_a_swarm_whose_weights_do_not_matter_chooses_none(here, capsys):
         ("swarm", "did you mean 'swarm:N'"),
         ("swarm:two", "expected swarm:N or swarm:N:SEED"),
         ("swarm:2", "of at least 3"),
+        ("swarm:5", "expected 6 runs or more for 3 clusters"),
         ("none.json", "there is no none.json; `flanjax weights` writes one"),
         ("equel", "did you mean 'equal'"),
     ],

@@ -15,7 +15,7 @@ from flanjax.names import nearest
 from flanjax.tasks.clusters import Split
 
 NOTHING = "nothing"
-CLUSTERS, TASKS = "clusters", "tasks"
+CLUSTERS, TASKS, WEIGHTS = "clusters", "tasks", "weights"
 
 
 class Level(NamedTuple):
@@ -122,7 +122,7 @@ NAMED = {
         "reasoning {}",
         _of_key("ablation.chain_of_thought", {"on": "true", "off": "false"}),
     ),
-    "weights": Named("the proportions of clusters", "{} weights", _weights),
+    WEIGHTS: Named("the proportions of clusters", "{} weights", _weights),
     "shots": Named("the exemplars in evaluation prompts", "{} shots", _of_key("evaluation.shots")),
     "leave_one_out": Named("the cluster or task left out of training", "without {}", _leave_one_out),
     "hold_out": Named("the cluster held out and scored", "{}", _hold_out),

@@ -20,6 +20,7 @@ from flanjax.tasks.mixture import Mixture
 OWN, EQUAL, DRAWN = "own", "equal", "swarm"
 KEY = "ablation.weights"
 LEAST = 0.002
+RUNS_A_CLUSTER = 2  # in a swarm, at least
 FORMAT = 1  # of weights.json
 _DIGITS = 4
 
@@ -74,6 +75,8 @@ def weight_levels(values: Sequence[str], config: RunConfig, split: Split) -> Ite
             yield EQUAL, {KEY: as_text(equal_shares(list(split.train.clusters())))}
         elif value.startswith(f"{DRAWN}:"):
             runs, seed = _numbers(value)
+            if runs < (fewest := RUNS_A_CLUSTER * len(split.train.clusters())):
+                raise ValueError(f"got {value!r}, expected {fewest} runs or more for {len(split.train.clusters())} clusters")
             yield OWN, {}
             yield EQUAL, {KEY: as_text(equal_shares(list(split.train.clusters())))}
             for number, shares in enumerate(drawn_shares(own_shares(*counted(config, split)), runs - 2, seed), 1):

@@ -7,6 +7,7 @@ import numpy as np
 
 from flanjax.evaluate.arms import Name
 from flanjax.evaluate.statistics import LEVEL
+from flanjax.lab.ablate.weights import RUNS_A_CLUSTER
 from flanjax.lab.swarm.fit import Law, best_shares, cross_validated, fit, rank_correlation
 
 LEAST_CORRELATION = 0.8
@@ -92,17 +93,20 @@ def judge(swarm: Swarm, repeats: float | None = None, *, draws: int = DRAWS, see
     Raises:
       ValueError: there are too few runs, or no shares keep within `repeats`.
     """
+    runs, clusters = swarm.shares.shape
+    if runs < RUNS_A_CLUSTER * clusters:
+        raise ValueError(f"{runs} runs do not tell {clusters} clusters apart; expected {RUNS_A_CLUSTER * clusters} or more")
     low, high = bounds(swarm, repeats)
     weights = swarm.task_weights
     loss, predicted = swarm.losses @ weights, cross_validated(swarm.shares, swarm.losses) @ weights
-    drawn = _resampled(len(loss), len(swarm.clusters), draws, seed)
+    drawn = _resampled(runs, clusters, draws, seed)
     correlation = _interval(
-        rank_correlation(predicted, loss), [rank_correlation(predicted[runs], loss[runs]) for runs in drawn]
+        rank_correlation(predicted, loss), [rank_correlation(predicted[some], loss[some]) for some in drawn]
     )
     law = fit(swarm.shares, swarm.losses)
-    laws = [fit(swarm.shares[runs], swarm.losses[runs]) for runs in drawn]
+    laws = [fit(swarm.shares[some], swarm.losses[some]) for some in drawn]
     effects = [_of_clusters(one, weights) for one in (law, *laws)]
-    told = tuple(_interval(effects[0][k], [one[k] for one in effects[1:]]) for k in range(len(swarm.clusters)))
+    told = tuple(_interval(effects[0][k], [one[k] for one in effects[1:]]) for k in range(clusters))
     refused, chosen = "", None
     if correlation.value < LEAST_CORRELATION:
         refused = (

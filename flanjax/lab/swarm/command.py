@@ -8,11 +8,12 @@ from typing import Any
 
 from flanjax import storage
 from flanjax.lab.ablate import command as ablate
+from flanjax.lab.ablate.axes import WEIGHTS
 from flanjax.lab.ablate.study import Study, load_study, study_of_options
 from flanjax.lab.ablate.weights import DRAWN, EQUAL, FORMAT, KEY, OWN, as_text
 from flanjax.lab.swarm.choice import Interval, Judged, judge
 from flanjax.lab.swarm.page import render
-from flanjax.lab.swarm.swarm import AXIS, Read, read_swarm
+from flanjax.lab.swarm.swarm import Read, read_swarm
 
 RECORD, PAGE = "weights.json", "weights.html"
 _OTHERS = {OWN: "the mixture's own", EQUAL: "equal"}
@@ -34,15 +35,14 @@ def study_of(args: argparse.Namespace) -> Study:
     if bool(args.study) is bool(args.config):
         raise ValueError("flanjax swarm needs a study file with the axis weights, or --config")
     if args.config:
-        axis = f"{AXIS}={DRAWN}:{args.runs or 30}:{args.seed or 0}"
+        axis = f"{WEIGHTS}={DRAWN}:{args.runs or 30}:{args.seed or 0}"
         return study_of_options(args.config, [axis], 1, args.overrides)
     if args.runs or args.seed or args.overrides:
         raise ValueError("--runs, --seed and --config.KEY stand in the study file; give either a file or --config")
     study = load_study(args.study)
-    if list(study.axes) != [AXIS]:
-        raise ValueError(
-            f"{args.study} varies {', '.join(study.axes)}; a swarm varies {AXIS} alone: axes={{'{AXIS}': ('{DRAWN}:30',)}}"
-        )
+    if list(study.axes) != [WEIGHTS]:
+        example = f"axes={{'{WEIGHTS}': ('{DRAWN}:30',)}}"
+        raise ValueError(f"{args.study} varies {', '.join(study.axes)}; a swarm varies {WEIGHTS} alone: {example}")
     return study
 
 
@@ -121,7 +121,7 @@ def as_record(read: Read, judged: Judged, repeats: float | None) -> dict[str, An
 
 def told(read: Read, judged: Judged, record: Mapping[str, Any], out: Path) -> list[str]:
     """What is printed: the verdict, the weights, and the commands that train with them and put them to the test."""
-    lines = [f"{AXIS}: {record['verdict']}"]
+    lines = [f"{WEIGHTS}: {record['verdict']}"]
     if not record["chosen"]:
         return lines
     width = max(map(len, read.swarm.clusters))
@@ -129,7 +129,7 @@ def told(read: Read, judged: Judged, record: Mapping[str, Any], out: Path) -> li
         shares = f"own {record[OWN][name]:6.1%}  chosen {row['share']:6.1%} ({row['low']:.1%} to {row['high']:.1%})"
         lines.append(f"  {name:{width}}  {shares}, up to {row['repeats']:.2g} times through a task's rows")
     text = as_text({name: row["share"] for name, row in record["chosen"].items()})
-    axis = f"{AXIS}={OWN},{EQUAL},{out / RECORD}"
+    axis = f"{WEIGHTS}={OWN},{EQUAL},{out / RECORD}"
     test = ["flanjax", "ablate", "--config", read.config, "--axis", axis, "--seeds", "3", "--out", f"{out}-test"]
     test += [f"--config.{key}={value}" for key, value in read.fixed.items()]
     lines.append(f"train with them: --config.{KEY}={text}")

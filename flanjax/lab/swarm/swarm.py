@@ -7,6 +7,7 @@ import numpy as np
 
 from flanjax import parts, records, storage
 from flanjax.config import load_config
+from flanjax.lab.ablate.axes import WEIGHTS
 from flanjax.lab.ablate.command import RECORD
 from flanjax.lab.ablate.findings import FORMAT
 from flanjax.lab.ablate.finished import cost_of, workdir_of
@@ -15,8 +16,6 @@ from flanjax.lab.swarm.choice import Swarm
 from flanjax.lab.swarm.losses import held_out_losses
 from flanjax.tasks.ablation import completed, parse_weights
 from flanjax.workdir import CONFIG, MIXTURE, open_workdir
-
-AXIS = "weights"
 
 
 class Read(NamedTuple):
@@ -46,8 +45,8 @@ def read_swarm(out: Path, examples: float | None = None) -> Read:
     study = storage.read_json(storage.place(out / RECORD), FORMAT)
     if not study:
         raise ValueError(f"{out} has no {RECORD}: it holds no study with a finished run; `flanjax swarm --out {out}` makes one")
-    if (axes := [axis["name"] for axis in study["axes"]]) != [AXIS]:
-        raise ValueError(f"{out} varies {', '.join(axes)}; weights are fitted to a study that varies {AXIS} alone")
+    if (axes := [axis["name"] for axis in study["axes"]]) != [WEIGHTS]:
+        raise ValueError(f"{out} varies {', '.join(axes)}; weights are fitted to a study that varies {WEIGHTS} alone")
     config = parts.settled(load_config(study["config"], [f"{key}={value}" for key, value in study["fixed"].items()]))
     train, rows = counted(config, parts.split_of(config))
     own = own_shares(train, rows)
