@@ -79,7 +79,7 @@ def summarise(pairs: Sequence[Pair], verdicts: Mapping[Where, Verdict]) -> Summa
 
 def _winners(pair: Pair, verdicts: Mapping[Where, Verdict]) -> tuple[str | None, str | None]:
     found = [verdicts.get((pair.number, order)) for order in (A_FIRST, B_FIRST)]
-    first, second = (verdict and verdict.winner for verdict in found)
+    first, second = (None if verdict is None else verdict.winner for verdict in found)
     return first, second
 
 
