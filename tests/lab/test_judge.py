@@ -274,13 +274,14 @@ def test_an_address_that_is_gone_ends_the_command_with_what_it_said_until_then(h
         (["a", "b", "--tasks", "newz"], "a has no task or cluster 'newz'; known: news, summary"),
         (["a", "b", "--wording", "none.txt"], "--wording none.txt cannot be read"),
         (["a", "b", "--wording", "bad.txt"], "--wording bad.txt does not show {{ second }}"),
+        (["a", "b", "--out", "bad.txt"], "--out bad.txt is a file, or would lie in one; name a folder"),
         (["a", "b", "--key-env", "NO_SUCH_KEY"], "--key-env NO_SUCH_KEY: there is no such environment variable"),
     ],
 )
 def test_wrong_arguments_are_named(here, capsys, arguments, said):
     Path("bad.txt").write_text("{{ prompt }} {{ first }}")
     rest = ["--judge", "http://127.0.0.1:9/v1", "--name", "m", "--out", "out"]
-    assert main(["judge", *arguments, *rest]) == 1
+    assert main(["judge", *rest, *arguments]) == 1
     assert said in capsys.readouterr().err
     assert not Path("out/verdicts.jsonl").exists()
 

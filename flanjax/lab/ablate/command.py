@@ -21,6 +21,7 @@ from flanjax.lab.ablate.page import render
 from flanjax.lab.ablate.plan import Plan, make_plan
 from flanjax.lab.ablate.runner import Failure, Processes, StudyStopped, measure, run_plan
 from flanjax.lab.ablate.study import Study, load_study, study_of_options
+from flanjax.lab.folder import made_folder
 from flanjax.parts import split_of
 
 PAGE, RECORD = "index.html", "study.json"
@@ -51,7 +52,7 @@ def run_study(study: Study, out: str, *, plan_only: bool = False, jobs: str | No
         if storage.is_remote(out):
             raise ValueError(f"--out {out}: runs in a bucket are started as jobs: --print slurm, jobset or tpu")
         try:
-            with claimed(Path(out)) as folder:
+            with claimed(out) as folder:
                 measured(plan, folder)
                 failed = [] if plan_only else run_plan(plan, folder, Processes(), print)
         except StudyStopped as stopped:
@@ -61,13 +62,13 @@ def run_study(study: Study, out: str, *, plan_only: bool = False, jobs: str | No
 
 
 @contextlib.contextmanager
-def claimed(out: Path) -> Iterator[Path]:
+def claimed(out: str) -> Iterator[Path]:
     """The study's folder, this process's own for the while."""
-    out.mkdir(parents=True, exist_ok=True)
-    claim = Claim(out)
+    folder = made_folder(out)
+    claim = Claim(folder)
     claim.take()
     try:
-        yield out
+        yield folder
     finally:
         claim.release()
 

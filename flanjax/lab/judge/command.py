@@ -4,7 +4,6 @@ import argparse
 import math
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import xxhash
@@ -14,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from flanjax import run, storage
 from flanjax.evaluate import statistics as st
 from flanjax.evaluate.verdict import count
+from flanjax.lab.folder import made_folder
 from flanjax.lab.judge.answers import pairs_of
 from flanjax.lab.judge.endpoint import Endpoint
 from flanjax.lab.judge.judges import WORDING, Judge, OwnJudge, wording_of
@@ -31,7 +31,7 @@ def judge(args: argparse.Namespace) -> int:
     asked = judge_of(args)
     questions = questions_of(pairs, wording, asked.how, with_reference=args.reference)
     made = {"judge": asked.name, "questions": _digest(questions)}
-    out = Path(args.out)
+    out = made_folder(args.out)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         with Progress(*columns, console=Console(stderr=True), transient=True) as bars:

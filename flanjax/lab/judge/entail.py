@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 from flanjax import run, storage
 from flanjax.evaluate import statistics as st
 from flanjax.evaluate.entailment import Entails, Support, consistency, supports
+from flanjax.lab.folder import made_folder
 from flanjax.lab.judge.answers import Answer, Setting, written_answers
 from flanjax.lab.judge.judges import wording_of
 
@@ -54,10 +54,9 @@ def entail(args: argparse.Namespace) -> int:
     if shown := [setting[1] for setting, answer in answers.items() if answer.shots_shown]:
         raise ValueError(f"the prompts of {shown[0]} have exemplars, which would count as source; evaluate with --shots 0")
     wording = wording_of(args.wording, ("premise", "hypothesis"), WORDING)
+    out = made_folder(args.out)
     rows = scored(answers, entailer(run.load_model(args.model), wording, args.options))
     found = summarise(rows)
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows), out / TABLE)
     storage.write_json(storage.place(out / RECORD), as_record(args, found))
     for (_, task), one in found.items():
