@@ -271,6 +271,7 @@ def test_an_address_that_is_gone_ends_the_command_with_what_it_said_until_then(h
     ("arguments", "said"),
     [
         (["nothere", "b"], "no workdir at nothere"),
+        (["a", "empty"], "empty/predictions.parquet cannot be read: "),
         (["a", "b", "--tasks", "newz"], "a has no task or cluster 'newz'; known: news, summary"),
         (["a", "b", "--wording", "none.txt"], "--wording none.txt cannot be read"),
         (["a", "b", "--wording", "bad.txt"], "--wording bad.txt does not show {{ second }}"),
@@ -280,6 +281,8 @@ def test_an_address_that_is_gone_ends_the_command_with_what_it_said_until_then(h
 )
 def test_wrong_arguments_are_named(here, capsys, arguments, said):
     Path("bad.txt").write_text("{{ prompt }} {{ first }}")
+    Path("empty").mkdir()
+    Path("empty/predictions.parquet").write_text("")
     rest = ["--judge", "http://127.0.0.1:9/v1", "--name", "m", "--out", "out"]
     assert main(["judge", *rest, *arguments]) == 1
     assert said in capsys.readouterr().err

@@ -160,6 +160,7 @@ def test_a_swarm_chooses_the_cluster_that_matters_and_its_weights_are_an_axis(he
     plan = ran({"weights": ("swarm:16",)})
     assert [cell.labels[0] for cell in plan.cells][:3] == ["own", "equal", "drawn-01"]
     assert main(["weights", "out", "--examples", "9000"]) == 0
+    said = capsys.readouterr().out
     record = json.loads(Path("out/weights.json").read_text())
     chosen = {name: row["share"] for name, row in record["chosen"].items()}
     assert max(chosen, key=chosen.get) == "topic"
@@ -167,9 +168,12 @@ def test_a_swarm_chooses_the_cluster_that_matters_and_its_weights_are_an_axis(he
     assert record["own"] == pytest.approx(dict.fromkeys(chosen, 1 / 3))
     # A cluster's two tasks have nine rows each: at 9,000 examples of the cluster alone each is gone through 500 times.
     assert record["chosen"]["topic"]["repeats"] == pytest.approx(500 * chosen["topic"])
-    said = capsys.readouterr().out
     assert "put them to the test: flanjax ablate --config config.py --axis weights=own,equal,out/weights.json" in said
     assert "rank correlation" in Path("out/weights.html").read_text()
+    Path("out/runs/weights-equal_seed-0/config.json").rename("kept")
+    assert main(["weights", "out"]) == 1  # and not taken to have had the mixture's own weights
+    assert "weights-equal_seed-0 has no config.json" in capsys.readouterr().err
+    Path("kept").rename("out/runs/weights-equal_seed-0/config.json")
     again = make_plan(Study(config="config.py", axes={"weights": ("own", "out/weights.json")}, seeds=2))
     assert [level.label for level in again.axes[0].levels] == ["own", "out"]
     given = dict(text.split(":") for text in again.cells[-1].config.ablation.weights)
@@ -205,6 +209,10 @@ def test_a_wrong_value_of_the_axis_is_named(here, value, said):
 def test_what_holds_no_swarm_is_named(here, capsys):
     assert main(["weights", "nothere"]) == 1
     assert "nothere has no study.json" in capsys.readouterr().err
+    Path("half").mkdir()
+    Path("half/study.json").write_text('{"format": 1, "axes": []}')
+    assert main(["weights", "half"]) == 1
+    assert "half/study.json lacks config, fixed, runs" in capsys.readouterr().err
     ran({"templates": (1, 2)}, lambda config: 1.0)
     assert main(["weights", "out"]) == 1
     assert "out varies templates; weights are fitted to a study that varies weights alone" in capsys.readouterr().err

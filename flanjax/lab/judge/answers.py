@@ -63,7 +63,11 @@ def written_answers(source: str, tasks: Sequence[str] = (), items: int = 0) -> d
     Raises:
       ValueError: there is none.
     """
-    table = storage.read_table(storage.place(predictions_of(source)))
+    file = predictions_of(source)
+    try:
+        table = storage.read_table(storage.place(file))
+    except ValueError as error:
+        raise ValueError(f"{file} cannot be read: {error}; evaluate again") from error
     models = table["model"].unique().to_pylist()
     matrices = sm.split_matrices(sm.of_model(table, TRAINED if TRAINED in models else models[0]))
     known = {name for m in matrices for name in (m.key.task, m.key.cluster)}

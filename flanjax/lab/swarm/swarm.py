@@ -45,6 +45,8 @@ def read_swarm(out: Path, examples: float | None = None) -> Read:
     study = storage.read_json(storage.place(out / RECORD), FORMAT)
     if not study:
         raise ValueError(f"{out} has no {RECORD}: it holds no study with a finished run; `flanjax swarm --out {out}` makes one")
+    if missing := [key for key in ("axes", "config", "fixed", "runs") if key not in study]:
+        raise ValueError(f"{out / RECORD} lacks {', '.join(missing)}: it is not of `flanjax ablate` or `flanjax swarm`")
     if (axes := [axis["name"] for axis in study["axes"]]) != [WEIGHTS]:
         raise ValueError(f"{out} varies {', '.join(axes)}; weights are fitted to a study that varies {WEIGHTS} alone")
     config = parts.settled(load_config(study["config"], [f"{key}={value}" for key, value in study["fixed"].items()]))
@@ -74,7 +76,11 @@ def read_swarm(out: Path, examples: float | None = None) -> Read:
 
 
 def _record(out: Path, training: str, name: str, newest: int) -> dict[str, Any]:
-    return open_workdir(workdir_of(out, training)).read_record(name, newest)
+    workdir = workdir_of(out, training)
+    found = open_workdir(workdir).read_record(name, newest)
+    if not found:
+        raise ValueError(f"{workdir} has no {name}, by which to know what its run was trained on; run the study again")
+    return found
 
 
 def _shares(config: dict[str, Any], own: dict[str, float]) -> dict[str, float]:
