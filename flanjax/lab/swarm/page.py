@@ -19,8 +19,9 @@ def render(read: Read, judged: Judged, record: Mapping[str, Any]) -> str:
       record: weights.json.
     """
     chosen = judged.chosen
-    shares = [x for row in (record["chosen"] or {}).values() for x in row.values()] + list(record["own"].values())
-    scale = plots.scale_for([100 * min(x, 1.0) for x in shares], low=0.0)
+    chosen_shares = [row[end] for row in (record["chosen"] or {}).values() for end in ("share", "low", "high")]
+    shares = [*chosen_shares, *record["own"].values()]
+    scale = plots.scale_for([100 * x for x in shares], ticks=3, low=0.0)
     effects = plots.scale_for([x for e in judged.effects for x in e] + [0.0], ticks=2)
     made = environment()
     made.filters.update(percent=lambda x: f"{100 * x:.1f}%", three=lambda x: f"{x:.3f}", signed=_signed)
@@ -63,8 +64,8 @@ def _row(k: int, read: Read, judged: Judged, record: Mapping[str, Any], scale: S
 
 def _scatter(read: Read, judged: Judged) -> Markup:
     """Each run's loss as the others predict it, against what it was."""
-    ends = [float(f(values)) for f in (min, max) for values in ([*judged.loss, *judged.predicted],)]
-    scale = plots.scale_for(ends)
+    scale = plots.scale_for([*judged.loss, *judged.predicted])
+    ends = [scale.low, scale.high]
     perfect = Line("as predicted", ends, ends, colour="soft", dashed=True, across="loss")
     runs = [
         Line(label, [float(loss)], [float(predicted)], across="loss")
