@@ -10,7 +10,7 @@ from flanjax.ask.settings import Settings
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.evaluate.config import EvaluationConfig
 from flanjax.evaluate.normalizations import NORMALIZATIONS
-from flanjax.fields import Count, Range, Seed, Whole
+from flanjax.fields import Count, Positive, Range, Seed, Whole
 from flanjax.tasks.demonstrations import DEMONSTRATIONS
 
 Port, Slots = Annotated[int, Range(0, 65_535)], Annotated[int, Range(1, 4096)]
@@ -101,6 +101,84 @@ def spin(spin: argparse.ArgumentParser) -> None:
         help="of the opponent's texts (default: %(default)s)",
     )
     spin.add_argument("--top-p", type=_field(Settings, "top_p"), default=1.0, help="of them (default: %(default)s)")
+
+
+def swarm(command: argparse.ArgumentParser) -> None:
+    command.add_argument("study", nargs="?", metavar="FILE[:NAME]", help="a Python file with a Study of weights, not --config")
+    command.add_argument("--config", metavar="FILE[:VARIANT]", help="a Python file with get_config()")
+    command.add_argument("--runs", type=_takes(Annotated[int, Range(3)]), metavar="N", help="how many (default: 30)")
+    command.add_argument("--seed", type=_takes(Seed), help="of the proportions that are drawn (default: 0)")
+    command.add_argument("--out", required=True, metavar="DIR", help="where runs, weights.json and pages go")
+    command.add_argument("--plan", action="store_true", help="print the plan and its cost, and stop")
+    command.add_argument("--print", choices=["slurm", "jobset", "tpu"], help="print the runs as jobs for launch/, and stop")
+    _wanted_weights(command)
+
+
+def weights(command: argparse.ArgumentParser) -> None:
+    command.add_argument("out", metavar="DIR", help="the folder of a swarm, or of a study of the axis weights")
+    _wanted_weights(command)
+
+
+def _wanted_weights(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--examples",
+        type=_takes(Count),
+        metavar="N",
+        help="of the training that weights are wanted for (default: as many as the runs had)",
+    )
+    command.add_argument(
+        "--repeats",
+        type=_takes(Positive),
+        metavar="N",
+        help="go through no task's rows more often than this in so many examples, such as 4 (default: as often as it comes)",
+    )
+
+
+_EVALUATED = "a run with an evaluation, or an evaluation's folder"
+
+
+def judge(command: argparse.ArgumentParser) -> None:
+    command.add_argument("first", metavar="A", help=_EVALUATED)
+    command.add_argument("second", metavar="B", help="another one of the same tasks")
+    command.add_argument(
+        "--judge", required=True, metavar="WORKDIR|HF|URL", help=f"{_MODEL}; or an address such as http://localhost:8000/v1"
+    )
+    command.add_argument("--name", metavar="MODEL", help="the name that the address knows the model by")
+    command.add_argument("--key-env", metavar="VARIABLE", help="the environment variable with the key for the address")
+    for name, kind, default, meaning in (
+        ("timeout", Positive, 60.0, "seconds to wait for a reply of the address"),
+        ("retries", Whole, 3, "how often to ask again where a reply fails or has no verdict"),
+        ("parallel", Count, 4, "questions to the address at a time"),
+    ):
+        took: dict[str, Any] = {"type": _takes(kind), "default": default, "help": f"{meaning} (default: %(default)s)"}
+        command.add_argument(f"--{name}", metavar="N", **took)
+    command.add_argument("--reference", action="store_true", help="show the judge the first reference too")
+    command.add_argument(
+        "--wording", metavar="FILE", help="a Jinja template of the question, with prompt, first, second, reference and how"
+    )
+    _written(command)
+
+
+def entail(command: argparse.ArgumentParser) -> None:
+    command.add_argument("source", metavar="EVALUATED", help=_EVALUATED)
+    command.add_argument("--model", required=True, metavar=_ANY, help=f"{_MODEL}, that knows natural language inference")
+    command.add_argument(
+        "--options",
+        nargs="+",
+        metavar="TEXT",
+        default=["yes", "it is not possible to tell", "no"],
+        help="its answers, the first of which means entailment (default: %(default)s)",
+    )
+    command.add_argument(
+        "--wording", metavar="FILE", help="a Jinja template of its question, with premise and hypothesis, as it was tuned on"
+    )
+    _written(command)
+
+
+def _written(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--tasks", nargs="+", metavar="TASK_OR_CLUSTER", help="of these alone")
+    command.add_argument("--items", type=_takes(Count), metavar="N", help="of the first N items of each task alone")
+    command.add_argument("--out", required=True, metavar="DIR", help="where prompts, replies and scores go")
 
 
 def check(check: argparse.ArgumentParser) -> None:

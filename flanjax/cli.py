@@ -282,6 +282,30 @@ def _spin(args: argparse.Namespace) -> int:
     return command.spin(args)
 
 
+def _swarm(args: argparse.Namespace) -> int:
+    from flanjax.lab.swarm import command
+
+    return command.swarm(args)
+
+
+def _weights(args: argparse.Namespace) -> int:
+    from flanjax.lab.swarm import command
+
+    return command.weights(args)
+
+
+def _judge(args: argparse.Namespace) -> int:
+    from flanjax.lab.judge import command
+
+    return command.judge(args)
+
+
+def _entail(args: argparse.Namespace) -> int:
+    from flanjax.lab.judge import entail
+
+    return entail.entail(args)
+
+
 def _check(args: argparse.Namespace) -> int:
     from flanjax.check import command
 
@@ -315,6 +339,10 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "serve": _serve,
     "ablate": _ablate,
     "spin": _spin,
+    "swarm": _swarm,
+    "weights": _weights,
+    "judge": _judge,
+    "entail": _entail,
     "check": _check,
     "doctor": _doctor,
     "suite": _suite,

@@ -147,6 +147,39 @@ COMMANDS: Mapping[str, Command] = {
         "stopped, and more --rounds go on with it.",
         takes_keys=True,
     ),
+    "swarm": Command(
+        "run a study over drawn proportions of clusters, and choose those that serve the held-out tasks best",
+        arguments.swarm,
+        """
+  flanjax swarm --config configs/quickstart.py --runs 30 --out runs/swarm --config.train.steps=300
+  flanjax swarm configs/studies/quickstart.py:weights --out runs/swarm""",
+        "A run has the mixture's own proportions, one has equal ones. The same command goes on with an interrupted swarm. Ends "
+        "with status 1 if no weights are chosen.",
+        takes_keys=True,
+    ),
+    "weights": Command(
+        "choose proportions of clusters from the finished runs of a swarm",
+        arguments.weights,
+        """
+  flanjax weights runs/swarm --examples 2000000 --repeats 4""",
+        "Writes weights.json and weights.html there. Ends with status 1 if no weights are chosen.",
+    ),
+    "judge": Command(
+        "compare two evaluations' written answers by a judge, each pair in both orders",
+        arguments.judge,
+        """
+  flanjax judge runs/a runs/b --judge google/flan-t5-base --out runs/a-b
+  flanjax judge runs/a runs/b --judge http://localhost:8000/v1 --name qwen --key-env JUDGE_KEY --out runs/a-b""",
+        "A judge is a model, or an OpenAI-compatible address. The same command goes on with an interrupted one. Ends with "
+        "status 1 if pairs are left without a verdict.",
+    ),
+    "entail": Command(
+        "score how far written answers follow from their prompts, by a model of natural language inference",
+        arguments.entail,
+        """
+  flanjax entail runs/summaries --model runs/nli --options yes maybe no --out runs/entailed""",
+        "The score is SummaC's: the mean over an answer's sentences of the most that a sentence of the prompt entails it.",
+    ),
     "check": Command(
         "check a mixture: what its templates render, and evaluation rows among training rows",
         arguments.check,

@@ -5,6 +5,7 @@
 - tensorboard/: the same numbers as events. tokenizer/: the tokenizer, if it was trained with the run.
 - checkpoints/: a folder for each step (checkpoint.py). evaluation/: a folder for each evaluation.
 - reference.parquet: what the reference of an objective of pairs gives each answer (run/references.py).
+- wandb.json: which run it is at Weights & Biases, if train.wandb asks for one.
 - claim.json: the run that is writing here at present (claim.py).
 """
 
@@ -20,6 +21,7 @@ from flanjax import records, storage
 
 CONFIG, MIXTURE, SHARDING, TOKENIZER = "config.json", "mixture.json", "sharding.txt", "tokenizer"
 REFERENCES = "reference.parquet"
+WANDB = "wandb.json"
 _METRICS, _METRICS_PARTS = "metrics.jsonl", "metrics/part.jsonl"
 UPLOAD_SECONDS = 10.0  # between two uploads of metrics to a bucket, which allows one write a second to a file
 

@@ -74,7 +74,10 @@ def test_options_take_what_the_keys_of_a_config_take(capsys):
 
 def test_overrides_are_refused_where_nothing_takes_them_and_train_asks_for_what_it_needs(capsys):
     assert main(["heldout", "--workdir", "w", "--config.train.steps=3"]) == 1
-    assert "only the commands train, prepare, compile, ablate, spin, doctor take config overrides" in capsys.readouterr().err
+    assert (
+        "only the commands train, prepare, compile, ablate, spin, swarm, doctor take config overrides"
+        in capsys.readouterr().err
+    )
     assert main(["train", "--config", "configs/quickstart.py"]) == 1
     assert "needs --config and --workdir" in capsys.readouterr().err
 

@@ -58,9 +58,10 @@ def test_the_score_of_the_declared_cluster_is_kept_for_the_checkpoint(tmp_path, 
     program = types.SimpleNamespace(join=lambda trainable, frozen: trainable)
     scorer = types.SimpleNamespace(use=lambda params: None)
     writer = MetricsWriter(open_workdir(tmp_path), start=0, tensorboard=False)
-    kept = {}
-    action = periodic.HeldoutScores(run, program, None, None, None, None, scorer, writer, kept)
+    kept, shown = {}, []
+    action = periodic.HeldoutScores(run, program, None, None, None, None, scorer, writer, kept, shown.append)
     action(40, types.SimpleNamespace(params=None))
     writer.close()
     assert kept == ({40: 61.0} if best_by == "nli" else {})
+    assert [(one.step, one.mean) for one in shown] == [(40, 35.0)]
     assert json.loads((tmp_path / "metrics.jsonl").read_text())["cluster_score"]["topic"]["mean"] == 9.0

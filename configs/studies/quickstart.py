@@ -1,8 +1,9 @@
-"""Three studies of the quickstart, 400 steps a run:
+"""Three studies of the quickstart, 400 steps a run, and a swarm that chooses the weights of its clusters by 30 shorter runs:
 
 flanjax ablate configs/studies/quickstart.py:held_out --out runs/held_out
 flanjax ablate configs/studies/quickstart.py:left_out --out runs/left_out
 flanjax ablate configs/studies/quickstart.py:templates --out runs/templates
+flanjax swarm configs/studies/quickstart.py:weights --out runs/swarm
 """
 
 from flanjax.lab.ablate.study import Study
@@ -34,4 +35,11 @@ templates = Study(
     config=CONFIG,
     axes={"templates": (1, 2, 6)},
     overrides=OVERRIDES,
+)
+weights = Study(
+    title="Proportions of the training clusters, topic scored",
+    config=CONFIG,
+    axes={"weights": ("swarm:30",)},
+    seeds=1,
+    overrides={**OVERRIDES, "train.steps": 200, "train.optimizer.warmup_steps": 40},
 )

@@ -21,8 +21,8 @@ from flanjax.version import __version__
 _FREE_KEYS = (
     "name", "checkpoint.", "evaluation.", "mesh.", "model.attention", "train.microbatches", "train.log_every",
     "train.validate_every", "train.validation_examples", "train.heldout_every", "train.heldout_items", "train.tensorboard",
-    "train.steps", "train.optimizer.schedule_steps", "data.max_bad_share", "data.num_workers", "data.num_threads",
-    "data.prefetch_windows", "data.prepared", "data.on_error",
+    "train.wandb", "train.steps", "train.optimizer.schedule_steps", "data.max_bad_share", "data.num_workers",
+    "data.num_threads", "data.prefetch_windows", "data.prepared", "data.on_error",
 )  # fmt: skip
 
 

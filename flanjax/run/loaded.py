@@ -120,8 +120,13 @@ class LoadedModel:
 
     def score(self, prompt: str, options: Sequence[str], *, batch_size: int = 8) -> list[float]:
         """The log-likelihood of each option after the prompt, its end included, in nats."""
+        return self.scores([prompt], options, batch_size=batch_size)[0]
+
+    def scores(self, prompts: Sequence[str], options: Sequence[str], *, batch_size: int = 8) -> list[list[float]]:
+        """The log-likelihood of each option after each prompt, its end included, in nats."""
         ids = [self._layout.targets(option) for option in self.tokenizer.encode(list(options))]
-        return self.scorer(self._layout, batch_size=batch_size).log_likelihoods(self.inputs([prompt]), [ids])[0]
+        scorer = self.scorer(self._layout, batch_size=batch_size)
+        return scorer.log_likelihoods(self.inputs(prompts), [ids] * len(prompts))
 
 
 def load_model(

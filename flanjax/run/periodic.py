@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -21,6 +21,7 @@ from flanjax.generate.scorer import Scorer
 from flanjax.out_of_memory import explained
 from flanjax.parallel import sharding
 from flanjax.tasks.clusters import Split
+from flanjax.train.heldout_curve import Point, point
 from flanjax.train.log import MetricsWriter
 from flanjax.train.loop import mean_by
 from flanjax.train.objective import Sums
@@ -66,6 +67,7 @@ class HeldoutScores:
 
     Attributes:
       best_by: step -> score of the cluster that checkpoint.best_by names, to which each is added.
+      show: called with each score, the mean over clusters.
     """
 
     run: RunConfig
@@ -77,6 +79,7 @@ class HeldoutScores:
     scorer: Scorer
     writer: MetricsWriter
     best_by: dict[int, float] = dataclasses.field(default_factory=dict)
+    show: Callable[[Point], None] = lambda found: None
 
     def __call__(self, step: int, state: TrainState) -> None:
         with explained("scoring", self.run):
@@ -86,6 +89,7 @@ class HeldoutScores:
         if self.run.checkpoint.best_by in scores:
             self.best_by[step] = scores[self.run.checkpoint.best_by]["mean"]
         self.writer.write({"step": step, "kind": "heldout", "cluster_score": scores})
+        self.show(point(step, scores))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -31,6 +31,7 @@ from flanjax.run.stages import Stages
 from flanjax.tasks.clusters import Split
 from flanjax.tasks.mixture import Mixture
 from flanjax.train.goodput import Goodput
+from flanjax.train.heldout_curve import points_of
 from flanjax.train.log import MetricsWriter, ProgressBar
 from flanjax.train.loop import Diverged, Interrupted, Periodic, Report, Stop, fit
 from flanjax.train.meter import Meter, work_of
@@ -39,6 +40,7 @@ from flanjax.train.objective import Objective
 from flanjax.train.profiling import Profiler, parse_steps
 from flanjax.train.program import Program
 from flanjax.train.step import TrainState
+from flanjax.train.wandb_run import open_wandb
 from flanjax.workdir import CONFIG, SHARDING, Workdir, open_workdir
 
 Say = Callable[[str], None]
@@ -161,7 +163,7 @@ def _train(
     report = open_report(config, folder, text.corpus, devices, start.step, stages.began)
     prompts = parts.training_prompts(text.corpus)
     saving = Saving(folder, report.writer, checkpoints, meta, text.split, text.corpus, batches, devices.hosts, prompts)
-    actions = periodic_actions(config, text, devices, program, weights.model, start, report.writer, saving)
+    actions = periodic_actions(config, text, devices, program, weights.model, start, report, saving)
     say(f"{program.size} on {sharding.describe(devices.mesh)}; MFU against {report.meter.limit_named}")
     for line in attention_lines(config, devices, program, text.corpus):
         say(line)
@@ -300,8 +302,12 @@ def write_records(config: RunConfig, folder: Workdir, model: functional.Config, 
 def open_report(config: RunConfig, folder: Workdir, corpus: Corpus, devices: Devices, start: int, began: float) -> Report:
     """What is told of the steps, and where."""
     earlier = folder.read_metrics()
-    writer = MetricsWriter(folder, start=start, tensorboard=config.train.tensorboard)
-    bar = ProgressBar(config.name, config.train.steps, start, silent=not folder.writes)
+    wandb = None
+    if config.train.wandb and folder.writes:
+        wandb = open_wandb(config.train.wandb, folder, name=config.name, config=config.to_dict(), start=start)
+    writer = MetricsWriter(folder, start=start, tensorboard=config.train.tensorboard, wandb=wandb)
+    scored = points_of(earlier, start)
+    bar = ProgressBar(config.name, config.train.steps, start, silent=not folder.writes, heldout=scored)
     clusters = [e.task.cluster for e in corpus.entries]
     meter = Meter(len(devices.hosts), Goodput(earlier, start, began))
     return Report(writer, bar, meter, corpus.names, clusters)
@@ -314,7 +320,7 @@ def periodic_actions(
     program: Program,
     model: functional.Config,
     start: Start,
-    writer: MetricsWriter,
+    report: Report,
     saving: Saving,
 ) -> list[Periodic]:
     """What is done every so many steps: validation, scores of the held-out clusters, and a checkpoint after them."""
@@ -327,7 +333,7 @@ def periodic_actions(
                 "give one `evaluation=`, or set train.validate_every=0"
             )
         clusters = [e.task.cluster for e in text.corpus.entries]
-        validation = Validation(program, start.frozen, batches, devices.mesh, clusters, writer, saving.validation_losses)
+        validation = Validation(program, start.frozen, batches, devices.mesh, clusters, report.writer, saving.validation_losses)
         actions.append(Periodic(every.validate_every, validation, at_end=True))
     if every.heldout_every and text.split.heldout:
         preset, size = config.evaluation.preset, config.evaluation.batch_size
@@ -336,7 +342,8 @@ def periodic_actions(
         scorer = Scorer(model, None, devices.mesh, layout, batch_size=size)
         asked = ask(text.split.heldout, quick, layout)
         by = saving.cluster_scores
-        scores = HeldoutScores(config, program, start.frozen, asked, quick, layout, scorer, writer, by)
+        show = report.bar.score
+        scores = HeldoutScores(config, program, start.frozen, asked, quick, layout, scorer, report.writer, by, show)
         actions.append(Periodic(every.heldout_every, scores, at_end=config.checkpoint.best_by != VALIDATION_LOSS))
     return [*actions, Periodic(config.checkpoint.every_steps, saving, at_end=True)]
 

@@ -5,11 +5,13 @@ are among its seven.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable
-from typing import Annotated, NamedTuple
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple
 
 from flanjax import fields
 from flanjax.fields import Seed, Whole
+from flanjax.names import nearest
 from flanjax.tasks import mixture as mixtures
 from flanjax.tasks.clusters import Split
 from flanjax.tasks.draws import hash64
@@ -40,6 +42,20 @@ class RateText(NamedTuple):
         return "such as 'own', 'equal', 'proportional', 'proportional:3000', 'temperature:3' or 't0'"
 
 
+class WeightText(NamedTuple):
+    """The texts that give a cluster its weight: its name, a colon and a number."""
+
+    def holds(self, value: str) -> bool:
+        try:
+            ((cluster, weight),) = parse_weights([value]).items()
+        except ValueError:
+            return False
+        return bool(cluster) and 0 < weight < math.inf
+
+    def __str__(self) -> str:
+        return "such as 'reading:0.3', with a weight over 0"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AblationConfig:
     """What the run trains on is thinned out, for experiments; held-out tasks are evaluated in full.
@@ -49,6 +65,8 @@ class AblationConfig:
       tasks: train on this many tasks of these clusters, drawn alike; 0 for all.
       templates: train in this many forward templates of each task, drawn alike; 0 for all. Inverted ones stay.
       rate: the proportions of tasks. 'own' leaves them as the mixture has them; others put weights out of force.
+      weights: the proportions of clusters, as CLUSTER:WEIGHT for each cluster that is trained on; empty for the mixture's own.
+        Within a cluster tasks stay as the mixture has them.
       chain_of_thought: whether training prompts may ask for reasoning.
       seed: of the draws.
     """
@@ -57,11 +75,16 @@ class AblationConfig:
     tasks: Whole = 0
     templates: Whole = 0
     rate: Annotated[str, RateText()] = OWN
+    weights: tuple[Annotated[str, WeightText()], ...] = ()
     chain_of_thought: bool = True
     seed: Seed = 0
 
     def __post_init__(self) -> None:
         fields.check(self)
+        fields.require(
+            self.rate == OWN or not self.weights, self, "rate", f"{OWN!r}, as ablation.weights gives proportions too"
+        )
+        fields.require(len(parse_weights(self.weights)) == len(self.weights), self, "weights", "each cluster once")
 
 
 def parse_rate(text: str) -> Rate | None:
@@ -76,11 +99,25 @@ def parse_rate(text: str) -> Rate | None:
     return _RATES[name](float(number)) if colon else _RATES[name]()
 
 
+def completed(record: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Returns a recorded AblationConfig with the defaults of keys that an older version did not have."""
+    return {**dataclasses.asdict(AblationConfig()), **(record or {})}
+
+
+def parse_weights(texts: Sequence[str]) -> dict[str, float]:
+    """Returns cluster -> weight.
+
+    >>> parse_weights(["nli:0.25", "topic:2"])
+    {'nli': 0.25, 'topic': 2.0}
+    """
+    return {cluster: float(weight) for cluster, _, weight in (text.rpartition(":") for text in texts)}
+
+
 def thinned(split: Split, config: AblationConfig) -> Split:
     """Returns the split with less to train on.
 
     Raises:
-      ValueError: there are fewer clusters or tasks than the config asks for.
+      ValueError: there are fewer clusters or tasks than the config asks for, or weights of other clusters.
     """
     removed: dict[str, str] = {}
     clusters = split.train.clusters()
@@ -93,6 +130,8 @@ def thinned(split: Split, config: AblationConfig) -> Split:
         train = _each(train, lambda task: _with_templates(task, config.templates, config.seed))
     if (rate := parse_rate(config.rate)) is not None:
         train = _with_rate(train, rate)
+    if config.weights:
+        train = _with_weights(train, parse_weights(config.weights))
     if not config.chain_of_thought:
         train = _without_reasoning(dataclasses.replace(train, styles=train.styles or StyleShares()))
     return split._replace(train=train, removed={**split.removed, **removed})
@@ -116,6 +155,25 @@ def _with_rate(mixture: Mixture, rate: Rate) -> Mixture:
     bare = (part.of if isinstance(part, Part) else part for part in mixture.parts)
     parts = tuple(_with_rate(of, rate) if isinstance(of, Mixture) else of for of in bare)
     return dataclasses.replace(mixture, parts=parts, rate=rate)
+
+
+def _with_weights(mixture: Mixture, weights: Mapping[str, float]) -> Mixture:
+    """The mixture as one part for each cluster: itself without all others, at the cluster's weight."""
+    clusters = mixture.clusters()
+    if unknown := sorted(weights.keys() - clusters.keys()):
+        raise ValueError(f"ablation.weights: no cluster {unknown[0]!r} is trained on; {nearest(unknown[0], clusters)}")
+    if missing := [cluster for cluster in clusters if cluster not in weights]:
+        raise ValueError(
+            f"ablation.weights has no weight for {', '.join(missing)}; give every cluster that is trained on one, or leave "
+            "clusters out by leave_out"
+        )
+    every = {task.name for task in mixture.tasks()}
+    alone = dataclasses.replace(mixture, exclusions={}, filters=())  # the whole keeps them
+    parts = [
+        Part(alone.without(every - {task.name for task in tasks}).renamed(cluster), weights[cluster])
+        for cluster, tasks in clusters.items()
+    ]
+    return dataclasses.replace(mixture, parts=parts)
 
 
 def _without_reasoning(mixture: Mixture) -> Mixture:

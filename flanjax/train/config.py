@@ -45,6 +45,7 @@ class TrainConfig:
       heldout_every: steps between scores of the held-out clusters during training; 0 for none.
       heldout_items: items of each held-out task that are scored during training.
       tensorboard: also write TensorBoard event files.
+      wandb: the project at Weights & Biases that the same numbers are sent to, with the extra [wandb]; empty for none.
     """
 
     steps: Count = 1000
@@ -56,6 +57,7 @@ class TrainConfig:
     heldout_every: Whole = 0
     heldout_items: Count = 50
     tensorboard: bool = True
+    wandb: str = ""
     loss: LossConfig = dataclasses.field(default_factory=LossConfig)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
 

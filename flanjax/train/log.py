@@ -1,7 +1,7 @@
-"""The log of a run: lines of metrics.jsonl, TensorBoard events, and a progress bar or lines on the terminal."""
+"""The log of a run: lines of metrics.jsonl, TensorBoard events, W&B, and a progress bar or lines on the terminal."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
 from etils import epath
@@ -9,26 +9,32 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from flanjax import storage
+from flanjax.train.heldout_curve import Point, curve_text
 from flanjax.workdir import Workdir
 
 
 class MetricsWriter:
-    """Appends records to metrics.jsonl, and their numbers to TensorBoard.
+    """Appends records to metrics.jsonl, and their numbers to TensorBoard and to W&B.
 
     Args:
       start: the step that the run continues from; records of later steps, left by a killed run, are dropped.
+      wandb: a run of the package wandb; None for none.
     """
 
-    def __init__(self, workdir: Workdir, *, start: int, tensorboard: bool):
+    def __init__(self, workdir: Workdir, *, start: int, tensorboard: bool, wandb: Any = None):
+        self._wandb = wandb
         self._log = workdir.metrics_log(start)
         self._events = _event_writer(workdir.events) if tensorboard and workdir.writes else None
 
     def write(self, record: Mapping[str, Any]) -> None:
         self._log.write(record)
+        kind = record.get("kind", "train")
+        numbers = {f"{kind}/{name}": value for name, value in _numbers(record)}
         if self._events:
-            kind = record.get("kind", "train")
-            for name, value in _numbers(record):
-                self._events.add_scalar(f"{kind}/{name}", value, record["step"])
+            for name, value in numbers.items():
+                self._events.add_scalar(name, value, record["step"])
+        if self._wandb:
+            self._wandb.log(numbers, step=record["step"])
 
     def flush(self) -> None:
         """Returns once all records are on storage, so that they survive a kill. Call it before saving a checkpoint."""
@@ -38,15 +44,31 @@ class MetricsWriter:
         if self._events:
             self._events.close()
         self._log.flush()
+        if self._wandb:
+            self._wandb.finish()
 
 
 class ProgressBar:
-    """A progress bar on a terminal, a line for each report elsewhere, and nothing when `silent`."""
+    """A progress bar on a terminal, a line for each report elsewhere, and nothing when `silent`.
 
-    def __init__(self, title: str, total: int, start: int = 0, file: TextIO | None = None, *, silent: bool = False):
+    Args:
+      heldout: held-out scores that the run has already.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        total: int,
+        start: int = 0,
+        file: TextIO | None = None,
+        *,
+        silent: bool = False,
+        heldout: Iterable[Point] = (),
+    ):
         console = Console(file=file or sys.stderr, quiet=silent)
         self._live = console.is_terminal and not silent
         self._title, self._total = title, total
+        self._heldout, self._plain = list(heldout), not console.encoding.lower().startswith("utf")
         self._console = console
         columns = (
             TextColumn("[bold]{task.description}"),
@@ -62,7 +84,13 @@ class ProgressBar:
     def advance(self, done: int = 1) -> None:
         self._progress.advance(self._task, done)
 
+    def score(self, found: Point) -> None:
+        """Takes a held-out score up into the curve that reports show."""
+        self._heldout.append(found)
+
     def report(self, step: int, note: str) -> None:
+        if self._heldout:
+            note = f"{note}  {curve_text(self._heldout, plain=self._plain)}"
         self._progress.update(self._task, note=note)
         if not self._live:
             self._console.print(f"{self._title} {step}/{self._total}  {note}", highlight=False, soft_wrap=True)

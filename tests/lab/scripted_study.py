@@ -61,6 +61,7 @@ def predictions(cluster, skill, name, step, items=ITEMS):
             for template in range(TEMPLATES):
                 odds = skill + noise(1.2, task, item) + noise(0.2, task, template)
                 scores = rng.normal(0, 0.7, 3) + np.array([odds * (o == gold) for o in OPTIONS])
+                scores -= np.log(np.exp(scores).sum())
                 rows.append(
                     {
                         "model": "trained", "step": step, "cluster": cluster, "task": task, "template": f"t{template}",
@@ -121,6 +122,8 @@ class Script:
             for s in range(10, config.train.steps + 1, 10)
         ]  # fmt: skip
         (workdir / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        tasks = [{"realised_share": 1.0, "mean_input_tokens": 15.0, "mean_target_tokens": 5.0}]
+        (workdir / "mixture.json").write_text(json.dumps({"format": 1, "tasks": tasks}))
         done = workdir / "checkpoints" / str(config.train.steps)
         done.mkdir(parents=True)
         (done / "_CHECKPOINT_METADATA").write_text("{}")
@@ -139,6 +142,7 @@ class Script:
 def main(folder):
     import os
 
+    from flanjax.cli import main as flanjax
     from flanjax.lab.ablate.command import write
     from flanjax.lab.ablate.plan import make_plan
     from flanjax.lab.ablate.runner import run_plan
@@ -157,12 +161,22 @@ def main(folder):
             {"rate": ("own", "equal", "temperature:3"), "cot": ("on", "off")},
             lambda c: 1.0 - 0.6 * (c.ablation.rate == "equal"),
         ),
+        "swarm": ({"weights": ("swarm:20",)}, lambda c: 3 * share_of("topic", c) - share_of("reading", c)),
+        "swarm_of_noise": ({"weights": ("swarm:12",)}, lambda c: 1.0),
     }  # fmt: skip
     for name, (axes, effect) in studies.items():
         out = Path(name)
-        plan = make_plan(Study(config="config.py", axes=axes, seeds=3))
+        plan = make_plan(Study(config="config.py", axes=axes, seeds=1 if "swarm" in name else 3))
         fails = [next(reversed(plan.trainings))] if name == "named" else []
         write(plan, out, run_plan(plan, out, Script(plan, out, effect, fails), print))
+        if "swarm" in name:
+            flanjax(["weights", name])
+
+
+def share_of(cluster, config):
+    """A cluster's share in a run's config; a third where the mixture's own shares hold."""
+    shares = dict(text.split(":") for text in config.ablation.weights)
+    return float(shares.get(cluster, 1 / 3))
 
 
 if __name__ == "__main__":

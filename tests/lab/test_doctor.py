@@ -12,6 +12,7 @@ import pytest
 
 from flanjax import Template
 from flanjax import huggingface as hf
+from flanjax.cli import main
 from flanjax.data.features import make_features
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.lab.doctor import patient as parts
@@ -298,3 +299,15 @@ def test_a_check_that_breaks_off_has_failed_and_a_misspelt_one_is_named(healthy)
     assert "broke off: ZeroDivisionError" in found(broken, "masks", "broke off").detail
     with pytest.raises(ValueError, match="no check 'mask'; did you mean 'masks'"):
         examine(healthy["decoder"], ["mask"])
+
+
+def test_what_is_neither_a_config_nor_a_run_is_named(tmp_path, capsys):
+    (tmp_path / "mine").mkdir()
+    for source, said in (
+        (tmp_path / "mime", "is neither a config file (.py) nor the workdir of a run; did you mean 'mine'?"),
+        (tmp_path / "mine", "has no checkpoint: flanjax doctor takes the workdir of a run that has saved one, or a config"),
+        (tmp_path / "no" / "where", f"is neither a config file (.py) nor the workdir of a run; no {tmp_path / 'no'}"),
+        (tmp_path / "mine.py", f"no config file {tmp_path / 'mine.py'}"),
+    ):
+        assert main(["doctor", str(source)]) == 1
+        assert said in capsys.readouterr().err

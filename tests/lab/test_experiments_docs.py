@@ -7,15 +7,17 @@ from pathlib import Path
 import pytest
 from scripted_study import Script, furnish
 
+from flanjax import storage
 from flanjax.lab.ablate.axes import NAMED
 from flanjax.lab.ablate.command import write
 from flanjax.lab.ablate.plan import make_plan
 from flanjax.lab.ablate.runner import run_plan
 from flanjax.lab.ablate.study import Study, load_study
+from flanjax.lab.swarm.losses import held_out_losses
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "experiments.md").read_text()
-FILE, SCORES, DIFFERENCE, COLUMNS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+FILE, SCORES, DIFFERENCE, COLUMNS, LOSSES, WIN_RATE, ENTAILMENT = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 def test_the_pages_numbers_are_recomputed_from_predictions_by_pandas(tmp_path, monkeypatch):
@@ -27,7 +29,7 @@ def test_the_pages_numbers_are_recomputed_from_predictions_by_pandas(tmp_path, m
     assert write(plan, out, [], lambda line: None) == 0
     monkeypatch.chdir(out)
     found: dict = {}
-    for number, block in enumerate((SCORES, DIFFERENCE, COLUMNS), 1):
+    for number, block in enumerate((SCORES, DIFFERENCE, COLUMNS, LOSSES), 1):
         exec(compile(block, f"docs/experiments.md, block {number}", "exec"), found)
     (axis,) = json.loads(Path("study.json").read_text())["axes"]
     for level in axis["levels"]:
@@ -37,6 +39,9 @@ def test_the_pages_numbers_are_recomputed_from_predictions_by_pandas(tmp_path, m
         assert {str(seed): value for seed, value in scores.items()} == pytest.approx(level["by_seed"], abs=1e-5)
         for name, value in found["columns"].loc[level["label"]].items():
             assert value == pytest.approx(level["columns"][name], abs=1e-5), name
+    for run in json.loads(Path("study.json").read_text())["runs"]:
+        tasks = held_out_losses(storage.read_table(storage.place(run["predictions"])))
+        assert found["losses"][run["labels"][0], run["seed"]] == pytest.approx(sum(tasks.values()) / len(tasks))
     (row,) = axis["comparisons"]
     mean, half = found["seeds"].mean(), found["half"]
     assert [mean, mean - half, mean + half] == pytest.approx([row["mean"], row["low"], row["high"]], abs=1e-4)
@@ -47,11 +52,11 @@ def test_the_study_of_the_page_and_those_of_configs_can_be_planned(tmp_path, mon
     monkeypatch.chdir(ROOT)
     files = sorted(Path("configs/studies").glob("*.py"))
     addresses = [f"{file}:{name}" for file in files for name in re.findall(r"^(\w+) = Study\(", file.read_text(), re.MULTILINE)]
-    assert len(addresses) == 6
+    assert len(addresses) == 7
     for address in (str(tmp_path / "study.py"), *addresses):
         assert make_plan(load_study(address)).cells, address
     for file in files:
-        commands = re.findall(r"flanjax ablate (\S+) --out", file.read_text())
+        commands = re.findall(r"flanjax (?:ablate|swarm) (\S+) --out", file.read_text())
         assert commands == [address for address in addresses if address.startswith(str(file))]
 
 

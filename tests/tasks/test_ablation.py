@@ -118,3 +118,32 @@ def test_a_run_from_before_there_were_ablations_goes_on_unless_one_is_asked_for(
     ):
         with pytest.raises(ConfigError, match=rf"another config: {changed}\. Use"):
             check_same_run("w", old, meta(**more))
+
+
+def test_weights_are_shares_of_clusters_within_which_tasks_stay_as_they_are():
+    plain = {e.task.name: e.share for e in split().train.resolve(ROWS)}
+    found = {e.task.name: e for e in split(weights=("b:3", "c:1", "d:4", "e:2")).train.resolve(ROWS)}
+    for cluster, share in (("b", 0.3), ("c", 0.1), ("d", 0.4), ("e", 0.2)):
+        names = [name for name in found if name[0] == cluster]
+        assert sum(found[name].share for name in names) == pytest.approx(share)
+        own = sum(plain[name] for name in names)
+        for name in names:
+            assert found[name].share == pytest.approx(share * plain[name] / own)
+    assert found["e1"].styles.chain_of_thought == 0.7
+    assert found["b1"].styles.chain_of_thought != 0.7
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"weights": ("b:1", "c:1", "d:1")}, "has no weight for e; give every cluster"),
+        ({"weights": ("b:1", "c:1", "d:1", "e:1", "a:1")}, "no cluster 'a' is trained on"),
+        ({"weights": ("b:0", "c:1", "d:1", "e:1")}, "such as 'reading:0.3', with a weight over 0"),
+        ({"weights": ("b", "c:1", "d:1", "e:1")}, "such as 'reading:0.3', with a weight over 0"),
+        ({"weights": ("b:1", "b:2", "c:1", "d:1", "e:1")}, "each cluster once"),
+        ({"weights": ("b:1", "c:1", "d:1", "e:1"), "rate": "equal"}, "rate is 'equal', expected 'own'"),
+    ],
+)
+def test_wrong_weights_are_named(settings, said):
+    with pytest.raises(ValueError, match=said):
+        split(**settings)

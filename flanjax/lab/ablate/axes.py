@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 from flanjax import fields
 from flanjax.config import RunConfig
 from flanjax.config.reference import groups
+from flanjax.lab.ablate.weights import weight_levels
 from flanjax.names import nearest
 from flanjax.tasks.clusters import Split
 
 NOTHING = "nothing"
-CLUSTERS, TASKS = "clusters", "tasks"
+CLUSTERS, TASKS, WEIGHTS = "clusters", "tasks", "weights"
 
 
 class Level(NamedTuple):
@@ -93,6 +94,10 @@ def _hold_out(values: Sequence[str], base: Base) -> list[Level]:
     return [Level(name, {"heldout": name}) for name in found]
 
 
+def _weights(values: Sequence[str], base: Base) -> list[Level]:
+    return [Level(*level) for level in weight_levels(values, base.config, base.split)]
+
+
 def _named(values: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[str]:
     """The values, with the name of a group replaced by its members."""
     found = [name for value in values for name in groups.get(value, (value,))]
@@ -117,6 +122,7 @@ NAMED = {
         "reasoning {}",
         _of_key("ablation.chain_of_thought", {"on": "true", "off": "false"}),
     ),
+    WEIGHTS: Named("the proportions of clusters", "{} weights", _weights),
     "shots": Named("the exemplars in evaluation prompts", "{} shots", _of_key("evaluation.shots")),
     "leave_one_out": Named("the cluster or task left out of training", "without {}", _leave_one_out),
     "hold_out": Named("the cluster held out and scored", "{}", _hold_out),

@@ -14,12 +14,14 @@ from flanjax import storage
 from flanjax.claim import Claim
 from flanjax.evaluate import seeds
 from flanjax.evaluate.verdict import count
-from flanjax.lab.ablate import finished, jobs
+from flanjax.lab.ablate import finished
 from flanjax.lab.ablate.findings import findings
+from flanjax.lab.ablate.jobs import script
 from flanjax.lab.ablate.page import render
 from flanjax.lab.ablate.plan import Plan, make_plan
 from flanjax.lab.ablate.runner import Failure, Processes, StudyStopped, measure, run_plan
 from flanjax.lab.ablate.study import Study, load_study, study_of_options
+from flanjax.lab.folder import made_folder
 from flanjax.parts import split_of
 
 PAGE, RECORD = "index.html", "study.json"
@@ -30,34 +32,43 @@ _UNKNOWN_ITEMS = 200  # of a task that is evaluated in full: its rows are not co
 
 def ablate(args: argparse.Namespace) -> int:
     """Runs the study of the arguments; 0 if every run is finished."""
-    plan = make_plan(study_of(args))
-    if args.print:
-        print(jobs.script(args.print, plan, args.out), end="")
+    return run_study(study_of(args), args.out, plan_only=args.plan, jobs=args.print)
+
+
+def run_study(study: Study, out: str, *, plan_only: bool = False, jobs: str | None = None) -> int:
+    """Plans a study, runs what is not finished and writes the page; 0 if every run is finished.
+
+    Args:
+      jobs: print the runs as jobs of this kind instead.
+    """
+    plan = make_plan(study)
+    if jobs:
+        print(script(jobs, plan, out), end="")
         return 0
-    found, failed = finished.find_all(args.out, plan), list[Failure]()
+    found, failed = finished.find_all(out, plan), list[Failure]()
     for line in plan_lines(plan, found):
         print(line)
     if len(found) < len(plan.cells):
-        if storage.is_remote(args.out):
-            raise ValueError(f"--out {args.out}: runs in a bucket are started as jobs: --print slurm, jobset or tpu")
+        if storage.is_remote(out):
+            raise ValueError(f"--out {out}: runs in a bucket are started as jobs: --print slurm, jobset or tpu")
         try:
-            with claimed(Path(args.out)) as out:
-                measured(plan, out)
-                failed = [] if args.plan else run_plan(plan, out, Processes(), print)
+            with claimed(out) as folder:
+                measured(plan, folder)
+                failed = [] if plan_only else run_plan(plan, folder, Processes(), print)
         except StudyStopped as stopped:
             print(stopped, file=sys.stderr)
             return 128 + stopped.signal
-    return 0 if args.plan else write(plan, args.out, failed)
+    return 0 if plan_only else write(plan, out, failed)
 
 
 @contextlib.contextmanager
-def claimed(out: Path) -> Iterator[Path]:
+def claimed(out: str) -> Iterator[Path]:
     """The study's folder, this process's own for the while."""
-    out.mkdir(parents=True, exist_ok=True)
-    claim = Claim(out)
+    folder = made_folder(out)
+    claim = Claim(folder)
     claim.take()
     try:
-        yield out
+        yield folder
     finally:
         claim.release()
 

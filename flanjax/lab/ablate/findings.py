@@ -12,7 +12,7 @@ from flanjax.evaluate import statistics as st
 from flanjax.evaluate.arms import Arm, Levels, Name, TaskScores, common_seeds, compare, score
 from flanjax.evaluate.columns import arm_flips, columns, diagram
 from flanjax.evaluate.verdict import count
-from flanjax.lab.ablate.axes import NAMED, NOTHING, Axis
+from flanjax.lab.ablate.axes import NAMED, NOTHING, WEIGHTS, Axis
 
 Row = dict[str, Any]
 Arms = Mapping[tuple[str, ...], Arm]
@@ -132,7 +132,8 @@ def verdict(axis: Row) -> str:
     if not rows:
         return _verdict_alone(axis)
     if any(row["judgement"] == ONE_SEED for row in rows):
-        return f"{axis['name']}: one seed each compares runs, not configs: nothing is claimed. Run two seeds or more."
+        more = "`flanjax weights` fits them together" if axis["name"] == WEIGHTS else "Run two seeds or more"
+        return f"{axis['name']}: one seed each compares runs, not configs: nothing is claimed. {more}."
     first = in_words(axis["name"], rows[0]["against"])
     told = [row for row in rows if row["judgement"] != SAME]
     rest = [in_words(axis["name"], row["label"]) for row in rows if row["judgement"] == SAME]

@@ -11,6 +11,7 @@ from flanjax.config import ConfigError, differences, same_mixture
 from flanjax.evaluate import protocol
 from flanjax.evaluate.arms import Arm, read_arm
 from flanjax.lab.ablate.plan import Cell, Plan, Training
+from flanjax.tasks.ablation import completed
 from flanjax.workdir import CONFIG, open_workdir
 
 RUNS = "runs"
@@ -69,7 +70,8 @@ def check_same(out: epath.PathLike, training: Training) -> None:
     wanted = json.loads(json.dumps(training.config.to_dict()))
     if same_mixture(there.get("mixture", ""), wanted["mixture"]):
         wanted["mixture"] = there["mixture"]
-    changed = differences({key: there.get(key) for key in wanted}, wanted)
+    before = {**{key: there.get(key) for key in wanted}, "ablation": completed(there.get("ablation"))}
+    changed = differences(before, wanted)
     if changed := [d for d in changed if not d.startswith(_FREE)]:
         raise ConfigError(
             f"{workdir} was run by another config: {'; '.join(changed)}. Use another --out, or set these back; to run it "
@@ -78,7 +80,7 @@ def check_same(out: epath.PathLike, training: Training) -> None:
 
 
 _FREE = ("checkpoint.", "evaluation.", "mesh.", "train.microbatches", "train.log_every", "train.validat", "train.heldout_",
-         "train.tensorboard", "data.num_", "data.prefetch_windows")  # fmt: skip
+         "train.tensorboard", "train.wandb", "data.num_", "data.prefetch_windows")  # fmt: skip
 
 
 def arms_of(finished: Iterable[Finished]) -> dict[tuple[str, ...], Arm]:

@@ -12,7 +12,7 @@ import numpy as np
 from etils import epath
 
 from flanjax import checkpoint, parts
-from flanjax.config import RunConfig, load_config
+from flanjax.config import ConfigError, RunConfig, load_config
 from flanjax.data.features import Features
 from flanjax.data.layout import Layout
 from flanjax.data.packing import Encoded, pack_examples
@@ -21,6 +21,7 @@ from flanjax.data.prompts import Prompt, build_prompts
 from flanjax.data.queries import Query, read_queries
 from flanjax.generate.scorer import Scorer
 from flanjax.models import functional
+from flanjax.names import nearest
 from flanjax.parallel import sharding
 from flanjax.tasks.clusters import Split
 from flanjax.tasks.mixture import Mixture
@@ -181,6 +182,8 @@ def open_patient(
             raise ValueError(f"{source} is the workdir of a run, whose config is fixed: leave out --config.{overrides[0]}")
         yield _of_workdir(epath.Path(source), mixture, mesh)
         return
+    if isinstance(source, str):
+        _check_is_config(source)
     config = parts.settled(load_config(source, overrides, with_mixture=mixture is None) if isinstance(source, str) else source)
     with tempfile.TemporaryDirectory(prefix="flanjax-doctor-") as folder:
         mesh, place = mesh or sharding.make_mesh(config.mesh), epath.Path(folder)
@@ -193,6 +196,19 @@ def open_patient(
         yield Patient(
             config.name, config, whole, config.mixture, split, corpus, mesh, weights.model, params, directory=published
         )
+
+
+def _check_is_config(source: str) -> None:
+    """Raises ConfigError for what can be neither a config file nor the workdir of a run."""
+    if source.rpartition("/")[2].partition(":")[0].endswith(".py"):
+        return
+    place = epath.Path(source)
+    if place.is_dir():
+        raise ConfigError(
+            f"{source} has no checkpoint: flanjax doctor takes the workdir of a run that has saved one, or a config"
+        )
+    near = nearest(place.name, (p.name for p in place.parent.iterdir())) if place.parent.is_dir() else f"no {place.parent}"
+    raise ConfigError(f"{source} is neither a config file (.py) nor the workdir of a run; {near}")
 
 
 def _of_workdir(workdir: epath.Path, mixture: Mixture | None, mesh: sharding.Mesh | None) -> Patient:

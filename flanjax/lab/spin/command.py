@@ -31,7 +31,7 @@ def spin(args: argparse.Namespace, execute: Execute | None = None) -> int:
     options = {"prompts": args.prompts, "temperature": args.temperature, "top_p": args.top_p}
     play = make_play(args.config, args.overrides, **options)
     try:
-        with claimed(Path(args.out)) as out:
+        with claimed(args.out) as out:
             check_play(play, out)
             failed = play_rounds(play, out, args.rounds, execute or Processes(), print)
     except StudyStopped as stopped:

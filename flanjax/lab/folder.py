@@ -1,0 +1,12 @@
+"""The folder of --out."""
+
+from pathlib import Path
+
+
+def made_folder(out: str | Path) -> Path:
+    """Returns the folder, made if there is none. Raises ValueError if a file is in its place."""
+    try:
+        Path(out).mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ValueError(f"--out {out} is a file, or would lie in one; name a folder") from error
+    return Path(out)
