@@ -87,6 +87,6 @@ def open_models(names: Sequence[str], *, untuned: bool = False) -> list[Asked]:
 
 def _untuned(workdir: str) -> Asked:
     saved, mesh = parts.open_saved(epath.Path(workdir)), sharding.make_mesh(sharding.MeshConfig())
-    params, features = saved.base_params(mesh), saved.config.data.features
+    params, features = saved.base_params(mesh), saved.base_features
     name = f"{workdir} (untuned)"
     return _Loaded(name, LoadedModel(name, saved.model, params, saved.tokenizer, features, mesh), published=False)

@@ -109,6 +109,17 @@ def merge(first: Tree, second: Tree) -> Tree:
 
 
 def plain(tree: Tree) -> Tree:
-    """Returns the tree with plain arrays only: each `Adapted` value is merged into its kernel."""
-    is_adapted = lambda value: isinstance(value, Adapted)  # noqa: E731
-    return jax.tree.map(lambda value: value.merged() if is_adapted(value) else value, tree, is_leaf=is_adapted)
+    """Returns the tree with plain arrays only: each `Adapted` value is merged into its kernel.
+
+    Raises:
+      ValueError: one cannot be merged; names it.
+    """
+
+    def one(path: Path, value: Any) -> Any:
+        if not isinstance(value, Adapted):
+            return value
+        if not value.can_merge:
+            raise ValueError(f"{'/'.join(path)}: {type(value).__name__} cannot be merged into the model")
+        return value.merged()
+
+    return nnx.traversals.unflatten_mapping({path: one(path, v) for path, v in nnx.traversals.flatten_mapping(tree).items()})

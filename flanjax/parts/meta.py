@@ -8,6 +8,7 @@ import jax
 from etils import epath
 
 from flanjax import records
+from flanjax.adapt.config import AdaptConfig
 from flanjax.config import ConfigError, RunConfig, differences, same_mixture
 from flanjax.data.identity import split_identity
 from flanjax.data.pipeline import Corpus
@@ -46,7 +47,8 @@ def meta_of(config: RunConfig, split: Split, corpus: Corpus, model: functional.C
 def check_same_run(workdir: epath.Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Raises ConfigError when a checkpoint's meta is of another run than the one asked for."""
     now = as_json(new["config"])
-    before = {"ablation": as_json(dataclasses.asdict(AblationConfig())), **old["config"]}  # older runs had none
+    groups = {"ablation": AblationConfig(), "adapt": AdaptConfig()}  # older runs had none
+    before = {**{name: as_json(dataclasses.asdict(group)) for name, group in groups.items()}, **old["config"]}
     if same_mixture(before["mixture"], now["mixture"]):  # the same file, addressed from another folder
         before["mixture"] = now["mixture"]
     changed = [d for d in differences(before, now) if not d.startswith(_FREE_KEYS)]

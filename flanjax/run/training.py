@@ -22,7 +22,7 @@ from flanjax.evaluate.config import EvaluationConfig
 from flanjax.evaluate.questions import ask, scoring_layout
 from flanjax.generate.scorer import Scorer
 from flanjax.models import functional
-from flanjax.models.params import Full, Tuning
+from flanjax.models.params import Full, Params, Tuning
 from flanjax.out_of_memory import explained
 from flanjax.parallel import distributed, sharding
 from flanjax.run.periodic import HeldoutScores, Saving, Validation
@@ -125,14 +125,16 @@ def _train(
     text = open_text(config, workdir, mixture, features, numbers, say)
     devices = open_devices(config)
     prepared = parts.prepared_of(config, text.corpus, devices.host)
-    weights = parts.weights_of(config, text.corpus.tokenizer, devices.mesh)
+    saved = checkpoint.read_meta(workdir)[1] if checkpoint.steps_of(workdir) else {}
+    weights = parts.weights_of(config, text.corpus.tokenizer, devices.mesh, (saved.get("base") or {}).get("step"))
+    tuning = parts.tuning_of(config, weights.model, text.corpus.tokenizer, tuning)
     for line in weights.notes:
         say(f"note: {line}")
     program = make_program(config, text, devices, weights.model, objective, tuning, say)
 
     meta = parts.meta_of(config, text.split, text.corpus, weights.model, tuning)
     checkpoints = checkpoint.Checkpoints(workdir, config.checkpoint)
-    start = find_start(config, workdir, text.corpus, program, weights, checkpoints, meta, say)
+    start, meta = find_start(config, workdir, text.corpus, program, weights, checkpoints, saved, meta, say)
     if start.step >= config.train.steps:
         checkpoints.close()
         say(f"{workdir} has trained its {start.step} steps already; a larger train.steps would go on from there")
@@ -231,12 +233,16 @@ def find_start(
     program: Program,
     weights: parts.Weights,
     checkpoints: checkpoint.Checkpoints,
+    saved: dict[str, Any],
     meta: dict[str, Any],
     say: Say,
-) -> Start:
-    """The newest state that the workdir holds, or the first one."""
-    if checkpoint.steps_of(workdir):
-        saved = checkpoint.read_meta(workdir)[1]
+) -> tuple[Start, dict[str, Any]]:
+    """The newest state that the workdir holds, or the first one; and `meta` with the base, if not all weights are trained.
+
+    Args:
+      saved: the meta of the newest checkpoint; {} if there is none.
+    """
+    if saved:
         parts.check_same_run(workdir, saved, meta)
         for line in identity.changes(saved.get("tasks", meta["tasks"]), meta["tasks"]):
             say(f"warning: the mixture has changed since the checkpoint: {line}")
@@ -246,17 +252,21 @@ def find_start(
         {"step": shapes.step, "opt_state": shapes.opt_state},
         lambda data: DataState.from_json(data).check(config.data.num_streams, num_tasks),
     )
+    params: Any = Params({}, {})
+    if not restored or program.params.frozen:
+        base = weights.make()
+        if program.params.frozen:
+            parts.check_base(saved.get("base"), base)
+            meta = {**meta, "base": parts.base_record(config, weights.step, base)}
+        params = program.split(base, jax.random.key(config.train.seed))
     if not restored:
         if weights.directory:
             say(f"weights of {weights.directory}")
-        params = program.split(weights.make(), jax.random.key(config.train.seed))
-        return Start(0, program.init(params.trainable), params.frozen, None)
-    frozen: Any = {}
-    if program.params.frozen:
-        frozen = program.split(weights.make(), jax.random.key(config.train.seed)).frozen
+        trainable = parts.beginning(config, weights.model, params.trainable)
+        return Start(0, program.init(trainable), params.frozen, None), meta
     state = TrainState(restored.rest["step"], restored.params, restored.rest["opt_state"])
     say(f"going on from step {restored.step} of {workdir}")
-    return Start(restored.step, state, frozen, DataState.from_json(restored.data))
+    return Start(restored.step, state, params.frozen, DataState.from_json(restored.data)), meta
 
 
 def write_records(config: RunConfig, folder: Workdir, model: functional.Config, program: Program, meta: dict[str, Any]) -> None:
