@@ -16,6 +16,7 @@ import numpy as np
 from jax.experimental import topologies
 
 from flanjax import parts
+from flanjax.adapt.methods import make_tuning
 from flanjax.aot import hlo, libtpu
 from flanjax.aot.roofline import explain, roofline
 from flanjax.config import ConfigError, RunConfig
@@ -25,6 +26,7 @@ from flanjax.generate.reading import read_program
 from flanjax.generate.scorer import score_program, whole_batch
 from flanjax.models import functional
 from flanjax.models.flops import BACKWARD_AND_FORWARD
+from flanjax.models.params import Full, Tuning
 from flanjax.names import nearest
 from flanjax.parallel import sharding
 from flanjax.parallel.hardware import CHIPS
@@ -89,7 +91,7 @@ def compile_training(config: RunConfig, topology: str) -> CompileReport:
     _check_batch(config, mesh)
     model, batch = model_of(config), parts.batch_shapes(config, mesh)
     began, hbm = time.perf_counter(), CHIPS[_chip(topology)].hbm_gib * GIB
-    make = functools.partial(Program, model=model, mesh=mesh, num_tasks=_num_tasks(config))
+    make = functools.partial(Program, model=model, mesh=mesh, num_tasks=_num_tasks(config), tuning=_tuning(config, model))
     try:
         program, microbatches, why = fit_program(make, config.train, batch, mesh, hbm)
     except ValueError as error:
@@ -103,7 +105,7 @@ def compile_training(config: RunConfig, topology: str) -> CompileReport:
         what=TRAINING,
         chips=mesh.size,
         num_parameters=program.num_parameters,
-        state_bytes=_bytes_per_device(program.state),
+        state_bytes=_bytes_per_device((program.state, program.params.frozen)),
         peak_bytes=found.peak_bytes,
         microbatches=microbatches,
         why=why,
@@ -123,8 +125,9 @@ def compile_scoring(config: RunConfig, topology: str) -> CompileReport:
     features = dataclasses.replace(config.data.features, chat=False)
     layout = make_layout(features, ByteTokenizer())
     reads, scores, placed = read_program(model, mesh), score_program(model, mesh), sharding.batch_sharding(mesh)
-    _, shapes = functional.abstract(model)
-    params = sharding.abstract(shapes, parts.param_shardings(model, mesh))
+    tuning = _tuning(config, model)
+    join = jax.jit(tuning.join).lower(parts.abstract_pair(model, tuning, mesh))
+    params = sharding.abstract(join.out_info, join.compile().output_shardings)
     rows = whole_batch(config.evaluation.batch_size, mesh)
 
     def ids(*shape: int) -> jax.ShapeDtypeStruct:
@@ -187,9 +190,10 @@ def slice_mesh(config: RunConfig, topology: str) -> sharding.Mesh:
 def parameters(config: RunConfig, topology: str) -> str:
     """Returns a table of all parameters: logical axes, mesh axes and bytes on a device. Nothing is compiled."""
     mesh, model = slice_mesh(config, topology), model_of(config)
-    _, shapes = functional.abstract(model)
-    placed = sharding.abstract(shapes, parts.param_shardings(model, mesh))
-    return sharding.table(sharding.placements(placed, functional.logical_axes(model)))
+    tuning = _tuning(config, model)
+    pair, axes = parts.abstract_pair(model, tuning, mesh), tuning.axes(functional.logical_axes(model))
+    frozen = sharding.placements({"frozen": pair.frozen}, {"frozen": axes.frozen})
+    return sharding.table(sharding.placements(pair.trainable, axes.trainable) + frozen)
 
 
 def model_of(config: RunConfig) -> functional.Config:
@@ -198,6 +202,12 @@ def model_of(config: RunConfig) -> functional.Config:
     size = config.model.size
     known = functional.SIZES[size].vocab_size if size and config.tokenizer.path != "train" else config.tokenizer.vocab_size
     return config.model.build(known)
+
+
+def _tuning(config: RunConfig, model: functional.Config) -> Tuning:
+    """The tuning of model.adapt; the words that soft tokens begin with change nothing here."""
+    method = config.model.adapt
+    return make_tuning(method, config.adapt, model, lambda text: [0]) if method else Full()
 
 
 def describe(config: RunConfig, topology: str, found: CompileReport) -> str:

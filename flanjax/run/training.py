@@ -271,11 +271,13 @@ def find_start(
 
 def write_records(config: RunConfig, folder: Workdir, model: functional.Config, program: Program, meta: dict[str, Any]) -> None:
     """config.json, and sharding.txt: where every parameter lies, and what the optimizer keeps of each."""
-    record = {**config.to_dict(), "built": functional.record_of(model), "versions": meta["versions"]}
-    folder.write_record(CONFIG, records.stamped(record, records.CONFIG))
     rows = sharding.placements(program.params.trainable, program.axes.trainable)
     rows += sharding.placements({"frozen": program.params.frozen}, {"frozen": program.axes.frozen})
     rows += sharding.placements({"optimizer": program.state.opt_state})
+    held = sum(row.bytes_per_device for row in rows)
+    size = {"parameters": program.num_parameters, "trained": program.num_trainable, "held_bytes_per_device": held}
+    record = {**config.to_dict(), "built": functional.record_of(model), "size": size, "versions": meta["versions"]}
+    folder.write_record(CONFIG, records.stamped(record, records.CONFIG))
     folder.write_text(SHARDING, sharding.table(rows) + "\n")
 
 

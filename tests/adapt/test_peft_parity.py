@@ -1,4 +1,4 @@
-"""LoRA, (IA)^3, soft tokens and prefixes beside Hugging Face's peft in torch: logits, gradients, files both ways, packed rows."""
+"""LoRA, (IA)^3, soft tokens and prefixes beside Hugging Face's peft in torch: packed logits, gradients, files both ways."""
 
 import jax
 import jax.numpy as jnp
