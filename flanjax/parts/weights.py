@@ -1,5 +1,6 @@
 """The weights of a run: those that training begins with, and those of its checkpoints."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -37,10 +38,15 @@ class Weights(NamedTuple):
 def settled(config: RunConfig) -> RunConfig:
     """The config with the layout that its model needs. Weights that are not here yet are fetched, to tell their kind.
 
+    Few weights over a base have the base's tokenizer, unless the config names one.
+
     Raises:
       ConfigError: there are no such weights, or the config gives them a tokenizer whose ids they have not learned.
     """
     init = config.model.init
+    if config.model.adapt and config.tokenizer.path == "train" and init != "scratch":
+        path = str(open_workdir(init).path / TOKENIZER) if is_run(init) else init
+        config = dataclasses.replace(config, tokenizer=dataclasses.replace(config.tokenizer, path=path))
     if config.tokenizer.path == "train" and init != "scratch" and not is_run(init):
         raise ConfigError(
             f"model.init={init} has learned the ids of its own tokenizer; set tokenizer.path to it, not to 'train'"
