@@ -34,7 +34,8 @@ def make_tuning(method: str, config: AdaptConfig, model: functional.Config, enco
     axes = flatten_mapping(functional.logical_axes(model))
     patterns, given = config.targets or METHODS[method].targets, bool(config.targets)
     if method == "select":
-        return Selected(functools.partial(matches, patterns) if chosen(patterns, axes, each=given) else bool)
+        chosen(patterns, axes, each=given)
+        return Selected(functools.partial(matches, patterns))
     kernels = [path for path, names in axes.items() if _is_kernel(path, names)]
     if method == "prompt":
         targets: tuple[Path, ...] = (("embedding",),)

@@ -41,7 +41,6 @@ _NEUTRAL = {  # settings with which a LoRA is more, or other, than what is here
     "alpha_pattern": ({}, None),
     "fan_in_fan_out": (False, None),
     "lora_bias": (False, None),
-    "prefix_projection": (False, None),
 }
 
 

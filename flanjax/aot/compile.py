@@ -126,8 +126,11 @@ def compile_scoring(config: RunConfig, topology: str) -> CompileReport:
     layout = make_layout(features, ByteTokenizer())
     reads, scores, placed = read_program(model, mesh), score_program(model, mesh), sharding.batch_sharding(mesh)
     tuning = _tuning(config, model)
-    join = jax.jit(tuning.join).lower(parts.abstract_pair(model, tuning, mesh))
-    params = sharding.abstract(join.out_info, join.compile().output_shardings)
+    pair = parts.abstract_pair(model, tuning, mesh)
+    params = pair.trainable
+    if pair.frozen:
+        join = jax.jit(tuning.join).lower(pair)
+        params = sharding.abstract(join.out_info, join.compile().output_shardings)
     rows = whole_batch(config.evaluation.batch_size, mesh)
 
     def ids(*shape: int) -> jax.ShapeDtypeStruct:

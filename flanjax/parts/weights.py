@@ -99,9 +99,10 @@ def is_run(init: str) -> bool:
 def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, mesh: sharding.Mesh, step: int | None) -> Weights:
     step, meta = checkpoint.read_meta(place, step)
     if (tuning := meta.get("tuning", Full.__name__)) != Full.__name__:
+        way = meta["config"]["model"].get("adapt") or tuning
         raise ConfigError(
-            f"model.init={place} has trained only some weights ({tuning}): set model.init to the whole model, which "
-            f"`flanjax export --workdir {place} --output DIR` writes to DIR"
+            f"model.init={place} has trained only some weights, by {way}. `flanjax export --workdir {place} --output DIR` "
+            "writes the whole model: set model.init=DIR"
         )
     if tokenizer.fingerprint != meta["tokenizer"]:
         raise ConfigError(
