@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
 from flanjax.models.kernels import Adapted
@@ -106,6 +107,26 @@ def merge(first: Tree, second: Tree) -> Tree:
     """Returns the union of two nested dicts without a common path, with sorted keys, as jax sorts them."""
     flat = {**nnx.traversals.flatten_mapping(first), **nnx.traversals.flatten_mapping(second)}
     return nnx.traversals.unflatten_mapping(dict(sorted(flat.items())))
+
+
+def share(first: Tree, other: Tree) -> Tree:
+    """Returns `other` with the arrays of `first` wherever both have the same parameter to the bit, so that memory holds it once.
+
+    Parameters beneath `Adapted` values are compared too: few weights over one base share it.
+    """
+
+    def base(value: Any) -> jax.Array:
+        return value.base if isinstance(value, Adapted) else value
+
+    known = nnx.traversals.flatten_mapping(first)
+
+    def one(path: Path, value: Any) -> Any:
+        mine, theirs = base(value), base(known[path]) if path in known else None
+        if theirs is None or mine.shape != theirs.shape or not bool(jnp.array_equal(mine, theirs)):
+            return value
+        return dataclasses.replace(value, base=theirs) if isinstance(value, Adapted) else theirs
+
+    return nnx.traversals.unflatten_mapping({path: one(path, v) for path, v in nnx.traversals.flatten_mapping(other).items()})
 
 
 def plain(tree: Tree) -> Tree:
