@@ -110,7 +110,7 @@ def merge(first: Tree, second: Tree) -> Tree:
 
 
 def share(first: Tree, other: Tree) -> Tree:
-    """Returns `other` with the arrays of `first` wherever both have the same parameter to the bit, so that memory holds it once.
+    """Returns `other` with the arrays of `first` where both have the same parameter to the bit, so that memory holds it once.
 
     Parameters beneath `Adapted` values are compared too: few weights over one base share it.
     """
