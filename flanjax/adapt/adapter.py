@@ -1,6 +1,6 @@
 """Bottleneck adapters: a small MLP with a residual connection after each part of a layer (Houlsby et al. 2019).
 
-https://arxiv.org/abs/1902.00751, section 2.1: on the output of attention and of the MLP, before it is added to the residual;
+https://arxiv.org/abs/1902.00751: on the output of attention and of the MLP, before it is added to the residual;
 the norms are trained too. As in the authors' code (https://github.com/google-research/adapter-bert), the activation
 is gelu, and kernels begin near zero: a normal distribution of deviation 0.01 cut off at two deviations.
 

@@ -12,44 +12,35 @@ class Defaults(NamedTuple):
     """What a method's paper uses.
 
     Attributes:
-      learning_rate: peak of AdamW's.
-      targets: patterns of what is adapted; without a family's own names nothing is lost, because the other patterns match.
-      keys: the fields of AdaptConfig that the method reads, besides learning_rate.
-      source: the paper, and where the numbers stand in it.
+      learning_rate: the peak of AdamW's.
+      targets: patterns of what is adapted. Families have different names, so not every pattern matches in every model.
+      keys: the fields of AdaptConfig that the method reads, besides learning_rate and init.
     """
 
     learning_rate: float
     targets: tuple[str, ...]
     keys: tuple[str, ...]
-    source: str
 
 
-_EVERY_OUTPUT = ("attention/o", "cross/o", "mlp/wo")
 NORMS = ("*norm", "*norm/scale", "*norm/bias")
 
 METHODS: Mapping[str, Defaults] = {
+    # Hu et al. 2021, arXiv:2106.09685: the rate of GPT-2 and GPT-3, the rank of RoBERTa; queries and values.
     "lora": Defaults(
         2e-4,
         ("attention/q", "attention/v", "cross/q", "cross/v", "attention/qkv"),
         ("targets", "rank", "alpha", "rank_stabilized", "dropout"),
-        "Hu et al. 2021, arXiv:2106.09685, section 4.2 and table 12",
     ),
-    "ia3": Defaults(
-        3e-3,
-        ("attention/k", "attention/v", "cross/k", "cross/v", "attention/qkv", "mlp/wo"),
-        ("targets",),
-        "Liu et al. 2022, arXiv:2205.05638, section 3.3 and 3.5",
-    ),
-    "adapter": Defaults(
-        3e-4, _EVERY_OUTPUT, ("targets", "bottleneck"), "Houlsby et al. 2019, arXiv:1902.00751, section 2.1 and 3.1"
-    ),
-    "prompt": Defaults(0.3, ("embedding",), ("tokens", "words"), "Lester et al. 2021, arXiv:2104.08691, section 3 and 2.1"),
-    "prefix": Defaults(
-        5e-5, ("attention/o",), ("tokens", "hidden"), "Li and Liang 2021, arXiv:2101.00190, section 4.3, 5.4 and 7.2"
-    ),
-    "select": Defaults(
-        4e-4, ("*bias", *NORMS), ("targets",), "Ben Zaken et al. 2021, arXiv:2106.10199 (BitFit), section 3 and appendix A.2"
-    ),
+    # Liu et al. 2022, arXiv:2205.05638: T-Few.
+    "ia3": Defaults(3e-3, ("attention/k", "attention/v", "cross/k", "cross/v", "attention/qkv", "mlp/wo"), ("targets",)),
+    # Houlsby et al. 2019, arXiv:1902.00751: the middle of the rates and sizes that they try.
+    "adapter": Defaults(3e-4, ("attention/o", "cross/o", "mlp/wo"), ("targets", "bottleneck")),
+    # Lester et al. 2021, arXiv:2104.08691: their rate, of an Adafactor whose updates have Adam's size.
+    "prompt": Defaults(0.3, ("embedding",), ("tokens", "words")),
+    # Li and Liang 2021, arXiv:2101.00190: table-to-text.
+    "prefix": Defaults(5e-5, ("attention/o",), ("tokens", "hidden")),
+    # Ben Zaken et al. 2021, arXiv:2106.10199 (BitFit): the middle of their rates; norms too, since a T5 has no other biases.
+    "select": Defaults(4e-4, ("*bias", *NORMS), ("targets",)),
 }
 _TOKENS = {"prompt": 100, "prefix": 10}
 

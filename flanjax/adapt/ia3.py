@@ -1,6 +1,6 @@
 """(IA)^3: keys, values and the MLP's inner activations are scaled by learned vectors (Liu et al. 2022).
 
-https://arxiv.org/abs/2205.05638, section 3.3. A vector that scales the MLP's inner activations scales the inputs of its last
+https://arxiv.org/abs/2205.05638. A vector that scales the MLP's inner activations scales the inputs of its last
 kernel; the others scale a kernel's outputs, bias included. All begin at one.
 
 Axes: D in, M out, L layers.

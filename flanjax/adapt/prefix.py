@@ -1,6 +1,6 @@
 """Prefix tuning: learned keys and values stand before those of every layer (Li and Liang 2021).
 
-https://arxiv.org/abs/2101.00190. While training, an MLP makes them from vectors (section 4.3), unless its inner size is 0.
+https://arxiv.org/abs/2101.00190. While training, an MLP makes them from vectors, unless its inner size is 0.
 As in Hugging Face's peft, keys are not rotated, a T5 has them before its decoder's own, and texts begin after their places.
 A decoder-only model has them at the places that a packed row keeps free in every segment (data/layout.py, `reserved`).
 

@@ -1,7 +1,7 @@
 """Prompt tuning: learned vectors stand before the inputs of every example (Lester et al. 2021).
 
 https://arxiv.org/abs/2104.08691. They begin as embeddings: of given words, such as class labels, or of tokens drawn from the
-first 5,000 ids of the vocabulary, which SentencePiece orders by frequency (section 2.1 and 3.2). In a packed row every segment
+first 5,000 ids of the vocabulary, which SentencePiece orders by frequency. In a packed row every segment
 has its own places for them (data/layout.py, `reserved`). A T5 has them before its encoder's inputs.
 
 Axes: n soft tokens, V vocabulary, D model.
