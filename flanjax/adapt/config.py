@@ -90,7 +90,7 @@ class AdaptConfig:
         for field in dataclasses.fields(self):
             unused = field.name not in read and getattr(self, field.name) != field.default
             by = ", ".join(name for name, found in METHODS.items() if field.name in found.keys) or "every model.adapt"
-            expected = f"{fields.shown(field.default)}: {by} reads it, and model.adapt is {method or 'none'}"
+            expected = f"{fields.shown(field.default)}: it belongs to {by}, and model.adapt is {method or 'none'}"
             fields.require(not unused, self, field.name, expected)
 
     def num_tokens(self, method: str) -> int:

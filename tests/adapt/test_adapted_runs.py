@@ -8,14 +8,16 @@ import shutil
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+import pyarrow.parquet as pq
 import pytest
-from tiny_base import KINDS, STEPS, config_of, quiet, tuned
+from tiny_base import KINDS, MIXTURE, STEPS, config_of, quiet, tuned
 
 import flanjax
 from flanjax.cli import main
 from flanjax.config import ConfigError
 from flanjax.config.run_config import RunConfig
 from flanjax.parallel import sharding
+from flanjax.run import evaluate_model
 
 LORA = {"rank": 2, "dropout": 0.1}
 MORE = {"prompt": {"tokens": 3, "words": "moon or sun"}, "prefix": {"tokens": 3, "hidden": 4}, "adapter": {"bottleneck": 3}}
@@ -101,10 +103,17 @@ def test_every_other_method_trains_is_evaluated_and_is_asked(home, kind, method)
         scores = model.score("After sun", ["moon", "sun"])
         assert scores != pytest.approx(base.score("After sun", ["moon", "sun"]), abs=1e-3)
         assert len(model.generate(["After sun", "After the long rain"], max_tokens=3)) == 2
-        found = run.evaluate("next", items=2)
-    by = {(row["model"], row["row"]): row["option_log_likelihoods"] for row in found.predictions.to_pylist()}
-    assert by["trained", 0] == pytest.approx(model.score("After sun", ["sun", "moon", "star"]), abs=1e-4)
-    assert by["untuned", 0] == pytest.approx(base.score("After sun", ["sun", "moon", "star"]), abs=1e-4)
+        found = likelihoods(run.evaluate("next").predictions)
+        for name, label in ((trained.workdir, "trained"), (f"{kind}_base", "untuned")):
+            alone = evaluate_model(name, MIXTURE, tasks=["next"], output=f"{label}_{method}", say=lambda line: None)
+            expected = likelihoods(pq.read_table(alone.parent / "predictions.parquet"))
+            assert len(expected) == 5
+            for (_, prompt), values in expected.items():
+                assert found[label, prompt] == pytest.approx(values, abs=1e-4)
+
+
+def likelihoods(predictions):
+    return {(p["model"], p["prompt"]): p["option_log_likelihoods"] for p in predictions.to_pylist()}
 
 
 def test_what_lora_learned_is_merged_and_exported_and_read_from_peft_s_format(home, lora, capsys):
@@ -142,8 +151,8 @@ REFUSED = [
     ({"adapt": "lora"}, {}, "model.adapt=lora trains few weights over a model, but model.init is 'scratch'"),
     ({**OVER, "init": "lora"}, {}, "model.init=lora has trained only some weights"),
     (OVER, {"targets": ["attention/qq"]}, "'attention/qq' matches no parameter .* attention/q"),
-    (OVER, {"tokens": 3}, "adapt.tokens is 3, expected none: prompt, prefix reads it, and model.adapt is lora"),
-    ({"init": "t5_base"}, {"rank": 3}, "adapt.rank is 3, expected 8: lora reads it, and model.adapt is none"),
+    (OVER, {"tokens": 3}, "adapt.tokens is 3, expected none: it belongs to prompt, prefix, and model.adapt is lora"),
+    ({"init": "t5_base"}, {"rank": 3}, "adapt.rank is 3, expected 8: it belongs to lora, and model.adapt is none"),
     (OVER, {"init": "t5_base"}, "adapt.init=t5_base is no directory in the format of peft"),
     ({"adapt": "lore"}, {}, "did you mean 'lora'"),
 ]
