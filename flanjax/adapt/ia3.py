@@ -73,7 +73,7 @@ class IA3:
         return {"scale": (*layers, size if self.inputs else out)}
 
     def value(self, base: jax.Array, learned: Learned, key: jax.Array | None) -> Adapted:
-        return (ScaledInputs if self.inputs else ScaledKernel)(base, learned["scale"])
+        return ScaledInputs(base, learned["scale"]) if self.inputs else ScaledKernel(base, learned["scale"])
 
     def bias(self, base: jax.Array, learned: Learned) -> Adapted | None:
         return None if self.inputs else ScaledBias(base, learned["scale"])

@@ -23,16 +23,19 @@ class Adapted:
     Attributes:
       base: the parameter that it replaces.
       can_merge: whether `merged` alone has the same effect.
-      prefix: keys and values before those of an attention, [n, K * H] each, on its output kernel; None if there are none.
     """
 
     base: jax.Array
     can_merge: ClassVar[bool] = True
-    prefix: ClassVar[Any] = None
 
     @property
     def shape(self) -> tuple[int, ...]:
         return self.base.shape
+
+    @property
+    def prefix(self) -> tuple[jax.Array, jax.Array] | None:
+        """Keys and values, [n, K * H] each, before those of the attention that has this output kernel; None if there are none."""
+        return None
 
     def merged(self) -> jax.Array:
         """Returns the plain parameter with the same effect. A model's head always uses this."""

@@ -86,7 +86,7 @@ class DecoderLayer(nnx.Module):
         keys_values = self.attention.keys_values(normed)
         queries = self.attention.queries(normed)
         learned = prefix(self.attention.o)
-        before = learned and tuple(map(self.attention.split_heads, learned))
+        before = None if learned is None else (self.attention.split_heads(learned[0]), self.attention.split_heads(learned[1]))
         attended = read_self(queries, *keys_values, before=before, dropout_rate=rate, dropout_key=context.fold(0).key)
         x = x + context.fold(1).dropout(self.attention.output(attended), rate)
         queries = self.cross.queries(rms_norm(x, self.cross_norm[...], epsilon))

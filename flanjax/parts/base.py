@@ -21,7 +21,7 @@ from flanjax.models import functional
 from flanjax.models.params import Full, Tuning
 from flanjax.parallel import sharding
 
-_MIXERS = (0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F)  # odd, with well spread bits
+_MIXERS = tuple(map(np.uint32, (0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F)))  # odd, with well spread bits
 
 
 def tuning_of(config: RunConfig, model: functional.Config, tokenizer: Tokenizer, given: Tuning = Full()) -> Tuning:
@@ -105,5 +105,5 @@ def _sums(leaves: list[jax.Array]) -> list[jax.Array]:
 def _sum(x: jax.Array) -> jax.Array:
     bits = jax.lax.bitcast_convert_type(jnp.asarray(x, jnp.float32), jnp.uint32)
     place = (jax.lax.broadcasted_iota(jnp.uint32, x.shape, axis) * _MIXERS[axis] for axis in range(x.ndim))
-    mixed = functools.reduce(jnp.bitwise_xor, [p ^ (p >> 15) for p in place], bits) * jnp.uint32(_MIXERS[0])
-    return jnp.sum((mixed ^ (mixed >> 16)) * jnp.uint32(_MIXERS[1]), dtype=jnp.uint32)
+    mixed = functools.reduce(jnp.bitwise_xor, [p ^ (p >> 15) for p in place], bits) * _MIXERS[0]
+    return jnp.sum((mixed ^ (mixed >> 16)) * _MIXERS[1], dtype=jnp.uint32)
