@@ -9,7 +9,7 @@ Axes: D in, M out, V vocabulary, L layers.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 from flax import nnx
@@ -34,7 +34,7 @@ class Adapted:
 
     @property
     def prefix(self) -> tuple[jax.Array, jax.Array] | None:
-        """Keys and values, [n, K * H] each, before those of the attention that has this output kernel; None if there are none."""
+        """Keys and values, [n, K * H] each, before those of the attention that has this output kernel; None without."""
         return None
 
     def merged(self) -> jax.Array:

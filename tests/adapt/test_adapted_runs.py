@@ -166,5 +166,5 @@ def test_what_cannot_be_adapted_is_refused_by_name(home, lora, model, adapt, sai
 
 def test_soft_tokens_lengthen_rows_and_leave_text_its_room():
     config = RunConfig.from_config_dict({**config_of({**KINDS["t5"], "adapt": "prompt"}), "adapt": {"tokens": 20}})
-    assert (config.data.features.reserved, config.data.features.inputs_length) == (20, 60)
+    assert (config.data.features.reserved, config.data.features.inputs_length) == (20, 116)
     assert RunConfig.from_config_dict(config.to_dict()) == config

@@ -40,7 +40,7 @@ def get_config():
         "heldout": ["choosing"],
         "model": {"d_model": 16, "d_ff": 24, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2, "head_dim": 8},
         "tokenizer": {"path": "bytes"},
-        "data": {"batch_size": 8, "window": 16, "features": {"inputs_length": 32, "targets_length": 16}},
+        "data": {"batch_size": 8, "window": 16, "features": {"inputs_length": 64, "targets_length": 16}},
         "train": {"steps": 2, "tensorboard": False},
     }
 """

@@ -38,7 +38,7 @@ def config_of(model, leave_out="turning", **train):
         "leave_out": leave_out,
         "model": model,
         "tokenizer": {"path": "bytes"},
-        "data": {"batch_size": 8, "num_streams": 2, "window": 16, "features": {"inputs_length": 40, "targets_length": 16}},
+        "data": {"batch_size": 8, "num_streams": 2, "window": 16, "features": {"inputs_length": 96, "targets_length": 16}},
         "train": {"steps": STEPS, "log_every": 1, "tensorboard": False, "optimizer": optimizer, **train},
         "checkpoint": {"every_steps": 2, "asynchronous": False},
         "evaluation": {"batch_size": 8},
