@@ -93,7 +93,7 @@ def fingerprint(params: Any) -> str:
     leaves = jax.tree_util.tree_leaves_with_path(params)
     sums = jax.device_get(_sums([leaf for _, leaf in leaves]))
     told = [(jax.tree_util.keystr(path), np.shape(leaf), int(s)) for (path, leaf), s in zip(leaves, sums, strict=True)]
-    return xxhash.xxh3_64_hexdigest(repr(told))
+    return xxhash.xxh3_64_hexdigest(repr(told).encode())
 
 
 @jax.jit

@@ -24,7 +24,7 @@ def task(name, cluster, template):
         name=name,
         cluster=cluster,
         source=rows(name, train=WORDS, test=WORDS[:2]),
-        example=lambda row: Example({"word": row["word"]}, row["word"], ("sun", "moon")),
+        example=lambda row: Example({"word": row["word"]}, row["word"], ("sun", "moon", "star", "rain")),
         templates=[Template(template)],
         evaluation="test",
     )
