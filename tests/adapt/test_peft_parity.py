@@ -37,7 +37,7 @@ METHODS = {
     "lora": hf_peft.LoraConfig(r=3, lora_alpha=5, use_rslora=True, lora_dropout=0.0),
     "ia3": hf_peft.IA3Config(),
     "prompt": hf_peft.PromptTuningConfig(num_virtual_tokens=TOKENS),
-    "prefix": hf_peft.PrefixTuningConfig(num_virtual_tokens=TOKENS),
+    "prefix": hf_peft.PrefixTuningConfig(num_virtual_tokens=TOKENS, token_dim=12, num_attention_heads=2),
 }
 TARGETS = {
     ("lora", "t5"): {"target_modules": ["q", "v", "wi_0"]},
