@@ -1,9 +1,8 @@
 """Runs that train few weights over a base: trained, continued, evaluated, exported and asked; and what is refused."""
 
 import contextlib
-import dataclasses
 import json
-import shutil
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -16,21 +15,18 @@ import flanjax
 from flanjax.cli import main
 from flanjax.config import ConfigError
 from flanjax.config.run_config import RunConfig
-from flanjax.parallel import sharding
 from flanjax.run import evaluate_model
 
 LORA = {"rank": 2, "dropout": 0.1}
-MORE = {"prompt": {"tokens": 3, "words": "moon or sun"}, "prefix": {"tokens": 3, "hidden": 4}, "adapter": {"bottleneck": 3}}
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A folder with a base of each kind."""
+    """A folder with a base."""
     folder = tmp_path_factory.mktemp("few")
     with contextlib.chdir(folder):
-        for kind, model in KINDS.items():
-            quiet(config_of(model), f"{kind}_base").train()
-        yield folder
+        quiet(config_of(KINDS["t5"]), "t5_base").train()
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -78,36 +74,17 @@ def test_a_stopped_lora_goes_on_bit_for_bit(home, lora):
     jax.tree.map(np.testing.assert_array_equal, kept_in(again.workdir), kept_in(lora.workdir))
 
 
-def test_lora_is_trained_alike_in_microbatches_and_on_any_mesh(home, monkeypatch):
-    make_mesh, found = sharding.make_mesh, {}
-    meshes = {"one": (1, {}, 1), "parts": (1, {}, 4), "eight": (8, {"data": 2, "fsdp": 2, "tensor": 2}, 1)}
-    for name, (devices, mesh, parts) in meshes.items():
-        monkeypatch.setattr(sharding, "make_mesh", lambda config, n=devices: make_mesh(config, jax.devices()[:n]))
-        with contextlib.chdir(home):
-            run = tuned("t5_base", f"lora_{name}", "lora", {"rank": 2}, microbatches=parts)
-            config = dataclasses.replace(run.config, mesh=sharding.MeshConfig(**mesh))
-            found[name] = losses(dataclasses.replace(run, config=config).train())
-    for other in (found["parts"], found["eight"]):
-        np.testing.assert_allclose(other, found["one"], rtol=0, atol=2e-5)
-
-
-OTHERS = [("decoder", "prefix"), ("t5", "prompt"), ("t5", "adapter"), ("decoder", "select")]
-
-
-@pytest.mark.parametrize(("kind", "method"), OTHERS)
-def test_every_other_method_trains_is_evaluated_and_is_asked(home, kind, method):
+def test_soft_tokens_are_read_where_they_were_trained_and_their_base_is_read_without(home):
     with contextlib.chdir(home):
-        run = tuned(f"{kind}_base", f"{kind}_{method}", method, MORE.get(method), steps=2)
-        trained = run.train()
-        model, base = flanjax.load_model(trained.workdir), flanjax.load_model(f"{kind}_base")
-        scores = model.score("After sun", ["moon", "sun"])
-        assert scores != pytest.approx(base.score("After sun", ["moon", "sun"]), abs=1e-3)
-        assert len(model.generate(["After sun", "After the long rain"], max_tokens=3)) == 2
+        run = tuned("t5_base", "prompt", "prompt", {"tokens": 3, "words": "moon or sun"}, steps=2)
+        model, base = flanjax.load_model(run.train().workdir), flanjax.load_model("t5_base")
+        soft = model.params["embedding"].soft
+        assert np.abs(soft - base.params["embedding"][np.array([*model.tokenizer.encode(["moon or sun"])[0][:3]])]).max() < 0.2
         found = likelihoods(run.evaluate("next").predictions)
-        for name, label in ((trained.workdir, "trained"), (f"{kind}_base", "untuned")):
-            alone = evaluate_model(name, MIXTURE, tasks=["next"], output=f"{label}_{method}", say=lambda line: None)
+        for name, label in (("prompt", "trained"), ("t5_base", "untuned")):
+            alone = evaluate_model(name, MIXTURE, tasks=["next"], output=f"alone_{label}", say=lambda line: None)
             expected = likelihoods(pq.read_table(alone.parent / "predictions.parquet"))
-            assert len(expected) == 5
+            assert len(expected) >= 5
             for (_, prompt), values in expected.items():
                 assert found[label, prompt] == pytest.approx(values, abs=1e-4)
 
@@ -131,19 +108,18 @@ def test_what_lora_learned_is_merged_and_exported_and_read_from_peft_s_format(ho
 
 def test_a_base_that_changed_or_is_gone_is_refused_by_name(home, lora):
     with contextlib.chdir(home):
-        shutil.copytree("t5_base", "moved")
-        tuned("moved", "over_moved", "ia3", steps=1).train()
-        shutil.rmtree("moved/checkpoints")
-        quiet(config_of(KINDS["t5"], seed=7), "moved_2").train()
-        shutil.copytree("moved_2/checkpoints", "moved/checkpoints")
-        for use in (flanjax.load_model, lambda place: tuned("moved", place, "ia3", steps=2).train()):
-            with pytest.raises(
-                ConfigError, match=r"model\.init=moved are not those that this run's few weights were trained over"
-            ):
-                use("over_moved")
-        shutil.rmtree("moved")
-        with pytest.raises(ConfigError, match=r"model\.init: 'moved' is neither"):
-            flanjax.load_model("over_moved")
+        quiet(config_of(KINDS["t5"], seed=7), "other").train()
+        Path("t5_base").rename("kept")
+        try:
+            with pytest.raises(ConfigError, match=r"model\.init: 't5_base' is neither"):
+                flanjax.load_model("lora")
+            Path("other").rename("t5_base")
+            for use in (flanjax.load_model, lambda place: tuned("t5_base", place, "lora", LORA, steps=8).train()):
+                with pytest.raises(ConfigError, match=r"the weights of model\.init=t5_base are not those that this run's few"):
+                    use("lora")
+        finally:
+            Path("t5_base").rename("other") if Path("t5_base").exists() else None
+            Path("kept").rename("t5_base")
 
 
 OVER = {"init": "t5_base", "adapt": "lora"}
