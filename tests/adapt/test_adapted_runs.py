@@ -35,6 +35,11 @@ def lora(home):
         return tuned("t5_base", "lora", "lora", LORA).train()
 
 
+@pytest.fixture(autouse=True)
+def here(home, monkeypatch):
+    monkeypatch.chdir(home)
+
+
 def losses(trained):
     return [record["loss"] for record in trained.metrics if "kind" not in record]
 
@@ -55,8 +60,7 @@ def test_lora_learns_and_only_its_factors_are_kept_and_changed(home, lora):
     assert {path.rpartition("[")[2] for path in paths} == {"'a']", "'b']"}
     assert len(paths) == 2 * 6  # queries and values of three attentions
     assert paths["['decoder']['layers']['cross']['q']['b']"].shape == (2, 2, 24)
-    with contextlib.chdir(home):
-        loaded, base = flanjax.load_model("lora"), flanjax.load_model("t5_base")
+    loaded, base = flanjax.load_model("lora"), flanjax.load_model("t5_base")
     kernel = loaded.params["decoder"]["layers"]["cross"]["q"]
     np.testing.assert_array_equal(kernel.b, kept["decoder"]["layers"]["cross"]["q"]["b"])
     frozen = jax.tree.map(lambda x: getattr(x, "base", x), loaded.params, is_leaf=lambda x: hasattr(x, "base"))
@@ -67,26 +71,24 @@ def test_lora_learns_and_only_its_factors_are_kept_and_changed(home, lora):
 
 
 def test_a_stopped_lora_goes_on_bit_for_bit(home, lora):
-    with contextlib.chdir(home):
-        tuned("t5_base", "stopped", "lora", LORA, steps=2).train()
-        again = tuned("t5_base", "stopped", "lora", LORA).train()
+    tuned("t5_base", "stopped", "lora", LORA, steps=2).train()
+    again = tuned("t5_base", "stopped", "lora", LORA).train()
     assert losses(again) == losses(lora)
     jax.tree.map(np.testing.assert_array_equal, kept_in(again.workdir), kept_in(lora.workdir))
 
 
 def test_soft_tokens_are_read_where_they_were_trained_and_their_base_is_read_without(home):
-    with contextlib.chdir(home):
-        run = tuned("t5_base", "prompt", "prompt", {"tokens": 3, "words": "moon or sun"}, steps=2)
-        model, base = flanjax.load_model(run.train().workdir), flanjax.load_model("t5_base")
-        soft = model.params["embedding"].soft
-        assert np.abs(soft - base.params["embedding"][np.array([*model.tokenizer.encode(["moon or sun"])[0][:3]])]).max() < 0.2
-        found = likelihoods(run.evaluate("next").predictions)
-        for name, label in (("prompt", "trained"), ("t5_base", "untuned")):
-            alone = evaluate_model(name, MIXTURE, tasks=["next"], output=f"alone_{label}", say=lambda line: None)
-            expected = likelihoods(pq.read_table(alone.parent / "predictions.parquet"))
-            assert len(expected) >= 5
-            for (_, prompt), values in expected.items():
-                assert found[label, prompt] == pytest.approx(values, abs=1e-4)
+    run = tuned("t5_base", "prompt", "prompt", {"tokens": 3, "words": "moon or sun"}, steps=2)
+    model, base = flanjax.load_model(run.train().workdir), flanjax.load_model("t5_base")
+    soft = model.params["embedding"].soft
+    assert np.abs(soft - base.params["embedding"][np.array([*model.tokenizer.encode(["moon or sun"])[0][:3]])]).max() < 0.2
+    found = likelihoods(run.evaluate("next").predictions)
+    for name, label in (("prompt", "trained"), ("t5_base", "untuned")):
+        alone = evaluate_model(name, MIXTURE, tasks=["next"], output=f"alone_{label}", say=lambda line: None)
+        expected = likelihoods(pq.read_table(alone.parent / "predictions.parquet"))
+        assert len(expected) >= 5
+        for (_, prompt), values in expected.items():
+            assert found[label, prompt] == pytest.approx(values, abs=1e-4)
 
 
 def likelihoods(predictions):
@@ -94,32 +96,30 @@ def likelihoods(predictions):
 
 
 def test_what_lora_learned_is_merged_and_exported_and_read_from_peft_s_format(home, lora, capsys):
-    with contextlib.chdir(home):
-        expected = flanjax.load_model("lora").score("After sun", ["moon", "star"])
-        assert main(["export", "--workdir", "lora", "--output", "merged"]) == 0
-        assert flanjax.load_model("merged").score("After sun", ["moon", "star"]) == pytest.approx(expected, abs=1e-4)
-        assert main(["export", "--workdir", "lora", "--output", "few", "--adapter"]) == 0
-        assert flanjax.load_model("few").score("After sun", ["moon", "star"]) == pytest.approx(expected, abs=1e-5)
-        begun = tuned("t5_base", "begun", "lora", {"rank": 2, "init": "few"}, steps=1)
-        assert losses(begun.train())[0] < losses(lora)[0] - 0.02
-        with pytest.raises(ConfigError, match=r"adapt\.init=few holds lora; .*adapt\.\* as there: .*rank=2"):
-            tuned("t5_base", "other", "lora", {"rank": 3, "init": "few"}).train()
+    expected = flanjax.load_model("lora").score("After sun", ["moon", "star"])
+    assert main(["export", "--workdir", "lora", "--output", "merged"]) == 0
+    assert flanjax.load_model("merged").score("After sun", ["moon", "star"]) == pytest.approx(expected, abs=1e-4)
+    assert main(["export", "--workdir", "lora", "--output", "few", "--adapter"]) == 0
+    assert flanjax.load_model("few").score("After sun", ["moon", "star"]) == pytest.approx(expected, abs=1e-5)
+    begun = tuned("t5_base", "begun", "lora", {"rank": 2, "init": "few"}, steps=1)
+    assert losses(begun.train())[0] < losses(lora)[0] - 0.02
+    with pytest.raises(ConfigError, match=r"adapt\.init=few holds lora; .*adapt\.\* as there: .*rank=2"):
+        tuned("t5_base", "other", "lora", {"rank": 3, "init": "few"}).train()
 
 
 def test_a_base_that_changed_or_is_gone_is_refused_by_name(home, lora):
-    with contextlib.chdir(home):
-        quiet(config_of(KINDS["t5"], seed=7), "other").train()
-        Path("t5_base").rename("kept")
-        try:
-            with pytest.raises(ConfigError, match=r"model\.init: 't5_base' is neither"):
-                flanjax.load_model("lora")
-            Path("other").rename("t5_base")
-            for use in (flanjax.load_model, lambda place: tuned("t5_base", place, "lora", LORA, steps=8).train()):
-                with pytest.raises(ConfigError, match=r"the weights of model\.init=t5_base are not those that this run's few"):
-                    use("lora")
-        finally:
-            Path("t5_base").rename("other") if Path("t5_base").exists() else None
-            Path("kept").rename("t5_base")
+    quiet(config_of(KINDS["t5"], seed=7), "other").train()
+    Path("t5_base").rename("kept")
+    try:
+        with pytest.raises(ConfigError, match=r"model\.init: 't5_base' is neither"):
+            flanjax.load_model("lora")
+        Path("other").rename("t5_base")
+        for use in (flanjax.load_model, lambda place: tuned("t5_base", place, "lora", LORA, steps=8).train()):
+            with pytest.raises(ConfigError, match=r"the weights of model\.init=t5_base are not those that this run's few"):
+                use("lora")
+    finally:
+        Path("t5_base").rename("other") if Path("t5_base").exists() else None
+        Path("kept").rename("t5_base")
 
 
 OVER = {"init": "t5_base", "adapt": "lora"}
@@ -136,7 +136,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("model", "adapt", "said"), REFUSED, ids=[said[-20:] for *_, said in REFUSED])
 def test_what_cannot_be_adapted_is_refused_by_name(home, lora, model, adapt, said):
-    with contextlib.chdir(home), pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=said):
         quiet({**config_of({**(KINDS["t5"] if "init" not in model else {}), **model}), "adapt": adapt}, "refused").train()
 
 
