@@ -51,7 +51,7 @@ def settled(config: RunConfig) -> RunConfig:
         raise ConfigError(
             f"model.init={init} has learned the ids of its own tokenizer; set tokenizer.path to it, not to 'train'"
         )
-    if config.data.features.layout != "auto" and not config.model.adapt:
+    if config.data.features.layout != "auto" and (init == "scratch" or not config.model.adapt):
         return config
     if is_run(init):
         return config.for_model(type(functional.config_from(checkpoint.read_meta(epath.Path(init))[1]["model"])))
