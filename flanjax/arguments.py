@@ -388,6 +388,7 @@ def export(command: argparse.ArgumentParser) -> None:
         "--dtype", choices=["float32", "bfloat16"], default="float32", help="of the weights' files (default: %(default)s)"
     )
     command.add_argument("--licence", metavar="ID", help="of the model, for its card, such as apache-2.0 (default: unknown)")
+    command.add_argument("--adapter", action="store_true", help="write only the few weights of a model.adapt, in peft's format")
     _processes(command)
 
 

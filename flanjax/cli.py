@@ -219,7 +219,7 @@ def _export(args: argparse.Namespace) -> None:
     from flanjax import run
 
     _start(args)
-    run.export(args.workdir, args.output, step=args.step, dtype=args.dtype, licence=args.licence)
+    run.export(args.workdir, args.output, step=args.step, dtype=args.dtype, licence=args.licence, adapter=args.adapter)
 
 
 def _lm_eval(args: argparse.Namespace) -> None:

@@ -30,6 +30,13 @@ def steps_in(directory: epath.Path) -> list[int]:
     return sorted(int(p.name) for p in directory.iterdir() if p.name.isdigit() and is_complete(p))
 
 
+def newest_bytes(workdir: epath.PathLike) -> int | None:
+    """Returns the size of the newest step's files; None if there is no step, or no checksums.json that says it."""
+    steps = steps_in(directory(workdir))
+    sums = checksums.read(directory(workdir) / str(steps[-1])) if steps else None
+    return None if sums is None else sum(size for size, _ in sums.values())
+
+
 def is_complete(folder: epath.Path) -> bool:
     """Whether a step is complete. In a bucket a step has its final name already while it is written, and gets one more file
     when it is complete."""

@@ -20,7 +20,7 @@ FLOORS = (
     {"sources"},
     {"importers"},
     {"data", "huggingface"},
-    {"generate", "describe"},
+    {"generate", "describe", "adapt"},
     {"train", "evaluate"},
     {"config"},
     {"parts", "out_of_memory", "pages"},

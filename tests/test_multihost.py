@@ -43,16 +43,21 @@ def no_process_stays():
 
 
 class Runs(dict):
-    """Name -> the workdir of that way to run the same config, which is run when it is first asked for."""
+    """Name -> the workdir of that way to run the same config, which is run when it is first asked for.
 
-    def __init__(self, home, meshes=MESHES):
-        self._home, self._meshes = home, meshes
+    Args:
+      more: further settings of every run, in whose names `title` comes first.
+    """
+
+    def __init__(self, home, meshes=MESHES, more=(), title=""):
+        self._home, self._meshes, self._more, self._title = home, meshes, more, title
 
     def __missing__(self, name):
         count, devices, (data, fsdp, tensor) = self._meshes[name]
         settings = [f"--config.mesh.data={data}", f"--config.mesh.fsdp={fsdp}", f"--config.mesh.tensor={tensor}"]
+        settings += self._more
         settings += [] if name in VALIDATED else ["--config.train.validate_every=0"]
-        workdir = self._home / name.replace(" ", "_").replace(",", "")
+        workdir = self._home / f"{self._title}{name}".replace(" ", "_").replace(",", "")
         if count == 1:
             train_here(self._home, workdir, settings, devices)
         else:

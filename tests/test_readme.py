@@ -28,7 +28,7 @@ def test_the_commands_of_the_readme_run(tmp_path):
         config = config.replace(real, small)  # to compile and to read less
     (tmp_path / "configs" / "quickstart.py").write_text(config)
     commands = [line for block in _blocks("bash") for line in block.splitlines()]
-    assert len(commands) == 10
+    assert len(commands) == 11
     # In one process, which imports once; each command ends as it would by itself.
     each = [shlex.split(command) for command in commands]
     assert {program for program, *_ in each} == {"flanjax"}

@@ -16,6 +16,7 @@ import numpy as np
 from jax.experimental import topologies
 
 from flanjax import parts
+from flanjax.adapt.methods import make_tuning
 from flanjax.aot import hlo, libtpu
 from flanjax.aot.roofline import explain, roofline
 from flanjax.config import ConfigError, RunConfig
@@ -26,6 +27,7 @@ from flanjax.generate.reading import read_program
 from flanjax.generate.scorer import score_program, whole_batch
 from flanjax.models import functional
 from flanjax.models.flops import BACKWARD_AND_FORWARD
+from flanjax.models.params import Full, Tuning
 from flanjax.names import nearest
 from flanjax.parallel import sharding
 from flanjax.parallel.hardware import CHIPS
@@ -93,7 +95,9 @@ def compile_training(config: RunConfig, topology: str) -> CompileReport:
     model, batch = model_of(config), parts.batch_shapes(config, mesh, parts.numbers_of(config))
     began, hbm = time.perf_counter(), CHIPS[_chip(topology)].hbm_gib * GIB
     objective = parts.objective_of(config, num_tasks := _num_tasks(config))
-    make = functools.partial(Program, model=model, mesh=mesh, num_tasks=num_tasks, objective=objective)
+    make = functools.partial(
+        Program, model=model, mesh=mesh, num_tasks=num_tasks, objective=objective, tuning=_tuning(config, model)
+    )
     try:
         program, microbatches, why = fit_program(make, config.train, batch, mesh, hbm)
     except ValueError as error:
@@ -101,7 +105,7 @@ def compile_training(config: RunConfig, topology: str) -> CompileReport:
     longest, *shorter = sorted(set(config.data.features.pairs), reverse=True)
 
     def report(lengths: Lengths, began: float) -> CompileReport:
-        batch = parts.batch_shapes(config, mesh, lengths=lengths)
+        batch = parts.batch_shapes(config, mesh, parts.numbers_of(config), lengths)
         found = program.compile(batch)
         if found.executable is None or found.peak_bytes > hbm:
             raise ConfigError(_too_large(TRAINING, topology, found.message or _over(found.peak_bytes, hbm)))
@@ -111,7 +115,7 @@ def compile_training(config: RunConfig, topology: str) -> CompileReport:
             what=f"{TRAINING}, rows of {lengths.inputs} + {lengths.targets}" if shorter else TRAINING,
             chips=mesh.size,
             num_parameters=program.num_parameters,
-            state_bytes=_bytes_per_device(program.state),
+            state_bytes=_bytes_per_device((program.state, program.params.frozen)),
             peak_bytes=found.peak_bytes,
             microbatches=microbatches,
             why=why,
@@ -134,8 +138,12 @@ def compile_scoring(config: RunConfig, topology: str) -> CompileReport:
     features = dataclasses.replace(config.data.features, chat=False)
     layout = make_layout(features, ByteTokenizer())
     reads, scores, placed = read_program(model, mesh), score_program(model, mesh), sharding.batch_sharding(mesh)
-    _, shapes = functional.abstract(model)
-    params = sharding.abstract(shapes, parts.param_shardings(model, mesh))
+    tuning = _tuning(config, model)
+    pair = parts.abstract_pair(model, tuning, mesh)
+    params = pair.trainable
+    if pair.frozen:
+        join = jax.jit(tuning.join).lower(pair)
+        params = sharding.abstract(join.out_info, join.compile().output_shardings)
     rows = whole_batch(config.evaluation.batch_size, mesh)
 
     def ids(*shape: int) -> jax.ShapeDtypeStruct:
@@ -198,9 +206,10 @@ def slice_mesh(config: RunConfig, topology: str) -> sharding.Mesh:
 def parameters(config: RunConfig, topology: str) -> str:
     """Returns a table of all parameters: logical axes, mesh axes and bytes on a device. Nothing is compiled."""
     mesh, model = slice_mesh(config, topology), model_of(config)
-    _, shapes = functional.abstract(model)
-    placed = sharding.abstract(shapes, parts.param_shardings(model, mesh))
-    return sharding.table(sharding.placements(placed, functional.logical_axes(model)))
+    tuning = _tuning(config, model)
+    pair, axes = parts.abstract_pair(model, tuning, mesh), tuning.axes(functional.logical_axes(model))
+    frozen = sharding.placements({"frozen": pair.frozen}, {"frozen": axes.frozen})
+    return sharding.table(sharding.placements(pair.trainable, axes.trainable) + frozen)
 
 
 def model_of(config: RunConfig) -> functional.Config:
@@ -209,6 +218,12 @@ def model_of(config: RunConfig) -> functional.Config:
     size = config.model.size
     known = functional.SIZES[size].vocab_size if size and config.tokenizer.path != "train" else config.tokenizer.vocab_size
     return config.model.build(known)
+
+
+def _tuning(config: RunConfig, model: functional.Config) -> Tuning:
+    """The tuning of model.adapt; the words that soft tokens begin with change nothing here."""
+    method = config.model.adapt
+    return make_tuning(method, config.adapt, model, lambda text: [0]) if method else Full()
 
 
 def describe(config: RunConfig, topology: str, found: CompileReport) -> str:

@@ -11,6 +11,7 @@ from flanjax.ask.likelihoods import Likelihoods, Row, TokenScorer
 from flanjax.ask.prompts import Prompts
 from flanjax.data.layout import Layout, make_layout
 from flanjax.generate.engine import Engine
+from flanjax.models.params import share
 from flanjax.parallel import compilation_cache, sharding
 from flanjax.run.loaded import LoadedModel, load_model
 
@@ -74,19 +75,24 @@ def open_models(names: Sequence[str], *, untuned: bool = False) -> list[Asked]:
         raise ValueError(f"--untuned and {names[1]}: name the other model, or take the one before training, not both")
     if untuned and not parts.is_run(names[0]):
         raise ValueError(f"--untuned: {names[0]} is no run with a checkpoint, so its weights before training are not known")
-    models: list[Asked] = []
+    models: list[_Loaded] = []
     for name in names:
         published = not parts.is_run(name)
         if not published:
             compilation_cache.enable(name)
-        models.append(_Loaded(name, load_model(name), published=published))
+        model = load_model(name)
+        if models:  # adapters over one base hold it once
+            model.params = share(models[0].model.params, model.params)
+        models.append(_Loaded(name, model, published=published))
     if untuned:
-        models.append(_untuned(names[0]))
-    return models
+        before = _untuned(names[0])
+        before.model.params = share(models[0].model.params, before.model.params)
+        models.append(before)
+    return [*models]
 
 
-def _untuned(workdir: str) -> Asked:
+def _untuned(workdir: str) -> _Loaded:
     saved, mesh = parts.open_saved(epath.Path(workdir)), sharding.make_mesh(sharding.MeshConfig())
-    params, features = saved.base_params(mesh), saved.config.data.features
+    params, features = saved.base_params(mesh), saved.base_features
     name = f"{workdir} (untuned)"
     return _Loaded(name, LoadedModel(name, saved.model, params, saved.tokenizer, features, mesh), published=False)

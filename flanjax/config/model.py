@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from flanjax import fields
+from flanjax.adapt.config import METHODS
 from flanjax.config.errors import ConfigError
 from flanjax.fields import OneOf
 from flanjax.models import functional
@@ -30,11 +31,14 @@ class ModelConfig:
         `family`, else of a T5.
       init: "scratch", a directory in Hugging Face layout, the id of a model on the hub ("id@revision" for a certain one), or
         the workdir of another run. Weights decide the shape; contradicting keys of the config are reported and ignored.
+      adapt: the way of training few weights over those of `init`, which stay as they are; none trains all weights. The keys
+        `adapt.*` say more.
       fields: fields of the model's config.
     """
 
     size: Annotated[str, OneOf(tuple(SIZES))] | None = None
     init: str = SCRATCH
+    adapt: Annotated[str, OneOf(tuple(METHODS))] | None = None
     fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -8,6 +8,8 @@ from typing import Any, cast
 import ml_collections
 
 from flanjax import fields
+from flanjax.adapt.config import AdaptConfig
+from flanjax.adapt.methods import reserved
 from flanjax.checkpoint import VALIDATION_LOSS, CheckpointConfig
 from flanjax.config.errors import ConfigError
 from flanjax.config.model import SCRATCH, ModelConfig
@@ -18,6 +20,8 @@ from flanjax.names import nearest
 from flanjax.parallel.sharding import MeshConfig
 from flanjax.tasks.ablation import AblationConfig
 from flanjax.train.config import ObjectiveConfig, TrainConfig
+
+_NO_FIELDS = ("size", "init", "adapt")  # keys of `model` that are not the model's own
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,6 +42,7 @@ class RunConfig:
     leave_out: tuple[str, ...] = ()
     ablation: AblationConfig = dataclasses.field(default_factory=AblationConfig)
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    adapt: AdaptConfig = dataclasses.field(default_factory=AdaptConfig)
     tokenizer: TokenizerConfig = dataclasses.field(default_factory=TokenizerConfig)
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
@@ -60,6 +65,7 @@ class RunConfig:
         features = dataclasses.replace(self.data.features, answers=1 + self.objective.of_pairs)
         object.__setattr__(self, "data", dataclasses.replace(self.data, features=features))
         self._check_best()
+        self._adapt()
         if self.model.init == SCRATCH:
             object.__setattr__(self, "data", self._data_for(self.model.kind))
 
@@ -77,6 +83,17 @@ class RunConfig:
                 f"checkpoint.best_by={by} needs a score of every checkpoint: train.heldout_every is {scored}, expected a "
                 f"divisor of checkpoint.every_steps={saved}"
             )
+
+    def _adapt(self) -> None:
+        """Sets the optimizer of few weights, if few are trained. Raises ConfigError if a key of `adapt` is not read."""
+        method = self.model.adapt
+        try:
+            self.adapt.check_for(method)
+        except fields.FieldError as error:
+            raise ConfigError(f"adapt.{error.name} {error.problem}") from error
+        if method:
+            few = dataclasses.replace(self.train.optimizer, name="adamw", learning_rate=self.adapt.rate(method))
+            object.__setattr__(self, "train", dataclasses.replace(self.train, optimizer=few))
 
     def for_model(self, kind: Any) -> "RunConfig":
         """Returns the config with the layout "auto" replaced by that of a kind of model (a config class, or a config of one).
@@ -96,8 +113,15 @@ class RunConfig:
                 f"the model is a {kind.kind}, but data.features.layout is {layout!r}; "
                 f"set it to {' or '.join(map(repr, kind.layouts))}, or leave it out"
             )
+        places: dict[str, Any] = {}
+        if (room := reserved(self.model.adapt, self.adapt, kind)) and not features.reserved:
+            # Text keeps its room. A config that was made from a record has this already.
+            places = {"reserved": room, "inputs_length": features.inputs_length + room}
+            places["lengths"] = tuple((inputs + room, targets) for inputs, targets in features.lengths)
+        elif features.reserved != room and self.model.adapt:
+            raise ConfigError(f"data.features.reserved is {features.reserved}: leave it out, model.adapt decides it")
         try:
-            return dataclasses.replace(self.data, features=dataclasses.replace(features, layout=layout))
+            return dataclasses.replace(self.data, features=dataclasses.replace(features, layout=layout, **places))
         except fields.FieldError as error:
             raise ConfigError(f"data.features.{error.name} {error.problem}") from error
 
@@ -109,7 +133,7 @@ class RunConfig:
     def to_dict(self) -> dict[str, Any]:
         """Returns the nested dict from which `from_config_dict` makes an equal config."""
         record = dataclasses.asdict(self)
-        record["model"] = {"size": self.model.size, "init": self.model.init, **self.model.fields}
+        record["model"] = {**{name: getattr(self.model, name) for name in _NO_FIELDS}, **self.model.fields}
         return record
 
 
@@ -154,7 +178,7 @@ def _with_model_fields(config: dict[str, Any]) -> dict[str, Any]:
     model = config.get("model")
     if not isinstance(model, Mapping):
         return config
-    apart = {"size": model.get("size"), "init": model.get("init", SCRATCH)}
+    apart = {name: model[name] for name in _NO_FIELDS if name in model}
     return {**config, "model": {**apart, "fields": {k: v for k, v in model.items() if k not in apart}}}
 
 

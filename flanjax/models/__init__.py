@@ -9,6 +9,8 @@ and the caller, who has a mesh, decides how these are split. Import the modules 
   decoder.py             Llama, Mistral, Qwen, Gemma and GPT-NeoX: one module; packed rows, cached prompts, steps
   decoder_config.py      its frozen config, and the published sizes by name
   decoder_layers.py      its layer: norms, projections of grouped attention, one residual or two
+  kernels.py             where models multiply by kernels, and what may take a kernel's place
+  params.py              trainable and frozen parameters: how a tree is split and joined
   layers.py              the parts of layers: projections, gated MLP, norms, dropout
   stack.py               a stack of layers, scanned or unrolled, and what the backward pass recomputes
   attention/             attention over packed rows, the kernels for it, and the choice between them

@@ -88,7 +88,7 @@ class Decoder(nnx.Module):
           batch: int32 [B, L] each: decoder_inputs, segment_ids and positions, which may count from anywhere in a segment.
             prefix: bool [B, L], optional: positions that the whole segment may attend to, the inputs of a prefix-LM.
             target_positions: int32 [B, T], optional: where in its row each target is predicted; without it, everywhere.
-            reserved: int32 [B, L], optional: soft tokens.
+            reserved: int32 [B, L], optional: places of soft tokens or of a prefix.
         """
         x, _ = self._run(batch, context, keep=False)
         if "target_positions" in batch:  # before the norm, which then runs on fewer positions
@@ -242,7 +242,7 @@ class Decoder(nnx.Module):
 
     def _run(self, batch: Mapping[str, jax.Array], context: Context, *, keep: bool) -> tuple[jax.Array, Any]:
         """Returns the final residual of a batch, [B, L, D]; if `keep`, also all layers' keys and values, [L, B, L, K, H]."""
-        segments = batch["segment_ids"]
+        segments, reserved = batch["segment_ids"], batch.get("reserved")
         turns = rotation(self.config, batch["positions"])
         visible: dict[str, Any] = {
             "query_segments": segments,
@@ -253,10 +253,10 @@ class Decoder(nnx.Module):
 
         def body(layer, x, index, kind):
             read = functools.partial(context.attend, **visible, window=self.config.windows[kind])
-            x, keys_values = layer(x, turns, read, context.fold(2).fold(index))
+            x, keys_values = layer(x, turns, read, context.fold(2).fold(index), reserved)
             return context.constrain(x, RESIDUAL), keys_values if keep else None
 
-        x = self._embed(batch["decoder_inputs"], context, batch.get("reserved"))
+        x = self._embed(batch["decoder_inputs"], context, reserved)
         return run_layers(self.layers, body, x, jnp.arange(self.config.num_layers), **self._how)
 
     @property

@@ -14,7 +14,8 @@ from flax import nnx
 
 from flanjax.models.context import Context
 from flanjax.models.decoder_config import DecoderConfig
-from flanjax.models.layers import MLP, bias_term, fan_in, layer_norm, parameter, project, rms_norm
+from flanjax.models.kernels import prefix, project
+from flanjax.models.layers import MLP, bias_term, fan_in, layer_norm, parameter, rms_norm
 from flanjax.models.rope import Rotation, rotate
 from flanjax.models.stack import keep_attended
 
@@ -76,8 +77,13 @@ class SelfAttention(nnx.Module):
             self.q_norm = Norm(config, rngs, config.head_dim, "kv", layers)
             self.k_norm = Norm(config, rngs, config.head_dim, "kv", layers)
 
-    def queries_keys_values(self, x: jax.Array, rotation: Rotation) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Returns the queries [B, T, N, H], keys and values [B, T, K, H] of `x` [B, T, D]; queries and keys are rotated."""
+    def queries_keys_values(
+        self, x: jax.Array, rotation: Rotation, reserved: jax.Array | None
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Returns the queries [B, T, N, H], keys and values [B, T, K, H] of `x` [B, T, D]; queries and keys are rotated.
+
+        At the positions that `reserved` int32 [B, T] counts from 1, keys and values are those of the prefix, if there is one.
+        """
         if self.config.fused_qkv:
             by_head = project(x, self.qkv, self.qkv_bias).reshape(*x.shape[:-1], -1, 3, self.config.head_dim)
             q, k, v = jnp.unstack(by_head, axis=-2)
@@ -87,7 +93,12 @@ class SelfAttention(nnx.Module):
             v = self._heads(project(x, self.v, self.v_bias))
         if self.config.qk_norm:
             q, k = self.q_norm(q), self.k_norm(k)
-        return rotate(q, rotation), rotate(k, rotation), v
+        q, k = rotate(q, rotation), rotate(k, rotation)
+        if reserved is not None and (found := prefix(self.o)):
+            places, (keys, values) = reserved[..., None, None], found
+            k = jnp.where(places > 0, self._heads(keys[reserved - 1]).astype(k.dtype), k)
+            v = jnp.where(places > 0, self._heads(values[reserved - 1]).astype(v.dtype), v)
+        return q, k, v
 
     def output(self, attended: jax.Array) -> jax.Array:
         """Returns the projection [B, T, D] of the heads' outputs [B, T, N, H]."""
@@ -120,11 +131,11 @@ class Layer(nnx.Module):
             self.mlp_post_norm = Norm(config, rngs, config.d_model, layers=layers)
 
     def __call__(
-        self, x: jax.Array, rotation: Rotation, read: Read, context: Context
+        self, x: jax.Array, rotation: Rotation, read: Read, context: Context, reserved: jax.Array | None = None
     ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
         """Returns the new residual [B, T, D] for `x` [B, T, D], and the positions' keys and values, [B, T, K, H] each."""
         config = self.config
-        queries, keys, values = self.attention.queries_keys_values(self.attention_norm(x), rotation)
+        queries, keys, values = self.attention.queries_keys_values(self.attention_norm(x), rotation, reserved)
         attended = read(
             queries,
             keys,

@@ -9,7 +9,7 @@ Axes: D in, M out, V vocabulary, L layers.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import ClassVar
 
 import jax
 from flax import nnx
@@ -22,21 +22,28 @@ class Adapted:
 
     Attributes:
       base: the parameter that it replaces.
+      can_merge: whether `merged` alone has the same effect.
     """
 
     base: jax.Array
+    can_merge: ClassVar[bool] = True
 
     @property
     def shape(self) -> tuple[int, ...]:
         return self.base.shape
 
+    @property
+    def prefix(self) -> tuple[jax.Array, jax.Array] | None:
+        """Keys and values, [n, K * H] each, before those of the attention that has this output kernel; None without."""
+        return None
+
     def merged(self) -> jax.Array:
         """Returns the plain parameter with the same effect. A model's head always uses this."""
         raise NotImplementedError(f"{type(self).__name__} cannot be merged into its kernel")
 
-    def multiply(self, x: jax.Array) -> jax.Array:
-        """Returns the replacement of x @ base: [..., M] for `x` [..., D], in the type of `x`."""
-        return x @ self.merged().astype(x.dtype)
+    def project(self, x: jax.Array, bias: jax.Array | None) -> jax.Array:
+        """Returns the replacement of x @ base + bias: [..., M] for `x` [..., D] and `bias` [M], in the type of `x`."""
+        return product(x, self.merged(), bias)
 
     def look_up(self, tokens: jax.Array, reserved: jax.Array | None) -> jax.Array:
         """Returns the replacement of base[tokens]: [..., D] for int32 [...]. The function `look_up` explains `reserved`."""
@@ -44,9 +51,16 @@ class Adapted:
         return self.merged()[tokens]
 
 
-def multiply(x: jax.Array, kernel: nnx.Param) -> jax.Array:
-    """Returns `x` [..., D] times a kernel [D, M], in the type of `x`: [..., M]."""
-    return _multiply(x, kernel.get_value())
+def project(x: jax.Array, kernel: nnx.Param, bias: nnx.Param | None = None) -> jax.Array:
+    """Returns `x` [..., D] times `kernel` [D, M], plus `bias` [M], in the type of `x`: [..., M]."""
+    value, added = kernel.get_value(), None if bias is None else merged(bias)
+    return value.project(x, added) if isinstance(value, Adapted) else product(x, value, added)
+
+
+def product(x: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> jax.Array:
+    """Returns x @ kernel + bias in the type of `x`."""
+    y = x @ kernel.astype(x.dtype)
+    return y if bias is None else y + bias.astype(x.dtype)
 
 
 def look_up(
@@ -75,5 +89,7 @@ def merged(parameter: nnx.Param) -> jax.Array:
     return value.merged() if isinstance(value, Adapted) else value
 
 
-def _multiply(x: jax.Array, kernel: Any) -> jax.Array:
-    return kernel.multiply(x) if isinstance(kernel, Adapted) else x @ kernel.astype(x.dtype)
+def prefix(kernel: nnx.Param) -> tuple[jax.Array, jax.Array] | None:
+    """Returns the learned keys and values, [n, K * H] each, that stand before those of an attention, by its output kernel."""
+    value = kernel.get_value()
+    return value.prefix if isinstance(value, Adapted) else None

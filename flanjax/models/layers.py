@@ -15,7 +15,7 @@ from flax import nnx
 from jax.nn.initializers import Initializer
 
 from flanjax.models.context import Context
-from flanjax.models.kernels import multiply
+from flanjax.models.kernels import project
 from flanjax.models.stack import keep_attended
 
 FUNCTIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = {
@@ -79,12 +79,6 @@ def layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float) 
     centred = x32 - jnp.mean(x32, axis=-1, keepdims=True)
     normed = centred * jax.lax.rsqrt(jnp.mean(jnp.square(centred), axis=-1, keepdims=True) + epsilon)
     return (normed * scale + bias).astype(x.dtype)
-
-
-def project(x: jax.Array, kernel: nnx.Param, bias: nnx.Param | None = None) -> jax.Array:
-    """Returns `x` [..., in] times `kernel` [in, out], plus `bias` [out], in the type of `x`."""
-    y = multiply(x, kernel)
-    return y if bias is None else y + bias[...].astype(x.dtype)
 
 
 class Attention(nnx.Module):

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
 from flanjax.models.kernels import Adapted
@@ -108,7 +109,38 @@ def merge(first: Tree, second: Tree) -> Tree:
     return nnx.traversals.unflatten_mapping(dict(sorted(flat.items())))
 
 
+def share(first: Tree, other: Tree) -> Tree:
+    """Returns `other` with the arrays of `first` where both have the same parameter to the bit, so that memory holds it once.
+
+    Parameters beneath `Adapted` values are compared too: few weights over one base share it.
+    """
+
+    def base(value: Any) -> jax.Array:
+        return value.base if isinstance(value, Adapted) else value
+
+    known = nnx.traversals.flatten_mapping(first)
+
+    def one(path: Path, value: Any) -> Any:
+        mine, theirs = base(value), base(known[path]) if path in known else None
+        if theirs is None or mine.shape != theirs.shape or not bool(jnp.array_equal(mine, theirs)):
+            return value
+        return dataclasses.replace(value, base=theirs) if isinstance(value, Adapted) else theirs  # type: ignore[type-var]
+
+    return nnx.traversals.unflatten_mapping({path: one(path, v) for path, v in nnx.traversals.flatten_mapping(other).items()})
+
+
 def plain(tree: Tree) -> Tree:
-    """Returns the tree with plain arrays only: each `Adapted` value is merged into its kernel."""
-    is_adapted = lambda value: isinstance(value, Adapted)  # noqa: E731
-    return jax.tree.map(lambda value: value.merged() if is_adapted(value) else value, tree, is_leaf=is_adapted)
+    """Returns the tree with plain arrays only: each `Adapted` value is merged into its kernel.
+
+    Raises:
+      ValueError: one cannot be merged; names it.
+    """
+
+    def one(path: Path, value: Any) -> Any:
+        if not isinstance(value, Adapted):
+            return value
+        if not value.can_merge:
+            raise ValueError(f"{'/'.join(path)}: {type(value).__name__} cannot be merged into the model")
+        return value.merged()
+
+    return nnx.traversals.unflatten_mapping({path: one(path, v) for path, v in nnx.traversals.flatten_mapping(tree).items()})

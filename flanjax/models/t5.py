@@ -19,6 +19,7 @@ import numpy as np
 from flax import nnx
 
 from flanjax.models import flops
+from flanjax.models.attention.after_prefix import attend_after, attend_one_after
 from flanjax.models.attention.one_query import attend_one
 from flanjax.models.attention.relative_bias import RelativeBias, causal_bias_at, relative_bias
 from flanjax.models.cache import extended, resized, take
@@ -161,7 +162,12 @@ class T5(nnx.Module):
         bias = self._bias(self.decoder, length, bidirectional=False)
 
         segments = {"query_segments": segment_ids, "key_segments": segment_ids}
-        read_self = functools.partial(context.attend, **segments, bias=bias, causal=True)
+
+        def read_self(query, key, value, *, before=None, **dropout):
+            if before is None:
+                return context.attend(query, key, value, **segments, bias=bias, causal=True, **dropout)
+            table = self.decoder.relative_bias[...]
+            return attend_after(before, query, key, value, segment_ids, table, config.relative_max_distance, **dropout)
 
         def body(layer, x, index, _):
             keys, values = layer.cross.keys_values(encoded)
@@ -227,14 +233,17 @@ class T5(nnx.Module):
         def step(tokens: jax.Array, cache: Cache) -> tuple[jax.Array, Cache]:
             places = cache.keys[0].shape[2]
             bias, own_bias = causal_bias_at(table, cache.positions, places, max_distance=max_distance)
-            before = jnp.arange(places) < cache.positions[:, None]
+            written = jnp.arange(places) < cache.positions[:, None]
             known = jnp.arange(cache.cross_keys[0].shape[2]) < cache.inputs[:, None]
             x, new = self._embed(tokens[:, None], context), list[tuple[jax.Array, jax.Array]]()
             for layer, keys, values, cross_keys, cross_values in zip(layers, *cache[:4], strict=True):
 
-                def read_self(query, key, value, keys=keys, values=values, **_):
+                def read_self(query, key, value, *, before=None, keys=keys, values=values, **_):
                     own = key[:, 0], value[:, 0]
-                    return attend_one(query[:, 0], keys, values, before, own=own, bias=bias, own_bias=own_bias)[:, None]
+                    if before is not None:
+                        kept = keys, values
+                        return attend_one_after(before, query[:, 0], kept, own, cache.positions, table, max_distance)[:, None]
+                    return attend_one(query[:, 0], keys, values, written, own=own, bias=bias, own_bias=own_bias)[:, None]
 
                 def read_inputs(query, keys=cross_keys, values=cross_values, **_):
                     return attend_one(query[:, 0], keys, values, known)[:, None]

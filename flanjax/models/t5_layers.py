@@ -7,20 +7,28 @@ texts and texts that grow by one token a step.
 Axes: B batch, S source length, T target length, D model, N heads, H head size, R buckets, L layers.
 """
 
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import jax
 from flax import nnx
 
 from flanjax.models.context import Context
+from flanjax.models.kernels import prefix
 from flanjax.models.layers import MLP, Attention, norm_scale, parameter, rms_norm
 from flanjax.models.t5_config import T5Config
 
+KeysValues: TypeAlias = tuple[jax.Array, jax.Array]
+
 
 class ReadSelf(Protocol):
-    """What self-attention reads: queries, keys and values [B, T, N, H] -> [B, T, N, H]. Dropout is as in `attend`."""
+    """What self-attention reads: queries, keys and values [B, T, N, H] -> [B, T, N, H]. Dropout is as in `attend`.
 
-    def __call__(self, query: jax.Array, key: jax.Array, value: jax.Array, **dropout: Any) -> jax.Array: ...
+    Before the keys and values may be learned ones, `before`: [n, N, H] each.
+    """
+
+    def __call__(
+        self, query: jax.Array, key: jax.Array, value: jax.Array, *, before: KeysValues | None = None, **dropout: Any
+    ) -> jax.Array: ...
 
 
 class ReadInputs(Protocol):
@@ -71,13 +79,15 @@ class DecoderLayer(nnx.Module):
 
     def __call__(
         self, x: jax.Array, read_self: ReadSelf, read_inputs: ReadInputs, context: Context
-    ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    ) -> tuple[jax.Array, KeysValues]:
         """Returns the new residual [B, T, D] for `x` [B, T, D], and the positions' keys and values, [B, T, N, H] each."""
         rate, epsilon = self.config.dropout, self.config.epsilon
         normed = rms_norm(x, self.attention_norm[...], epsilon)
         keys_values = self.attention.keys_values(normed)
         queries = self.attention.queries(normed)
-        attended = read_self(queries, *keys_values, dropout_rate=rate, dropout_key=context.fold(0).key)
+        learned = prefix(self.attention.o)
+        before = None if learned is None else (self.attention.split_heads(learned[0]), self.attention.split_heads(learned[1]))
+        attended = read_self(queries, *keys_values, before=before, dropout_rate=rate, dropout_key=context.fold(0).key)
         x = x + context.fold(1).dropout(self.attention.output(attended), rate)
         queries = self.cross.queries(rms_norm(x, self.cross_norm[...], epsilon))
         attended = read_inputs(queries, dropout_rate=rate, dropout_key=context.fold(2).key)

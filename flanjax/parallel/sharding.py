@@ -129,6 +129,11 @@ def replicated(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
+def everywhere(arrays: Any, mesh: Mesh) -> Any:
+    """Returns a tree of arrays as host arrays, whole on every process. All processes must call it."""
+    return jax.device_get(jax.jit(lambda x: x, out_shardings=replicated(mesh))(arrays))
+
+
 def batch_sharding(mesh: Mesh) -> NamedSharding:
     """Returns the sharding that splits rows over data and fsdp."""
     return NamedSharding(mesh, PartitionSpec(RULES["batch"]))

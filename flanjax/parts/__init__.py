@@ -1,5 +1,6 @@
 """The parts of a run, each made from its config: what it trains on, its tokenizer, its weights, and what is recorded of it."""
 
+from flanjax.parts.base import base_record, beginning, check_base, tuning_of
 from flanjax.parts.data import (
     MADE_IN_PYTHON,
     as_json,
@@ -17,18 +18,32 @@ from flanjax.parts.mixture_record import mixture_record, num_visits, training_pr
 from flanjax.parts.objective import numbers_of, objective_of
 from flanjax.parts.saved import SavedRun, open_saved
 from flanjax.parts.tokenizer import keep_tokenizer, template_warnings, tokenizer_of
-from flanjax.parts.weights import Weights, is_run, param_shardings, read_params, settled, weights_of
+from flanjax.parts.weights import (
+    Weights,
+    abstract_pair,
+    frozen_params,
+    is_run,
+    param_shardings,
+    read_params,
+    settled,
+    weights_of,
+)
 
 __all__ = [
     "MADE_IN_PYTHON",
     "SavedRun",
     "Weights",
+    "abstract_pair",
     "as_json",
+    "base_record",
     "batch_shapes",
+    "beginning",
+    "check_base",
     "check_identity",
     "check_same_run",
     "earlier_quarantine",
     "fingerprint",
+    "frozen_params",
     "is_run",
     "keep_tokenizer",
     "meta_of",
@@ -46,6 +61,7 @@ __all__ = [
     "template_warnings",
     "tokenizer_of",
     "training_prompts",
+    "tuning_of",
     "weights_of",
     "without_unopened",
 ]

@@ -1,5 +1,6 @@
 """The weights of a run: those that training begins with, and those of its checkpoints."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -23,35 +24,46 @@ class Weights(NamedTuple):
       model: its shape.
       make: () -> parameters on the mesh.
       directory: that they are read from; None if they are drawn.
+      step: of the checkpoint that they are of; None if they are no run's.
       notes: what the config says of the shape that the weights contradict.
     """
 
     model: functional.Config
     make: Callable[[], Any]
     directory: epath.PathLike | None = None
+    step: int | None = None
     notes: tuple[str, ...] = ()
 
 
 def settled(config: RunConfig) -> RunConfig:
     """The config with the layout that its model needs. Weights that are not here yet are fetched, to tell their kind.
 
+    Few weights over a base have the base's tokenizer, unless the config names one.
+
     Raises:
       ConfigError: there are no such weights, or the config gives them a tokenizer whose ids they have not learned.
     """
     init = config.model.init
+    if config.model.adapt and config.tokenizer.path == "train" and init != "scratch":
+        path = str(open_workdir(init).path / TOKENIZER) if is_run(init) else init
+        config = dataclasses.replace(config, tokenizer=dataclasses.replace(config.tokenizer, path=path))
     if config.tokenizer.path == "train" and init != "scratch" and not is_run(init):
         raise ConfigError(
             f"model.init={init} has learned the ids of its own tokenizer; set tokenizer.path to it, not to 'train'"
         )
-    if config.data.features.layout != "auto":
+    if config.data.features.layout != "auto" and (init == "scratch" or not config.model.adapt):
         return config
     if is_run(init):
         return config.for_model(type(functional.config_from(checkpoint.read_meta(epath.Path(init))[1]["model"])))
     return config.for_model(type(hf.open_model(_directory_of(init)).config))
 
 
-def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh) -> Weights:
-    """The weights that training begins with: drawn from the seed, Hugging Face's, or of another run."""
+def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh, step: int | None = None) -> Weights:
+    """The weights that training begins with: drawn from the seed, Hugging Face's, or of another run.
+
+    Args:
+      step: of the other run's checkpoint; the newest when None.
+    """
     init = config.model.init
     if init == "scratch":
         model = config.model.build(tokenizer.vocab_size)
@@ -59,7 +71,7 @@ def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh) -> 
         key = jax.random.key(config.train.seed)
         return Weights(model, jax.jit(lambda: functional.init(model, key), out_shardings=placed))
     if is_run(init):
-        return _of_run(config, epath.Path(init), tokenizer, mesh)
+        return _of_run(config, epath.Path(init), tokenizer, mesh, step)
     directory = _directory_of(init)
     published = hf.open_model(directory, **config.model.computed)
     model = published.config
@@ -69,7 +81,7 @@ def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh) -> 
             f"model.init={init} has {model.vocab_size} embeddings, but the tokenizer has {tokenizer.vocab_size} ids"
         )
     notes = tuple(config.model.overruled(model))
-    return Weights(model, lambda: published.params(param_shardings(model, mesh)), directory, notes)
+    return Weights(model, lambda: published.params(param_shardings(model, mesh)), directory, notes=notes)
 
 
 def _directory_of(init: str) -> Any:
@@ -84,8 +96,14 @@ def is_run(init: str) -> bool:
     return (open_workdir(init).path / hf.CONFIG).exists() and bool(checkpoint.steps_of(init))
 
 
-def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, mesh: sharding.Mesh) -> Weights:
-    step, meta = checkpoint.read_meta(place)
+def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, mesh: sharding.Mesh, step: int | None) -> Weights:
+    step, meta = checkpoint.read_meta(place, step)
+    if (tuning := meta.get("tuning", Full.__name__)) != Full.__name__:
+        way = meta["config"]["model"].get("adapt") or tuning
+        raise ConfigError(
+            f"model.init={place} has trained only some weights, by {way}. `flanjax export --workdir {place} --output DIR` "
+            "writes the whole model: set model.init=DIR"
+        )
     if tokenizer.fingerprint != meta["tokenizer"]:
         raise ConfigError(
             f"model.init={place} was trained with another tokenizer than tokenizer.path={config.tokenizer.path!r} gives; "
@@ -93,10 +111,10 @@ def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, mesh: sh
         )
     model = functional.config_from({**meta["model"], **config.model.computed})
     config.for_model(type(model))
-    return Weights(model, lambda: read_params(place, step, model, mesh), place, tuple(config.model.overruled(model)))
+    return Weights(model, lambda: read_params(place, step, model, mesh), place, step, tuple(config.model.overruled(model)))
 
 
-def read_newest_params(
+def read_newest_trainable(
     workdir: epath.PathLike,
     step: int,
     model: functional.Config,
@@ -104,35 +122,42 @@ def read_newest_params(
     *,
     fixed: bool,
     tuning: Tuning = Full(),
-    base: Callable[[], Any] | None = None,
-    seed: int = 0,
 ) -> tuple[int, Any]:
-    """The step, and its parameters, trained and frozen ones joined, on the mesh.
+    """The step, and its trainable parameters, on the mesh.
 
     Args:
       fixed: whether it must be this step; else the newest one is read where a run at work removes this one meanwhile.
-      base: makes the parameters that training began with, of which the frozen ones are taken; not needed if none are frozen.
-      seed: of the run.
     """
-    _, tree = functional.abstract(model)
-    key = jax.random.key(seed)
-    shapes, axes = jax.eval_shape(tuning.split, tree, key), tuning.axes(functional.logical_axes(model))
-    placed = sharding.shardings(shapes, axes, mesh)
-    onto = sharding.abstract(shapes.trainable, placed.trainable)
+    shapes = abstract_pair(model, tuning, mesh).trainable
     if fixed:
-        trainable = checkpoint.read_params(workdir, step, onto)
-    else:
-        step, trainable = checkpoint.read_newest_params(workdir, step, onto)
-    frozen: Any = {}
-    if jax.tree.leaves(shapes.frozen):
-        assert base, "parameters are frozen, and nothing says where they come from"
-        frozen = jax.jit(lambda tree: tuning.split(tree, key).frozen, out_shardings=placed.frozen)(base())
-    return step, tuning.join(Params(trainable, frozen))
+        return step, checkpoint.read_params(workdir, step, shapes)
+    return checkpoint.read_newest_params(workdir, step, shapes)
+
+
+def frozen_params(model: functional.Config, mesh: sharding.Mesh, tuning: Tuning, base: Callable[[], Any]) -> Any:
+    """The parameters that a tuning leaves as they are, on the mesh; `base` makes those that training began with."""
+    shapes = abstract_pair(model, tuning, mesh).frozen
+    if not jax.tree.leaves(shapes):
+        return {}
+    frozen = jax.jit(lambda tree: tuning.split(tree, jax.random.key(0)).frozen, out_shardings=jax.tree.map(_place, shapes))
+    return frozen(base())
+
+
+def abstract_pair(model: functional.Config, tuning: Tuning, mesh: sharding.Mesh) -> Params:
+    """A model's trainable and frozen parameters as ShapeDtypeStructs with shardings."""
+    _, tree = functional.abstract(model)
+    shapes = jax.eval_shape(tuning.split, tree, jax.random.key(0))
+    pair: Params = sharding.abstract(shapes, sharding.shardings(shapes, tuning.axes(functional.logical_axes(model)), mesh))
+    return pair
+
+
+def _place(x: Any) -> Any:
+    return x.sharding
 
 
 def read_params(workdir: epath.PathLike, step: int, model: functional.Config, mesh: sharding.Mesh) -> Any:
     """The parameters of a checkpoint of a run that trained all of them, on the mesh."""
-    return read_newest_params(workdir, step, model, mesh, fixed=True)[1]
+    return read_newest_trainable(workdir, step, model, mesh, fixed=True)[1]
 
 
 def param_shardings(model: functional.Config, mesh: sharding.Mesh) -> Any:

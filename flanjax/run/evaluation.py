@@ -84,8 +84,9 @@ def evaluate(
         at, params = read()
         step = at if label == TRAINED else step
         with _progress(f"evaluating {label}", asked) as advance, explained("scoring", config, batch_size=evaluation.batch_size):
-            scorer = Scorer(saved.model, params, mesh, layout, batch_size=evaluation.batch_size, progress=advance)
-            tables.append(predict(asked, evaluation, layout, scorer, model=label, step=at))
+            read_as = layout if label == TRAINED else scoring_layout(saved.base_features, evaluation, saved.tokenizer)
+            scorer = Scorer(saved.model, params, mesh, read_as, batch_size=evaluation.batch_size, progress=advance)
+            tables.append(predict(asked, evaluation, read_as, scorer, model=label, step=at))
         del scorer, params
 
     asked_how = protocol.protocol(evaluation, tasks, asked.digest, {"train": config.train.seed, "data": config.data.seed})

@@ -1,12 +1,16 @@
 """A trained or published model, loaded to be asked."""
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import jax
 from etils import epath
 
 from flanjax import checkpoint, parts
 from flanjax import huggingface as hf
+from flanjax.adapt import peft
+from flanjax.adapt.methods import make_tuning, reserved
 from flanjax.config import ConfigError
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.layout import Layout, make_layout
@@ -16,7 +20,7 @@ from flanjax.generate.request import Piece, Request, Text
 from flanjax.generate.sampler import GREEDY, Sampler
 from flanjax.generate.scorer import Scorer
 from flanjax.models import functional
-from flanjax.models.params import Full, Tuning
+from flanjax.models.params import Full, Params, Tuning
 from flanjax.parallel import sharding
 from flanjax.workdir import open_workdir
 
@@ -140,6 +144,8 @@ def load_model(
 ) -> LoadedModel:
     """A model of a run's workdir, of a Hugging Face directory, or of an id of the hub ("google/flan-t5-base", "id@revision").
 
+    A directory of Hugging Face's peft gives the model that it names, with its few weights.
+
     Args:
       step: of a workdir's checkpoint; the newest when None.
       tokenizer: a path or an id; the model's own when None.
@@ -158,6 +164,8 @@ def load_model(
         trained_on = frozenset(saved.meta["split"]["train"])
         laid_out = features or saved.config.data.features
         return LoadedModel(str(place), saved.model, params, saved.tokenizer, laid_out, mesh, step=at, trained_on=trained_on)
+    if peft.is_adapter(place):
+        return _adapted(place, mesh, tokenizer, features, computed)
     try:
         directory = hf.find(str(source))
     except FileNotFoundError as error:
@@ -167,3 +175,20 @@ def load_model(
     params = published.params(parts.param_shardings(config, mesh))
     features = features or FeatureConfig(layout=config.layouts[0], separator="")  # type: ignore[arg-type]
     return LoadedModel(str(source), config, params, load_tokenizer(tokenizer or str(directory)), features, mesh)
+
+
+def _adapted(
+    place: epath.Path, mesh: sharding.Mesh, tokenizer: str | None, features: FeatureConfig | None, computed: dict[str, Any]
+) -> LoadedModel:
+    """The model that a directory of peft names, with the few weights in it."""
+    if not (name := peft.base_of(place)):
+        raise ConfigError(f"{place / peft.CONFIG} names no base_model_name_or_path")
+    base = load_model(name, tokenizer=tokenizer, features=features, **computed)
+    found = peft.load(place, base.config)
+    tuning = make_tuning(found.method, found.config, base.config, lambda text: base.tokenizer.encode([text])[0])
+    places = parts.abstract_pair(base.config, tuning, mesh)
+    trainable = jax.tree.map(lambda x, shape: sharding.place(x, shape.sharding), found.trainable, places.trainable)
+    frozen = parts.frozen_params(base.config, mesh, tuning, lambda: base.params)
+    laid_out = dataclasses.replace(base.features, reserved=reserved(found.method, found.config, base.config))
+    params = tuning.join(Params(trainable, frozen))
+    return LoadedModel(str(place), base.config, params, base.tokenizer, laid_out, mesh, trained_on=base.trained_on)

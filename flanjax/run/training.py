@@ -22,7 +22,7 @@ from flanjax.evaluate.config import EvaluationConfig
 from flanjax.evaluate.questions import ask, scoring_layout
 from flanjax.generate.scorer import Scorer
 from flanjax.models import functional
-from flanjax.models.params import Full, Tuning
+from flanjax.models.params import Full, Params, Tuning
 from flanjax.out_of_memory import explained
 from flanjax.parallel import cores, distributed, sharding
 from flanjax.run.periodic import HeldoutScores, Saving, Validation
@@ -138,7 +138,9 @@ def _train(
     stages.passed("mixture and tokenizer")
     devices = open_devices(config)
     prepared = parts.prepared_of(config, text.corpus, devices.host)
-    weights = parts.weights_of(config, text.corpus.tokenizer, devices.mesh)
+    saved = checkpoint.read_meta(workdir)[1] if checkpoint.steps_of(workdir) else {}
+    weights = parts.weights_of(config, text.corpus.tokenizer, devices.mesh, (saved.get("base") or {}).get("step"))
+    tuning = parts.tuning_of(config, weights.model, text.corpus.tokenizer, tuning)
     for line in weights.notes:
         say(f"note: {line}")
     objective = parts.objective_of(config, len(text.corpus.entries), objective)
@@ -150,7 +152,7 @@ def _train(
         corpus = with_references(config, folder, text.corpus, program, weights, devices.mesh, say)
         text = text._replace(corpus=corpus)
     checkpoints = checkpoint.Checkpoints(workdir, config.checkpoint)
-    start = find_start(config, workdir, text.corpus, program, weights, checkpoints, meta, say)
+    start, meta = find_start(config, workdir, text.corpus, program, weights, checkpoints, saved, meta, say)
     if start.step >= config.train.steps:
         checkpoints.close()
         say(f"{workdir} has trained its {start.step} steps already; a larger train.steps would go on from there")
@@ -261,12 +263,16 @@ def find_start(
     program: Program,
     weights: parts.Weights,
     checkpoints: checkpoint.Checkpoints,
+    saved: dict[str, Any],
     meta: dict[str, Any],
     say: Say,
-) -> Start:
-    """The newest state that the workdir holds, or the first one."""
-    if checkpoint.steps_of(workdir):
-        saved = checkpoint.read_meta(workdir)[1]
+) -> tuple[Start, dict[str, Any]]:
+    """The newest state that the workdir holds, or the first one; and `meta` with the base, if not all weights are trained.
+
+    Args:
+      saved: the meta of the newest checkpoint; {} if there is none.
+    """
+    if saved:
         parts.check_same_run(workdir, saved, meta)
         for line in identity.changes(saved.get("tasks", meta["tasks"]), meta["tasks"]):
             say(f"warning: the mixture has changed since the checkpoint: {line}")
@@ -276,26 +282,32 @@ def find_start(
         {"step": shapes.step, "opt_state": shapes.opt_state},
         lambda data: DataState.from_json(data).check(config.data.num_streams, num_tasks),
     )
+    params: Any = Params({}, {})
+    if not restored or program.params.frozen:
+        base = weights.make()
+        if program.params.frozen:
+            parts.check_base(saved.get("base"), base)
+            meta = {**meta, "base": parts.base_record(config, weights.step, base)}
+        params = program.split(base, jax.random.key(config.train.seed))
     if not restored:
         if weights.directory:
             say(f"weights of {weights.directory}")
-        params = program.split(weights.make(), jax.random.key(config.train.seed))
-        return Start(0, program.init(params.trainable), params.frozen, None)
-    frozen: Any = {}
-    if program.params.frozen:
-        frozen = program.split(weights.make(), jax.random.key(config.train.seed)).frozen
+        trainable = parts.beginning(config, weights.model, params.trainable)
+        return Start(0, program.init(trainable), params.frozen, None), meta
     state = TrainState(restored.rest["step"], restored.params, restored.rest["opt_state"])
     say(f"going on from step {restored.step} of {workdir}")
-    return Start(restored.step, state, frozen, DataState.from_json(restored.data))
+    return Start(restored.step, state, params.frozen, DataState.from_json(restored.data)), meta
 
 
 def write_records(config: RunConfig, folder: Workdir, model: functional.Config, program: Program, meta: dict[str, Any]) -> None:
     """config.json, and sharding.txt: where every parameter lies, and what the optimizer keeps of each."""
-    record = {**config.to_dict(), "built": functional.record_of(model), "versions": meta["versions"]}
-    folder.write_record(CONFIG, records.stamped(record, records.CONFIG))
     rows = sharding.placements(program.params.trainable, program.axes.trainable)
     rows += sharding.placements({"frozen": program.params.frozen}, {"frozen": program.axes.frozen})
     rows += sharding.placements({"optimizer": program.state.opt_state})
+    held = sum(row.bytes_per_device for row in rows)
+    size = {"parameters": program.num_parameters, "trained": program.num_trainable, "held_bytes_per_device": held}
+    record = {**config.to_dict(), "built": functional.record_of(model), "size": size, "versions": meta["versions"]}
+    folder.write_record(CONFIG, records.stamped(record, records.CONFIG))
     folder.write_text(SHARDING, sharding.table(rows) + "\n")
 
 

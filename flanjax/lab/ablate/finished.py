@@ -1,12 +1,13 @@
 """What of a study is finished: found in its folder, so that it does not matter who ran it, or how often it was interrupted."""
 
 import json
+import statistics
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from etils import epath
 
-from flanjax import checkpoint, records, storage
+from flanjax import checkpoint, records, step_folder, storage
 from flanjax.config import ConfigError, differences, same_mixture
 from flanjax.evaluate import protocol
 from flanjax.evaluate.arms import Arm, read_arm
@@ -113,12 +114,24 @@ def steps_done(out: epath.PathLike, training: Training) -> int:
 
 
 class Cost(NamedTuple):
-    """What a training took, as its log says: real tokens of inputs and targets, seconds in steps, FLOPs that the model needs
-    (None for runs of older versions, which did not log them)."""
+    """What a training took, as its log says: real tokens of inputs and targets, seconds in steps, FLOPs that the model needs.
+
+    Runs of older versions did not log all of it; None stands for what is not known.
+
+    Attributes:
+      step_seconds: median time of a step, without the first logged ones, in which the step is compiled.
+      trained_share: of the parameters, in percent.
+      held_bytes: parameters and optimizer state on a device.
+      checkpoint_bytes: the files of the last checkpoint.
+    """
 
     tokens: float
     seconds: float
     flops: float | None
+    step_seconds: float | None = None
+    trained_share: float | None = None
+    held_bytes: float | None = None
+    checkpoint_bytes: float | None = None
 
 
 def cost_of(workdir: epath.PathLike) -> Cost:
@@ -130,4 +143,13 @@ def cost_of(workdir: epath.PathLike) -> Cost:
         seconds += took
         tokens += took * (line["input_tokens_per_second"] + line["target_tokens_per_second"])
         flops += [took * line["flops_per_second"]] if "flops_per_second" in line else []
-    return Cost(tokens, seconds, sum(flops) if len(flops) == len(lines) else None)
+    size = (open_workdir(workdir).read_record(CONFIG, records.CONFIG) or {}).get("size", {})
+    return Cost(
+        tokens,
+        seconds,
+        sum(flops) if len(flops) == len(lines) else None,
+        step_seconds=statistics.median(line["seconds"] for line in lines[1:]) if lines[1:] else None,
+        trained_share=100 * size["trained"] / size["parameters"] if size else None,
+        held_bytes=size.get("held_bytes_per_device"),
+        checkpoint_bytes=step_folder.newest_bytes(workdir),
+    )

@@ -38,7 +38,7 @@ def render(
       out: the folder that the page will lie in, which links are relative to.
     """
     made = environment()
-    made.filters.update(score=_score, signed=_signed, p=_p, words=in_words, large=_large)
+    made.filters.update(score=_score, signed=_signed, p=_p, words=in_words, large=_large, short=_short)
     content = {
         "title": plan.title,
         "config": plan.study.config,
@@ -129,10 +129,19 @@ def _runs(found: Row, finished: Sequence[Finished], costs: Mapping[str, Cost], o
         link = {"seed": one.cell.seed, "path": os.path.relpath(one.report, out), "name": one.cell.training}
         links.setdefault(one.cell.labels, []).append(link)
     trained = {one.cell.labels: one.cell.training for one in finished}
-    return [
-        {**arm, "links": links.get(tuple(arm["labels"]), []), "cost": costs.get(trained.get(tuple(arm["labels"]), ""))}
-        for arm in found["arms"]
-    ]
+    rows = []
+    for arm in found["arms"]:
+        cost = costs.get(trained.get(tuple(arm["labels"]), ""))
+        rows.append({**arm, "links": links.get(tuple(arm["labels"]), []), "cost": cost, "takes": _takes(cost)})
+    return rows
+
+
+def _takes(cost: Cost | None) -> list[float | None]:
+    """Milliseconds a step, trained share in percent, megabytes held on a device and in a checkpoint."""
+    if cost is None:
+        return [None] * 4
+    parts = (cost.step_seconds, 1e3), (cost.trained_share, 1.0), (cost.held_bytes, 1e-6), (cost.checkpoint_bytes, 1e-6)
+    return [None if value is None else value * unit for value, unit in parts]
 
 
 def _total(costs: Any) -> Cost | None:
@@ -154,6 +163,15 @@ def _signed(value: float | None) -> str:
 
 def _p(value: float | None) -> str:
     return "–" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _short(value: float | None) -> str:
+    """A number with two digits that mean something: 0.35, 12, 100.
+
+    >>> _short(0.0351), _short(12.3), _short(None)
+    ('0.035', '12', '–')
+    """
+    return "–" if value is None else f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def _large(value: float | None) -> str:

@@ -185,6 +185,7 @@ def open_patient(
     if isinstance(source, str):
         _check_is_config(source)
     config = parts.settled(load_config(source, overrides, with_mixture=mixture is None) if isinstance(source, str) else source)
+    _check_whole(config)
     with tempfile.TemporaryDirectory(prefix="flanjax-doctor-") as folder:
         mesh, place = mesh or sharding.make_mesh(config.mesh), epath.Path(folder)
         split = _split(config, mixture, {})
@@ -214,11 +215,17 @@ def _check_is_config(source: str) -> None:
 def _of_workdir(workdir: epath.Path, mixture: Mixture | None, mesh: sharding.Mesh | None) -> Patient:
     saved = parts.open_saved(open_workdir(workdir).path)
     config, mesh = saved.config, mesh or sharding.make_mesh(saved.config.mesh)
+    _check_whole(config)
     step, params = saved.read_params(mesh)
     split = _split(config, mixture, saved.meta["split"].get("quarantined", {}))
     corpus = open_corpus(split.train, open_rows(split.train), saved.tokenizer, config.data)
     whole = mixture or load_mixture(config.mixture)
     return Patient(config.name, config, whole, config.mixture, split, corpus, mesh, saved.model, params, step=step)
+
+
+def _check_whole(config: RunConfig) -> None:
+    if method := config.model.adapt:
+        raise ConfigError(f"the doctor trains whole models: give it the config without model.adapt={method}, or the base")
 
 
 def _split(config: RunConfig, mixture: Mixture | None, earlier: dict[str, str]) -> Split:

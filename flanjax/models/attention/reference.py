@@ -67,11 +67,12 @@ def attend_where(
     value: jax.Array,  # [B, S, K, H]
     mask: jax.Array,  # bool [B, T, S]
     *,
+    bias: jax.Array | None = None,  # float32 [B, N, T, S]
     scale: float = 1.0,
     soft_cap: float | None = None,
 ) -> jax.Array:
     """What each query reads from the keys that a mask shows it: [B, T, N, H]; zeros where it shows none."""
-    return _read(query, key, value, mask, None, scale, soft_cap)
+    return _read(query, key, value, mask, bias, scale, soft_cap)
 
 
 def block_of(num_queries: int, num_keys: int) -> int:
@@ -132,7 +133,7 @@ def _read(
     key: jax.Array,  # [B, S, K, H]
     value: jax.Array,  # [B, S, K, H]
     mask: jax.Array,  # bool [B, T, S]
-    bias: jax.Array | None,  # float32 [N, T, S]
+    bias: jax.Array | None,  # float32 [N, T, S], or [B, N, T, S]
     scale: float,
     soft_cap: float | None,
 ) -> jax.Array:
@@ -144,7 +145,7 @@ def _read(
     if soft_cap is not None:
         scores = soft_cap * jnp.tanh(scores / soft_cap)
     if bias is not None:
-        scores += bias.reshape(key.shape[2], -1, *bias.shape[1:])
+        scores += bias.reshape(*bias.shape[:-3], key.shape[2], -1, *bias.shape[-2:])
     weights = jax.nn.softmax(jnp.where(mask, scores, MASKED), axis=-1)
     weights = jnp.where(mask, weights, 0).astype(value.dtype)
     return jnp.einsum("bkgts,bskh->btkgh", weights, value).reshape(batch, length, heads, size)

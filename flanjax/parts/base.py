@@ -1,0 +1,109 @@
+"""The weights that a run keeps as they are, and which weights it trains: its base by name and fingerprint, its tuning."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xxhash
+
+from flanjax import fields
+from flanjax.adapt import peft
+from flanjax.adapt.config import AdaptConfig
+from flanjax.adapt.methods import make_tuning
+from flanjax.config import ConfigError, RunConfig
+from flanjax.config.model import SCRATCH
+from flanjax.data.tokenizer import Tokenizer
+from flanjax.huggingface.tensors import leaf_shapes
+from flanjax.models import functional
+from flanjax.models.params import Full, Tuning
+from flanjax.parallel import sharding
+
+_MIXERS = tuple(map(np.uint32, (0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F)))  # odd, with well spread bits
+
+
+def tuning_of(config: RunConfig, model: functional.Config, tokenizer: Tokenizer, given: Tuning = Full()) -> Tuning:
+    """The tuning of `model.adapt`, or the one given in Python if the config has none.
+
+    Raises:
+      ConfigError: there are both, or the few weights would be trained over random ones.
+    """
+    method = config.model.adapt
+    if not method:
+        return given
+    if not isinstance(given, Full):
+        raise ConfigError(f"model.adapt={method} and the tuning {type(given).__name__} given in Python: leave one of them out")
+    if config.model.init == SCRATCH:
+        raise ConfigError(
+            f"model.adapt={method} trains few weights over a model, but model.init is {SCRATCH!r}: set it to a run's workdir, "
+            "a Hugging Face directory or an id of the hub"
+        )
+    return make_tuning(method, config.adapt, model, lambda text: tokenizer.encode([text])[0])
+
+
+def beginning(config: RunConfig, model: functional.Config, trainable: Any) -> Any:
+    """The few weights that training begins with: those of `adapt.init`, or `trainable` if it names none.
+
+    Raises:
+      ConfigError: it holds weights of another method, or of other shapes.
+    """
+    place = config.adapt.init
+    if not place:
+        return trainable
+    if not peft.is_adapter(place):
+        raise ConfigError(f"adapt.init={place} is no directory in the format of peft: it has no {peft.CONFIG}")
+    found = peft.load(place, model)
+    here, there = (dict(leaf_shapes(tree)) for tree in (trainable, found.trainable))
+    if found.method != config.model.adapt or here != there:
+        path = next((p for p in sorted({*here, *there}) if here.get(p) != there.get(p)), ())
+        more = f"; {'/'.join(path)} is {there.get(path, 'not there')}, here {here.get(path, 'not adapted')}" if path else ""
+        raise ConfigError(
+            f"adapt.init={place} holds {found.method}{more}. Set model.adapt={found.method} and adapt.* as there: "
+            + ", ".join(f"{k}={fields.shown(v)}" for k, v in vars(found.config).items() if v != getattr(AdaptConfig(), k))
+        )
+    return jax.tree.map(lambda new, old: sharding.place(new, old.sharding), found.trainable, trainable)
+
+
+def base_record(config: RunConfig, step: int | None, params: Any) -> dict[str, Any]:
+    """What a checkpoint says of the weights that its run does not train.
+
+    Args:
+      step: of the run that they are of, if they are a run's.
+    """
+    return {"init": config.model.init, "step": step, "fingerprint": fingerprint(params)}
+
+
+def check_base(saved: Mapping[str, Any] | None, params: Any) -> None:
+    """Raises ConfigError if these are not the weights that a checkpoint's few weights were trained over."""
+    if saved and (found := fingerprint(params)) != saved["fingerprint"]:
+        raise ConfigError(
+            f"the weights of model.init={saved['init']} are not those that this run's few weights were trained over: their "
+            f"fingerprint is {found}, it was {saved['fingerprint']}. Put the former weights there, or train anew"
+        )
+
+
+def fingerprint(params: Any) -> str:
+    """16 hex digits that depend on every bit of a tree of arrays and on its place, and not on how the arrays are sharded.
+
+    >>> fingerprint({"a": np.float32([1, 2])}) == fingerprint({"a": np.float32([2, 1])})
+    False
+    """
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    sums = jax.device_get(_sums([leaf for _, leaf in leaves]))
+    told = [(jax.tree_util.keystr(path), np.shape(leaf), int(s)) for (path, leaf), s in zip(leaves, sums, strict=True)]
+    return xxhash.xxh3_64_hexdigest(repr(told).encode())
+
+
+@jax.jit
+def _sums(leaves: list[jax.Array]) -> list[jax.Array]:
+    """A sum of each array's bits, mixed with their places: uint32 [], exact in any order."""
+    return [_sum(leaf) for leaf in leaves]
+
+
+def _sum(x: jax.Array) -> jax.Array:
+    bits = jax.lax.bitcast_convert_type(jnp.asarray(x, jnp.float32), jnp.uint32)
+    place = (jax.lax.broadcasted_iota(jnp.uint32, x.shape, axis) * _MIXERS[axis] for axis in range(x.ndim))
+    mixed = functools.reduce(jnp.bitwise_xor, [p ^ (p >> 15) for p in place], bits) * _MIXERS[0]
+    return jnp.sum((mixed ^ (mixed >> 16)) * _MIXERS[1], dtype=jnp.uint32)
