@@ -11,6 +11,7 @@ from flanjax.data.feature_config import FeatureConfig
 from flanjax.evaluate.config import EvaluationConfig
 from flanjax.evaluate.normalizations import NORMALIZATIONS
 from flanjax.fields import Count, Positive, Range, Seed, Whole
+from flanjax.lab.instruct.recipe import Recipe
 from flanjax.tasks.demonstrations import DEMONSTRATIONS
 
 Port, Slots = Annotated[int, Range(0, 65_535)], Annotated[int, Range(1, 4096)]
@@ -143,20 +144,50 @@ def judge(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--judge", required=True, metavar="WORKDIR|HF|URL", help=f"{_MODEL}; or an address such as http://localhost:8000/v1"
     )
-    command.add_argument("--name", metavar="MODEL", help="the name that the address knows the model by")
-    command.add_argument("--key-env", metavar="VARIABLE", help="the environment variable with the key for the address")
-    for name, kind, default, meaning in (
-        ("timeout", Positive, 60.0, "seconds to wait for a reply of the address"),
-        ("retries", Whole, 3, "how often to ask again where a reply fails or has no verdict"),
-        ("parallel", Count, 4, "questions to the address at a time"),
-    ):
-        took: dict[str, Any] = {"type": _takes(kind), "default": default, "help": f"{meaning} (default: %(default)s)"}
-        command.add_argument(f"--{name}", metavar="N", **took)
+    _address(command)
     command.add_argument("--reference", action="store_true", help="show the judge the first reference too")
     command.add_argument(
         "--wording", metavar="FILE", help="a Jinja template of the question, with prompt, first, second, reference and how"
     )
     _written(command)
+
+
+def _address(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--name", metavar="MODEL", help="the name that the address knows the model by")
+    command.add_argument("--key-env", metavar="VARIABLE", help="the environment variable with the key for the address")
+    for name, kind, default, meaning in (
+        ("timeout", Positive, 60.0, "seconds to wait for a reply of the address"),
+        ("retries", Whole, 3, "how often to ask again where a reply fails or is of no use"),
+        ("parallel", Count, 4, "questions to the address at a time"),
+    ):
+        took: dict[str, Any] = {"type": _takes(kind), "default": default, "help": f"{meaning} (default: %(default)s)"}
+        command.add_argument(f"--{name}", metavar="N", **took)
+
+
+def self_instruct(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--seeds", required=True, metavar="JSONL", help="tasks that people wrote: instruction, input, output, classification"
+    )
+    _writer(command)
+    group, meanings = command.add_argument_group("how tasks are made"), fields.meanings(Recipe)
+    for field in dataclasses.fields(Recipe):
+        default, meaning = field.default, meanings[field.name].rstrip(".")
+        if field.name == "prompts":
+            default, meaning = None, f"{meaning} (default: as many as --tasks)"
+        else:
+            meaning += " (default: %(default)s)"
+        took: dict[str, Any] = {"type": _field(Recipe, field.name), "default": default, "help": meaning}
+        group.add_argument(f"--{field.name.replace('_', '-')}", **took, metavar="NAME" if field.name == "recipe" else "N")
+    command.add_argument("--wording", metavar="FILE", help="Jinja templates of the prompts, as blocks (default: the package's)")
+    command.add_argument("--blocklist", metavar="FILE", help="words that no instruction may have, one a line")
+
+
+def _writer(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--writer", required=True, metavar="WORKDIR|HF|URL", help=f"{_MODEL}; or an address such as http://localhost:8000/v1"
+    )
+    command.add_argument("--out", required=True, metavar="DIR", help="where rows, dropped texts and the page (index.html) go")
+    _address(command)
 
 
 def entail(command: argparse.ArgumentParser) -> None:
