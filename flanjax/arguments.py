@@ -2,7 +2,7 @@
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from flanjax import fields
@@ -11,7 +11,8 @@ from flanjax.data.feature_config import FeatureConfig
 from flanjax.evaluate.config import EvaluationConfig
 from flanjax.evaluate.normalizations import NORMALIZATIONS
 from flanjax.fields import Count, Positive, Range, Seed, Whole
-from flanjax.lab.instruct.recipe import Recipe
+from flanjax.lab.documents import recipe as from_documents
+from flanjax.lab.instruct import recipe as instruct
 from flanjax.tasks.demonstrations import DEMONSTRATIONS
 
 Port, Slots = Annotated[int, Range(0, 65_535)], Annotated[int, Range(1, 4096)]
@@ -169,17 +170,30 @@ def self_instruct(command: argparse.ArgumentParser) -> None:
         "--seeds", required=True, metavar="JSONL", help="tasks that people wrote: instruction, input, output, classification"
     )
     _writer(command)
-    group, meanings = command.add_argument_group("how tasks are made"), fields.meanings(Recipe)
-    for field in dataclasses.fields(Recipe):
-        default, meaning = field.default, meanings[field.name].rstrip(".")
-        if field.name == "prompts":
-            default, meaning = None, f"{meaning} (default: as many as --tasks)"
-        else:
-            meaning += " (default: %(default)s)"
-        took: dict[str, Any] = {"type": _field(Recipe, field.name), "default": default, "help": meaning}
-        group.add_argument(f"--{field.name.replace('_', '-')}", **took, metavar="NAME" if field.name == "recipe" else "N")
+    _recipe(command, instruct.Recipe, {"prompts": "as many as --tasks"})
     command.add_argument("--wording", metavar="FILE", help="Jinja templates of the prompts, as blocks (default: the package's)")
     command.add_argument("--blocklist", metavar="FILE", help="words that no instruction may have, one a line")
+
+
+def documents(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", metavar="DIR", help="with files of text, Markdown or HTML, in folders or not")
+    _writer(command)
+    _recipe(command, from_documents.Recipe, {})
+    command.add_argument("--wording", metavar="FILE", help="Jinja templates of the prompts, as blocks (default: the package's)")
+
+
+def _recipe(command: argparse.ArgumentParser, recipe: type, told: Mapping[str, str]) -> None:
+    """Adds an option for each field of a recipe; those that are told of default to None."""
+    group, meanings = command.add_argument_group("how rows are made"), fields.meanings(recipe)
+    for field in dataclasses.fields(recipe):
+        flag, meaning = f"--{field.name.replace('_', '-')}", meanings[field.name].rstrip(".")
+        if field.type is bool:
+            group.add_argument(flag, action="store_true", help=meaning)
+            continue
+        default, said = (None, told[field.name]) if field.name in told else (field.default, "%(default)s")
+        metavar = "NAME" if isinstance(field.default, str) else "N"
+        took: dict[str, Any] = {"type": _field(recipe, field.name), "default": default, "metavar": metavar}
+        group.add_argument(flag, help=f"{meaning} (default: {said})", **took)
 
 
 def _writer(command: argparse.ArgumentParser) -> None:

@@ -312,6 +312,12 @@ def _self_instruct(args: argparse.Namespace) -> int:
     return command.self_instruct(args)
 
 
+def _documents(args: argparse.Namespace) -> int:
+    from flanjax.lab.documents import command
+
+    return command.documents(args)
+
+
 def _check(args: argparse.Namespace) -> int:
     from flanjax.check import command
 
@@ -350,6 +356,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "judge": _judge,
     "entail": _entail,
     "self-instruct": _self_instruct,
+    "documents": _documents,
     "check": _check,
     "doctor": _doctor,
     "suite": _suite,

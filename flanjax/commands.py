@@ -189,6 +189,15 @@ COMMANDS: Mapping[str, Command] = {
         "The rows are an ordinary file for flanjax.importers' alpaca. The same command goes on with an interrupted one, and "
         "with more --tasks. Ends with status 1 if no row is kept.",
     ),
+    "documents": Command(
+        "let a model write questions and answers to a folder of texts, and check them against their passages",
+        arguments.documents,
+        """
+  flanjax documents notes --writer http://localhost:8000/v1 --name qwen --out made
+  flanjax documents notes --writer google/flan-t5-base --form chat --heldout 0.2 --out made""",
+        "Documents that are held out have rows in a file of their own. The same command goes on with an interrupted one. Ends "
+        "with status 1 if no row is kept.",
+    ),
     "check": Command(
         "check a mixture: what its templates render, and evaluation rows among training rows",
         arguments.check,

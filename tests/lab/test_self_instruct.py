@@ -15,13 +15,15 @@ from flanjax.ask.settings import Settings
 from flanjax.cli import main
 from flanjax.importers import alpaca
 from flanjax.lab.instruct import command
-from flanjax.lab.instruct.filters import Pool, contradictions, instance_problem, instruction_problem, read_blocked, rouge_l
-from flanjax.lab.instruct.parse import instances, numbered, whole_tasks, yes_or_no
+from flanjax.lab.instruct.filters import contradictions, instance_problem, instruction_problem, read_blocked
+from flanjax.lab.instruct.parse import instances, whole_tasks, yes_or_no
 from flanjax.lab.instruct.seeds import Instance, read_seeds
 from flanjax.lab.instruct.wording import prompts_of
 from flanjax.lab.writing import options
 from flanjax.lab.writing.ask import Ask, Reply, repeats, repetition
 from flanjax.lab.writing.endpoint import Endpoint
+from flanjax.lab.writing.likeness import Pool, rouge_l
+from flanjax.lab.writing.lists import numbered
 from flanjax.lab.writing.own import OwnWriter
 
 SEEDS = [
@@ -328,7 +330,7 @@ def test_more_tasks_go_on_and_another_seed_or_writer_is_refused(here, monkeypatc
 
 
 def test_an_address_is_asked_again_and_what_it_does_wrong_is_in_the_files(here, capsys):
-    """Of the prompts for new tasks the first finds it busy once, the second is garbage for ever, and the third repeats itself."""
+    """Of the prompts for new tasks one finds it busy once, the next one is garbage for ever, and a third repeats itself."""
     kinds = {}
 
     def reply(prompt, before):

@@ -8,7 +8,7 @@ recipe.py    how tasks are made, as options
 seeds.py     the tasks that a person wrote
 wording.py   the prompts; wording.j2 has their words
 parse.py     tasks, inputs and outputs in a reply
-filters.py   what is no task, and what the pool has already
+filters.py   what is no task, and what is no row
 making.py    the pool, from the first prompt to the last
 command.py   `flanjax self-instruct`
 """

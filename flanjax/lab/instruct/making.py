@@ -8,17 +8,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from flanjax.ask.settings import Settings
-from flanjax.lab.instruct.filters import (
-    Near,
-    Pool,
-    contradictions,
-    instance_problem,
-    instruction_problem,
-)
-from flanjax.lab.instruct.parse import instances, numbered, whole_tasks, yes_or_no
+from flanjax.lab.instruct.filters import contradictions, instance_problem, instruction_problem
+from flanjax.lab.instruct.parse import instances, whole_tasks, yes_or_no
 from flanjax.lab.instruct.recipe import ALPACA, AT_ONCE, Recipe
 from flanjax.lab.instruct.seeds import Instance, Shown
 from flanjax.lab.writing.ask import Reply
+from flanjax.lab.writing.likeness import Near, Pool
+from flanjax.lab.writing.lists import numbered
 from flanjax.lab.writing.replies import Replies
 from flanjax.lab.writing.rows import Drop, Rows
 from flanjax.lab.writing.wording import Blocks

@@ -4,24 +4,13 @@ import re
 from typing import NamedTuple
 
 from flanjax.lab.instruct.seeds import Instance
+from flanjax.lab.writing.lists import CUT, Bad, split, whole_items
 from flanjax.lab.writing.rows import Drop
 
-_ITEM = re.compile(r"^[\s*#]*(?:(?:task|request)\s+)?(\d{1,4})\s*[.):]\**[ \t]*", re.IGNORECASE | re.MULTILINE)
 _TASK = re.compile(r"^[\s*#]*task\s+(\d{1,4})\b[\s.:*#]*$", re.IGNORECASE | re.MULTILINE)
 _FIELD = re.compile(r"^[ \t*]*(instruction|input|output)[ \t*]*:[ \t*]*", re.IGNORECASE | re.MULTILINE)
 _REQUEST = re.compile(r"^[\s*#]*request\s*:", re.IGNORECASE | re.MULTILINE)
 _NONE = {"", "none", "n/a", "na", "no input", "noinput", "-", "–"}
-
-
-Bad = tuple[str, Drop]
-_CUT = Drop("cut", "the reply reached its most tokens")
-
-
-class Parsed(NamedTuple):
-    """What a reply has: a text for each item, and what is none, with the reason."""
-
-    items: list[str]
-    bad: list[Bad]
 
 
 class Whole(NamedTuple):
@@ -31,21 +20,9 @@ class Whole(NamedTuple):
     instance: Instance
 
 
-def numbered(text: str, first: int, *, ended: bool) -> Parsed:
-    """Returns the items of a list that goes on behind the number `first`, with which the prompt ended.
-
-    An item begins at a line with the next number; another number belongs to the item's text. What stands before the first
-    number is item `first`, unless that number follows. The last item of a text that was cut is dropped.
-
-    >>> numbered("Say hello.\\n4. Count:\\n1. up\\n5. Add 2 and 2.\\n6. Na", 3, ended=False).items
-    ['Say hello.', 'Count:\\n1. up', 'Add 2 and 2.']
-    """
-    return _cut(_split(text, _ITEM, first), ended=ended)
-
-
 def whole_tasks(text: str, first: int, *, ended: bool) -> tuple[list[Whole], list[Bad]]:
     """Returns the tasks behind the heading "Task `first`", with which the prompt ended, and what is none with the reason."""
-    pieces, bad = _cut(_split(text, _TASK, first), ended=ended)
+    pieces, bad = whole_items(split(text, _TASK, first), ended=ended)
     found = []
     for piece in pieces:
         fields = _fields(piece)
@@ -76,7 +53,7 @@ def instances(text: str, *, output_first: bool, ended: bool) -> tuple[list[Insta
             continue
         other, fields = fields[0][1], fields[1:]
         if not fields and not ended:
-            bad.append((f"{name}: {value}\n{second}: {other}", _CUT))
+            bad.append((f"{name}: {value}\n{second}: {other}", CUT))
             continue
         made = Instance(other, value) if output_first else Instance(value, other)
         found.append(made._replace(input=_input(made.input)))
@@ -87,26 +64,6 @@ def yes_or_no(text: str) -> bool | None:
     """Returns whether a reply begins with yes; None if it begins with neither yes nor no."""
     said = re.match(r"\W*(yes|no)\b", text, re.IGNORECASE)
     return said and said[1].lower() == "yes"
-
-
-def _split(text: str, heading: re.Pattern[str], first: int) -> list[str]:
-    """The pieces of a text between headings whose numbers go on from `first`."""
-    starts, wanted = [], first
-    for found in heading.finditer(text):
-        number = int(found[1])
-        if number == wanted or (number == wanted + 1 and not starts and text[: found.start()].strip()):
-            starts.append((found.start(), found.end(), number))
-            wanted = number + 1
-    begin = [] if starts and starts[0][2] == first else [(0, 0, first)]
-    ends = [start for start, _, _ in [*begin, *starts][1:]] + [len(text)]
-    pieces = [text[at:end].strip().rstrip("#").strip() for (_, at, _), end in zip([*begin, *starts], ends, strict=True)]
-    return [piece for piece in pieces if piece]
-
-
-def _cut(pieces: list[str], *, ended: bool) -> Parsed:
-    if ended or not pieces:
-        return Parsed(pieces, [])
-    return Parsed(pieces[:-1], [(pieces[-1], _CUT)])
 
 
 def _fields(text: str) -> list[tuple[str, str]]:

@@ -5,6 +5,8 @@ endpoint.py  an OpenAI-compatible address
 own.py       a model that is loaded here
 options.py   the one that a command's options name
 wording.py   prompts as Jinja templates in files
+lists.py     numbered lists in replies
+likeness.py  how like two texts are, and the nearest of many
 replies.py   the replies as a file: what was asked before is not asked again
 progress.py  a line on the terminal
 rows.py      rows kept and rows dropped, as files

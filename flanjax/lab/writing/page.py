@@ -11,7 +11,15 @@ from flanjax.report.plots import Line
 READ, EACH = 200, 40  # rows to read, and dropped texts of each reason
 
 
-def render(kind: str, title: str, quiet: Sequence[str], verdicts: Sequence[str], rows: Rows, method: Sequence[str]) -> str:
+def render(
+    kind: str,
+    title: str,
+    quiet: Sequence[str],
+    verdicts: Sequence[str],
+    rows: Rows,
+    method: Sequence[str],
+    across: str = "prompts",
+) -> str:
     """Returns the page.
 
     Args:
@@ -19,6 +27,7 @@ def render(kind: str, title: str, quiet: Sequence[str], verdicts: Sequence[str],
       quiet: what it was made from.
       verdicts: what is said first.
       method: paragraphs on how rows are made and chosen.
+      across: what `Rows.grown` counts.
     """
     total = max(1, len(rows.dropped))
     content = {
@@ -27,7 +36,8 @@ def render(kind: str, title: str, quiet: Sequence[str], verdicts: Sequence[str],
         "quiet": quiet,
         "verdicts": verdicts,
         "method": method,
-        "growth": _growth(rows),
+        "growth": _growth(rows, across),
+        "across": across,
         "reasons": [
             {"reason": reason, "number": number, "bar": plots.gauge(number / total), "one": _first(rows, reason)}
             for reason, number in rows.reasons.items()
@@ -40,7 +50,7 @@ def render(kind: str, title: str, quiet: Sequence[str], verdicts: Sequence[str],
     return environment().from_string(asset("flanjax.lab.writing", "rows.html.j2")).render(content)
 
 
-def _growth(rows: Rows) -> Any:
+def _growth(rows: Rows, across: str) -> Any:
     x = [one.prompts for one in rows.grown]
     lines = []
     for label, colour, values in (
@@ -48,7 +58,7 @@ def _growth(rows: Rows) -> Any:
         ("dropped", "c2", [g.dropped for g in rows.grown]),
     ):
         thinned = spread(list(zip(x, values, strict=True)), 200)
-        lines.append(Line(label, [a for a, _ in thinned], [b for _, b in thinned], colour, across="prompts"))
+        lines.append(Line(label, [a for a, _ in thinned], [b for _, b in thinned], colour, across=across))
     return plots.line_plot(lines, height=220) if len(x) > 1 else None
 
 

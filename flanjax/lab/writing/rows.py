@@ -58,7 +58,12 @@ class Rows:
 
     def write(self, out: Path) -> None:
         for name, rows in ((ROWS, self.kept), (DROPPED, self.dropped)):
-            storage.replace_text(storage.place(out / name), "".join(map(_line, rows)))
+            write_lines(out / name, rows)
+
+
+def write_lines(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes rows as lines of JSON; a reader sees either the old or the new file."""
+    storage.replace_text(storage.place(file), "".join(map(_line, rows)))
 
 
 def _line(row: Mapping[str, Any]) -> str:
