@@ -57,7 +57,8 @@ def randomize(module, seed):
     generator = torch.Generator().manual_seed(seed)
     for name, weight in module.named_parameters():
         noise = torch.randn(weight.shape, generator=generator)
-        weight.data = 1 + 0.3 * noise if "norm" in name or "ia3" in name else noise * weight.shape[-1] ** -0.5
+        size = (6 * weight.shape[-1] if name.endswith(".q.weight") else weight.shape[-1]) ** -0.5  # a T5 does not scale scores
+        weight.data = 1 + 0.3 * noise if "norm" in name else noise * size
 
 
 @pytest.fixture(scope="module", params=MODELS)
