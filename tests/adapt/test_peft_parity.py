@@ -34,7 +34,7 @@ MODELS = {
     ),
 }  # fmt: skip
 METHODS = {
-    "lora": hf_peft.LoraConfig(r=3, lora_alpha=5, use_rslora=True, lora_dropout=0.0),
+    "lora": hf_peft.LoraConfig(r=3, lora_alpha=1, use_rslora=True, lora_dropout=0.0),
     "ia3": hf_peft.IA3Config(),
     "prompt": hf_peft.PromptTuningConfig(num_virtual_tokens=TOKENS),
     "prefix": hf_peft.PrefixTuningConfig(num_virtual_tokens=TOKENS, token_dim=12, num_attention_heads=2),
