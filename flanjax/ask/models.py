@@ -85,9 +85,9 @@ def open_models(names: Sequence[str], *, untuned: bool = False) -> list[Asked]:
             model.params = share(models[0].model.params, model.params)
         models.append(_Loaded(name, model, published=published))
     if untuned:
-        model = _untuned(names[0])
-        model.model.params = share(models[0].model.params, model.model.params)
-        models.append(model)
+        before = _untuned(names[0])
+        before.model.params = share(models[0].model.params, before.model.params)
+        models.append(before)
     return [*models]
 
 

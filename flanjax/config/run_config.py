@@ -105,7 +105,7 @@ class RunConfig:
                 f"the model is a {kind.kind}, but data.features.layout is {layout!r}; "
                 f"set it to {' or '.join(map(repr, kind.layouts))}, or leave it out"
             )
-        places: dict[str, int] = {}
+        places: dict[str, Any] = {}
         if (room := reserved(self.model.adapt, self.adapt, kind)) and not features.reserved:
             # Text keeps its room. A config that was made from a record has this already.
             places = {"reserved": room, "inputs_length": features.inputs_length + room}

@@ -124,7 +124,7 @@ def share(first: Tree, other: Tree) -> Tree:
         mine, theirs = base(value), base(known[path]) if path in known else None
         if theirs is None or mine.shape != theirs.shape or not bool(jnp.array_equal(mine, theirs)):
             return value
-        return dataclasses.replace(value, base=theirs) if isinstance(value, Adapted) else theirs
+        return dataclasses.replace(value, base=theirs) if isinstance(value, Adapted) else theirs  # type: ignore[type-var]
 
     return nnx.traversals.unflatten_mapping({path: one(path, v) for path, v in nnx.traversals.flatten_mapping(other).items()})
 

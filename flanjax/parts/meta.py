@@ -47,8 +47,8 @@ def meta_of(config: RunConfig, split: Split, corpus: Corpus, model: functional.C
 def check_same_run(workdir: epath.Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Raises ConfigError when a checkpoint's meta is of another run than the one asked for."""
     now = as_json(new["config"])
-    groups = {"ablation": AblationConfig(), "adapt": AdaptConfig()}  # older runs had none
-    before = {**{name: as_json(dataclasses.asdict(group)) for name, group in groups.items()}, **old["config"]}
+    groups = {"ablation": dataclasses.asdict(AblationConfig()), "adapt": dataclasses.asdict(AdaptConfig())}
+    before = {**as_json(groups), **old["config"]}  # older runs had none of these
     if same_mixture(before["mixture"], now["mixture"]):  # the same file, addressed from another folder
         before["mixture"] = now["mixture"]
     changed = [d for d in differences(before, now) if not d.startswith(_FREE_KEYS)]
