@@ -56,11 +56,11 @@ def _curves(rounds: Sequence[Row], name: str, times: float, scale: plots.Scale |
     lines, before = [], 0
     for row in rounds:
         colour = f"c{(row['round'] - 1) % 6 + 1}"
-        for which, label, more in (("curve", "round {}", {}), ("apart", "round {}, apart", {"dashed": True, "dots": True})):
-            told = row[which]
+        for which, label in (("curve", "round {}"), ("apart", "round {}, apart")):
+            told, apart = row[which], which == "apart"
             x, y = plots.thin([before + t["step"] for t in told], [times * t[name] for t in told])
             if x:
-                lines.append(Line(label.format(row["round"]), x, y, colour, **more))
+                lines.append(Line(label.format(row["round"]), x, y, colour, dashed=apart, dots=apart))
         before += max((t["step"] for t in row["curve"]), default=0)
     return plots.line_plot(lines, height=240, scale=scale) if lines else None
 

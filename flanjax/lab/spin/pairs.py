@@ -61,15 +61,14 @@ def write_pairs(play: Play, out: Path, number: int, data: pa.Table) -> Mapping[s
         place = epath.Path(folder / PAIRS / split)
         place.mkdir(parents=True, exist_ok=True)
         storage.replace_table(place / f"{task}.parquet", pa.Table.from_pylist(some, schema=schema))
-    split = split_of(play.config)
-    others = [task.name for task in split.heldout] + _left_out(play)
+    others = [task.name for task in split_of(play.config).heldout] + _left_out(play)
     text = _FILE.format(address=_absolute(play.config.mixture), folder=PAIRS, others=sorted(set(others)))
     storage.replace_text(epath.Path(folder / MIXTURE), text)
     every = [pair for some in rows.values() for pair in some]
     found = {
         "format": _FORMAT,
         "pairs": len(every),
-        "apart": sum(len(some) for (split_name, _), some in rows.items() if split_name == EVALUATION),
+        "apart": sum(len(some) for (split, _), some in rows.items() if split == EVALUATION),
         "without_text": len(answers) - len(every),
         "same": sum(pair["generated"] == pair["answer"].strip() for pair in every),
         "ended": sum(pair["ended"] == "eos" for pair in every),
