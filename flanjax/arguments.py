@@ -2,7 +2,7 @@
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from flanjax import fields
@@ -11,6 +11,8 @@ from flanjax.data.feature_config import FeatureConfig
 from flanjax.evaluate.config import EvaluationConfig
 from flanjax.evaluate.normalizations import NORMALIZATIONS
 from flanjax.fields import Count, Positive, Range, Seed, Whole
+from flanjax.lab.documents import recipe as from_documents
+from flanjax.lab.instruct import recipe as instruct
 from flanjax.tasks.demonstrations import DEMONSTRATIONS
 
 Port, Slots = Annotated[int, Range(0, 65_535)], Annotated[int, Range(1, 4096)]
@@ -143,20 +145,63 @@ def judge(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--judge", required=True, metavar="WORKDIR|HF|URL", help=f"{_MODEL}; or an address such as http://localhost:8000/v1"
     )
-    command.add_argument("--name", metavar="MODEL", help="the name that the address knows the model by")
-    command.add_argument("--key-env", metavar="VARIABLE", help="the environment variable with the key for the address")
-    for name, kind, default, meaning in (
-        ("timeout", Positive, 60.0, "seconds to wait for a reply of the address"),
-        ("retries", Whole, 3, "how often to ask again where a reply fails or has no verdict"),
-        ("parallel", Count, 4, "questions to the address at a time"),
-    ):
-        took: dict[str, Any] = {"type": _takes(kind), "default": default, "help": f"{meaning} (default: %(default)s)"}
-        command.add_argument(f"--{name}", metavar="N", **took)
+    _address(command)
     command.add_argument("--reference", action="store_true", help="show the judge the first reference too")
     command.add_argument(
         "--wording", metavar="FILE", help="a Jinja template of the question, with prompt, first, second, reference and how"
     )
     _written(command)
+
+
+def _address(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--name", metavar="MODEL", help="the name that the address knows the model by")
+    command.add_argument("--key-env", metavar="VARIABLE", help="the environment variable with the key for the address")
+    for name, kind, default, meaning in (
+        ("timeout", Positive, 60.0, "seconds to wait for a reply of the address"),
+        ("retries", Whole, 3, "how often to ask again where a reply fails or is of no use"),
+        ("parallel", Count, 4, "questions to the address at a time"),
+    ):
+        took: dict[str, Any] = {"type": _takes(kind), "default": default, "help": f"{meaning} (default: %(default)s)"}
+        command.add_argument(f"--{name}", metavar="N", **took)
+
+
+def self_instruct(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--seeds", required=True, metavar="JSONL", help="tasks that people wrote: instruction, input, output, classification"
+    )
+    _writer(command)
+    _recipe(command, instruct.Recipe, {"prompts": "as many as --tasks"})
+    command.add_argument("--wording", metavar="FILE", help="Jinja templates of the prompts, as blocks (default: the package's)")
+    command.add_argument("--blocklist", metavar="FILE", help="words that no instruction may have, one a line")
+
+
+def documents(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", metavar="DIR", help="with files of text, Markdown or HTML, in folders or not")
+    _writer(command)
+    _recipe(command, from_documents.Recipe, {})
+    command.add_argument("--wording", metavar="FILE", help="Jinja templates of the prompts, as blocks (default: the package's)")
+
+
+def _recipe(command: argparse.ArgumentParser, recipe: type, told: Mapping[str, str]) -> None:
+    """Adds an option for each field of a recipe; those that are told of default to None."""
+    group, meanings = command.add_argument_group("how rows are made"), fields.meanings(recipe)
+    for field in dataclasses.fields(recipe):
+        flag, meaning = f"--{field.name.replace('_', '-')}", meanings[field.name].rstrip(".")
+        if field.type is bool:
+            group.add_argument(flag, action="store_true", help=meaning)
+            continue
+        default, said = (None, told[field.name]) if field.name in told else (field.default, "%(default)s")
+        metavar = "NAME" if isinstance(field.default, str) else "N"
+        took: dict[str, Any] = {"type": _field(recipe, field.name), "default": default, "metavar": metavar}
+        group.add_argument(flag, help=f"{meaning} (default: {said})", **took)
+
+
+def _writer(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--writer", required=True, metavar="WORKDIR|HF|URL", help=f"{_MODEL}; or an address such as http://localhost:8000/v1"
+    )
+    command.add_argument("--out", required=True, metavar="DIR", help="where rows, dropped texts and the page (index.html) go")
+    _address(command)
 
 
 def entail(command: argparse.ArgumentParser) -> None:

@@ -306,6 +306,18 @@ def _entail(args: argparse.Namespace) -> int:
     return entail.entail(args)
 
 
+def _self_instruct(args: argparse.Namespace) -> int:
+    from flanjax.lab.instruct import command
+
+    return command.self_instruct(args)
+
+
+def _documents(args: argparse.Namespace) -> int:
+    from flanjax.lab.documents import command
+
+    return command.documents(args)
+
+
 def _check(args: argparse.Namespace) -> int:
     from flanjax.check import command
 
@@ -343,6 +355,8 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "weights": _weights,
     "judge": _judge,
     "entail": _entail,
+    "self-instruct": _self_instruct,
+    "documents": _documents,
     "check": _check,
     "doctor": _doctor,
     "suite": _suite,

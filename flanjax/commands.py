@@ -180,6 +180,24 @@ COMMANDS: Mapping[str, Command] = {
   flanjax entail runs/summaries --model runs/nli --options yes maybe no --out runs/entailed""",
         "The score is SummaC's: the mean over an answer's sentences of the most that a sentence of the prompt entails it.",
     ),
+    "self-instruct": Command(
+        "let a model write new tasks after the example of some, with their inputs and outputs",
+        arguments.self_instruct,
+        """
+  flanjax self-instruct --seeds seeds.jsonl --writer http://localhost:8000/v1 --name qwen --tasks 500 --out made
+  flanjax self-instruct --seeds seeds.jsonl --writer runs/mine --recipe alpaca --out made""",
+        "The rows are an ordinary file for flanjax.importers' alpaca. The same command goes on with an interrupted one, and "
+        "with more --tasks. Ends with status 1 if no row is kept.",
+    ),
+    "documents": Command(
+        "let a model write questions and answers to a folder of texts, and check them against their passages",
+        arguments.documents,
+        """
+  flanjax documents notes --writer http://localhost:8000/v1 --name qwen --out made
+  flanjax documents notes --writer google/flan-t5-base --form chat --heldout 0.2 --out made""",
+        "Documents that are held out have rows in a file of their own. The same command goes on with an interrupted one. Ends "
+        "with status 1 if no row is kept.",
+    ),
     "check": Command(
         "check a mixture: what its templates render, and evaluation rows among training rows",
         arguments.check,

@@ -4,10 +4,7 @@ import fcntl
 import itertools
 import json
 import re
-import threading
-import time
 import types
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from address import Address
 
 from flanjax.cli import main
 from flanjax.evaluate.entailment import consistency, sentences, supports
@@ -23,7 +21,9 @@ from flanjax.evaluate.predict import SCHEMA
 from flanjax.lab.judge import command
 from flanjax.lab.judge.answers import written_answers
 from flanjax.lab.judge.entail import entailer, scored, summarise
-from flanjax.lab.judge.judges import WORDING, OwnJudge, Reply, verdict_of, wording_of
+from flanjax.lab.judge.judges import WORDING, OwnJudge, verdict_of
+from flanjax.lab.writing.ask import Reply
+from flanjax.lab.writing.wording import wording_of
 
 DOCS = Path(__file__).parents[2] / "docs" / "experiments.md"
 ITEMS, TEMPLATES = 12, ("t0", "t1")
@@ -59,53 +59,6 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-class Address:
-    """An OpenAI-compatible server whose replies are scripted.
-
-    Args:
-      reply: (prompt, how often this prompt was asked before) -> the text of a chat completion; or (status, body); or seconds to
-        wait before an empty body.
-    """
-
-    def __init__(self, reply):
-        self.asked, self.reply, self.lock = [], reply, threading.Lock()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                prompt = body["messages"][0]["content"]
-                with outer.lock:
-                    before = outer.asked.count(prompt)
-                    outer.asked.append(prompt)
-                found = outer.reply(prompt, before)
-                if isinstance(found, float):
-                    time.sleep(found)
-                    found = (200, "")
-                status, text = found if isinstance(found, tuple) else (200, json.dumps(completion(found)))
-                self.send_response(status)
-                self.end_headers()
-                self.wfile.write(text.encode())
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
-
-    def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
-
-
-def completion(text):
-    return {"choices": [{"message": {"role": "assistant", "content": text}}]}
-
-
 def answers(prompt):
     """The two answers in a prompt."""
     first, _, rest = prompt.partition("Answer A:\n")[2].partition("\n\nAnswer B:\n")
@@ -125,7 +78,7 @@ def judged(address, *more, timeout=60):
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr("flanjax.lab.judge.endpoint.time", types.SimpleNamespace(sleep=lambda seconds: None))
+    monkeypatch.setattr("flanjax.lab.writing.endpoint.time", types.SimpleNamespace(sleep=lambda seconds: None))
 
 
 def expected(prefers):
@@ -408,7 +361,7 @@ def test_exemplars_do_not_count_as_source_and_options_have_no_written_answers(he
 
 
 def test_the_wording_shows_the_reference_only_if_it_is_asked_for():
-    wording = wording_of(None, ("prompt", "first", "second"), WORDING)
+    wording = wording_of(None, ("prompt", "first", "second"), WORDING, ("reference", "how"))
     shown = {"prompt": "P", "first": "F", "second": "S", "how": "H"}
     assert "GOLD" in wording.render(**shown, reference="GOLD")
     assert "person" not in wording.render(**shown, reference="")

@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,10 +14,11 @@ from flanjax.evaluate import statistics as st
 from flanjax.evaluate.verdict import count
 from flanjax.lab.folder import made_folder
 from flanjax.lab.judge.answers import pairs_of
-from flanjax.lab.judge.endpoint import Endpoint
-from flanjax.lab.judge.judges import WORDING, Judge, OwnJudge, wording_of
+from flanjax.lab.judge.judges import WORDING, AddressJudge, Judge, OwnJudge, without_verdict
 from flanjax.lab.judge.summary import EVEN, Share, Summary, summarise
 from flanjax.lab.judge.verdicts import LINES, TABLE, Question, ask, questions_of, read_verdicts, write_table
+from flanjax.lab.writing.options import endpoint_of
+from flanjax.lab.writing.wording import wording_of
 
 RECORD, FORMAT = "judged.json", 1
 _SIGNIFICANT = 1 - st.LEVEL
@@ -27,7 +27,7 @@ _SIGNIFICANT = 1 - st.LEVEL
 def judge(args: argparse.Namespace) -> int:
     """Judges the pairs of the arguments; 1 if some have no verdict."""
     pairs = pairs_of(args.first, args.second, args.tasks or (), args.items or 0)
-    wording = wording_of(args.wording, ("prompt", "first", "second"), WORDING)
+    wording = wording_of(args.wording, ("prompt", "first", "second"), WORDING, ("reference", "how"))
     asked = judge_of(args)
     questions = questions_of(pairs, wording, asked.how, with_reference=args.reference)
     made = {"judge": asked.name, "questions": _digest(questions)}
@@ -56,18 +56,8 @@ def judge(args: argparse.Namespace) -> int:
 
 def judge_of(args: argparse.Namespace) -> Judge:
     """The judge that the arguments name: an address, or a model that is loaded here."""
-    if not args.judge.startswith(("http://", "https://")):
-        if args.name or args.key_env:
-            raise ValueError(
-                f"--name and --key-env are for an address, such as http://localhost:8000/v1; --judge is {args.judge}"
-            )
-        return OwnJudge(args.judge, run.load_model(args.judge))
-    if not args.name:
-        raise ValueError(f"--judge {args.judge} needs --name MODEL: the name that the address knows the model by")
-    key = os.environ.get(args.key_env or "", "")
-    if args.key_env and not key:
-        raise ValueError(f"--key-env {args.key_env}: there is no such environment variable, or it is empty")
-    return Endpoint(args.judge, args.name, key=key, timeout_seconds=args.timeout, retries=args.retries, parallel=args.parallel)
+    address = endpoint_of(args, "judge", without_verdict)
+    return AddressJudge(address) if address else OwnJudge(args.judge, run.load_model(args.judge))
 
 
 def _digest(questions: Sequence[Question]) -> str:

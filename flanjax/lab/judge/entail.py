@@ -14,7 +14,7 @@ from flanjax.evaluate import statistics as st
 from flanjax.evaluate.entailment import Entails, Support, consistency, supports
 from flanjax.lab.folder import made_folder
 from flanjax.lab.judge.answers import Answer, Setting, written_answers
-from flanjax.lab.judge.judges import wording_of
+from flanjax.lab.writing.wording import wording_of
 
 TABLE, RECORD, FORMAT = "entailment.parquet", "entailment.json", 1
 WORDING = '{{ premise }}\n\nDoes it follow that "{{ hypothesis }}"?'

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-import jinja2
-from jinja2.sandbox import SandboxedEnvironment
+from flanjax.ask.settings import Settings
+from flanjax.lab.writing.ask import Ask, Reply, repeats
+from flanjax.lab.writing.endpoint import Endpoint
+from flanjax.names import shown
 
 FIRST, SECOND, TIE = "A", "B", "tie"
 VERDICTS = (FIRST, SECOND, TIE)
@@ -28,21 +29,8 @@ Answer B:
 {{ second }}
 
 {{ how }}"""
+_SETTINGS = Settings(max_tokens=512)
 _VERDICT = re.compile(r"verdict\W{0,5}(A|B|tie)\b", re.IGNORECASE)
-
-
-class Reply(NamedTuple):
-    """What a judge said.
-
-    Attributes:
-      text: as it came; empty if nothing did.
-      error: why there is no verdict; empty if there is one.
-      tries: how often it was asked.
-    """
-
-    text: str
-    error: str = ""
-    tries: int = 1
 
 
 class Judge(Protocol):
@@ -70,26 +58,25 @@ def verdict_of(text: str) -> str | None:
     return said.get(found[-1].lower())
 
 
-def wording_of(file: str | None, names: Sequence[str], default: str) -> jinja2.Template:
-    """Returns the wording in a file, or the default.
+def without_verdict(text: str) -> str:
+    """Returns what is wrong with a reply that has no verdict; "" if it has one."""
+    if verdict_of(text) is not None:
+        return ""
+    if repeats(text):
+        return f"the reply repeats itself and has no verdict; it ends {shown(text[-60:])}"
+    return f"the reply has no verdict: {shown(text[-200:])}"
 
-    Raises:
-      ValueError: the file cannot be read, is no template, or does not show what `names` stand for.
-    """
-    try:
-        text = Path(file).read_text(encoding="utf-8") if file else default
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"--wording {file} cannot be read: {error}") from error
-    made = SandboxedEnvironment(undefined=jinja2.StrictUndefined, trim_blocks=True, autoescape=False)
-    probe = dict.fromkeys((*names, "reference", "how"), "")
-    try:
-        template = made.from_string(text)
-        for name in names:
-            if "\x00" not in template.render({**probe, name: "\x00"}):
-                raise ValueError(f"--wording {file} does not show {{{{ {name} }}}}; it needs {', '.join(names)}")
-    except jinja2.TemplateError as error:
-        raise ValueError(f"--wording {file}: {error}; it may have {', '.join(probe)}") from error
-    return template
+
+class AddressJudge:
+    """A model at an address, which gives its reason before its verdict."""
+
+    how = 'Give your reason in one sentence. Then end with a line "Verdict: A", "Verdict: B" or "Verdict: tie".'
+
+    def __init__(self, address: Endpoint):
+        self.name, self._address = address.name, address
+
+    def __call__(self, prompts: Sequence[str]) -> Iterator[Reply]:
+        return self._address([Ask(number, prompt, _SETTINGS) for number, prompt in enumerate(prompts)])
 
 
 class OwnJudge:

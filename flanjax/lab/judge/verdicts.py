@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from flanjax.ask.output import Output
 from flanjax.lab.judge.answers import Pair
-from flanjax.lab.judge.judges import FIRST, TIE, Judge, Reply, verdict_of
+from flanjax.lab.judge.judges import FIRST, TIE, Judge, verdict_of
+from flanjax.lab.writing.ask import Reply
 
 LINES, TABLE = "verdicts.jsonl", "verdicts.parquet"
 A_FIRST, B_FIRST = "AB", "BA"
@@ -104,7 +105,7 @@ def read_verdicts(file: Path) -> dict[Where, Verdict]:
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         try:
             row = json.loads(line)
-            reply = Reply(row["text"], row["error"], row["tries"])
+            reply = Reply(row["text"], row["error"], row["tries"], row.get("ended", True))
             found[row["line"], row["order"]] = Verdict(reply, None if reply.error else winner_of(row["order"], reply.text))
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{file}, line {number} is damaged: {line[:60]!r}; remove it to go on") from error

@@ -1,18 +1,18 @@
-"""A judge at an OpenAI-compatible address: POST ADDRESS/chat/completions (https://platform.openai.com/docs/api-reference/chat)."""
+"""An OpenAI-compatible address that is asked for texts: POST ADDRESS/chat/completions (https://platform.openai.com/docs/api-reference/chat)."""
 
 import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from flanjax.lab.judge.judges import Reply, verdict_of
+from flanjax.ask.settings import Settings
+from flanjax.lab.writing.ask import Ask, Reply
 from flanjax.names import shown
 
 _AGAIN = (408, 409, 425, 429)  # and all of 500 and above
-_LOOPS = 4  # a reply with this many of the same 30 last characters goes round in circles
 
 
 class Refused(RuntimeError):
@@ -24,69 +24,62 @@ class _Failed(RuntimeError):
 
 
 class Endpoint:
-    """A judge at an address.
+    """A model at an address.
 
     Args:
       address: up to and with its version, such as http://localhost:8000/v1.
       model: the name that the address knows it by.
+      problem_of: of a reply's text, what makes it useless; "" if it is of use.
       key: sent as a bearer token; none if empty.
       timeout_seconds: for one attempt.
       retries: attempts beside the first one. They are asked at a temperature, since the same words would come again without.
       parallel: prompts asked at a time.
     """
 
-    how = 'Give your reason in one sentence. Then end with a line "Verdict: A", "Verdict: B" or "Verdict: tie".'
-
     def __init__(
         self,
         address: str,
         model: str,
+        problem_of: Callable[[str], str],
         *,
         key: str = "",
         timeout_seconds: float = 60.0,
         retries: int = 3,
         parallel: int = 4,
-        max_tokens: int = 512,
         wait_seconds: float = 1.0,
     ):
         self.name = f"{model} at {address}"
         self._url = f"{address.rstrip('/')}/chat/completions"
-        self._model, self._key, self._max_tokens = model, key, max_tokens
+        self._model, self._problem_of, self._key = model, problem_of, key
         self._timeout, self._retries, self._parallel, self._wait = timeout_seconds, retries, parallel, wait_seconds
 
-    def __call__(self, prompts: Sequence[str]) -> Iterator[Reply]:
-        """Yields a reply to each prompt, in order; one with an error where no attempt had a verdict.
+    def __call__(self, asks: Sequence[Ask]) -> Iterator[Reply]:
+        """Yields a reply to each prompt, in order; one with an error where no attempt was of use.
 
         Raises:
           Refused: the address says that the request is wrong.
         """
         pool = ThreadPoolExecutor(self._parallel)
         try:
-            yield from pool.map(self._asked, prompts)
+            yield from pool.map(self._asked, asks)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _asked(self, prompt: str) -> Reply:
-        text = problem = ""
+    def _asked(self, ask: Ask) -> Reply:
+        text, ended, problem = "", True, ""
         for attempt in range(self._retries + 1):
             try:
-                text = self._post(prompt, 0.0 if attempt == 0 else 0.5)
-                if verdict_of(text) is not None:
-                    return Reply(text, tries=attempt + 1)
-                problem = _without_verdict(text)
+                text, ended = self._post(_body(self._model, ask, attempt))
+                problem = self._problem_of(text)
+                if not problem:
+                    return Reply(text, "", attempt + 1, ended)
             except _Failed as error:
                 problem = str(error)
                 if attempt < self._retries:
                     time.sleep(self._wait * 2**attempt)
-        return Reply(text, problem, self._retries + 1)
+        return Reply(text, problem, self._retries + 1, ended)
 
-    def _post(self, prompt: str, temperature: float) -> str:
-        body = {
-            "model": self._model,
-            "messages": [{"role": "user", "content": prompt}],
-            "temperature": temperature,
-            "max_tokens": self._max_tokens,
-        }
+    def _post(self, body: dict[str, Any]) -> tuple[str, bool]:
         headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {self._key}"} if self._key else {})}
         request = urllib.request.Request(self._url, json.dumps(body).encode(), headers)
         try:
@@ -110,19 +103,28 @@ class Endpoint:
         return _content(raw, self._url)
 
 
-def _content(raw: bytes, url: str) -> str:
-    """The text in an answer."""
+def _body(model: str, ask: Ask, attempt: int) -> dict[str, Any]:
+    """What is posted: OpenAI's names of the settings."""
+    how: Settings = ask.settings
+    temperature = how.temperature if attempt == 0 else max(how.temperature, 0.5)
+    body = {"model": model, "messages": [{"role": "user", "content": ask.prompt}]}
+    body |= {"temperature": temperature, "max_tokens": how.max_tokens}
+    if how.top_p < 1:
+        body["top_p"] = how.top_p
+    if how.stop:
+        body["stop"] = [*how.stop]
+    if how.temperature:
+        body["seed"] = (how.seed + 1_000 * ask.number + attempt) % 2**31
+    return body
+
+
+def _content(raw: bytes, url: str) -> tuple[str, bool]:
+    """The text in an answer, and whether it is whole."""
     try:
-        found: Any = json.loads(raw)["choices"][0]["message"]["content"]
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+        choice: Any = json.loads(raw)["choices"][0]
+        found, ended = choice["message"]["content"], choice.get("finish_reason") != "length"
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise _Failed(f"{url} answers what is no chat completion: {shown(raw[:500].decode(errors='replace'))}") from error
     if not isinstance(found, str):
         raise _Failed(f"{url} answers a chat completion without text: {shown(found)}")
-    return found
-
-
-def _without_verdict(text: str) -> str:
-    end = text.strip()[-30:]
-    if len(end) == 30 and text.count(end) >= _LOOPS:
-        return f"the reply repeats itself and has no verdict; it ends {shown(text[-60:])}"
-    return f"the reply has no verdict: {shown(text[-200:])}"
+    return found, ended
