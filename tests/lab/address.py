@@ -1,5 +1,6 @@
 """A scripted OpenAI-compatible server."""
 
+import contextlib
 import json
 import threading
 import time
@@ -32,7 +33,8 @@ class Address:
                 status, text = found if isinstance(found, tuple) else (200, json.dumps(completion(found)))
                 self.send_response(status)
                 self.end_headers()
-                self.wfile.write(text.encode())
+                with contextlib.suppress(BrokenPipeError):  # who waited has gone
+                    self.wfile.write(text.encode())
 
             def log_message(self, *_):
                 pass

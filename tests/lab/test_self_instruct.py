@@ -291,6 +291,12 @@ def test_a_writer_that_writes_nothing_new_comes_to_an_end_and_says_so(here, monk
     assert "same as one of the pool" in Path("out/index.html").read_text()
 
 
+def test_an_empty_reply_is_dropped_by_name_and_is_no_failure_of_the_writer(here, monkeypatch):
+    assert made(monkeypatch, Scripted(lambda prompt, number: " "), "--tasks", "10") == 1
+    assert {(row["reason"], row["detail"]) for row in lines("out/dropped.jsonl")} == {("no usable reply", "the reply is empty")}
+    assert len(lines("out/dropped.jsonl")) == 16
+
+
 # ---- going on
 
 

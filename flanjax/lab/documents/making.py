@@ -66,8 +66,8 @@ class Making:
         asked = self._replies.ask(["questions"] * len(prompts), prompts, self._new)
         for passage, (number, reply) in zip(passages, asked, strict=True):
             told = {"stage": "questions", "reply": number, "passage": passage.id}
-            if reply.error:
-                self.rows.drop(reply.text, Drop("no usable reply", reply.error), **told)
+            if reply.problem:
+                self.rows.drop(reply.text, Drop("no usable reply", reply.problem), **told)
                 continue
             found = numbered(reply.text, 1, ended=reply.ended)
             for text, why in found.bad:
@@ -94,8 +94,8 @@ class Making:
         asked = self._replies.ask(["answer"] * len(prompts), prompts, settings)
         for one, prompt, (number, reply) in zip(questions, prompts, asked, strict=True):
             answer = reply.text.strip()
-            if reply.error:
-                problem, reason = Drop("no usable reply", reply.error), ""
+            if reply.problem:
+                problem, reason = Drop("no usable reply", reply.problem), ""
             elif not reply.ended:
                 problem, reason = Drop("cut", "the reply reached its most tokens"), ""
             else:

@@ -138,9 +138,9 @@ class Making:
         stages = stage if isinstance(stage, list) else [stage] * len(prompts)
         found: list[tuple[int, Reply | None]] = []
         for one, (number, reply) in zip(stages, self._replies.ask(stages, prompts, settings), strict=True):
-            if reply.error:
-                self.rows.drop(reply.text, Drop("no usable reply", reply.error), stage=one, reply=number)
-            found.append((number, None if reply.error else reply))
+            if reply.problem:
+                self.rows.drop(reply.text, Drop("no usable reply", reply.problem), stage=one, reply=number)
+            found.append((number, None if reply.problem else reply))
         return found
 
     def _candidate(

@@ -32,6 +32,11 @@ class Reply(NamedTuple):
     tries: int = 1
     ended: bool = True
 
+    @property
+    def problem(self) -> str:
+        """Why nothing can be read from it; empty if something can."""
+        return self.error or ("" if self.text.strip() else "the reply is empty")
+
 
 class Writer(Protocol):
     """A model that writes texts; `name` as the user named it."""
