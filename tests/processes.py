@@ -59,8 +59,8 @@ def together(home, count, *command, devices=None, environments=None):
 def spawn(home, arguments, environment):
     """A Python process, until `end_all`."""
     environment = {**os.environ, **environment}
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    _STARTED.append(subprocess.Popen([sys.executable, *arguments], cwd=home, env=environment, **options))
+    command, pipe = [sys.executable, *arguments], subprocess.PIPE
+    _STARTED.append(subprocess.Popen(command, cwd=home, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True))
     return _STARTED[-1]
 
 

@@ -30,8 +30,10 @@ class ScriptedEngine:
     def __init__(self, slots, stream, *, tokenizer, pause=0.0, rule=said, piece=5):
         self._slots, self._stream, self._tokenizer, self._piece = slots, stream, tokenizer, piece
         self._pause, self._rule = pause, rule
-        self._waiting, self._at_work = deque(), []
-        self.cancelled, self.rounds = [], 0
+        self._waiting: deque = deque()
+        self._at_work: list = []
+        self.cancelled: list = []
+        self.rounds = 0
 
     def add(self, request):
         if not request.prompt:
@@ -65,7 +67,8 @@ class ScriptedEngine:
         time.sleep(self._pause)
         while self._waiting and len(self._at_work) < self._slots:
             self._at_work.append(self._waiting.popleft())
-        new, left = [], []
+        new: list[Piece | Text] = []
+        left = []
         for work in self._at_work:
             request, sample, text, stop, at = work
             step = self._piece + (request.item * 7) % 11

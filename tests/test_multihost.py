@@ -76,7 +76,8 @@ def runs(home):
 
 def train_here(home, workdir, settings=(), devices=1):
     """On so many of this process's eight devices: no start, no second import. What was said comes back."""
-    overrides, said = [setting.removeprefix("--config.") for setting in (*SETTINGS, *settings)], []
+    overrides = [setting.removeprefix("--config.") for setting in (*SETTINGS, *settings)]
+    said: list[str] = []
     make_mesh = sharding.make_mesh
     jax.config.update("jax_disable_most_optimizations", True)
     with contextlib.chdir(home), pytest.MonkeyPatch.context() as patched:

@@ -392,8 +392,8 @@ def test_any_model_is_evaluated_on_any_mixtures_tasks(here, whole, tmp_path, cap
         found.append([row for row in rows if row["task"] == "hidden"])
         assert (place / "report.html").exists()
     assert [row["prompt"] for row in found[0]] == [row["prompt"] for row in found[1]]
-    likelihoods = [np.concatenate([row["option_log_likelihoods"] for row in rows]) for rows in found]
-    np.testing.assert_allclose(*likelihoods, atol=1e-4)
+    first, second = (np.concatenate([row["option_log_likelihoods"] for row in rows]) for rows in found)
+    np.testing.assert_allclose(first, second, atol=1e-4)
     for command, said in (
         (["--model", "whole"], "--model and --mixture go together"),
         (["--workdir", "whole"], "needs --tasks"),

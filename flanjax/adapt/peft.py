@@ -33,7 +33,7 @@ from flanjax.models.params import Tree, Tuning
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _BEFORE, _TABLE = "base_model.model.", "prompt_embeddings"
 _NAMES = {"LORA": "lora", "IA3": "ia3", "PROMPT_TUNING": "prompt", "PREFIX_TUNING": "prefix"}
-_NEUTRAL: dict[str, tuple[Any, Any]] = {  # settings with which a LoRA is more, or other, than what is here
+_NEUTRAL: dict[str, tuple[Any, ...]] = {  # settings with which a LoRA is more, or other, than what is here
     "use_dora": (False, None),
     "bias": ("none", None),
     "modules_to_save": (None, []),
@@ -236,8 +236,8 @@ def _beside_kernels(
 def _config(method: str, settings: Mapping[str, Any], found: Mapping[TreePath, np.ndarray]) -> AdaptConfig:
     """Returns the config with which the method trains what was found."""
     if method in ("prompt", "prefix"):
-        hidden = 0 if method == "prefix" else AdaptConfig.hidden
-        return AdaptConfig(tokens=int(settings["num_virtual_tokens"]), hidden=hidden)
+        tokens = int(settings["num_virtual_tokens"])
+        return AdaptConfig(tokens=tokens, hidden=0) if method == "prefix" else AdaptConfig(tokens=tokens)
     targets = tuple(dict.fromkeys("/".join(path[:-1]) for path in found))
     if method == "ia3":
         return AdaptConfig(targets=targets)

@@ -103,7 +103,7 @@ class PairFeatures:
                     "the row or its wording has changed since they were computed. Set it back, or remove the file to compute "
                     "them again"
                 )
-            groups.append(pair.group(reference))
+            groups.append(pair.group(reference.tolist()))
             cut_tokens[task] += pair.cut_tokens
             cut_examples[task] += pair.cut_tokens > 0
             refused[task] += pair.refused

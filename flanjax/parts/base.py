@@ -1,13 +1,9 @@
 """The weights that a run keeps as they are, and which weights it trains: its base by name and fingerprint, its tuning."""
 
-import functools
 from collections.abc import Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
-import xxhash
 
 from flanjax import fields
 from flanjax.adapt import peft
@@ -20,8 +16,7 @@ from flanjax.huggingface.tensors import leaf_shapes
 from flanjax.models import functional
 from flanjax.models.params import Full, Tuning
 from flanjax.parallel import sharding
-
-_MIXERS = tuple(map(np.uint32, (0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F)))  # odd, with well spread bits
+from flanjax.parts.fingerprint import fingerprint
 
 
 def tuning_of(config: RunConfig, model: functional.Config, tokenizer: Tokenizer, given: Tuning = Full()) -> Tuning:
@@ -82,28 +77,3 @@ def check_base(saved: Mapping[str, Any] | None, params: Any) -> None:
             f"the weights of model.init={saved['init']} are not those that this run's few weights were trained over: their "
             f"fingerprint is {found}, it was {saved['fingerprint']}. Put the former weights there, or train anew"
         )
-
-
-def fingerprint(params: Any) -> str:
-    """16 hex digits that depend on every bit of a tree of arrays and on its place, and not on how the arrays are sharded.
-
-    >>> fingerprint({"a": np.float32([1, 2])}) == fingerprint({"a": np.float32([2, 1])})
-    False
-    """
-    leaves = jax.tree_util.tree_leaves_with_path(params)
-    sums = jax.device_get(_sums([leaf for _, leaf in leaves]))
-    told = [(jax.tree_util.keystr(path), np.shape(leaf), int(s)) for (path, leaf), s in zip(leaves, sums, strict=True)]
-    return xxhash.xxh3_64_hexdigest(repr(told).encode())
-
-
-@jax.jit
-def _sums(leaves: list[jax.Array]) -> list[jax.Array]:
-    """A sum of each array's bits, mixed with their places: uint32 [], exact in any order."""
-    return [_sum(leaf) for leaf in leaves]
-
-
-def _sum(x: jax.Array) -> jax.Array:
-    bits = jax.lax.bitcast_convert_type(jnp.asarray(x, jnp.float32), jnp.uint32)
-    place = (jax.lax.broadcasted_iota(jnp.uint32, x.shape, axis) * _MIXERS[axis] for axis in range(x.ndim))
-    mixed = functools.reduce(jnp.bitwise_xor, [p ^ (p >> 15) for p in place], bits) * _MIXERS[0]
-    return jnp.sum((mixed ^ (mixed >> 16)) * _MIXERS[1], dtype=jnp.uint32)

@@ -110,14 +110,19 @@ def train(
       ClaimError: another run trains there.
       OutOfMemoryError: saying what would help.
     """
-    if config.mesh == sharding.MeshConfig():
-        microbatches = 1 if config.train.microbatches == "auto" else config.train.microbatches
-        cores.a_device_each(config.data.batch_size // microbatches)
+    use_cores(config)
     say, stages = distributed.first_only(say), Stages(time.perf_counter() if began is None else began)
     if began is not None:
         stages.passed("imports")
     with explained("training", config), claimed(open_workdir(workdir), say) as folder:
         return _train(config, folder, mixture, objective, tuning, features, numbers, profile, stages, say)
+
+
+def use_cores(config: RunConfig) -> None:
+    """Gives each core of a CPU a device, before there are devices, unless the config has a mesh of its own."""
+    if config.mesh == sharding.MeshConfig():
+        microbatches = 1 if config.train.microbatches == "auto" else config.train.microbatches
+        cores.a_device_each(config.data.batch_size // microbatches)
 
 
 def _train(

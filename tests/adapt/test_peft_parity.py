@@ -34,7 +34,7 @@ MODELS = {
     ),
 }  # fmt: skip
 METHODS = {
-    "lora": hf_peft.LoraConfig(r=3, lora_alpha=5, use_rslora=True, lora_dropout=0.0),
+    "lora": hf_peft.LoraConfig(r=3, lora_alpha=1, use_rslora=True, lora_dropout=0.0),
     "ia3": hf_peft.IA3Config(),
     "prompt": hf_peft.PromptTuningConfig(num_virtual_tokens=TOKENS),
     "prefix": hf_peft.PrefixTuningConfig(num_virtual_tokens=TOKENS, token_dim=12, num_attention_heads=2),
@@ -57,7 +57,8 @@ def randomize(module, seed):
     generator = torch.Generator().manual_seed(seed)
     for name, weight in module.named_parameters():
         noise = torch.randn(weight.shape, generator=generator)
-        weight.data = 1 + 0.3 * noise if "norm" in name or "ia3" in name else noise * weight.shape[-1] ** -0.5
+        size = (6 * weight.shape[-1] if name.endswith(".q.weight") else weight.shape[-1]) ** -0.5  # a T5 does not scale scores
+        weight.data = 1 + 0.3 * noise if "norm" in name else noise * size
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -195,8 +196,6 @@ def test_packed_rows_have_the_logits_and_gradients_that_peft_has_of_each_example
         parameter.data = data
     got, expected = (flatten_mapping(tree) for tree in (gradient, peft.load(tmp_path, config).trainable))
     assert got.keys() == expected.keys()
-    if method == "prefix" and name == "t5":  # peft's two layers share a block, whose gradient is the sum of theirs
-        got = {path: np.broadcast_to(np.sum(value, axis=0), value.shape) for path, value in got.items()}
     for path, value in got.items():
         np.testing.assert_allclose(value, expected[path], rtol=2e-5, atol=ATOL, err_msg=str(path))
 

@@ -4,7 +4,8 @@
 
 Four layouts: T5's self-attention with its relative bias, T5's cross-attention to a target a quarter as long, Llama's causal
 attention of 32 heads on 8, and Gemma 2's, local and capped. Rows hold segments of 40 to 400 tokens. On a CPU the layouts have
-few and small heads. "one product" holds all scores; "xla" reads long rows in blocks of queries (flanjax/models/attention.py).
+few and small heads. "one product" holds all scores; "xla" reads long rows in blocks of queries; "blocks" computes the blocks of
+scores that packing allows, on one core: in training each core has rows of its own.
 """
 
 import argparse
@@ -112,7 +113,7 @@ def main() -> None:
     )
     for name, case in cases(args.length, small).items():
         arrays = arrays_of(case, args.rows, "float32" if small else "bfloat16")
-        for backend in ("one product", "xla", "splash", "relative", "hopper"):
+        for backend in ("one product", "xla", "blocks", "splash", "relative", "hopper"):
             attention.LARGEST_BLOCK = 2**62 if backend == "one product" else block
             attend = make_attend(backend.replace("one product", "xla"), platform=platform, shard=sharding.shard(mesh))
             try:

@@ -32,7 +32,7 @@ META = {"config": {}, "split": {}, "tokenizer": "", "plan": "", "model": {}}
 TASKS, PARAMETERS_AT = (100, 300, 1_000, 3_000, 10_000), (128, 256, 512, 1_024)
 MINI: dict[str, Any] = {"vocab_size": 30_000, "d_model": 256, "d_ff": 1_024, "num_layers": 5, "num_decoder_layers": 5}
 MINI |= {"num_heads": 8, "head_dim": 32, "scan": False, "dropout": 0.0}
-TINY = {"vocab_size": 99, "d_ff": 32, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2, "head_dim": 8}
+TINY: dict[str, Any] = {"vocab_size": 99, "d_ff": 32, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2, "head_dim": 8}
 
 Point = dict[str, float]
 
@@ -70,7 +70,7 @@ def step(length: int, segments: int, *, tiny: bool, repeats: int = 3, width: int
     from flanjax.train.optimizer import OptimizerConfig
     from flanjax.train.program import Program
 
-    fields = {**MINI, **(TINY if tiny else {})}
+    fields: dict[str, Any] = {**MINI, **(TINY if tiny else {})}
     if width:
         fields |= {"d_model": width, "d_ff": 4 * width, "head_dim": max(width // fields["num_heads"], 4)}
     model = T5Config(**fields)
@@ -125,7 +125,7 @@ def checkpoint(width: int, *, tiny: bool) -> Point:
     from flanjax.models import functional
     from flanjax.models.t5 import T5Config
 
-    fields = {**MINI, **(TINY if tiny else {}), "d_model": width, "d_ff": 4 * width}
+    fields: dict[str, Any] = {**MINI, **(TINY if tiny else {}), "d_model": width, "d_ff": 4 * width}
     model = T5Config(**fields)
     params = jax.jit(lambda: functional.init(model, jax.random.key(0)))()
     moments = {"mu": params, "nu": jax.tree.map(lambda x: x * x, params)}

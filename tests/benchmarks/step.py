@@ -21,11 +21,13 @@ from ml_collections import ConfigDict
 from flanjax import huggingface as hf
 from flanjax import parts
 from flanjax.config import RunConfig, load_config
+from flanjax.data.layout import ROW_WEIGHTS
 from flanjax.data.pipeline import BatchIterator, open_corpus, open_rows
 from flanjax.data.tokenizer import load_tokenizer
 from flanjax.models import functional
 from flanjax.parallel import sharding
 from flanjax.parallel.hardware import measured_matmul_flops, peak_flops
+from flanjax.run.training import use_cores
 from flanjax.train.meter import Work, work_of
 from flanjax.train.microbatches import fit_program
 from flanjax.train.program import Program
@@ -73,7 +75,7 @@ def config_of(job: Mapping[str, Any]) -> RunConfig:
     return load_config(job["config"], changes)
 
 
-def model_of(config: RunConfig, vocabulary: int, tiny: bool) -> functional.Config:
+def model_of(config: RunConfig, vocabulary: int, tiny: bool) -> Any:  # a functional.Config
     if not config.model.size or tiny:
         return config.model.build(vocabulary)
     return dataclasses.replace(functional.SIZES[config.model.size], **config.model.fields)  # type: ignore[type-var]
@@ -92,6 +94,7 @@ class Ours:
         self._programs: dict[tuple[str, int], Program] = {}
         self._state: Any = None
         self._losses: list[float] = []
+        use_cores(config_of(self._job))
 
     def make(self) -> dict[str, Any]:
         """Leaves batches, weights and what torch has to know of them in the folder."""
@@ -101,6 +104,8 @@ class Ours:
         model = model_of(config, corpus.tokenizer.vocab_size, job["tiny"])
         batches = BatchIterator(corpus)
         chosen = [clipped(next(batches), model.vocab_size) for _ in range(job["batches"])]
+        for batch in chosen:
+            batch.pop(ROW_WEIGHTS, None)  # torch too divides by the targets of its step, whatever its rows' lengths
         for number, batch in enumerate(chosen):
             np.savez(self._folder / f"batch_{number:03}.npz", **batch)  # type: ignore[arg-type]
         params = jax.jit(functools.partial(functional.init, model))(jax.random.key(0))

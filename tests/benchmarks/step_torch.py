@@ -155,7 +155,7 @@ class Theirs:
     def _make_trainer(self, attention: str, dtype: str) -> "Trainer":
         made, seq2seq = self._made, self._made["kind"] == "encoder_decoder"
         kind = transformers.AutoModelForSeq2SeqLM if seq2seq else transformers.AutoModelForCausalLM
-        model = kind.from_pretrained(self._folder / "model", dtype=torch.float32, attn_implementation=attention)
+        model: Any = kind.from_pretrained(self._folder / "model", dtype=torch.float32, attn_implementation=attention)
         model = model.to(self._device).train()
         if made["remat"] != "none":
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})

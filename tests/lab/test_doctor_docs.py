@@ -38,7 +38,7 @@ def test_the_commands_of_the_page_run_and_leave_a_page_and_json(tmp_path, monkey
     assert page.count('class="trained"') == 1 + 10
     assert not re.search(r"(?:src|href)=\"(?!#)", page)
     assert main(of_run) == 1  # there is no such run here
-    assert "no config file runs/mine" in capsys.readouterr().err
+    assert "runs/mine is neither a config file (.py) nor the workdir of a run" in capsys.readouterr().err
     assert main(some) == 1  # 48 tokens are too few for some
     assert "truncation" in re.search(r"│ (\w+) +│ failed", capsys.readouterr().out)[1]
 

@@ -111,7 +111,7 @@ def test_the_win_rate_and_agreement_are_those_of_the_judges_rule(here, capsys):
     assert found["win_rate"]["mean"] == pytest.approx(wanted.groupby("item").value.mean().mean())
     told = wanted[(wanted.value != 50) & (wanted.difference != 0)]
     assert found["agreement"]["value"] == pytest.approx(100 * ((told.value > 50) == (told.difference > 0)).mean())
-    assert found["agreement"]["count"] == len(told)
+    assert found["agreement"]["number"] == len(told)
     assert (found["same"]["value"], found["unjudged"]) == (100, 0)
     table = pd.read_parquet("out/verdicts.parquet")
     assert len(table) == 2 * len(wanted)

@@ -20,8 +20,8 @@ def home(tmp_path_factory):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_few_weights_are_trained_alike_by_one_device_eight_and_two_processes(home, method):
-    keys = ("model.init=base", f"model.adapt={method}", "adapt.learning_rate=0.01")
-    keys += tuple(f"adapt.{key}" for key in KEYS.get(method, ()))
+    own = [f"adapt.{key}" for key in KEYS.get(method, ())]
+    keys = ["model.init=base", f"model.adapt={method}", "adapt.learning_rate=0.01", *own]
     runs = Runs(home, MORE, [f"--config.{key}" for key in keys], f"{method} ")
     for name in MORE:
         found, expected = compared(runs[name], runs[ALONE])

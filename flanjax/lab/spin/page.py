@@ -56,8 +56,8 @@ def _curves(rounds: Sequence[Row], name: str, times: float, scale: plots.Scale |
     lines, before = [], 0
     for row in rounds:
         colour = f"c{(row['round'] - 1) % 6 + 1}"
-        for which, label, apart in (("curve", "round {}", False), ("apart", "round {}, apart", True)):
-            told = row[which]
+        for which, label in (("curve", "round {}"), ("apart", "round {}, apart")):
+            told, apart = row[which], which == "apart"
             x, y = plots.thin([before + t["step"] for t in told], [times * t[name] for t in told])
             if x:
                 lines.append(Line(label.format(row["round"]), x, y, colour, dashed=apart, dots=apart))

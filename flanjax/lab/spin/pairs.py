@@ -68,7 +68,7 @@ def write_pairs(play: Play, out: Path, number: int, data: pa.Table) -> Mapping[s
     found = {
         "format": _FORMAT,
         "pairs": len(every),
-        "apart": sum(len(some) for (split_name, _), some in rows.items() if split_name == EVALUATION),
+        "apart": sum(len(some) for (split, _), some in rows.items() if split == EVALUATION),
         "without_text": len(answers) - len(every),
         "same": sum(pair["generated"] == pair["answer"].strip() for pair in every),
         "ended": sum(pair["ended"] == "eos" for pair in every),
