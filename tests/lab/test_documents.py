@@ -144,7 +144,7 @@ def test_no_passage_of_a_held_out_document_is_in_a_training_row(here, monkeypatc
     assert not {row["input"] for row in apart} & {row["input"] for row in training}
     assert all(split_of(name, 0.3) == "heldout" for name in held)
     # A name alone decides, so a copy of a held-out text under another name must not carry it into training.
-    free = next(f"copy{n}.txt" for n in range(99) if split_of(f"copy{n}.txt", 0.3) == "train")
+    free = next(f"A{n}.txt" for n in range(99) if split_of(f"A{n}.txt", 0.3) == "train")
     Path("notes", free).write_text(apart[0]["input"])
     assert made(monkeypatch, Writer(), "--heldout", "0.3", "--questions", "2", out="again") == 0
     assert lines("again/rows.jsonl") == training

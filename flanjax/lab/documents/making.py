@@ -20,7 +20,7 @@ from flanjax.pages.environment import asset
 
 _AT_ONCE = 16  # passages
 _ANSWER_TOKENS = 128
-_PROBES = {
+_PROBES: dict[str, dict[str, Any]] = {
     "questions": {"passage": "The sun is hot.", "number": 3},
     "answer": {"passage": "The sun is hot.", "question": "What is hot?", "unanswerable": UNANSWERABLE},
 }
@@ -65,7 +65,7 @@ class Making:
         prompts = [self._words["questions"](passage=one.text, number=self._recipe.questions) for one in passages]
         asked = self._replies.ask(["questions"] * len(prompts), prompts, self._new)
         for passage, (number, reply) in zip(passages, asked, strict=True):
-            told = {"stage": "questions", "reply": number, "passage": passage.id}
+            told: dict[str, Any] = {"stage": "questions", "reply": number, "passage": passage.id}
             if reply.problem:
                 self.rows.drop(reply.text, Drop("no usable reply", reply.problem), **told)
                 continue
@@ -94,6 +94,7 @@ class Making:
         asked = self._replies.ask(["answer"] * len(prompts), prompts, settings)
         for one, prompt, (number, reply) in zip(questions, prompts, asked, strict=True):
             answer = reply.text.strip()
+            problem: Drop | None
             if reply.problem:
                 problem, reason = Drop("no usable reply", reply.problem), ""
             elif not reply.ended:
@@ -101,7 +102,7 @@ class Making:
             else:
                 problem, reason = checked_answer(answer, one.text, one.passage.text, self._recipe.support)
             if problem:
-                told = {"stage": "answer", "reply": number, "passage": one.passage.id}
+                told: dict[str, Any] = {"stage": "answer", "reply": number, "passage": one.passage.id}
                 self.rows.drop(one.text, problem, answer=answer, **told)
             else:
                 self._keep(one, answer, number, prompt, reason)

@@ -1,11 +1,13 @@
 """The prompts of self-instruct, from wording.j2 or a file of the user's."""
 
+from typing import Any
+
 from flanjax.lab.instruct.seeds import Instance, Shown
 from flanjax.lab.writing.wording import Blocks, blocks_of
 from flanjax.pages.environment import asset
 
 _TASKS = [Shown("1", "Say hello.", (Instance("now", "Hello."),), False)]
-_PROBES = {
+_PROBES: dict[str, dict[str, Any]] = {
     "instructions": {"tasks": _TASKS},
     "classification": {"tasks": _TASKS, "instruction": "Say no."},
     "inputs": {"tasks": _TASKS, "instruction": "Say no."},

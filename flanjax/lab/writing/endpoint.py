@@ -107,7 +107,7 @@ def _body(model: str, ask: Ask, attempt: int) -> dict[str, Any]:
     """What is posted: OpenAI's names of the settings."""
     how: Settings = ask.settings
     temperature = how.temperature if attempt == 0 else max(how.temperature, 0.5)
-    body = {"model": model, "messages": [{"role": "user", "content": ask.prompt}]}
+    body: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": ask.prompt}]}
     body |= {"temperature": temperature, "max_tokens": how.max_tokens}
     if how.top_p < 1:
         body["top_p"] = how.top_p

@@ -31,7 +31,7 @@ def numbered(text: str, first: int, *, ended: bool) -> Parsed:
 
 def split(text: str, heading: re.Pattern[str], first: int) -> list[str]:
     """Returns the pieces of a text between headings whose numbers go on from `first`; group 1 of a heading is its number."""
-    starts, wanted = [], first
+    starts, wanted = list[tuple[int, int, int]](), first
     for found in heading.finditer(text):
         number = int(found[1])
         if number == wanted or (number == wanted + 1 and not starts and text[: found.start()].strip()):
