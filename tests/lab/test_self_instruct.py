@@ -388,7 +388,8 @@ def test_an_address_that_is_gone_ends_the_command_and_nothing_is_lost(here, caps
         address.reply = by_prompt
         address.asked.clear()
         assert main([*arguments, "--writer", address.url, "--out", "out"]) == 0
-        assert len(address.asked) == len(lines("whole/replies.jsonl")) - 30
+        under_way = 1  # the question that the command before had asked last may come after the list was cleared
+        assert 0 <= len(address.asked) - (len(lines("whole/replies.jsonl")) - 30) <= under_way
     for name in ("rows.jsonl", "dropped.jsonl"):
         assert Path("out", name).read_bytes() == Path("whole", name).read_bytes()
 
