@@ -15,7 +15,6 @@ from typing import Any, NoReturn
 from flanjax import commands
 
 _PROGRESS_SECONDS = 10
-_BEGAN = time.perf_counter()
 
 
 def command() -> NoReturn:
@@ -60,6 +59,7 @@ def _interrupt_again(unraisable: Any) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit status: 0, 1 for a user's error, 128 + the signal for a run that was stopped."""
+    began = time.perf_counter()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     overrides, rest = commands.split_overrides(list(sys.argv[1:] if argv is None else argv))
     parser = commands.parser()
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if overrides and not commands.COMMANDS[args.command].takes_keys:
         taking = ", ".join(name for name, command in commands.COMMANDS.items() if command.takes_keys)
         return _fail(f"{commands.OVERRIDE}{overrides[0]}: only the commands {taking} take config overrides")
-    args.overrides = overrides
+    args.overrides, args.began = overrides, began
     # Orbax logs the errors that it raises, once for each of its threads.
     logging.getLogger("absl").setLevel(logging.ERROR if args.traceback else logging.CRITICAL)
     try:
@@ -109,7 +109,7 @@ def _train(args: argparse.Namespace) -> None:
 
     _start(args)  # before the config, whose mistakes all processes then hear of
     config = load_config(args.config, args.overrides)
-    run.train(config, args.workdir, profile=args.profile, began=_BEGAN)
+    run.train(config, args.workdir, profile=args.profile, began=args.began)
     if args.heldout:
         run.evaluate(args.workdir)
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from flanjax import arguments
+from flanjax.arguments import asking, lab, mixtures, runs
 from flanjax.version import __version__
 
 OVERRIDE = "--config."
@@ -44,7 +44,7 @@ class Command(NamedTuple):
 COMMANDS: Mapping[str, Command] = {
     "train": Command(
         "train a run, or go on with it",
-        arguments.train,
+        runs.train,
         """
   flanjax train --config configs/quickstart.py --workdir runs/mine
   flanjax train --config configs/flan_t5.py:base --workdir runs/base --config.heldout=entailment --config.train.steps 1000""",
@@ -52,7 +52,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "prepare": Command(
         "write a config's packed rows to files, which training then reads",
-        arguments.prepare,
+        runs.prepare,
         """
   flanjax prepare --config configs/flan_t5.py:base --output rows/base --steps 1000
   flanjax prepare --verify rows/base
@@ -62,27 +62,27 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "compile": Command(
         "compile a config's training and scoring for a TPU slice that is not here",
-        arguments.compile,
+        runs.compile,
         """
   flanjax compile --config configs/flan_t5.py:xl --topology v5e:8x8 --config.data.batch_size=128""",
         takes_keys=True,
     ),
     "evaluate": Command(
         "evaluate a run on any tasks of its mixture, or any model on any mixture's tasks",
-        arguments.evaluate,
+        runs.evaluate,
         """
   flanjax evaluate --workdir runs/mine --tasks topic copying --shots 0 2
   flanjax evaluate --model google/flan-t5-base --mixture mixtures/flan.py:library --tasks entailment --limit 200""",
     ),
     "heldout": Command(
         "evaluate a run on the clusters held out of its training, and write the report",
-        arguments.heldout,
+        runs.heldout,
         """
   flanjax heldout --workdir runs/mine --items 100""",
     ),
     "lm-eval": Command(
         "run lm-evaluation-harness on a model, or write a mixture's tasks for it",
-        arguments.lm_eval,
+        runs.lm_eval,
         """
   flanjax lm-eval --model runs/mine --tasks hellaswag arc_easy --limit 200 --output scores
   flanjax lm-eval --write-tasks mixtures/flan.py:library --tasks entailment --output tasks
@@ -91,20 +91,20 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "report": Command(
         "one HTML page of one run, or of several side by side",
-        arguments.report,
+        runs.report,
         """
   flanjax report runs/all runs/without_nli --output report.html
   flanjax report runs/all --watch 10""",
     ),
     "export": Command(
         "write a run's model and tokenizer as a Hugging Face directory",
-        arguments.export,
+        runs.export,
         """
   flanjax export --workdir runs/mine --output runs/mine/hf --dtype bfloat16""",
     ),
     "generate": Command(
         "write a model's texts after prompts, or after every line of a file",
-        arguments.generate,
+        asking.generate,
         """
   flanjax generate --model runs/mine --prompt "Say sun." "Say moon."
   flanjax generate --model google/flan-t5-base --file in.jsonl --output out.jsonl --temperature 0.7 --seed 1""",
@@ -112,14 +112,14 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "chat": Command(
         "talk with a model in the terminal, or with two side by side",
-        arguments.chat,
+        asking.chat,
         """
   flanjax chat runs/mine
   flanjax chat runs/mine --untuned --temperature 0.7""",
     ),
     "serve": Command(
         "a page on this machine that shows one or two models' answers, and an OpenAI-compatible endpoint",
-        arguments.serve,
+        asking.serve,
         """
   flanjax serve runs/mine --untuned
   flanjax serve runs/mine google/flan-t5-base --export compared.html --file prompts.jsonl""",
@@ -127,7 +127,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "ablate": Command(
         "run a study: many runs that differ in a setting and in their seeds, compared on one page",
-        arguments.ablate,
+        lab.ablate,
         """
   flanjax ablate --config configs/quickstart.py --axis templates=1,2,6 --seeds 3 --out runs/templates
   flanjax ablate configs/studies/quickstart.py:held_out --out runs/held_out
@@ -139,7 +139,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "spin": Command(
         "self-play: rounds in which a model learns to tell the data's answers from the texts of the model before it",
-        arguments.spin,
+        lab.spin,
         """
   flanjax spin --config configs/quickstart.py --out runs/spin --rounds 2 --config.model.init=runs/quickstart
   flanjax spin --config configs/flan_t5.py:base --out runs/spin --prompts 50000 --config.model.init=runs/base""",
@@ -149,24 +149,24 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "swarm": Command(
         "run a study over drawn proportions of clusters, and choose those that serve the held-out tasks best",
-        arguments.swarm,
+        lab.swarm,
         """
   flanjax swarm --config configs/quickstart.py --runs 30 --out runs/swarm --config.train.steps=300
   flanjax swarm configs/studies/quickstart.py:weights --out runs/swarm""",
-        "A run has the mixture's own proportions, one has equal ones. The same command goes on with an interrupted swarm. Ends "
-        "with status 1 if no weights are chosen.",
+        "One run has the mixture's own proportions, another equal ones. The same command goes on with an interrupted swarm. "
+        "Ends with status 1 if no weights are chosen.",
         takes_keys=True,
     ),
     "weights": Command(
         "choose proportions of clusters from the finished runs of a swarm",
-        arguments.weights,
+        lab.weights,
         """
   flanjax weights runs/swarm --examples 2000000 --repeats 4""",
         "Writes weights.json and weights.html there. Ends with status 1 if no weights are chosen.",
     ),
     "judge": Command(
         "compare two evaluations' written answers by a judge, each pair in both orders",
-        arguments.judge,
+        lab.judge,
         """
   flanjax judge runs/a runs/b --judge google/flan-t5-base --out runs/a-b
   flanjax judge runs/a runs/b --judge http://localhost:8000/v1 --name qwen --key-env JUDGE_KEY --out runs/a-b""",
@@ -175,14 +175,14 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "entail": Command(
         "score how far written answers follow from their prompts, by a model of natural language inference",
-        arguments.entail,
+        lab.entail,
         """
   flanjax entail runs/summaries --model runs/nli --options yes maybe no --out runs/entailed""",
         "The score is SummaC's: the mean over an answer's sentences of the most that a sentence of the prompt entails it.",
     ),
     "self-instruct": Command(
         "let a model write new tasks after the example of some, with their inputs and outputs",
-        arguments.self_instruct,
+        lab.self_instruct,
         """
   flanjax self-instruct --seeds seeds.jsonl --writer http://localhost:8000/v1 --name qwen --tasks 500 --out made
   flanjax self-instruct --seeds seeds.jsonl --writer runs/mine --recipe alpaca --out made""",
@@ -191,7 +191,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "documents": Command(
         "let a model write questions and answers to a folder of texts, and check them against their passages",
-        arguments.documents,
+        lab.documents,
         """
   flanjax documents notes --writer http://localhost:8000/v1 --name qwen --out made
   flanjax documents notes --writer google/flan-t5-base --form chat --heldout 0.2 --out made""",
@@ -200,7 +200,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "check": Command(
         "check a mixture: what its templates render, and evaluation rows among training rows",
-        arguments.check,
+        mixtures.check,
         """
   flanjax check mixtures/quickstart.py:quickstart
   flanjax check mixtures/flan.py:flan2021 --all --tokenizer google/flan-t5-base --html check.html""",
@@ -208,7 +208,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "doctor": Command(
         "look at a run's own mixture, tokenizer and weights for what would spoil its training",
-        arguments.doctor,
+        lab.doctor,
         """
   flanjax doctor configs/quickstart.py
   flanjax doctor runs/mine --html doctor.html
@@ -219,7 +219,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "suite": Command(
         "evaluate a model on a published suite by its protocol, with what others scored beside it",
-        arguments.suite,
+        lab.suite,
         """
   flanjax suite mixtures/suites/mmlu.json --model google/flan-t5-base
   flanjax suite mixtures/suites/t0_heldout.json --model runs/mine --items 20
@@ -228,14 +228,14 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "explore": Command(
         "write a page of a mixture: shares, lengths, templates, rendered examples",
-        arguments.explore,
+        mixtures.explore,
         """
   flanjax explore mixtures/quickstart.py:quickstart --out explored
   flanjax explore mixtures/flan_mini.py:flan_mini --out explored --tokenizer google/flan-t5-base --heldout nli""",
     ),
     "show": Command(
         "show a mixture's plan or rendered examples of it, or a catalogue of folders",
-        arguments.show,
+        mixtures.show,
         """
   flanjax show mixtures/quickstart.py:quickstart
   flanjax show mixtures/quickstart.py:quickstart --task topic_of --style few-shot --examples 2

@@ -91,6 +91,10 @@ def test_a_value_of_the_wrong_type_is_named_with_what_was_expected(changes, said
             {"train": {"loss": {"normalizer": "tokens"}}},
             "train.loss.normalizer is 'tokens', expected 'weights' or a number over 0",
         ),
+        (
+            {"objective": {"name": "dpo"}, "data": {"features": {"lengths": ((256, 32), (512, 128))}}},
+            "objective.name=dpo takes rows of one length",
+        ),
     ],
 )
 def test_a_value_that_means_nothing_is_named(changes, said):

@@ -3,7 +3,9 @@
 import os
 import signal
 import socket
+import sys
 import time
+import types
 
 import jax
 import pytest
@@ -12,7 +14,7 @@ from processes import end_all, finished, free_port, furnished, spawn, train
 from test_run import MIXTURE
 
 from flanjax.cli import main
-from flanjax.parallel import distributed
+from flanjax.parallel import distributed, peer_watch
 
 HOST = socket.gethostname()
 # A run without data or model: processes in step with each other, until one of them does what it is told to.
@@ -111,6 +113,19 @@ def test_a_killed_process_is_named_by_all_others(home, killed):
         gone = f"flanjax: process {killed} of 3 on {HOST} is gone without a word"
         # jax ends a process at once when process 0, which serves its connections, is gone; it may be faster than we are.
         assert gone in said or (killed == 0 and "the leader (usually slice 0 task 0)" in said), said
+
+
+def test_the_message_is_out_before_anything_may_end_the_process(monkeypatch):
+    watch = peer_watch.PeerWatch("127.0.0.1:1", 1, 3)
+    was_set = []
+    stderr = types.SimpleNamespace(write=lambda text: was_set.append(watch.someone_ended.is_set()), flush=lambda: None)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    monkeypatch.setattr(peer_watch, "GRACE_SECONDS", 0)
+    monkeypatch.setattr(peer_watch, "end_process", lambda status: None)
+    watch._follow("process 2 of 3 is gone")
+    assert watch.someone_ended.is_set()
+    assert was_set
+    assert not any(was_set)
 
 
 @pytest.mark.parametrize("stopped", [0, 1])

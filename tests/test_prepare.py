@@ -19,9 +19,10 @@ pytest.importorskip("apache_beam")
 from flanjax import parts, run
 from flanjax.cli import main
 from flanjax.config import ConfigError, load_config
+from flanjax.data.corpus import open_corpus, open_rows
 from flanjax.data.data_stats import DataError
 from flanjax.data.offline.prepared import Prepared
-from flanjax.data.pipeline import Host, open_corpus, open_rows
+from flanjax.data.pipeline import Host
 from flanjax.prepare import job as preparing
 
 STEPS = 12

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from flanjax.cli import main
+from flanjax.data.corpus import DataConfig, open_corpus, open_rows
 from flanjax.data.feature_config import FeatureConfig
-from flanjax.data.pipeline import DataConfig, open_corpus, open_rows
 from flanjax.data.tokenizer import load_tokenizer
 from flanjax.describe.plan import describe
 from flanjax.describe.samples import sample

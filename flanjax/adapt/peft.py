@@ -10,13 +10,14 @@ every second block were one of cross-attention. So twice as many blocks are writ
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from etils import epath
 from flax.nnx.traversals import flatten_mapping, unflatten_mapping
-from safetensors.numpy import load_file, save
+from safetensors import SafetensorError
+from safetensors.numpy import load as arrays_of
+from safetensors.numpy import save
 
 from flanjax.adapt.added import Added
 from flanjax.adapt.config import AdaptConfig
@@ -25,6 +26,7 @@ from flanjax.adapt.lora import Lora
 from flanjax.adapt.prefix import Prefix
 from flanjax.adapt.prompt import Prompt
 from flanjax.huggingface.families import family_of
+from flanjax.huggingface.settings import FLAG, NUMBER, SIZE, TEXT, read_settings
 from flanjax.huggingface.tensors import Tensor
 from flanjax.models.functional import Config
 from flanjax.models.params import Path as TreePath
@@ -42,6 +44,18 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {  # settings with which a LoRA is more, 
     "fan_in_fan_out": (False, None),
     "lora_bias": (False, None),
 }
+
+
+_KINDS = {
+    "peft_type": TEXT,
+    "base_model_name_or_path": TEXT,
+    "num_virtual_tokens": SIZE,
+    "r": SIZE,
+    "lora_alpha": NUMBER,
+    "use_rslora": FLAG,
+    "lora_dropout": NUMBER,
+}
+_NEEDED = {"lora": ("r", "lora_alpha"), "ia3": (), "prompt": ("num_virtual_tokens",), "prefix": ("num_virtual_tokens",)}
 
 
 class Imported(NamedTuple):
@@ -65,17 +79,17 @@ def is_adapter(directory: epath.PathLike) -> bool:
 
 def base_of(directory: epath.PathLike) -> str:
     """Returns the name of the weights that a directory was trained over; "" if it names none."""
-    return str(_settings(Path(directory)).get("base_model_name_or_path") or "")
+    return str(_settings(epath.Path(directory)).get("base_model_name_or_path") or "")
 
 
 def load(directory: epath.PathLike, model: Config) -> Imported:
     """Returns what a directory in peft's format holds, for a base of a model's shape.
 
     Raises:
-      ValueError: its method is not known here, or its tensors are not those of the base; names them.
+      ValueError: a file is damaged, its method is not known here, or its tensors are not those of the base; names them.
     """
-    place = Path(directory)
-    settings, arrays = _settings(place), load_file(place / WEIGHTS)
+    place = epath.Path(directory)
+    settings, arrays = _settings(place), _arrays(place)
     kind = settings.get("peft_type")
     if kind not in _NAMES:
         raise ValueError(f"{place / CONFIG}: peft_type is {kind!r}, expected one of {sorted(_NAMES)}")
@@ -83,6 +97,8 @@ def load(directory: epath.PathLike, model: Config) -> Imported:
         if settings.get(name) not in neutral:
             raise ValueError(f"{place / CONFIG}: {name} is {settings[name]!r}, which is not known here")
     method = _NAMES[kind]
+    if missing := [name for name in _NEEDED[method] if settings.get(name) is None]:
+        raise ValueError(f"{place / CONFIG} has no {missing[0]}, which {kind} needs")
     if method in ("prompt", "prefix"):
         found = _table(method, settings, arrays, model, place)
     else:
@@ -185,12 +201,12 @@ def _of_tokens(
 
 
 def _table(
-    method: str, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray], model: Any, place: Path
+    method: str, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray], model: Any, place: epath.Path
 ) -> dict[TreePath, np.ndarray]:
     """Returns the trainable arrays of soft tokens or of a prefix, by path."""
     if set(arrays) != {_TABLE}:
         raise ValueError(f"{place / WEIGHTS} has the tensors {sorted(arrays)}, expected {_TABLE} alone")
-    tokens, table = int(settings["num_virtual_tokens"]), np.asarray(arrays[_TABLE], np.float32)
+    tokens, table = settings["num_virtual_tokens"], np.asarray(arrays[_TABLE], np.float32)
     if method == "prompt":
         if table.shape[1] != model.d_model:
             raise ValueError(f"{place}: soft tokens of {table.shape[1]} features, the base has {model.d_model}")
@@ -209,7 +225,7 @@ def _table(
 
 
 def _beside_kernels(
-    method: str, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray], model: Any, place: Path
+    method: str, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray], model: Any, place: epath.Path
 ) -> Iterator[tuple[TreePath, np.ndarray]]:
     """Yields the trainable arrays of LoRA or (IA)^3, by path."""
     family, left = family_of(model), set(arrays)
@@ -236,22 +252,29 @@ def _beside_kernels(
 def _config(method: str, settings: Mapping[str, Any], found: Mapping[TreePath, np.ndarray]) -> AdaptConfig:
     """Returns the config with which the method trains what was found."""
     if method in ("prompt", "prefix"):
-        tokens = int(settings["num_virtual_tokens"])
+        tokens = settings["num_virtual_tokens"]
         return AdaptConfig(tokens=tokens, hidden=0) if method == "prefix" else AdaptConfig(tokens=tokens)
     targets = tuple(dict.fromkeys("/".join(path[:-1]) for path in found))
     if method == "ia3":
         return AdaptConfig(targets=targets)
     return AdaptConfig(
         targets=targets,
-        rank=int(settings["r"]),
+        rank=settings["r"],
         alpha=float(settings["lora_alpha"]),
         rank_stabilized=bool(settings.get("use_rslora")),
         dropout=float(settings.get("lora_dropout") or 0.0),
     )
 
 
-def _settings(place: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((place / CONFIG).read_text())
+def _settings(place: epath.Path) -> dict[str, Any]:
+    return read_settings(place / CONFIG, _KINDS)
+
+
+def _arrays(place: epath.Path) -> dict[str, np.ndarray]:
+    try:
+        found: dict[str, np.ndarray] = arrays_of((place / WEIGHTS).read_bytes())
+    except SafetensorError as error:
+        raise ValueError(f"{place / WEIGHTS} is damaged, or no safetensors file: {error}") from error
     return found
 
 

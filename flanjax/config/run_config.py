@@ -13,7 +13,7 @@ from flanjax.adapt.methods import reserved
 from flanjax.checkpoint import VALIDATION_LOSS, CheckpointConfig
 from flanjax.config.errors import ConfigError
 from flanjax.config.model import SCRATCH, ModelConfig
-from flanjax.data.pipeline import DataConfig
+from flanjax.data.corpus import DataConfig
 from flanjax.data.tokenizer import TokenizerConfig
 from flanjax.evaluate.config import EvaluationConfig
 from flanjax.names import nearest
@@ -61,6 +61,11 @@ class RunConfig:
             raise ConfigError(
                 f"data.prepared={self.data.prepared} holds single answers, but objective.name={self.objective.name} learns "
                 "from pairs, which are made while training: leave data.prepared out"
+            )
+        if self.objective.of_pairs and self.data.features.lengths:
+            raise ConfigError(
+                f"objective.name={self.objective.name} takes rows of one length, since pairs count the same in all batches: "
+                "leave data.features.lengths out"
             )
         features = dataclasses.replace(self.data.features, answers=1 + self.objective.of_pairs)
         object.__setattr__(self, "data", dataclasses.replace(self.data, features=features))

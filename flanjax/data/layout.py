@@ -23,7 +23,7 @@ from flanjax.data.packing import Encoded
 from flanjax.data.tokenizer import ByteTokenizer, Tokenizer
 
 PackedRow = dict[str, np.ndarray]
-ROW_WEIGHTS = "row_weights"  # float32 [] of a row, if rows have several lengths; see flanjax.data.pipeline.pack
+ROW_WEIGHTS = "row_weights"  # float32 [] of a row, if rows have several lengths; see flanjax.data.windows.pack
 
 
 class Layout(Protocol):

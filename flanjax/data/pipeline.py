@@ -10,64 +10,14 @@ import functools
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from flanjax import fields
+from flanjax.data.corpus import Corpus
 from flanjax.data.data_stats import MAX_FRUITLESS, DataError, DataStats
-from flanjax.data.feature_config import FeatureConfig, Lengths
-from flanjax.data.features import Features, MakeFeatures, make_features
-from flanjax.data.layout import ROW_WEIGHTS, Layout, group_sizes, make_layout
-from flanjax.data.packing import Group, pack_examples, pack_rounds
-from flanjax.data.plan import Plan
-from flanjax.data.ready_filters import ready
-from flanjax.data.task_rows import TaskRows
-from flanjax.data.tokenizer import Tokenizer
 from flanjax.data.waiting import awaited
-from flanjax.fields import Count, Range, Seed, Share
-from flanjax.sources import Rows, SourceError, kept
-from flanjax.tasks.draws import Draws
-from flanjax.tasks.mixture import Entry, Mixture
-
-Batch = dict[str, np.ndarray]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class DataConfig:
-    """How a mixture becomes batches. All fields but the last six decide the data and are fixed for a run.
-
-    Args:
-      batch_size: rows of the global batch.
-      num_streams: streams of the data. A divisor of batch_size and a multiple of the number of hosts, so at least the largest
-        number of hosts that will ever be used.
-      window: examples of a stream that are packed together.
-      seed: seed of every choice made in the data.
-      max_bad_share: the share of bad rows above which a task stops the run.
-      num_workers: processes that prepare windows; 0 prepares them in threads of this one.
-      num_threads: threads that prepare windows, per host or worker.
-      prefetch_windows: windows that are prepared ahead, per host or worker.
-      prepared: a directory that `flanjax prepare` wrote; its rows, which are the same, are read instead of made.
-      on_error: what becomes of a data set that cannot be opened: the run stops, or goes on without it (quarantine). Name, plan,
-        checkpoints and report of the mixture then tell what is missing. What is missing once stays out of the run.
-    """
-
-    batch_size: Count = 64
-    num_streams: Count = 8
-    window: Count = 1024
-    seed: Seed = 0
-    features: FeatureConfig = dataclasses.field(default_factory=FeatureConfig)
-    max_bad_share: Share = 0.02
-    num_workers: Annotated[int, Range(0, 1024)] = 0
-    num_threads: Annotated[int, Range(1, 1024)] = 1
-    prefetch_windows: Annotated[int, Range(1, 1024)] = 2
-    prepared: str | None = None
-    on_error: Literal["stop", "quarantine"] = "stop"
-
-    def __post_init__(self) -> None:
-        fields.check(self)
-        divides = self.batch_size % self.num_streams == 0
-        fields.require(divides, self, "num_streams", f"a divisor of batch_size={self.batch_size}")
+from flanjax.data.windows import Batch, Window, make_window
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,135 +32,6 @@ class Host:
             raise ValueError(f"data.num_streams={num_streams} does not divide among {self.count} hosts; use a multiple of it")
         each = num_streams // self.count
         return range(self.index * each, (self.index + 1) * each)
-
-
-class Corpus(NamedTuple):
-    """A resolved mixture with its opened rows, and the function that makes features from them."""
-
-    entries: list[Entry]
-    rows: list[Rows]
-    plan: Plan
-    layout: Layout
-    config: DataConfig
-    make_features: MakeFeatures = make_features
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        return self.layout.tokenizer
-
-    @property
-    def names(self) -> list[str]:
-        return [e.task.name for e in self.entries]
-
-
-def open_rows(mixture: Mixture) -> dict[str, Rows]:
-    """Returns the training rows of every task. They are counted now, and each task's are opened at the first read.
-
-    Raises:
-      SourceError: the data of a task is missing or empty; it names the task.
-    """
-    opened: dict[str, Rows] = {}
-    for task in mixture.tasks():
-        if task.train is None:
-            raise SourceError(f"task {task.name} has no training split (train=None) but mixture {mixture.name} trains on it")
-        opened[task.name] = TaskRows(task, task.train)
-    kept.save()
-    return opened
-
-
-def open_corpus(
-    mixture: Mixture,
-    rows: dict[str, Rows],
-    tokenizer: Tokenizer,
-    config: DataConfig,
-    *,
-    features: MakeFeatures = make_features,
-    numbers: Sequence[str] = (),
-) -> Corpus:
-    """Returns the corpus of a mixture whose rows are open.
-
-    Args:
-      rows: the rows of every task, from `open_rows`.
-      features: makes examples from rows. Your own function may give several examples for a row, as a group that shares a packed
-        row, and numbers with each. It must be a pure function: windows are made in other processes and made again on resume.
-      numbers: the names of the numbers that its examples carry.
-    """
-    entries = mixture.resolve({name: len(r) for name, r in rows.items()})
-    names = [e.task.name for e in entries]
-    entries = ready(entries, [rows[n] for n in names])
-    plan = Plan(names, [e.share for e in entries], [len(rows[n]) for n in names], seed=config.seed)
-    layout = make_layout(config.features, tokenizer, numbers)
-    return Corpus(entries, [rows[n] for n in names], plan, layout, config, features)
-
-
-class Window(NamedTuple):
-    """Consecutive examples of one stream, packed into rows in random order.
-
-    Attributes:
-      rows: whole rounds, one after the other; a round has one row of each of the layout's length pairs, in their order.
-      round: the number of rows of a round.
-    """
-
-    rows: list[Batch]
-    stats: DataStats
-    round: int = 1
-
-
-def window_features(corpus: Corpus, stream: int, number: int) -> Features:
-    """Returns what goes into window `number` of a stream, not yet packed."""
-    config = corpus.config
-    nth = np.arange(number * config.window, (number + 1) * config.window) * config.num_streams + stream
-    return corpus.make_features(corpus.entries, corpus.rows, corpus.plan.visits(nth), corpus.layout, config.seed)
-
-
-def make_window(corpus: Corpus, stream: int, number: int, features: Features | None = None) -> Window:
-    """Returns window `number` of a stream, as a pure function of the first three arguments.
-
-    Args:
-      features: the window's, if they are made already.
-    """
-    config = corpus.config
-    features = features or window_features(corpus, stream, number)
-    stats = DataStats(len(corpus.entries))
-    stats.add(features)
-    rows = pack(features.groups, corpus.layout, corpus.layout.lengths, Draws(config.seed, "window", stream, number))
-    stats.rows = len(rows)
-    return Window(rows, stats, len(corpus.layout.lengths))
-
-
-def pack(groups: Sequence[Group], layout: Layout, pairs: Sequence[Lengths], draws: Draws) -> list[Batch]:
-    """Returns the groups packed into whole rounds of rows, a row of each length pair in a round; what shares a round is random.
-
-    With several pairs, `row_weights` is what a row weighs in the loss on average here. Batches of short rows weigh less than
-    those of long ones, so each is divided by the weights of average rows: a target counts the same in all of them.
-
-    Raises:
-      ValueError: a group does not fit a row; see `flanjax.data.layout.fits`.
-    """
-    sizes = np.array([group_sizes(layout, group) for group in groups], np.int64).reshape(-1, 2)
-    limits = [layout.limits(lengths) for lengths in pairs]
-    fit = np.any([(sizes <= limit).all(axis=1) for limit in limits], axis=0)
-    if (over := np.flatnonzero(~fit)).size:
-        first = int(over[0])
-        raise ValueError(
-            f"{len(groups[first])} examples that must share a row take {tuple(sizes[first].tolist())} of it; rows have "
-            f"{max(limits)}. The function that makes features must leave out what does not fit (flanjax.data.layout.fits)"
-        )
-    if len(pairs) == 1:
-        bins = pack_examples(sizes, limits[0])
-        order = draws.permutation("rows", len(bins))
-        return [layout.row([example for i in bins[r] for example in groups[i]], pairs[0]) for r in order]
-    rounds = pack_rounds(sizes, limits)
-    orders = [draws.permutation(f"rows of pair {p}", len(rounds)) for p in range(len(pairs))]
-    mean = sum(e.weight * e.num_trained for group in groups for e in group) / max(len(rounds) * len(pairs), 1)
-    return [
-        {
-            **layout.row([example for i in rounds[order[r]][p] for example in groups[i]], pairs[p]),
-            ROW_WEIGHTS: np.array(mean, np.float32),
-        }
-        for r in range(len(rounds))
-        for p, order in enumerate(orders)
-    ]
 
 
 class DataState(NamedTuple):
@@ -235,16 +56,18 @@ class DataState(NamedTuple):
         """Returns the state of a record. Raises DataError saying what is wrong if the record is not a valid state."""
         try:
             streams = {int(s): (at[0], at[1]) for s, at in record["streams"].items()}
-            stats, turn = DataStats.from_json(record["tally"]), int(record.get("turn", 0))
+            stats, turn = DataStats.from_json(record["tally"]), record.get("turn", 0)
         except (TypeError, ValueError, LookupError, AttributeError) as error:
             raise DataError(f"this is not a position in the data: {type(error).__name__}: {error}") from error
         for stream, position in streams.items():
             if not all(type(n) is int and n >= 0 for n in (stream, *position)):
                 raise DataError(f"stream {stream} is at {list(position)}, expected the numbers of a window and of a row in it")
+        if type(turn) is not int or turn < 0:
+            raise DataError(f"the turn is {turn!r}, expected the number of batches of a round that are past")
         return cls(streams, stats, turn)
 
-    def check(self, num_streams: int, num_tasks: int) -> None:
-        """Raises DataError if the state has another number of streams or tasks."""
+    def check(self, num_streams: int, num_tasks: int, num_pairs: int = 1) -> None:
+        """Raises DataError if the state has another number of streams or tasks, or a turn that a round of pairs has not."""
         if missing := sorted(set(range(num_streams)) - self.streams.keys()):
             raise DataError(f"the position of {len(missing)} streams is missing, the first is stream {missing[0]}")
         if more := sorted(self.streams.keys() - set(range(num_streams))):
@@ -252,6 +75,8 @@ class DataState(NamedTuple):
         counted = len(self.stats.counts["examples"])
         if counted != num_tasks:
             raise DataError(f"the counts are of {counted} tasks, expected {num_tasks}")
+        if self.turn >= num_pairs:
+            raise DataError(f"{self.turn} batches of a round are past, but a round has {num_pairs}, one of each length pair")
 
     @classmethod
     def merge(cls, records: Sequence[dict[str, Any]]) -> dict[str, Any]:

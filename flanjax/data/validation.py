@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 
+from flanjax.data.corpus import Corpus
 from flanjax.data.data_stats import DataError
-from flanjax.data.pipeline import Batch, Corpus, pack
 from flanjax.data.plan import Visits
+from flanjax.data.windows import Batch, pack
 from flanjax.sources import Rows
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.mixture import Entry

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from flanjax.data.corpus import Corpus, DataConfig, open_corpus, open_rows
 from flanjax.data.feature_config import FeatureConfig
-from flanjax.data.pipeline import Corpus, DataConfig, open_corpus, open_rows
 from flanjax.data.quarantine import find_causes, quarantine
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.tasks.clusters import hold_out

@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from flanjax.data.corpus import Corpus
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import make_features
 from flanjax.data.layout import Layout, group_sizes
 from flanjax.data.packing import Group
-from flanjax.data.pipeline import Corpus, Window, make_window, window_features
 from flanjax.data.plan import Visits, realised_shares
 from flanjax.data.tokenizer import Tokenizer
+from flanjax.data.windows import Window, make_window, window_features
 from flanjax.describe.opened import Opened, open_mixture
 from flanjax.describe.pairs import Suggestion, suggest_pairs
 from flanjax.describe.reasons import Reason, count_reasons

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from flanjax.data.corpus import Corpus
 from flanjax.data.features import Skipped
-from flanjax.data.pipeline import Corpus
 from flanjax.sources import where
 
 _KINDS = {"bad": "bad", "left_out": "left out", "too_long": "too long"}

@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from flanjax.data.corpus import Corpus, DataConfig, open_corpus, open_rows
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import Skipped
-from flanjax.data.pipeline import Corpus, DataConfig, open_corpus, open_rows
 from flanjax.data.prompts import Prompt, build_prompts
 from flanjax.data.quarantine import find_causes, quarantine
 from flanjax.data.queries import Query, read_queries

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flanjax.data.pipeline import Corpus
+from flanjax.data.corpus import Corpus
 from flanjax.data.prompts import Prompt, build_prompts
 from flanjax.data.queries import Query, read_examples
 from flanjax.describe.samples import Sample, sample_of

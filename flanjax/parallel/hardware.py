@@ -88,7 +88,7 @@ def peak_flops(device: jax.Device) -> tuple[float, str] | None:
 
 
 @functools.cache
-def measured_matmul_flops(seconds: float = 0.1, sizes: tuple[int, ...] = (512, 1024)) -> tuple[float, str]:
+def measured_matmul_flops(seconds: float = 0.3, sizes: tuple[int, ...] = (512, 1024)) -> tuple[float, str]:
     """Returns the best float32 FLOP/s measured on square products, used as the peak of a device without a published one.
 
     Each size runs for its share of `seconds`, at least twice, after one untimed run that compiles it. A process measures once.

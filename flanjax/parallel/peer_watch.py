@@ -248,10 +248,11 @@ class PeerWatch:
 
     def _follow(self, message: str) -> None:
         """Ends this process because another has ended, unless it ends by itself within GRACE_SECONDS."""
-        self.someone_ended.set()
         if message.startswith(f"{self.name()}: "):
+            self.someone_ended.set()
             return
         print(f"flanjax: {message} (so process {self._process} ends too)", file=sys.stderr, flush=True)
+        self.someone_ended.set()  # after the message: the main thread may wait for this, and end the process at once
         time.sleep(GRACE_SECONDS)
         self._outlive_others()
         end_process(1)

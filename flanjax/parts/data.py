@@ -10,10 +10,11 @@ from etils import epath
 
 from flanjax import checkpoint
 from flanjax.config import ConfigError, RunConfig, differences
+from flanjax.data.corpus import Corpus
 from flanjax.data.feature_config import Lengths
 from flanjax.data.layout import ROW_WEIGHTS, row_shapes
 from flanjax.data.offline import prepared
-from flanjax.data.pipeline import Corpus, Host
+from flanjax.data.pipeline import Host
 from flanjax.data.quarantine import find_causes, quarantine
 from flanjax.parallel import distributed, sharding
 from flanjax.tasks.ablation import thinned
@@ -130,7 +131,7 @@ _ELSEWHERE = ". Set these back, prepare into another directory, or leave data.pr
 def batch_shapes(
     config: RunConfig, mesh: sharding.Mesh, numbers: Sequence[str] = (), lengths: Lengths | None = None
 ) -> dict[str, jax.ShapeDtypeStruct]:
-    """The arrays of a global batch of these lengths, without them of the longest, as training puts them on the mesh."""
+    """The arrays of a global batch as training puts them on the mesh: of rows of these lengths, or else of the longest."""
     placed, rows, features = sharding.batch_sharding(mesh), config.data.batch_size, config.data.features
     shapes = row_shapes(features, lengths or features.longest, numbers)
     if len(features.pairs) > 1:

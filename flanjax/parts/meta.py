@@ -8,8 +8,8 @@ from etils import epath
 
 from flanjax import records
 from flanjax.config import ConfigError, RunConfig, differences, same_mixture
+from flanjax.data.corpus import Corpus
 from flanjax.data.identity import split_identity
-from flanjax.data.pipeline import Corpus
 from flanjax.models import functional
 from flanjax.models.params import Full, Tuning
 from flanjax.parts.data import as_json

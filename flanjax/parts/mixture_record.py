@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from flanjax import records
+from flanjax.data.corpus import Corpus, DataConfig
 from flanjax.data.data_stats import DataStats
-from flanjax.data.pipeline import Corpus, DataConfig
 from flanjax.data.plan import realised_shares
 from flanjax.data.prompts import Prompt, build_prompts
 from flanjax.data.queries import Query, read_queries

@@ -8,8 +8,8 @@ from etils import epath
 from flanjax import checkpoint
 from flanjax.config import RunConfig
 from flanjax.data import kept_tokenizer
+from flanjax.data.corpus import open_corpus
 from flanjax.data.offline import prepared
-from flanjax.data.pipeline import open_corpus
 from flanjax.data.texts import mixture_texts
 from flanjax.data.tokenizer import Tokenizer, load_tokenizer, survives, train_tokenizer
 from flanjax.parallel import distributed

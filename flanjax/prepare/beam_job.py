@@ -29,10 +29,10 @@ except ImportError as error:
         f"flanjax prepare runs on Apache Beam, which cannot be imported ({error}): pip install flanjax[beam]"
     ) from error
 
+from flanjax.data.corpus import Corpus, DataConfig, open_corpus, open_rows
 from flanjax.data.data_stats import DataError
 from flanjax.data.offline import prepared
 from flanjax.data.offline.shards import Shard, make_shard
-from flanjax.data.pipeline import Corpus, DataConfig, open_corpus, open_rows
 from flanjax.data.quarantine import quarantine
 from flanjax.data.tokenizer import load_tokenizer
 from flanjax.names import nearest

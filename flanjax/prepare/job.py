@@ -10,11 +10,12 @@ from etils import epath
 
 from flanjax import parts, storage
 from flanjax.config import ConfigError, RunConfig, differences
+from flanjax.data.corpus import Corpus, open_corpus, open_rows
 from flanjax.data.data_stats import MAX_FRUITLESS, DataError, DataStats
 from flanjax.data.offline import prepared
 from flanjax.data.offline.shards import Shard, num_parts, read_part
-from flanjax.data.pipeline import Corpus, make_window, open_corpus, open_rows
 from flanjax.data.tokenizer import load_tokenizer
+from flanjax.data.windows import make_window
 from flanjax.prepare import beam_job
 from flanjax.prepare.beam_job import Job
 from flanjax.tasks.ablation import AblationConfig

@@ -12,8 +12,9 @@ from flanjax import parts, storage
 from flanjax.aot import compile as aot
 from flanjax.aot import libtpu
 from flanjax.config import ConfigError, RunConfig, load_config
+from flanjax.data.corpus import DataConfig, open_corpus, open_rows
 from flanjax.data.features import MakeFeatures, make_features
-from flanjax.data.pipeline import BatchIterator, DataConfig, open_corpus, open_rows
+from flanjax.data.pipeline import BatchIterator
 from flanjax.data.quarantine import find_causes, quarantine
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.evaluate.results import SCHEMA_VERSION
@@ -200,7 +201,7 @@ def iterate(
 
     Args:
       tokenizer: for example `flanjax.load_model(...).tokenizer`, or `load_tokenizer("bytes")` of flanjax.data.tokenizer.
-      config: batch size, lengths, seed; flanjax.data.pipeline.DataConfig.
+      config: batch size, lengths, seed; flanjax.data.corpus.DataConfig.
       features, numbers: as in `Run`.
     """
     mixture = mixture.training

@@ -11,8 +11,9 @@ from jax.experimental import multihost_utils
 
 from flanjax import checkpoint, parts
 from flanjax.config import RunConfig
+from flanjax.data.corpus import Corpus
 from flanjax.data.layout import Layout
-from flanjax.data.pipeline import BatchIterator, Corpus, DataState
+from flanjax.data.pipeline import BatchIterator, DataState
 from flanjax.evaluate.config import EvaluationConfig
 from flanjax.evaluate.predict import predict
 from flanjax.evaluate.questions import Questions

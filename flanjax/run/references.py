@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from flanjax import parts, storage
 from flanjax.config import ConfigError, RunConfig, differences
+from flanjax.data.corpus import Corpus
 from flanjax.data.layout import group_sizes
 from flanjax.data.packing import pack_examples
-from flanjax.data.pipeline import Corpus
 from flanjax.data.plan import Visits
 from flanjax.data.preferences import Pair, PairFeatures, References, read_pairs
 from flanjax.data.validation import validation_rows

@@ -15,8 +15,9 @@ from flanjax.checkpoint import VALIDATION_LOSS
 from flanjax.claim import Claim
 from flanjax.config import RunConfig
 from flanjax.data import identity
+from flanjax.data.corpus import Corpus, open_corpus, open_rows
 from flanjax.data.features import MakeFeatures, make_features
-from flanjax.data.pipeline import BatchIterator, Corpus, DataState, Host, open_corpus, open_rows
+from flanjax.data.pipeline import BatchIterator, DataState, Host
 from flanjax.data.validation import validation_batches
 from flanjax.evaluate.config import EvaluationConfig
 from flanjax.evaluate.questions import ask, scoring_layout
@@ -150,8 +151,8 @@ def _train(
         say(f"note: {line}")
     objective = parts.objective_of(config, len(text.corpus.entries), objective)
     program = make_program(config, text, devices, weights.model, objective, tuning, say)
-
     stages.passed("model")
+
     meta = parts.meta_of(config, text.split, text.corpus, weights.model, tuning)
     if config.objective.of_pairs:
         corpus = with_references(config, folder, text.corpus, program, weights, devices.mesh, say)
@@ -162,8 +163,8 @@ def _train(
         checkpoints.close()
         say(f"{workdir} has trained its {start.step} steps already; a larger train.steps would go on from there")
         return start.step
-
     stages.passed("weights")
+
     write_records(config, folder, weights.model, program, meta)
     stop = Stop()
     batches = BatchIterator(text.corpus, devices.host, start.data, prepared, stop.while_waiting)
@@ -285,7 +286,7 @@ def find_start(
     restored = checkpoints.restore(
         shapes.params,
         {"step": shapes.step, "opt_state": shapes.opt_state},
-        lambda data: DataState.from_json(data).check(config.data.num_streams, num_tasks),
+        lambda data: DataState.from_json(data).check(config.data.num_streams, num_tasks, len(config.data.features.pairs)),
     )
     params: Any = Params({}, {})
     if not restored or program.params.frozen:

@@ -47,7 +47,7 @@ class EvaluationRows:
     name: str = "held-out rows"
 
     def reason(self, example: Example) -> str | None:
-        raise RuntimeError("the evaluation rows are not read yet; flanjax.data.pipeline.open_corpus reads them")
+        raise RuntimeError("the evaluation rows are not read yet; flanjax.data.corpus.open_corpus reads them")
 
     def __repr__(self) -> str:
         return f"EvaluationRows({', '.join(task.name for task in self.tasks)})"
@@ -87,7 +87,7 @@ class Duplicates:
     name: str = "duplicates"
 
     def reason(self, example: Example) -> str | None:
-        raise RuntimeError("duplicates are not found yet; flanjax.data.pipeline.open_corpus finds them")
+        raise RuntimeError("duplicates are not found yet; flanjax.data.corpus.open_corpus finds them")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -114,7 +114,7 @@ class NearDuplicates:
             raise ValueError(f"NearDuplicates: threshold is {self.threshold}, expected more than 0 and at most 1")
 
     def reason(self, example: Example) -> str | None:
-        raise RuntimeError("duplicates are not found yet; flanjax.data.pipeline.open_corpus finds them")
+        raise RuntimeError("duplicates are not found yet; flanjax.data.corpus.open_corpus finds them")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,7 +29,7 @@ def points_of(metrics: Iterable[Mapping[str, Any]], until: int) -> list[Point]:
 
 
 def curve_text(points: list[Point], *, plain: bool = False) -> str:
-    """Returns the newest points as a curve, the last score with its noise, and what it is to the best one before.
+    """Returns the newest points as a curve, the last score with its noise, and how it compares with the best.
 
     A step of the curve is the noise's half width or more, so that what is noise looks flat.
 

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
+from flanjax.data.layout import ROW_WEIGHTS
 from flanjax.models import functional
 from flanjax.models.context import Context
 from flanjax.parallel.sharding import ByRows, whole_batch
@@ -92,7 +93,7 @@ class CrossEntropy:
         by_task = Mean(*per_task(losses.nll, weights, batch["task_ids"], self.num_tasks))
         loss = losses.sum + sum(auxiliary.values())
         extra = {name: Mean(total, losses.weight) for name, total in auxiliary.items()}
-        typical = jnp.sum(batch["row_weights"]) if "row_weights" in batch else None
+        typical = jnp.sum(batch[ROW_WEIGHTS]) if ROW_WEIGHTS in batch else None
         return Sums(loss, losses.weight, {"accuracy": correct, **extra}, {"loss": by_task}, typical)
 
     def divisor(self, weight: jax.Array) -> jax.Array:

@@ -1,6 +1,7 @@
 """LoRA, (IA)^3, soft tokens and prefixes beside Hugging Face's peft in torch: packed logits, gradients, files both ways."""
 
 import functools
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -44,6 +45,20 @@ TARGETS = {
     ("lora", "llama"): {"target_modules": ["q_proj", "v_proj", "gate_proj"]},
     ("ia3", "t5"): {"target_modules": ["k", "v", "wo"], "feedforward_modules": ["wo"]},
     ("ia3", "llama"): {"target_modules": ["k_proj", "v_proj", "down_proj"], "feedforward_modules": ["down_proj"]},
+}
+DAMAGES = {
+    "lora": [
+        (peft.CONFIG, lambda data: data[:-9], "adapter_config.json is not JSON"),
+        (
+            peft.CONFIG,
+            lambda data: data.replace(b'"r": 3', b'"r": "3"'),
+            "json: r is '3', expected a whole number",
+        ),
+        (peft.CONFIG, lambda data: data.replace(b'"r": 3', b'"r": null'), "adapter_config.json has no r, which LORA needs"),
+        (peft.CONFIG, lambda data: data.replace(b'"LORA"', b'"LOHA"'), "peft_type is 'LOHA', expected one of"),
+        (peft.WEIGHTS, lambda data: data[:-9], "adapter_model.safetensors is damaged"),
+    ],
+    "prompt": [(peft.CONFIG, lambda data: data.replace(b"virtual", b"real"), "has no num_virtual_tokens, which PROMPT_TUNING")],
 }
 
 
@@ -213,6 +228,18 @@ def test_peft_reads_what_is_written(adapted, tmp_path):
         for at, one in zip(where, torch_logits(model, name), strict=True):
             np.testing.assert_allclose(logits[at], one.numpy(), rtol=0, atol=ATOL)
     jax.tree.map(np.testing.assert_array_equal, peft.load(tmp_path, config).trainable, trainable)
+
+
+def test_a_damaged_file_is_named_with_what_is_wrong(adapted, tmp_path):
+    method, _, folder, _, place = adapted
+    config, _ = hf.load(folder)
+    for file, damaged, said in DAMAGES.get(method, ()):
+        broken = shutil.copytree(place, tmp_path, dirs_exist_ok=True) / file
+        before = broken.read_bytes()
+        broken.write_bytes(damaged(before))
+        assert broken.read_bytes() != before
+        with pytest.raises(ValueError, match=said):
+            peft.load(tmp_path, config)
 
 
 def test_merged_weights_have_the_same_logits(adapted):

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from flanjax import Example, Mixture, StyleShares, Task, Template, equal, hub
+from flanjax.data.corpus import Corpus, DataConfig, open_corpus, open_rows
 from flanjax.data.feature_config import FeatureConfig
-from flanjax.data.pipeline import BatchIterator, Corpus, DataConfig, open_corpus, open_rows
+from flanjax.data.pipeline import BatchIterator
 from flanjax.data.tokenizer import load_tokenizer
 
 from .input_words import ended

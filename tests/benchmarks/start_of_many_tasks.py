@@ -86,9 +86,10 @@ def start(folder: Path, num_workers: int, batches: int) -> dict[str, str]:
         parts[name] = shown(at, now)
         at = now
 
+    from flanjax.data.corpus import DataConfig, open_corpus, open_rows
     from flanjax.data.feature_config import FeatureConfig
     from flanjax.data.identity import split_identity
-    from flanjax.data.pipeline import BatchIterator, DataConfig, open_corpus, open_rows
+    from flanjax.data.pipeline import BatchIterator
     from flanjax.data.tokenizer import load_tokenizer
     from flanjax.tasks.clusters import hold_out
     from flanjax.tasks.registry import load_mixture

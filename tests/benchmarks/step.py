@@ -21,8 +21,9 @@ from ml_collections import ConfigDict
 from flanjax import huggingface as hf
 from flanjax import parts
 from flanjax.config import RunConfig, load_config
+from flanjax.data.corpus import open_corpus, open_rows
 from flanjax.data.layout import ROW_WEIGHTS
-from flanjax.data.pipeline import BatchIterator, open_corpus, open_rows
+from flanjax.data.pipeline import BatchIterator
 from flanjax.data.tokenizer import load_tokenizer
 from flanjax.models import functional
 from flanjax.parallel import sharding

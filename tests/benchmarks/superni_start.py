@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 import flanjax
+from flanjax.data.corpus import DataConfig
 from flanjax.data.feature_config import FeatureConfig
-from flanjax.data.pipeline import DataConfig
 from flanjax.data.tokenizer import load_tokenizer
 from flanjax.importers import superni
 from flanjax.tasks.mixture import equal

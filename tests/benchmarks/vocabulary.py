@@ -5,7 +5,7 @@ from pathlib import Path
 
 import sentencepiece
 
-from flanjax.data.pipeline import open_rows
+from flanjax.data.corpus import open_rows
 
 from .input_pipeline import READ, mixture
 from .seqio_environment import cache

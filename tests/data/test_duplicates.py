@@ -11,10 +11,12 @@ import pytest
 
 from flanjax import Duplicates, Example, Length, Mixture, NearDuplicates, Task, Template, equal, jsonl, rows
 from flanjax.data import duplicates
+from flanjax.data.corpus import DataConfig, open_corpus, open_rows
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.offline.prepared import identity_of
-from flanjax.data.pipeline import BatchIterator, DataConfig, make_window, open_corpus, open_rows
+from flanjax.data.pipeline import BatchIterator
 from flanjax.data.tokenizer import ByteTokenizer
+from flanjax.data.windows import make_window
 from flanjax.describe.plan import describe
 from flanjax.sources import kept
 from flanjax.tasks.filters import RowsLeftOut

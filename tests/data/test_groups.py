@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from batch_checks import joined, same, take
 
+from flanjax.data.corpus import DataConfig, open_corpus, open_rows
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import Features, make_features
 from flanjax.data.layout import fits
 from flanjax.data.offline.prepared import identity_of
 from flanjax.data.packing import Encoded
-from flanjax.data.pipeline import BatchIterator, DataConfig, DataState, Host, make_window, open_corpus, open_rows
+from flanjax.data.pipeline import BatchIterator, DataState, Host
 from flanjax.data.tokenizer import ByteTokenizer
+from flanjax.data.windows import make_window
 from flanjax.sources import rows
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.task import Example, Task

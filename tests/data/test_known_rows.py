@@ -10,14 +10,16 @@ import pytest
 
 from flanjax import open_run
 from flanjax.data import known_rows
+from flanjax.data.corpus import DataConfig, open_corpus, open_rows
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.identity import changes, split_identity
 from flanjax.data.offline.prepared import identity_of
-from flanjax.data.pipeline import BatchIterator, DataConfig, DataState, make_window, open_corpus, open_rows
+from flanjax.data.pipeline import BatchIterator, DataState
 from flanjax.data.plan import Visits
 from flanjax.data.prompts import build_prompts
 from flanjax.data.queries import read_queries
 from flanjax.data.tokenizer import ByteTokenizer
+from flanjax.data.windows import make_window
 from flanjax.evaluate.config import EvaluationConfig
 from flanjax.evaluate.questions import ask, scoring_layout
 from flanjax.sources import hub, jsonl, kept, rows

@@ -9,24 +9,17 @@ import pytest
 from batch_checks import joined, same, take
 
 from flanjax.config import ConfigError, RunConfig
+from flanjax.data.corpus import DataConfig, open_corpus, open_rows
 from flanjax.data.data_stats import DataStats
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.layout import make_layout
 from flanjax.data.offline.prepared import Prepared, data_keys, digest, identity_of, manifest_of, write_manifest
 from flanjax.data.offline.shards import Shard, make_shard, read_part
 from flanjax.data.packing import pack_examples, pack_rounds
-from flanjax.data.pipeline import (
-    BatchIterator,
-    DataConfig,
-    DataState,
-    Host,
-    make_window,
-    open_corpus,
-    open_rows,
-    window_features,
-)
+from flanjax.data.pipeline import BatchIterator, DataState, Host
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.data.validation import validation_batches
+from flanjax.data.windows import make_window, window_features
 from flanjax.describe.pairs import suggest_pairs
 from flanjax.parts import mixture_record
 from flanjax.sources import rows

@@ -17,12 +17,14 @@ import numpy as np
 import pytest
 from batch_checks import joined, same, take
 
+from flanjax.data.corpus import DataConfig, open_corpus, open_rows
 from flanjax.data.data_stats import DataError, DataStats
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import make_features
 from flanjax.data.packing import pack_examples
-from flanjax.data.pipeline import BatchIterator, DataConfig, DataState, Host, make_window, open_corpus, open_rows
+from flanjax.data.pipeline import BatchIterator, DataState, Host
 from flanjax.data.tokenizer import ByteTokenizer
+from flanjax.data.windows import make_window
 from flanjax.parts import mixture_record
 from flanjax.sources import SourceError, rows
 from flanjax.tasks.mixture import Mixture, Part
@@ -146,6 +148,9 @@ def test_a_state_survives_json_and_is_small():
             r"the counts of bad are \[1, -1\], expected 2 numbers of 0 and more",
         ),
         (lambda r: r["tally"].update(styles=[1]), "the counts of styles are"),
+        (lambda r: r.update(turn=-1), "the turn is -1, expected the number of batches"),
+        (lambda r: r.update(turn="0"), "the turn is '0', expected the number of batches"),
+        (lambda r: r.update(turn=1), "1 batches of a round are past, but a round has 1"),
         (lambda r: r.update(tally=DataState({}, DataStats(3)).to_json()["tally"]), "the counts are of 3 tasks, expected 2"),
     ],
 )
@@ -388,7 +393,8 @@ def test_worker_processes_make_the_same_batches_from_a_users_file(tmp_path):
 
 KILLED = """
 import dataclasses, resource, sys, time
-from flanjax.data.pipeline import BatchIterator, open_corpus, open_rows
+from flanjax.data.corpus import open_corpus, open_rows
+from flanjax.data.pipeline import BatchIterator
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.tasks.registry import load_mixture
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from flanjax import Example, Mixture, StyleShares, Task, Template, rows
+from flanjax.data.corpus import DataConfig, open_corpus, open_rows
 from flanjax.data.feature_config import FeatureConfig
-from flanjax.data.pipeline import BatchIterator, DataConfig, open_corpus, open_rows
+from flanjax.data.pipeline import BatchIterator
 from flanjax.data.plan import Visits
 from flanjax.data.preferences import REFERENCE, Pair, PairFeatures, References, read_pairs
 from flanjax.data.tokenizer import ByteTokenizer

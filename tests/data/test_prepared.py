@@ -15,6 +15,7 @@ from etils import epath
 from etils.epath import backend as epath_backend
 
 from flanjax.cli import main
+from flanjax.data.corpus import DataConfig, open_corpus, open_rows
 from flanjax.data.data_stats import DataError, DataStats
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.features import make_features
@@ -22,8 +23,9 @@ from flanjax.data.layout import make_layout
 from flanjax.data.offline.prepared import Prepared, digest, identity_of, manifest_of, num_steps, verify, write_manifest
 from flanjax.data.offline.shards import PARTS, Shard, make_shard, read_part
 from flanjax.data.offline.window_records import Label, decode_window, encode_window
-from flanjax.data.pipeline import BatchIterator, DataConfig, DataState, Host, Window, make_window, open_corpus, open_rows
+from flanjax.data.pipeline import BatchIterator, DataState, Host
 from flanjax.data.tokenizer import ByteTokenizer
+from flanjax.data.windows import Window, make_window
 from flanjax.sources import rows
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.styles import StyleShares

@@ -10,8 +10,8 @@ import pytest
 from flanjax import checkpoint, open_run
 from flanjax.cli import main
 from flanjax.config import ConfigError
+from flanjax.data.corpus import DataConfig, open_rows
 from flanjax.data.feature_config import FeatureConfig
-from flanjax.data.pipeline import DataConfig, open_rows
 from flanjax.data.quarantine import find_causes, quarantine, root_cause
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.describe.plan import describe

@@ -11,9 +11,10 @@ import pytest
 from batch_checks import same, take
 
 from flanjax import Example, Mixture, Task, Template, jsonl, parquet, rows
+from flanjax.data.corpus import DataConfig, open_corpus, open_rows
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.identity import changes, split_identity
-from flanjax.data.pipeline import BatchIterator, DataConfig, open_corpus, open_rows
+from flanjax.data.pipeline import BatchIterator
 from flanjax.data.task_rows import TaskRows
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.sources import RowError, SourceError, where

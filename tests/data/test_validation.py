@@ -5,11 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
+from flanjax.data.corpus import DataConfig, open_corpus, open_rows
 from flanjax.data.data_stats import DataError
 from flanjax.data.feature_config import FeatureConfig
-from flanjax.data.pipeline import DataConfig, make_window, open_corpus, open_rows
 from flanjax.data.tokenizer import ByteTokenizer
 from flanjax.data.validation import validation_batches
+from flanjax.data.windows import make_window
 from flanjax.sources import rows
 from flanjax.tasks.exemplar_formats import FORMATS
 from flanjax.tasks.mixture import Mixture

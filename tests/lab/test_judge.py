@@ -242,11 +242,11 @@ def test_wrong_arguments_are_named(here, capsys, arguments, said):
     assert not Path("out/verdicts.jsonl").exists()
 
 
-def test_a_request_that_the_address_refuses_is_not_asked_again(here, capsys):
+def test_after_a_refused_request_nothing_more_is_asked(here, capsys):
     with Address(lambda prompt, before: (401, "no key")) as address:
         assert judged(address, "--parallel", "1") == 1
         assert "answers 401 Unauthorized: 'no key'" in capsys.readouterr().err
-        assert len(address.asked) < 5
+        assert len(address.asked) == 1
     assert main(["judge", "a", "b", "--judge", address.url, "--out", "out"]) == 1
     assert "needs --name MODEL" in capsys.readouterr().err
 

@@ -15,7 +15,7 @@ import flanjax
 from flanjax import cli, commands, storage
 from flanjax.config import ConfigError, load_config
 from flanjax.data import preferences
-from flanjax.data.pipeline import open_corpus, open_rows
+from flanjax.data.corpus import open_corpus, open_rows
 from flanjax.data.plan import Visits
 from flanjax.importers import preferences as importers
 from flanjax.lab.spin import command

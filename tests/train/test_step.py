@@ -12,8 +12,8 @@ import pytest
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.layout import make_layout
 from flanjax.data.packing import Encoded
-from flanjax.data.pipeline import pack
 from flanjax.data.tokenizer import ByteTokenizer
+from flanjax.data.windows import pack
 from flanjax.models import functional
 from flanjax.models.context import Context
 from flanjax.models.t5 import T5Config

@@ -24,6 +24,7 @@ import numpy as np
 from etils import epath
 
 from flanjax import storage
+from flanjax.data.corpus import Corpus, DataConfig
 from flanjax.data.data_stats import DataError, DataStats
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.offline.shards import (
@@ -38,10 +39,10 @@ from flanjax.data.offline.shards import (
     replacing,
 )
 from flanjax.data.offline.window_records import FORMAT, Label
-from flanjax.data.pipeline import Batch, Corpus, DataConfig, Window, make_window
 from flanjax.data.plan import Plan
 from flanjax.data.texts import mixture_texts
 from flanjax.data.tokenizer import Tokenizer, load_tokenizer
+from flanjax.data.windows import Batch, Window, make_window
 from flanjax.tasks.registry import MODULE_PREFIX
 
 MANIFEST, TOKENIZER, JOB = "manifest.json", "tokenizer", "job.json"

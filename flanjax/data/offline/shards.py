@@ -18,9 +18,10 @@ from typing import Any, NamedTuple
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 from etils import epath
 
+from flanjax.data.corpus import Corpus
 from flanjax.data.data_stats import DataError, DataStats
 from flanjax.data.offline.window_records import Label, decode_window, encode_window, row_arrays
-from flanjax.data.pipeline import Corpus, Window, make_window
+from flanjax.data.windows import Window, make_window
 
 PARTS = "parts"
 SUFFIX = ".array_record"

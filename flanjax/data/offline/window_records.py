@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flanjax.data.data_stats import DataStats
-from flanjax.data.pipeline import Batch, Window
+from flanjax.data.windows import Batch, Window
 
 FORMAT = 2
 _LENGTH = struct.Struct("<I")

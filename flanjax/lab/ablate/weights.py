@@ -12,7 +12,7 @@ import numpy as np
 
 from flanjax import parts, storage
 from flanjax.config import RunConfig
-from flanjax.data.pipeline import open_rows
+from flanjax.data.corpus import open_rows
 from flanjax.names import nearest
 from flanjax.tasks.clusters import Split
 from flanjax.tasks.mixture import Mixture

@@ -11,7 +11,7 @@ import numpy as np
 
 from flanjax.check.findings import Example, Finding
 from flanjax.data.packing import Encoded
-from flanjax.data.pipeline import Batch
+from flanjax.data.windows import Batch
 from flanjax.lab.doctor.outcome import Outcome
 from flanjax.lab.doctor.patient import Patient, packed
 

@@ -12,7 +12,7 @@ import numpy as np
 from flanjax.check.findings import Example, Finding
 from flanjax.data.layout import Layout, make_layout
 from flanjax.data.packing import Encoded
-from flanjax.data.pipeline import Batch
+from flanjax.data.windows import Batch
 from flanjax.lab.doctor.outcome import Outcome, Run, Shown
 from flanjax.lab.doctor.patient import Patient, packed
 

@@ -13,12 +13,14 @@ from etils import epath
 
 from flanjax import checkpoint, parts
 from flanjax.config import ConfigError, RunConfig, load_config
+from flanjax.data.corpus import Corpus, open_corpus, open_rows
 from flanjax.data.features import Features
 from flanjax.data.layout import Layout
 from flanjax.data.packing import Encoded, pack_examples
-from flanjax.data.pipeline import Batch, BatchIterator, Corpus, DataState, Host, open_corpus, open_rows
+from flanjax.data.pipeline import BatchIterator, DataState, Host
 from flanjax.data.prompts import Prompt, build_prompts
 from flanjax.data.queries import Query, read_queries
+from flanjax.data.windows import Batch
 from flanjax.generate.scorer import Scorer
 from flanjax.models import functional
 from flanjax.names import nearest

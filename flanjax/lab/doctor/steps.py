@@ -13,7 +13,8 @@ import numpy as np
 from flanjax import parts
 from flanjax.check.findings import Example, Finding
 from flanjax.checkpoint import CheckpointConfig, Checkpoints
-from flanjax.data.pipeline import Batch, DataState
+from flanjax.data.pipeline import DataState
+from flanjax.data.windows import Batch
 from flanjax.lab.doctor.outcome import Outcome
 from flanjax.lab.doctor.patient import Patient
 from flanjax.models import functional

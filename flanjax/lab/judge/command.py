@@ -87,7 +87,7 @@ def told(args: argparse.Namespace, summary: Summary) -> list[str]:
         f"{_percent(summary.first)} are for the answer shown first; {_percent(summary.ties)} of verdicts are ties"
     )
     if summary.first.number and (summary.first.low or 0) > 90:
-        found.append("the judge goes by the position, not by the answers: no win rate of its means anything")
+        found.append("the judge goes by the position, not by the answers: its win rates mean nothing")
     found.append(
         f"it agrees with the metric against references in {_percent(summary.agreement)} of the {summary.agreement.number} "
         "pairs that both tell apart"

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import jinja2
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from flanjax import run, storage
 from flanjax.evaluate import statistics as st
@@ -57,7 +56,7 @@ def entail(args: argparse.Namespace) -> int:
     out = made_folder(args.out)
     rows = scored(answers, entailer(run.load_model(args.model), wording, args.options))
     found = summarise(rows)
-    pq.write_table(pa.Table.from_pylist(rows), out / TABLE)
+    storage.replace_table(storage.place(out / TABLE), pa.Table.from_pylist(rows))
     storage.write_json(storage.place(out / RECORD), as_record(args, found))
     for (_, task), one in found.items():
         print(f"{task}: {_told(one.answers)} of an answer follows from its prompt, {_told(one.references)} of a reference")

@@ -34,9 +34,11 @@ _VERDICT = re.compile(r"verdict\W{0,5}(A|B|tie)\b", re.IGNORECASE)
 
 
 class Judge(Protocol):
-    """Attributes:
-    name: as the user named it.
-    how: the end of a prompt, which says in what form the verdict is wanted.
+    """What prefers one of two answers.
+
+    Attributes:
+      name: as the user named it.
+      how: the end of a prompt, which says in what form the verdict is wanted.
     """
 
     name: str

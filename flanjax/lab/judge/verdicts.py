@@ -4,23 +4,22 @@ verdicts.jsonl has a line for each reply in the order in which they came; the sa
 verdicts.parquet is the same as a table, with the prompts.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from flanjax import storage
 from flanjax.ask.output import Output
 from flanjax.lab.judge.answers import Pair
 from flanjax.lab.judge.judges import FIRST, TIE, Judge, verdict_of
 from flanjax.lab.writing.ask import Reply
+from flanjax.lab.writing.replies import MOST_FAILURES, read_log
 
 LINES, TABLE = "verdicts.jsonl", "verdicts.parquet"
 A_FIRST, B_FIRST = "AB", "BA"
-MOST_FAILURES = 8  # in a row, after which the judge is taken to be gone
 Where = tuple[int, str]  # pair and order
 
 
@@ -102,13 +101,8 @@ def ask(
 def read_verdicts(file: Path) -> dict[Where, Verdict]:
     """Returns the last verdict on each question in verdicts.jsonl."""
     found: dict[Where, Verdict] = {}
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            row = json.loads(line)
-            reply = Reply(row["text"], row["error"], row["tries"], row.get("ended", True))
-            found[row["line"], row["order"]] = Verdict(reply, None if reply.error else winner_of(row["order"], reply.text))
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{file}, line {number} is damaged: {line[:60]!r}; remove it to go on") from error
+    for number, order, reply in read_log(file, "order"):
+        found[number, order] = Verdict(reply, None if reply.error else winner_of(order, reply.text))
     return found
 
 
@@ -127,6 +121,4 @@ def write_table(questions: Sequence[Question], found: Mapping[Where, Verdict], j
             {**place, "order": question.order, "judge": judge, "prompt": question.prompt, **answers, **said}
             | {"winner": verdict.winner}
         )
-    unfinished = file.with_name(f".{file.name}.tmp")
-    pq.write_table(pa.Table.from_pylist(rows), unfinished)
-    unfinished.replace(file)
+    storage.replace_table(storage.place(file), pa.Table.from_pylist(rows))

@@ -27,6 +27,10 @@ from flanjax.workdir import TOKENIZER
 
 RECORD = "play.json"
 _FORMAT = 1
+# Keys that may change between two commands for one play.
+_FREE = tuple(f"config.{key}" for key in (
+    "checkpoint.", "mesh.", "train.microbatches", "train.log_every", "train.tensorboard", "data.num_", "data.prefetch_windows",
+))  # fmt: skip
 
 
 class Play(NamedTuple):
@@ -110,11 +114,6 @@ def check_play(play: Play, out: Path) -> None:
         raise ValueError(
             f"{out} holds another play: {'; '.join(changed)}. Set these back, or name another --out for a play of its own"
         )
-
-
-_FREE = tuple(f"config.{key}" for key in (
-    "checkpoint.", "mesh.", "train.microbatches", "train.log_every", "train.tensorboard", "data.num_", "data.prefetch_windows",
-))  # fmt: skip
 
 
 def round_overrides(play: Play, out: Path, number: int) -> dict[str, str]:

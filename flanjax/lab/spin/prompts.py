@@ -10,7 +10,7 @@ import pyarrow as pa
 from etils import epath
 
 from flanjax import parts, storage
-from flanjax.data.pipeline import Corpus, open_corpus, open_rows
+from flanjax.data.corpus import Corpus, open_corpus, open_rows
 from flanjax.data.prompts import Prompt, build_prompts
 from flanjax.data.queries import Query, read_queries
 from flanjax.data.tokenizer import load_tokenizer

@@ -31,12 +31,9 @@ def play_rounds(play: Play, out: Path, rounds: int, execute: Execute, say: Calla
     data = write_prompts(play, out)
     say(f"{len(data):,} prompts of {play.config.mixture}, with the data's answers")
     for number in range(1, rounds + 1):
-        if _pairs_there(out, number):
-            found = write_pairs(play, out, number, data)
-        else:
-            if failed := _generate(play, out, number, execute, say):
-                return failed
-            found = write_pairs(play, out, number, data)
+        if not _pairs_there(out, number) and (failed := _generate(play, out, number, execute, say)):
+            return failed
+        found = write_pairs(play, out, number, data)
         lost = f", {found['without_text']:,} prompts without a text" if found["without_text"] else ""
         say(f"round {number}: {found['pairs']:,} pairs, {found['same']:,} of them of two equal texts{lost}")
         plan = round_plan(play, out, number)

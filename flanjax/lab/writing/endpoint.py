@@ -1,6 +1,7 @@
 """An OpenAI-compatible address that is asked for texts: POST ADDRESS/chat/completions (https://platform.openai.com/docs/api-reference/chat)."""
 
 import json
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -57,12 +58,23 @@ class Endpoint:
         """Yields a reply to each prompt, in order; one with an error where no attempt was of use.
 
         Raises:
-          Refused: the address says that the request is wrong.
+          Refused: the address says that the request is wrong. Only those under way at that time are asked beside it.
         """
-        pool = ThreadPoolExecutor(self._parallel)
+        pool, over = ThreadPoolExecutor(self._parallel), threading.Event()
+
+        def asked(ask: Ask) -> Reply:
+            if over.is_set():
+                raise Refused("a request before this one was refused")  # which is raised first, so nobody sees this
+            try:
+                return self._asked(ask)
+            except Refused:
+                over.set()
+                raise
+
         try:
-            yield from pool.map(self._asked, asks)
+            yield from pool.map(asked, asks)
         finally:
+            over.set()
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _asked(self, ask: Ask) -> Reply:

@@ -14,7 +14,7 @@ from flanjax.ask.settings import Settings
 from flanjax.lab.writing.ask import Ask, Reply, Writer
 
 LINES = "replies.jsonl"
-MOST_FAILURES = 8  # in a row, after which the writer is taken to be gone
+MOST_FAILURES = 8  # in a row, after which a writer or a judge is taken to be gone
 
 
 class Replies:
@@ -32,7 +32,7 @@ class Replies:
     def __init__(self, out: Path, made: Mapping[str, Any], writer: Writer, progress: Callable[[Reply], None]):
         self._file, self._writer, self._progress = out / LINES, writer, progress
         self._output = Output(self._file, {"writer": writer.name, **made})
-        self._there = dict(_read(self._file))
+        self._there = {number: (prompt, reply) for number, prompt, reply in read_log(self._file, "prompt")}
         last = max(self._there, default=0)
         while last in self._there and _silent(self._there[last][1]):
             del self._there[last]  # the address was gone: asked again
@@ -77,10 +77,15 @@ def _silent(reply: Reply) -> bool:
     return bool(reply.error) and not reply.text
 
 
-def _read(file: Path) -> Iterator[tuple[int, tuple[str, Reply]]]:
+def read_log(file: Path, key: str) -> Iterator[tuple[int, str, Reply]]:
+    """Yields each reply of a file, with its `line` and what stands under `key` beside it.
+
+    Raises:
+      ValueError: a line is damaged; names it.
+    """
     for number, line in enumerate(file.read_text(encoding="utf-8").split("\n")[:-1], 1):
         try:
             row = json.loads(line)
-            yield row["line"], (row["prompt"], Reply(row["text"], row["error"], row["tries"], row["ended"]))
+            yield row["line"], row[key], Reply(row["text"], row["error"], row["tries"], row["ended"])
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{file}, line {number} is damaged: {line[:60]!r}; remove it to go on") from error

@@ -80,7 +80,9 @@ def spread(rows: Sequence[Any], most: int) -> list[Any]:
 
     >>> spread(range(10), 4)
     [0, 3, 6, 9]
+    >>> spread(range(10), 1)
+    [0]
     """
-    if len(rows) <= most:
-        return list(rows)
+    if len(rows) <= most or most < 2:
+        return list(rows[:most])
     return [rows[n * (len(rows) - 1) // (most - 1)] for n in range(most)]
