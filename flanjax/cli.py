@@ -3,6 +3,7 @@
 import argparse
 import atexit
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -180,7 +181,7 @@ def _prepare(args: argparse.Namespace) -> None:
 
 def _compile(args: argparse.Namespace) -> None:
     from flanjax.aot import compile as aot
-    from flanjax.aot import libtpu
+    from flanjax.aot import libtpu, search
     from flanjax.config import load_config
 
     libtpu.find()
@@ -190,6 +191,11 @@ def _compile(args: argparse.Namespace) -> None:
         for topology in args.topology:
             if args.parameters:
                 print(aot.parameters(config, topology))
+            if args.search:
+                with _progress(f"compiling {config.name} for {topology} in many ways"):
+                    found = search.search(config, topology, functools.partial(print, flush=True))
+                print(search.verdict(topology, *found), flush=True)
+                continue
             for what, compiled in (("training", aot.compile_training), ("scoring", aot.compile_scoring)):
                 with _progress(f"compiling {what} of {config.name} for {topology}"):
                     found = compiled(config, topology)

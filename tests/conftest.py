@@ -49,6 +49,15 @@ def room_for_programs():
         gc.collect()
 
 
+@pytest.fixture
+def eight_fake_chips(monkeypatch):
+    """The CPU's fake devices in place of a v5e:2x4."""
+    import jax
+
+    devices = type("Slice", (), {"devices": jax.devices()})
+    monkeypatch.setattr("jax.experimental.topologies.get_topology_desc", lambda *args, **kwargs: devices)
+
+
 # These begin first: a long file that begins last keeps one worker busy while the others have nothing left to do. The first
 # mostly waits, beside the second, whose many processes find work for every core.
 LONGEST = (

@@ -57,12 +57,6 @@ def test_the_program_of_training_compiles_from_shapes_alone_and_shards_its_state
     assert aot._bytes_per_device(program.state) < whole / 4
 
 
-@pytest.fixture
-def eight_fake_chips(monkeypatch):
-    """The CPU's fake devices in place of a v5e:2x4."""
-    monkeypatch.setattr(aot.topologies, "get_topology_desc", lambda *args, **kwargs: type("D", (), {"devices": jax.devices()}))
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_both_steps_are_compiled_and_described(kind, eight_fake_chips):
     for compiled in (aot.compile_training, aot.compile_scoring):
@@ -124,7 +118,7 @@ def test_what_does_not_fit_is_refused_with_what_helps(eight_fake_chips, monkeypa
         aot.compile_training(config(), "v5e:2x4")
     with pytest.raises(ConfigError, match=r"scoring does not fit.*evaluation\.batch_size"):
         aot.compile_scoring(config(), "v5e:2x4")
-    with pytest.raises(ConfigError, match="not even one row a device"):
+    with pytest.raises(ConfigError, match="does not fit"):
         aot.compile_training(config(train={"microbatches": "auto"}), "v5e:2x4")
 
 

@@ -6,8 +6,6 @@ import sys
 
 import pytest
 
-from flanjax.parallel import cores
-
 COUNT = """
 import jax
 from flanjax.parallel import cores
@@ -24,14 +22,3 @@ def test_every_core_gets_a_device_unless_somebody_said_how_many(flags, expected)
     env = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     found = subprocess.run([sys.executable, "-c", COUNT], env=env, capture_output=True, text=True, check=True)
     assert found.stdout.split() == expected.split()
-
-
-def test_options_that_this_jax_does_not_know_are_left_out(monkeypatch):
-    assert cores.compiler_options("tpu") == {}
-    known = cores._CPU_OPTIONS
-    cores._known_options.cache_clear()
-    assert cores.compiler_options("cpu") == known
-    monkeypatch.setattr(cores, "_CPU_OPTIONS", {"xla_cpu_no_such_option": "1"})
-    cores._known_options.cache_clear()
-    assert cores.compiler_options("cpu") == {}
-    cores._known_options.cache_clear()

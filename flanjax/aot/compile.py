@@ -18,7 +18,7 @@ from jax.experimental import topologies
 from flanjax import parts
 from flanjax.adapt.methods import make_tuning
 from flanjax.aot import hlo, libtpu
-from flanjax.aot.roofline import explain, roofline
+from flanjax.aot.roofline import Roofline, explain, roofline
 from flanjax.config import ConfigError, RunConfig
 from flanjax.data.feature_config import Lengths
 from flanjax.data.layout import make_layout
@@ -32,7 +32,7 @@ from flanjax.names import nearest
 from flanjax.parallel import sharding
 from flanjax.parallel.hardware import CHIPS
 from flanjax.tasks.user_code import UserCodeError
-from flanjax.train.microbatches import fit_program
+from flanjax.train.fitting import fit_program
 from flanjax.train.program import Compiled, Program, compile_for
 
 GIB = 2**30
@@ -40,6 +40,7 @@ _MANY_TASKS = 2000  # of a mixture whose file cannot be run here
 _PER_ROW = 4  # assumed number of examples in a full row, for all FLOPs here; it is printed beside them
 # libtpu 0.0.51 compiles embedding look-ups for the SparseCores of a v5p or v6e, and then cannot print the program.
 _PRINTED = {"xla_tpu_offload_gather_to_sparsecore": False, "xla_tpu_enable_offloading_scatter_to_sparsecore": False}
+_tasks_of: dict[tuple[object, ...], int] = {}
 _AS_ONE_DEVICE = {"v4": {"chip_config_name": "megacore"}}  # without this its two cores would be two devices
 TRAINING, SCORING = "training step", "scoring"
 
@@ -51,7 +52,8 @@ class CompileReport(NamedTuple):
       what: TRAINING, with its rows' lengths if these differ, or SCORING.
       state_bytes: memory that is held all the time: parameters, and in training the optimizer state.
       peak_bytes: peak memory, state included.
-      microbatches, why: the number of microbatches of a training step, and how it was found.
+      microbatches, remat, why: the number of microbatches of a training step, what its backward pass recomputes, and how these
+        two were found if the config leaves them open.
       model_flops: FLOPs of one execution on a chip, without recomputation.
       kernel_flops: the part of them in attention kernels.
       texts: the texts of the compiled programs; empty if libtpu cannot print one.
@@ -65,6 +67,7 @@ class CompileReport(NamedTuple):
     state_bytes: int
     peak_bytes: int
     microbatches: int
+    remat: str
     why: str
     attention: str
     model_flops: float
@@ -77,6 +80,13 @@ class CompileReport(NamedTuple):
 
 def _num_tasks(config: RunConfig) -> int:
     """The number of tasks trained on, for which the step keeps a few sums; many, if their data is not here to say."""
+    known = (config.mixture, config.heldout, config.leave_out)
+    if known not in _tasks_of:  # a search asks often
+        _tasks_of[known] = _count_tasks(config)
+    return _tasks_of[known]
+
+
+def _count_tasks(config: RunConfig) -> int:
     try:
         return len(list(parts.split_of(config).train.tasks()))
     except UserCodeError as error:
@@ -84,8 +94,11 @@ def _num_tasks(config: RunConfig) -> int:
         return _MANY_TASKS
 
 
-def compile_training(config: RunConfig, topology: str) -> CompileReport:
+def compile_training(config: RunConfig, topology: str, usable: float = 1.0) -> CompileReport:
     """Returns the results of compiling a config's training step for a slice such as "v5e:4x4".
+
+    Args:
+      usable: the share of a chip's memory that the step may take.
 
     Raises:
       ConfigError: the topology is unknown, libtpu is missing, or the step does not fit.
@@ -93,20 +106,18 @@ def compile_training(config: RunConfig, topology: str) -> CompileReport:
     mesh = slice_mesh(config, topology)
     _check_batch(config, mesh)
     model, batch = model_of(config), parts.batch_shapes(config, mesh, parts.numbers_of(config))
-    began, hbm = time.perf_counter(), CHIPS[_chip(topology)].hbm_gib * GIB
+    began, hbm = time.perf_counter(), int(usable * CHIPS[_chip(topology)].hbm_gib * GIB)
     objective = parts.objective_of(config, num_tasks := _num_tasks(config))
-    make = functools.partial(
-        Program, model=model, mesh=mesh, num_tasks=num_tasks, objective=objective, tuning=_tuning(config, model)
-    )
+    make = functools.partial(Program, mesh=mesh, num_tasks=num_tasks, objective=objective, tuning=_tuning(config, model))
     try:
-        program, microbatches, why = fit_program(make, config.train, batch, mesh, hbm)
+        fit = fit_program(make, config.train, model, batch, mesh, hbm)
     except ValueError as error:
         raise ConfigError(f"{config.name} on {topology}: {error}") from error
     longest, *shorter = sorted(set(config.data.features.pairs), reverse=True)
 
     def report(lengths: Lengths, began: float) -> CompileReport:
         batch = parts.batch_shapes(config, mesh, parts.numbers_of(config), lengths)
-        found = program.compile(batch)
+        found = fit.program.compile(batch)
         if found.executable is None or found.peak_bytes > hbm:
             raise ConfigError(_too_large(TRAINING, topology, found.message or _over(found.peak_bytes, hbm)))
         flops = functional.step_flops_of(model, *_lengths(lengths, config.data.batch_size))
@@ -114,12 +125,13 @@ def compile_training(config: RunConfig, topology: str) -> CompileReport:
         return CompileReport(
             what=f"{TRAINING}, rows of {lengths.inputs} + {lengths.targets}" if shorter else TRAINING,
             chips=mesh.size,
-            num_parameters=program.num_parameters,
-            state_bytes=_bytes_per_device((program.state, program.params.frozen)),
+            num_parameters=fit.program.num_parameters,
+            state_bytes=_bytes_per_device((fit.program.state, fit.program.params.frozen)),
             peak_bytes=found.peak_bytes,
-            microbatches=microbatches,
-            why=why,
-            attention=program.attention(batch),
+            microbatches=fit.microbatches,
+            remat=fit.remat,
+            why=fit.reason,
+            attention=fit.program.attention(batch),
             model_flops=flops.total / mesh.size,
             kernel_flops=flops.in_kernels / mesh.size,
             texts=texts,
@@ -177,6 +189,7 @@ def compile_scoring(config: RunConfig, topology: str) -> CompileReport:
         state_bytes=_bytes_per_device(params),
         peak_bytes=peak,
         microbatches=1,
+        remat="none",
         why="",
         attention="",
         model_flops=flops.total / BACKWARD_AND_FORWARD / mesh.size,
@@ -238,7 +251,7 @@ def describe(config: RunConfig, topology: str, found: CompileReport) -> str:
         f"  model FLOPs   {found.model_flops / 1e12:,.2f} TFLOP a chip, if rows are full and hold {_PER_ROW} examples each",
     ]
     if found.what != SCORING:
-        lines.append(f"  microbatches  {found.microbatches} ({found.why})")
+        lines.append(f"  microbatches  {found.microbatches}, remat {found.remat}" + (f" ({found.why})" if found.why else ""))
         lines.append(f"  {found.attention}")
     lines += ["  " + line for line in _moved(found, topology)]
     return "\n".join([*lines, *(describe(config, topology, each) for each in found.shorter)])
@@ -250,11 +263,8 @@ def table_row(config: RunConfig, topology: str, found: CompileReport) -> str:
     largest = max((kind.largest_bytes for kind in counts.collectives.values()), default=0) if counts else None
     gathered = "not known" if largest is None else f"{largest / 2**20:.0f} MiB"
     step = "not known"
-    if counts:
-        chip = CHIPS[_chip(topology)]
-        best = roofline(counts, chip, found.kernel_flops if counts.custom_calls else 0.0)
-        utilised = found.model_flops * chip.devices / (best.overlapped_seconds * chip.bf16_flops)
-        step = f"{best.overlapped_seconds * 1e3:,.0f} ms ({best.bound}), MFU {utilised:.0%}"
+    if best := times(found, topology):
+        step = f"{best.overlapped_seconds * 1e3:,.0f} ms ({best.bound}), MFU {mfu(found, topology, best):.0%}"
     cells = (
         config.name,
         found.what,
@@ -267,6 +277,18 @@ def table_row(config: RunConfig, topology: str, found: CompileReport) -> str:
         step,
     )
     return "\n".join([f"| {' | '.join(map(str, cells))} |", *(table_row(config, topology, each) for each in found.shorter)])
+
+
+def times(found: CompileReport, topology: str) -> Roofline | None:
+    """Returns the shortest times of a compiled program; None if libtpu cannot print it."""
+    counts = _counts(found)
+    return counts and roofline(counts, CHIPS[_chip(topology)], found.kernel_flops if counts.custom_calls else 0.0)
+
+
+def mfu(found: CompileReport, topology: str, best: Roofline) -> float:
+    """Returns the share of the chips' peak that the model's FLOPs would be, if the program took its shortest time."""
+    chip = CHIPS[_chip(topology)]
+    return found.model_flops * chip.devices / (best.overlapped_seconds * chip.bf16_flops)
 
 
 TABLE_HEAD = (

@@ -42,6 +42,11 @@ def compile(command: argparse.ArgumentParser) -> None:
         "--topology", required=True, nargs="+", metavar="CHIP:GRID", help="TPU slices, such as v5e:4x4 or v5p:4x4x4"
     )
     command.add_argument("--parameters", action="store_true", help="first list where every parameter lies")
+    command.add_argument(
+        "--search",
+        action="store_true",
+        help="compile the training step in many ways (recomputation, XLA's options, meshes, microbatches) and print the best",
+    )
 
 
 def evaluate(command: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from flanjax import fields
 from flanjax.fields import Count, Fraction, OneOf, Positive, Range
 from flanjax.models.attention.choice import BACKENDS
-from flanjax.models.stack import REMAT
+from flanjax.models.stack import AUTO, REMAT
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gpt_neox")
 
@@ -51,7 +51,8 @@ class DecoderConfig:
       dropout: share of activations that training drops.
       epsilon: added to the variance in norms.
       scan: layers are compiled once, in a loop. Unrolled layers compile longer and run faster on CPU.
-      remat: what the backward pass of a layer recomputes, from least to most: it saves memory and costs time.
+      remat: what the backward pass of a layer recomputes, from least to most: it saves memory and costs time. "auto" takes
+        the least that fits, by the compiler's analysis of the step.
       attention: the implementation of attention. "auto" takes a kernel where one is known to be faster.
       dtype: type of the computation. Parameters are always float32.
     """
@@ -92,7 +93,7 @@ class DecoderConfig:
     dropout: Fraction = 0.0
     epsilon: Positive = 1e-6
     scan: bool = True
-    remat: Annotated[str, OneOf(tuple(REMAT))] = "none"
+    remat: Annotated[str, OneOf((*REMAT, AUTO))] = "none"
     attention: Annotated[str, OneOf(BACKENDS)] = "auto"
     dtype: Literal["float32", "bfloat16"] = "float32"
 

@@ -17,6 +17,7 @@ REMAT: Mapping[str, Any] = {
     "attention": jax.checkpoint_policies.save_only_these_names(_ATTENDED),  # the heads' outputs and the layer's input
     "full": jax.checkpoint_policies.nothing_saveable,  # only the layer's input
 }
+AUTO = "auto"  # training puts a name of REMAT in its place (flanjax.train.fitting); nothing else has a backward pass
 
 
 def keep_attended(x: jax.Array) -> jax.Array:
@@ -32,18 +33,18 @@ def run_layers(
     Args:
       layers: a module whose parameters have the layers first.
       scan: compile one loop body for all layers, which saves compile time and program size; otherwise layers are unrolled.
-      remat: a name of REMAT.
+      remat: a name of REMAT, or AUTO, with which nothing is recomputed.
       period: number of kinds of layer, which alternate: `kind` is the layer's number modulo this, a Python integer.
     """
     graphdef, stacked = nnx.split(layers)
-    policy = REMAT[remat]
+    policy = REMAT["none" if remat == AUTO else remat]
 
     def layer_step(kind: int) -> Callable:
         def step(x, sliced):
             values, given = sliced
             return body(nnx.merge(graphdef, values), x, given, kind)
 
-        return step if remat == "none" else jax.checkpoint(step, prevent_cse=not scan, policy=policy)
+        return step if remat in ("none", AUTO) else jax.checkpoint(step, prevent_cse=not scan, policy=policy)
 
     steps = [layer_step(kind) for kind in range(period)]
     tree = (stacked, per_layer)

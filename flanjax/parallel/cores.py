@@ -1,4 +1,4 @@
-"""On a CPU: a device for each core, and the compiler's options that pay there.
+"""On a CPU: a device for each core.
 
 XLA gives one device all cores, but runs loops and small operations on one of them. As many devices as cores share the rows of a
 batch, and each works through its program alone. On two cores a step of flan_mini takes 2.7 s instead of 3.6 s, one of the
@@ -6,18 +6,13 @@ quickstart 0.10 s instead of 0.12 s.
 """
 
 import contextlib
-import functools
 import math
 import os
-from collections.abc import Mapping
 from typing import Any
 
 import jax
 
 _MOST = 8  # devices: each has parameters of its own to gather, and small shares of the rows
-# Products by YNNPACK: it takes 2.6 s where Eigen takes 3.1 s (flan_mini's step). It is a program's option and not a flag of the
-# process, because some products, such as (a @ b) @ b of 1,024, are eight times as slow with it.
-_CPU_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT"}
 
 
 def a_device_each(rows: int) -> None:
@@ -44,18 +39,3 @@ def devices_for(rows: int, cores: int) -> int:
     (2, 8, 1, 8)
     """
     return max(n for n in range(1, min(cores, _MOST) + 1) if math.gcd(rows, n) == n)
-
-
-def compiler_options(platform: str) -> Mapping[str, str]:
-    """Returns the compiler's options for a training step on these devices, for `jax.jit`."""
-    return _known_options() if platform == "cpu" else {}
-
-
-@functools.cache
-def _known_options() -> Mapping[str, str]:
-    """The options for CPUs, if this jax has them: they are experimental, and an unknown one is an error."""
-    try:
-        jax.jit(lambda: 0, compiler_options=_CPU_OPTIONS).lower().compile()
-    except jax.errors.JaxRuntimeError:
-        return {}
-    return _CPU_OPTIONS

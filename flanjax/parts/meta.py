@@ -19,10 +19,10 @@ from flanjax.version import __version__
 
 # Keys that may change between a run and its continuation: they decide when things are written and where arrays live.
 _FREE_KEYS = (
-    "name", "checkpoint.", "evaluation.", "mesh.", "model.attention", "train.microbatches", "train.log_every",
-    "train.validate_every", "train.validation_examples", "train.heldout_every", "train.heldout_items", "train.tensorboard",
-    "train.wandb", "train.steps", "train.optimizer.schedule_steps", "data.max_bad_share", "data.num_workers",
-    "data.num_threads", "data.prefetch_windows", "data.prepared", "data.on_error",
+    "name", "checkpoint.", "evaluation.", "mesh.", "model.attention", "model.remat", "train.microbatches",
+    "train.xla_options", "train.log_every", "train.validate_every", "train.validation_examples", "train.heldout_every",
+    "train.heldout_items", "train.tensorboard", "train.wandb", "train.steps", "train.optimizer.schedule_steps",
+    "data.max_bad_share", "data.num_workers", "data.num_threads", "data.prefetch_windows", "data.prepared", "data.on_error",
 )  # fmt: skip
 
 

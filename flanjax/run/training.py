@@ -31,12 +31,12 @@ from flanjax.run.references import with_references
 from flanjax.run.stages import Stages
 from flanjax.tasks.clusters import Split
 from flanjax.tasks.mixture import Mixture
+from flanjax.train.fitting import fit_program
 from flanjax.train.goodput import Goodput
 from flanjax.train.heldout_curve import points_of
 from flanjax.train.log import MetricsWriter, ProgressBar
 from flanjax.train.loop import Diverged, Interrupted, Periodic, Report, Stop, fit
 from flanjax.train.meter import Meter, work_of
-from flanjax.train.microbatches import fit_program
 from flanjax.train.objective import Objective
 from flanjax.train.profiling import Profiler, parse_steps
 from flanjax.train.program import Program
@@ -243,12 +243,11 @@ def make_program(
     say: Say,
 ) -> Program:
     """The compiled functions of the run and the shapes of all that they touch; no array exists yet."""
-    make = functools.partial(
-        Program, model=model, mesh=devices.mesh, num_tasks=len(text.corpus.entries), objective=objective, tuning=tuning
-    )
-    found = fit_program(make, config.train, parts.batch_shapes(config, devices.mesh, text.corpus.layout.numbers), devices.mesh)
-    if config.train.microbatches != found.microbatches:
-        say(f"microbatches: {found.microbatches} ({found.reason})")
+    make = functools.partial(Program, mesh=devices.mesh, num_tasks=len(text.corpus.entries), objective=objective, tuning=tuning)
+    batch = parts.batch_shapes(config, devices.mesh, text.corpus.layout.numbers)
+    found = fit_program(make, config.train, model, batch, devices.mesh)
+    if found.reason:
+        say(f"microbatches: {found.microbatches}, remat: {found.remat} ({found.reason})")
     return found.program
 
 

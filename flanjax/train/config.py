@@ -5,6 +5,7 @@ from typing import Literal
 
 from flanjax import fields
 from flanjax.fields import Count, NonNegative, Seed, Whole
+from flanjax.parallel import xla_options
 from flanjax.train.losses import LossConfig
 from flanjax.train.optimizer import OptimizerConfig
 
@@ -39,6 +40,8 @@ class TrainConfig:
       seed: seed of the initial weights and of dropout.
       microbatches: number of parts into which a global batch is split to save memory; the result stays the same. "auto" takes
         the smallest number that fits, by the compiler's analysis of the step.
+      xla_options: XLA's options for the step alone, such as xla_jf_spmd_threshold_for_windowed_einsum_mib=1000000. Those of
+        another kind of device (xla_tpu_, xla_jf_, xla_gpu_, xla_cpu_) are left out. `flanjax compile --search` suggests them.
       log_every: steps between lines of metrics.jsonl.
       validate_every: steps between validation losses on evaluation rows of the training tasks; 0 for none.
       validation_examples: rows of each task in a validation loss.
@@ -51,6 +54,7 @@ class TrainConfig:
     steps: Count = 1000
     seed: Seed = 0
     microbatches: Count | Literal["auto"] = 1
+    xla_options: tuple[str, ...] = ()
     log_every: Count = 10
     validate_every: Whole = 0
     validation_examples: Count = 64
@@ -63,3 +67,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         fields.check(self)
+        for text in self.xla_options:
+            try:
+                xla_options.parse(text)
+            except ValueError as error:
+                raise fields.FieldError(self, "xla_options", f"has {error}") from error

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -16,7 +16,7 @@ from flanjax.models.attention.proof import prove
 from flanjax.models.context import Context
 from flanjax.models.params import Full, Params, Tuning
 from flanjax.parallel import sharding
-from flanjax.parallel.cores import compiler_options
+from flanjax.parallel.xla_options import check, options_for
 from flanjax.train.config import TrainConfig
 from flanjax.train.objective import Batch, CrossEntropy, Hooks, Objective
 from flanjax.train.optimizer import make_optimizer, schedule, state_axes
@@ -104,9 +104,9 @@ class Program:
             tuning=tuning,
             hooks=hooks,
         )
-        self._compile_functions(mesh)
+        self._compile_functions(mesh, config.xla_options)
 
-    def _compile_functions(self, mesh: Mesh) -> None:
+    def _compile_functions(self, mesh: Mesh, xla_options: Sequence[str]) -> None:
         spec, (trainable, frozen) = self._spec, self.params
         shapes = jax.eval_shape(functools.partial(init_state, spec), trainable)
         names = shapes._replace(
@@ -122,12 +122,15 @@ class Program:
         self.split = jax.jit(spec.tuning.split, out_shardings=Params(placed.params, fixed), donate_argnums=0)
         self.join = lambda trainable, frozen: spec.tuning.join(Params(trainable, frozen))
         self.init = jax.jit(functools.partial(init_state, spec), out_shardings=placed, donate_argnums=0)
+        options = options_for(xla_options, sharding.platform(mesh))
+        if options:
+            check(options, jax.ShapeDtypeStruct((mesh.size,), np.float32, sharding=sharding.batch_sharding(mesh)))
         self._step = jax.jit(
             functools.partial(train_step, spec),
             in_shardings=(placed, fixed, rows),
             out_shardings=(placed, one),
             donate_argnums=0,
-            compiler_options=dict(compiler_options(sharding.platform(mesh))) if sharding.is_here(mesh) else None,
+            compiler_options=options,
         )
         self._inputs, self._one = (placed.params, fixed, rows), one
         self.validate = jax.jit(functools.partial(validation_step, spec), in_shardings=self._inputs, out_shardings=one)

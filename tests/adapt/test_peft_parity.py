@@ -52,7 +52,7 @@ DAMAGES = {
         (
             peft.CONFIG,
             lambda data: data.replace(b'"r": 3', b'"r": "3"'),
-            "json: r is '3', expected a whole number",
+            'json: r is "3", expected a whole number',
         ),
         (peft.CONFIG, lambda data: data.replace(b'"r": 3', b'"r": null'), "adapter_config.json has no r, which LORA needs"),
         (peft.CONFIG, lambda data: data.replace(b'"LORA"', b'"LOHA"'), "peft_type is 'LOHA', expected one of"),

@@ -29,8 +29,8 @@ from flanjax.models import functional
 from flanjax.parallel import sharding
 from flanjax.parallel.hardware import measured_matmul_flops, peak_flops
 from flanjax.run.training import use_cores
+from flanjax.train.fitting import fit_program
 from flanjax.train.meter import Work, work_of
-from flanjax.train.microbatches import fit_program
 from flanjax.train.program import Program
 
 from .sides import serve
@@ -199,8 +199,8 @@ class Ours:
         rows = len(batch["targets"])
         if (dtype, rows) not in self._programs:
             model, tasks = self._published(dtype).config, self._made["num_tasks"]
-            make = functools.partial(Program, model=model, mesh=self._mesh, num_tasks=tasks)
-            self._programs[dtype, rows] = fit_program(make, self._config.train, self._shapes(batch), self._mesh).program
+            make = functools.partial(Program, mesh=self._mesh, num_tasks=tasks)
+            self._programs[dtype, rows] = fit_program(make, self._config.train, model, self._shapes(batch), self._mesh).program
         return self._programs[dtype, rows]
 
     def _shapes(self, batch: Mapping[str, np.ndarray]) -> dict[str, jax.ShapeDtypeStruct]:

@@ -29,7 +29,7 @@ from flanjax.tasks.clusters import Split
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.registry import load_mixture
 from flanjax.tasks.task import BadRow
-from flanjax.train.microbatches import fit_program
+from flanjax.train.fitting import fit_program
 from flanjax.train.program import Program
 from flanjax.workdir import open_workdir
 
@@ -144,8 +144,8 @@ def packed(examples: Sequence[Encoded], layout: Layout) -> Iterator[tuple[Batch,
 def program_of(patient: Patient, model: functional.Config) -> Program:
     """The functions of a training run, with room for as many tasks as examples are compared."""
     tasks = max(len(patient.corpus.entries), COMPARED)
-    make = functools.partial(Program, model=model, mesh=patient.mesh, num_tasks=tasks)
-    return fit_program(make, patient.config.train, patient.batch, patient.mesh).program
+    make = functools.partial(Program, mesh=patient.mesh, num_tasks=tasks)
+    return fit_program(make, patient.config.train, model, patient.batch, patient.mesh).program
 
 
 def scorer_of(patient: Patient, batch_size: int) -> Scorer:
