@@ -1,6 +1,6 @@
 """XLA's flags in tests: nearly all of their time goes into compiling programs that run once or a few times."""
 
-QUICKLY = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+QUICKLY = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 
 
 def flags(devices: int) -> str:

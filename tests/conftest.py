@@ -19,7 +19,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     _COMPILED = tempfile.TemporaryDirectory(prefix="flanjax-compiled-", ignore_cleanup_errors=True)  # removed at the end
     os.environ["JAX_COMPILATION_CACHE_DIR"] = _COMPILED.name
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 if "FLANJAX_INDEX" not in os.environ:
     _KEPT = tempfile.TemporaryDirectory(prefix="flanjax-index-", ignore_cleanup_errors=True)
@@ -47,6 +47,19 @@ def room_for_programs():
 
         jax.clear_caches()
         gc.collect()
+
+
+@pytest.fixture(scope="module")
+def one_device():
+    """Runs in this process have one device, for which programs are small, where a test is not about several."""
+    import jax
+
+    from flanjax.parallel import sharding
+
+    make_mesh, first = sharding.make_mesh, jax.devices()[:1]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sharding, "make_mesh", lambda config, devices=None: make_mesh(config, devices or first))
+        yield
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from flanjax import claim, parts, workdir
 from flanjax.claim import NAME, Claim, ClaimError, Holder
 from flanjax.storage import place
 
+pytestmark = pytest.mark.usefixtures("one_device")
+
 HOUR = 3600
 
 

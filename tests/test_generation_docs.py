@@ -16,6 +16,8 @@ from compiling import flags
 import flanjax
 from flanjax import cli
 
+pytestmark = pytest.mark.usefixtures("one_device")
+
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "generation.md").read_text()
 MIXTURE = """

@@ -10,6 +10,8 @@ from flanjax import Mixture, Task, Template, parts, rows
 from flanjax.config import ConfigError
 from flanjax.models.params import Selected
 
+pytestmark = pytest.mark.usefixtures("one_device")
+
 TEXT = (Path(__file__).parents[1] / "docs" / "python.md").read_text()
 
 

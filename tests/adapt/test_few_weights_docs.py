@@ -11,6 +11,8 @@ import flanjax
 from flanjax import cli
 from flanjax.adapt.config import METHODS, AdaptConfig
 
+pytestmark = pytest.mark.usefixtures("one_device")
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "few_weights.md").read_text()
 MIXTURE = """

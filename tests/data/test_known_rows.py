@@ -30,6 +30,8 @@ from flanjax.tasks.styles import StyleShares
 from flanjax.tasks.task import Example, Exemplar, SkipRow, Task
 from flanjax.tasks.template import Template
 
+pytestmark = pytest.mark.usefixtures("one_device")
+
 CONFIG = DataConfig(batch_size=2, num_streams=2, window=64, features=FeatureConfig(inputs_length=512, targets_length=32))
 PASSAGE = "The lighthouse keeper counted eleven ships before the fog came in ."
 HIDDEN = [{"text": f"the hidden row is number {n}"} for n in range(6)] + [{"text": PASSAGE}]

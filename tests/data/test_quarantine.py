@@ -24,6 +24,8 @@ from flanjax.tasks.mixture import Mixture, Part, proportional, temperature
 from flanjax.tasks.task import Example, Task
 from flanjax.tasks.template import Template
 
+pytestmark = pytest.mark.usefixtures("one_device")
+
 DATA = [{"text": f"row number {n} of many"} for n in range(40)]
 
 

@@ -15,6 +15,8 @@ from flanjax import run
 from flanjax.cli import main
 from flanjax.config import RunConfig
 
+pytestmark = pytest.mark.usefixtures("one_device")
+
 pytest.importorskip("lm_eval")
 pytest.importorskip("accelerate", reason="lm_eval's HFLM needs accelerate: pip install lm-eval[hf]")
 

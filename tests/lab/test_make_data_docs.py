@@ -14,6 +14,8 @@ from test_self_instruct import SEEDS, scripted, task
 import flanjax
 from flanjax import cli
 
+pytestmark = pytest.mark.usefixtures("one_device")
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "make_data.md").read_text()
 CONFIG = """

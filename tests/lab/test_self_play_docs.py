@@ -23,6 +23,8 @@ from flanjax.lab.spin.pairs import read_pairs
 from flanjax.parts import open_saved
 from flanjax.run import train
 
+pytestmark = pytest.mark.usefixtures("one_device")
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "self_play.md").read_text()
 MIXTURE = """
