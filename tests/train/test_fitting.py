@@ -8,6 +8,7 @@ import pytest
 
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.layout import row_shapes
+from flanjax.models.decoder import DecoderConfig
 from flanjax.models.stack import REMAT
 from flanjax.models.t5 import T5Config
 from flanjax.parallel import sharding
@@ -17,7 +18,9 @@ from flanjax.train.program import Program
 
 MODEL = T5Config(vocab_size=512, scan=False, d_model=16, d_ff=32, num_layers=1, num_decoder_layers=1, num_heads=2, head_dim=8)
 CONFIG = TrainConfig(microbatches="auto")
-AUTO = dataclasses.replace(MODEL, vocab_size=64, d_ff=128, num_layers=6, num_decoder_layers=6, scan=True, remat="auto")
+AUTO = DecoderConfig(
+    family="llama", vocab_size=64, d_model=16, d_ff=128, num_layers=4, num_heads=2, num_kv_heads=1, head_dim=8, remat="auto"
+)
 ROWS, DEVICES = 8, 2
 
 
@@ -26,23 +29,38 @@ def mesh():
     return sharding.make_mesh(sharding.MeshConfig(), jax.devices()[:DEVICES])
 
 
-@pytest.fixture(scope="module")
-def batch(mesh):
+def batch_of(mesh, layout):
     placed = sharding.batch_sharding(mesh)
-    config = FeatureConfig(inputs_length=64, targets_length=64)
+    config = FeatureConfig(layout=layout, inputs_length=64, targets_length=64)
     shapes = row_shapes(config, config.longest)
     return {n: jax.ShapeDtypeStruct((ROWS, *s), dtype, sharding=placed) for n, (s, dtype) in shapes.items()}
 
 
 @pytest.fixture(scope="module")
+def batch(mesh):
+    return batch_of(mesh, "encoder_decoder")
+
+
+@pytest.fixture(scope="module")
+def positions(mesh):
+    """A batch of the decoder."""
+    return batch_of(mesh, "causal")
+
+
+@pytest.fixture(scope="module")
 def peaks(mesh, batch):
     """What the step needs with each number of microbatches."""
-    programs = {n: Program(dataclasses.replace(CONFIG, microbatches=n), MODEL, mesh, num_tasks=2) for n in (1, 4)}
+    programs = {n: program(mesh, dataclasses.replace(CONFIG, microbatches=n), MODEL) for n in (1, 4)}
     return {n: p.compile(batch).peak_bytes for n, p in programs.items()}
 
 
+@functools.cache  # a program keeps what was compiled
+def program(mesh, config, model):
+    return Program(config, model, mesh, num_tasks=2)
+
+
 def fit(mesh, batch, limit, config=CONFIG, model=MODEL):
-    return fit_program(functools.partial(Program, mesh=mesh, num_tasks=2), config, model, batch, mesh, limit)
+    return fit_program(functools.partial(program, mesh), config, model, batch, mesh, limit)
 
 
 def test_more_microbatches_need_less_memory(peaks):
@@ -75,27 +93,26 @@ def test_a_number_is_taken_as_it_is_and_a_wrong_word_refused(mesh, batch):
         TrainConfig(microbatches="many")
 
 
-def test_auto_recomputes_the_least_that_fits_with_the_fewest_microbatches(mesh, batch):
+def test_auto_recomputes_the_least_that_fits_with_the_fewest_microbatches(mesh, positions):
     def peak(number, remat):
         config, model = dataclasses.replace(CONFIG, microbatches=number), dataclasses.replace(AUTO, remat=remat)
-        return Program(config, model, mesh, num_tasks=2).compile(batch).peak_bytes
+        return program(mesh, config, model).compile(positions).peak_bytes
 
     least = {remat: peak(1, remat) for remat in REMAT}
     assert sorted(least.values(), reverse=True) == [*least.values()]
     assert len(set(least.values())) == len(REMAT)
     for place, remat in ((1, "dots"), (3, "full")):
-        found = fit(mesh, batch, least[remat], model=AUTO)
+        found = fit(mesh, positions, least[remat], model=AUTO)
         assert (found.microbatches, found.remat) == (1, remat)
         assert found.reason.count("would need") == place
-    two = fit(mesh, batch, least["full"] - 1, model=AUTO)
+    two = fit(mesh, positions, least["full"] - 1, model=AUTO)
     assert two.microbatches == 2
     assert peak(2, two.remat) < least["full"]
-    only = fit(mesh, batch, least["attention"], dataclasses.replace(CONFIG, microbatches=1), AUTO)
+    only = fit(mesh, positions, least["attention"], dataclasses.replace(CONFIG, microbatches=1), AUTO)
     assert (only.microbatches, only.remat) == (1, "attention")
 
 
-def test_the_step_of_auto_is_that_of_what_was_chosen_and_evaluation_needs_no_choice(mesh, batch):
-    chosen = fit(mesh, batch, None, model=AUTO).program
-    assert chosen.step is not None
-    named = Program(dataclasses.replace(CONFIG, microbatches=1), dataclasses.replace(AUTO, remat="none"), mesh, num_tasks=2)
-    assert chosen.compile(batch).executable.as_text() == named.compile(batch).executable.as_text()
+def test_where_nothing_is_decided_nothing_is_recomputed(mesh, batch):
+    config = dataclasses.replace(CONFIG, microbatches=1)
+    undecided, named = (program(mesh, config, dataclasses.replace(MODEL, remat=remat)) for remat in ("auto", "none"))
+    assert undecided.compile(batch).lowered.as_text() == named.compile(batch).lowered.as_text()
