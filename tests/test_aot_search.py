@@ -85,7 +85,14 @@ def test_what_does_not_fit_is_passed_over_and_nothing_that_fits_is_an_error(eigh
     assert now is None
     assert best.way.remat == "full"
     assert sum("does not fit" in line for line in said) == 7
+    asked = scripted(monkeypatch, lambda way: roofline(1))
+    search.search(config(train={"microbatches": "auto"}), "v5e:2x4")
+    assert len(set(asked)) == len(asked)  # what the config says is not compiled twice
     assert "as configured: does not fit" in search.verdict("v5e:2x4", now, best)
+    said.clear()
+    with pytest.raises(ConfigError, match=r"topology is 'v5:2x4', expected"):
+        search.search(config(), "v5:2x4", said.append)
+    assert not said
     scripted(monkeypatch, lambda way: roofline(1), fits=lambda way: False)
     with pytest.raises(ConfigError, match=r"tiny fits v5e:2x4 in no way. Use more chips, a smaller batch"):
         search.search(config(), "v5e:2x4")

@@ -73,14 +73,19 @@ def search(config: RunConfig, topology: str, say: Callable[[str], None] = lambda
       say: called with a line of a Markdown table for each way.
 
     Raises:
-      ConfigError: nothing fits, or the topology is unknown.
+      ConfigError: nothing fits, the topology is unknown, or the config's mesh does not fit it.
     """
+    slice_mesh(config, topology)  # an unknown slice is refused at once
     for line in TABLE_HEAD.splitlines():
         say(line)
     given = Way(str(config.model.fields.get("remat", "none")), config.train.xla_options, config.mesh, config.train.microbatches)
     tried: list[Tried] = []
+    asked: set[Way] = set()
 
     def attempt(way: Way, note: str = "") -> Tried | None:
+        if way in asked:
+            return None
+        asked.add(way)
         try:
             found = _tried(way, compile_training(way.of(config), topology, USABLE), config, topology)
         except ConfigError as error:
