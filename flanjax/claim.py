@@ -80,11 +80,11 @@ class Claim:
     """One run's claim on a folder. Before `take` and after `release` nothing is claimed, and `check` never raises.
 
     Args:
-      say: called with a message when `take` waits.
+      log: called with a message when `take` waits.
     """
 
-    def __init__(self, folder: epath.PathLike, say: Callable[[str], None] = print):
-        self._folder, self._say = place(folder), say
+    def __init__(self, folder: epath.PathLike, log: Callable[[str], None] = print):
+        self._folder, self._log = place(folder), log
         self._store = _store(self._folder)
         self._generation = _UNMET
         self._mine: Holder | None = None
@@ -139,7 +139,7 @@ class Claim:
                 try:
                     self._store.write(NAME, None, if_equal=self._generation).result(timeout=_ANSWER_SECONDS)
                 except (ValueError, OSError) as error:
-                    self._say(f"{self._folder / NAME} could not be removed, and will lapse: {error}")
+                    self._log(f"{self._folder / NAME} could not be removed, and will lapse: {error}")
             self._mine = None
 
     def _free(self) -> bytes:
@@ -152,7 +152,7 @@ class Claim:
         if silent < STALE_SECONDS and holder.lives_here():
             raise self._refusal(holder)
         wait = max(STALE_SECONDS - silent, WATCH_SECONDS)
-        self._say(
+        self._log(
             f"{self._folder} is claimed by a run that may have been killed ({holder.described()}): "
             f"waiting up to {wait:.0f} s for a sign of life"
         )
@@ -164,7 +164,7 @@ class Claim:
                 return found.generation
             if found.generation != first.generation:
                 raise self._refusal(found.holder)
-        self._say(f"no sign of life: taking {self._folder} over")
+        self._log(f"no sign of life: taking {self._folder} over")
         return first.generation
 
     def _refusal(self, holder: Holder) -> ClaimError:

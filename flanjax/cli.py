@@ -193,8 +193,8 @@ def _compile(args: argparse.Namespace) -> None:
                 print(aot.parameters(config, topology))
             if args.search:
                 with _progress(f"compiling {config.name} for {topology} in many ways"):
-                    found = search.search(config, topology, functools.partial(print, flush=True))
-                print(search.verdict(topology, *found), flush=True)
+                    ways = search.search(config, topology, functools.partial(print, flush=True))
+                print(search.verdict(topology, *ways), flush=True)
                 continue
             for what, compiled in (("training", aot.compile_training), ("scoring", aot.compile_scoring)):
                 with _progress(f"compiling {what} of {config.name} for {topology}"):

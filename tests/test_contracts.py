@@ -219,7 +219,7 @@ class SoftPrompt:
 
 
 def soft_run(kind, workdir, **train):
-    run = flanjax.open_run(config_of(kind, **train), MIXTURE, workdir=workdir, tuning=SoftPrompt(3), say=lambda line: None)
+    run = flanjax.open_run(config_of(kind, **train), MIXTURE, workdir=workdir, tuning=SoftPrompt(3), log=lambda line: None)
     features = dataclasses.replace(run.config.data.features, reserved=3)
     data = dataclasses.replace(run.config.data, features=features)
     return dataclasses.replace(run, config=dataclasses.replace(run.config, data=data))

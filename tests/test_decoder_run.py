@@ -123,13 +123,13 @@ def losses(workdir):
 def trained(home, tokenizer):
     """The workdir of eight steps, stopped and gone on after four."""
     workdir = home / "run"
-    run.train(config(home, tokenizer, steps=4), workdir, say=lambda line: None)
-    run.train(config(home, tokenizer), workdir, say=lambda line: None)
+    run.train(config(home, tokenizer, steps=4), workdir, log=lambda line: None)
+    run.train(config(home, tokenizer), workdir, log=lambda line: None)
     return workdir
 
 
 def test_a_decoder_learns_and_goes_on_as_if_it_had_not_stopped(home, tokenizer, trained):
-    run.train(config(home, tokenizer), home / "whole", say=lambda line: None)
+    run.train(config(home, tokenizer), home / "whole", log=lambda line: None)
     assert losses(trained) == losses(home / "whole")
     assert losses(trained)[-1] < losses(trained)[0] - 0.5
     record = json.loads((trained / "mixture.json").read_text())
@@ -138,7 +138,7 @@ def test_a_decoder_learns_and_goes_on_as_if_it_had_not_stopped(home, tokenizer, 
 
 
 def test_it_is_evaluated_on_the_cluster_held_out(trained):
-    report = run.evaluate(trained, say=lambda line: None)
+    report = run.evaluate(trained, log=lambda line: None)
     rows = pq.read_table(report.parent / "predictions.parquet").to_pylist()
     assert {r["task"] for r in rows} == {"hidden"}
     assert {r["model"] for r in rows} == {"trained", "untuned"}
@@ -147,7 +147,7 @@ def test_it_is_evaluated_on_the_cluster_held_out(trained):
 
 
 def test_a_text_is_generated_for_a_task_without_options(trained):
-    report = run.evaluate(trained, tasks=["talking"], changes={"untuned": False}, say=lambda line: None)
+    report = run.evaluate(trained, tasks=["talking"], changes={"untuned": False}, log=lambda line: None)
     rows = pq.read_table(report.parent / "predictions.parquet").to_pylist()
     assert {r["scorer"] for r in rows} == {"generate"}
 
@@ -161,7 +161,7 @@ def test_its_export_is_the_same_model_in_transformers_and_here(home, tokenizer, 
     from flanjax.models import functional
     from flanjax.parallel import sharding
 
-    run.export(trained, home / "export", say=lambda line: None)
+    run.export(trained, home / "export", log=lambda line: None)
     theirs = transformers.AutoModelForCausalLM.from_pretrained(home / "export", attn_implementation="eager").eval()
     assert theirs.config.model_type == "qwen3"
     assert transformers.AutoTokenizer.from_pretrained(home / "export").chat_template == CHAT
@@ -177,7 +177,7 @@ def test_its_export_is_the_same_model_in_transformers_and_here(home, tokenizer, 
     again, said = config(home, tokenizer, steps=2).to_dict(), []
     again["data"]["features"]["layout"] = "auto"
     tuned = RunConfig.from_config_dict({**again, "model": {"init": str(home / "export"), "size": "t5_small"}})
-    run.train(tuned, home / "tuned", say=said.append)
+    run.train(tuned, home / "tuned", log=said.append)
     (note,) = (line for line in said if line.startswith("note: "))  # the weights are a decoder, whatever the config says
     assert "model.size is t5_small, but the weights of" in note
     assert checkpoint.read_meta(home / "tuned")[1]["config"]["data"]["features"]["layout"] == "causal"
@@ -188,9 +188,9 @@ def test_its_export_is_the_same_model_in_transformers_and_here(home, tokenizer, 
 @pytest.mark.parametrize("features", [{"layout": "prefix"}, {"chat": True}], ids=["prefix", "chat"])
 def test_other_layouts_train_and_answer_too(home, tokenizer, features):
     workdir = home / "-".join(features)
-    run.train(config(home, tokenizer, features=features, steps=6), workdir, say=lambda line: None)
+    run.train(config(home, tokenizer, features=features, steps=6), workdir, log=lambda line: None)
     assert losses(workdir)[-1] < losses(workdir)[0]
-    assert run.evaluate(workdir, tasks=["hidden", "talking"], say=lambda line: None).exists()
+    assert run.evaluate(workdir, tasks=["hidden", "talking"], log=lambda line: None).exists()
 
 
 def test_rows_laid_out_for_the_other_kind_of_model_are_refused(home, tokenizer, trained):
@@ -204,7 +204,7 @@ def test_rows_laid_out_for_the_other_kind_of_model_are_refused(home, tokenizer, 
         }
     )
     with pytest.raises(ConfigError, match="set it to 'causal' or 'prefix'"):
-        run.train(t5, home / "mixed", say=lambda line: None)
+        run.train(t5, home / "mixed", log=lambda line: None)
 
 
 def test_a_size_of_a_decoder_takes_its_own_fields_only(capsys, home):

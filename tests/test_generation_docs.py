@@ -65,7 +65,7 @@ def home(tmp_path_factory):
     (folder / "in.jsonl").write_text(blocks("json")[0])
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        flanjax.open_run(CONFIG, workdir="runs/mine", say=lambda line: None).train()
+        flanjax.open_run(CONFIG, workdir="runs/mine", log=lambda line: None).train()
     return folder
 
 

@@ -82,7 +82,7 @@ def train_here(home, workdir, settings=(), devices=1):
     jax.config.update("jax_disable_most_optimizations", True)
     with contextlib.chdir(home), pytest.MonkeyPatch.context() as patched:
         patched.setattr(sharding, "make_mesh", lambda config: make_mesh(config, jax.devices()[:devices]))
-        run.train(load_config("config.py", overrides), workdir, say=said.append)
+        run.train(load_config("config.py", overrides), workdir, log=said.append)
     jax.config.update("jax_disable_most_optimizations", False)
     return said
 

@@ -130,7 +130,7 @@ def done(home):
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(home)
         patched.setattr(preparing, "_WINDOWS_A_SHARD", 2)
-        preparing.prepare(load_config("config.py"), "done", say=lambda line: None)
+        preparing.prepare(load_config("config.py"), "done", log=lambda line: None)
     return home / "done"
 
 
@@ -139,7 +139,7 @@ def config_of(*overrides):
 
 
 def prepare(output, *overrides, **more):
-    return preparing.prepare(config_of(*overrides), output, say=lambda line: None, **more)
+    return preparing.prepare(config_of(*overrides), output, log=lambda line: None, **more)
 
 
 def contents(folder):
@@ -168,8 +168,8 @@ def test_several_workers_write_the_bytes_that_one_writes(here, done, mode, worke
 
 
 def test_training_on_prepared_rows_takes_their_tokenizer_and_is_the_same_run(here, done):
-    run.train(config_of(), "made", say=lambda line: None)
-    run.train(config_of("data.prepared=done"), "read", say=lambda line: None)
+    run.train(config_of(), "made", log=lambda line: None)
+    run.train(config_of("data.prepared=done"), "read", log=lambda line: None)
     assert len(losses(here / "made")) == STEPS
     assert losses(here / "read") == losses(here / "made")
     read, *others = (contents(place / "tokenizer") for place in (here / "read", done, here / "made"))
@@ -182,9 +182,9 @@ def test_training_on_prepared_rows_takes_their_tokenizer_and_is_the_same_run(her
 
 def test_a_run_goes_over_to_prepared_rows_in_its_middle(here, done):
     assert (here / "made").exists(), "the run that made all its rows"
-    run.train(config_of("train.steps=5"), "over", say=lambda line: None)
+    run.train(config_of("train.steps=5"), "over", log=lambda line: None)
     said = []
-    run.train(config_of("data.prepared=done"), "over", say=said.append)
+    run.train(config_of("data.prepared=done"), "over", log=said.append)
     assert any("going on from step 5" in line for line in said)
     assert losses(here / "over") == losses(here / "made")
 
@@ -207,7 +207,7 @@ def test_a_run_goes_over_to_prepared_rows_in_its_middle(here, done):
 )
 def test_rows_of_another_run_are_refused_before_training_with_what_differs(here, done, tmp_path, overrides, said):
     with pytest.raises(ValueError, match=said):
-        run.train(config_of("data.prepared=done", *overrides), tmp_path / "run", say=lambda line: None)
+        run.train(config_of("data.prepared=done", *overrides), tmp_path / "run", log=lambda line: None)
     assert not list(tmp_path.rglob("checkpoints"))
     if overrides != ["tokenizer.path=bytes"]:
         assert not list(tmp_path.rglob("tokenizer")), "a tokenizer of refused rows would stay with the run"
@@ -216,7 +216,7 @@ def test_rows_of_another_run_are_refused_before_training_with_what_differs(here,
 def test_a_template_edited_after_preparing_is_found_by_the_name_of_its_task(here, done, tmp_path):
     (here / "edited.py").write_text(MIXTURE.replace("say the colour :", "name the colour :"))
     with pytest.raises(ConfigError, match="tasks whose templates, styles, filters, code or rows changed: colour"):
-        run.train(config_of("data.prepared=done", "mixture=edited.py:toy"), tmp_path / "run", say=lambda line: None)
+        run.train(config_of("data.prepared=done", "mixture=edited.py:toy"), tmp_path / "run", log=lambda line: None)
 
 
 def test_more_steps_are_added_to_what_is_there_and_a_lost_shard_is_made_again(here, done, tmp_path):
@@ -271,7 +271,7 @@ def test_an_interrupted_preparation_cannot_be_trained_from_and_is_gone_on_with(h
     assert 1 <= finished < len(Prepared(done).manifest["shards"])
     assert not (here / "stopped" / "manifest.json").exists()
     with pytest.raises(DataError, match="it is unfinished; run the same `flanjax prepare` again"):
-        run.train(config_of("data.prepared=stopped"), tmp_path / "run", say=lambda line: None)
+        run.train(config_of("data.prepared=stopped"), tmp_path / "run", log=lambda line: None)
     prepare("stopped")
     assert contents(here / "stopped") == contents(done)
 

@@ -7,14 +7,14 @@ not a measured time: what cannot overlap on the hardware, and the time of small 
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from flanjax.aot.compile import CompileReport, compile_training, mfu, slice_mesh, times
 from flanjax.config import ConfigError, RunConfig
 from flanjax.models.stack import REMAT
 from flanjax.parallel.hardware import CHIPS
 from flanjax.parallel.sharding import MeshConfig, num_batch_shards
-from flanjax.train.fitting import AUTO, USABLE
+from flanjax.train.fitting import USABLE
 
 # By default XLA cuts a product whose operand arrives from other chips into pieces, which it multiplies as they arrive. That
 # hides the exchange, but each piece reads and writes the result once more; often it pays to gather first.
@@ -29,7 +29,7 @@ class Way(NamedTuple):
     remat: str
     xla_options: tuple[str, ...]
     mesh: MeshConfig
-    microbatches: int | str
+    microbatches: int | Literal["auto"]
 
     def of(self, config: RunConfig) -> RunConfig:
         """Returns the config that says so."""
@@ -63,21 +63,21 @@ class Tried(NamedTuple):
     peak_bytes: int
 
 
-def search(config: RunConfig, topology: str, say: Callable[[str], None] = lambda line: None) -> tuple[Tried | None, Tried]:
+def search(config: RunConfig, topology: str, log: Callable[[str], None] = lambda line: None) -> tuple[Tried | None, Tried]:
     """Returns what the config itself gives on a slice, None if that does not fit, and the best way found.
 
     Tried are all recomputations with each of OPTIONS, on the config's mesh; then for the best of these other meshes, and twice
     as many microbatches. Otherwise a way has the smallest number of microbatches with which it fits.
 
     Args:
-      say: called with a line of a Markdown table for each way.
+      log: called with a line of a Markdown table for each way.
 
     Raises:
       ConfigError: nothing fits, the topology is unknown, or the config's mesh does not fit it.
     """
     slice_mesh(config, topology)  # an unknown slice is refused at once
     for line in TABLE_HEAD.splitlines():
-        say(line)
+        log(line)
     given = Way(str(config.model.fields.get("remat", "none")), config.train.xla_options, config.mesh, config.train.microbatches)
     tried: list[Tried] = []
     asked: set[Way] = set()
@@ -90,21 +90,21 @@ def search(config: RunConfig, topology: str, say: Callable[[str], None] = lambda
             found = _tried(way, compile_training(way.of(config), topology, USABLE), config, topology)
         except ConfigError as error:
             said = str(error).splitlines()[0]
-            say(_row(way, "does not fit" if "does not fit" in said else said[:120]))
+            log(_row(way, "does not fit" if "does not fit" in said else said[:120]))
             return None
-        say(_row(found.way, *_cells(found, topology), note=note))
+        log(_row(found.way, *_cells(found, topology), note=note))
         tried.append(found)
         return found
 
     as_configured = attempt(given, "as configured")
     for options in OPTIONS:
         for remat in REMAT:
-            attempt(Way(remat, options, config.mesh, AUTO))
+            attempt(Way(remat, options, config.mesh, "auto"))
     if not tried:
         raise ConfigError(f"{config.name} fits {topology} in no way. Use more chips, a smaller batch, or shorter rows")
     best = best_of(tried).way
     for mesh in _meshes(config, topology):
-        attempt(best._replace(mesh=mesh, microbatches=AUTO))
+        attempt(best._replace(mesh=mesh, microbatches="auto"))
     best = best_of(tried).way
     if _rows_a_chip(config, best.mesh, topology) % (2 * int(best.microbatches)) == 0:
         attempt(best._replace(microbatches=2 * int(best.microbatches)))

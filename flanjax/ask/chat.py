@@ -29,18 +29,18 @@ class Chat:
 
     def run(self, lines: TextIO) -> None:
         """Answers lines until there are no more."""
-        self._say(_HELP)
+        self._log(_HELP)
         for model in self._models:
             if model.prompts.chat is None:
-                self._say(f"({model.name} has no chat template: its turns are plain text)")
+                self._log(f"({model.name} has no chat template: its turns are plain text)")
         while (line := self._read(lines)) is not None:
             if line == "/exit":
                 return
             if line == "/reset":
                 self._talks = [[] for _ in self._models]
-                self._say("(forgotten)")
+                self._log("(forgotten)")
             elif line.startswith("/"):
-                self._say(f"({line.split()[0]} is no command. {_HELP})")
+                self._log(f"({line.split()[0]} is no command. {_HELP})")
             elif line:
                 self._answer(line)
 
@@ -52,21 +52,21 @@ class Chat:
                     return input(_PROMPT).strip()
                 return line.strip() if (line := lines.readline()) else None
             except KeyboardInterrupt:
-                self._say(f"\n({_HELP})")
+                self._log(f"\n({_HELP})")
             except EOFError:
-                self._say("")
+                self._log("")
                 return None
 
     def _answer(self, text: str) -> None:
         for model, engine, talk in zip(self._models, self._engines, self._talks, strict=True):
             if len(self._models) > 1:
-                self._say(f"-- {model.name}")
+                self._log(f"-- {model.name}")
             talk.append({"role": "user", "content": text})
             try:
                 answer = self._ask(model, engine, talk)
             except ValueError as error:
                 talk.pop()
-                self._say(f"({error})")
+                self._log(f"({error})")
                 continue
             if answer.strip():
                 talk.append({"role": "assistant", "content": answer})
@@ -77,7 +77,7 @@ class Chat:
         self._item += 1
         left_out = _add(engine, self._item, model, talk, self._settings)
         if left_out:
-            self._say(f"(the first {left_out} messages no longer fit and are left out)")
+            self._log(f"(the first {left_out} messages no longer fit and are left out)")
         text = ""
         with Interrupt() as interrupt:
             while not engine.idle:
@@ -89,13 +89,13 @@ class Chat:
                     engine.cancel(self._item)
                     self._write(" (stopped)")
                     break
-        self._say("")
+        self._log("")
         return text
 
     def _write(self, text: str) -> None:
         print(text, end="", file=self._out, flush=True)
 
-    def _say(self, text: str) -> None:
+    def _log(self, text: str) -> None:
         print(text, file=self._out, flush=True)
 
 

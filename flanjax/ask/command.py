@@ -64,12 +64,12 @@ def _generate_file(args: argparse.Namespace, settings: Settings) -> int:
     ):
         run = FileRun(model.engine(slots=args.slots), model.prompts, settings, slots=args.slots, progress=told)
         if out.done:
-            told.say(f"{output} has {out.done:,} lines already; going on behind them", complaint=False)
+            told.log(f"{output} has {out.done:,} lines already; going on behind them", complaint=False)
         try:
             with file.open("rb") as opened:
                 run.write(opened, out)
         except KeyboardInterrupt:
-            told.say(f"stopped after {out.done + run.answered + run.failed:,} lines; the same command goes on", complaint=False)
+            told.log(f"stopped after {out.done + run.answered + run.failed:,} lines; the same command goes on", complaint=False)
             raise
         except OSError as error:
             error.add_note("the same command goes on once there is room")

@@ -125,7 +125,7 @@ class FileRun:
             answers.append(pending.answer())
             if pending.error:
                 self.failed += 1
-                self._progress.say(f"line {pending.line.number}: {pending.error}")
+                self._progress.log(f"line {pending.line.number}: {pending.error}")
             else:
                 self.answered += 1
             self._progress.count_line(pending.line.end)

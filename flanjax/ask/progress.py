@@ -52,12 +52,12 @@ class Progress:
         self._bar.update(self._task, completed=end, note=self._rates())
         if not self._live and time.monotonic() - self._told >= EVERY_SECONDS:
             self._told = time.monotonic()
-            self.say(f"generate: {100 * end / self._total:.0f}%, {self._rates()}, {self._left()} left", complaint=False)
+            self.log(f"generate: {100 * end / self._total:.0f}%, {self._rates()}, {self._left()} left", complaint=False)
 
     def count_tokens(self, number: int) -> None:
         self._tokens += number
 
-    def say(self, text: str, *, complaint: bool = True) -> None:
+    def log(self, text: str, *, complaint: bool = True) -> None:
         """Prints a line; of complaints about lines of the file, only the first ones."""
         if complaint:
             self._said += 1

@@ -48,7 +48,7 @@ def write_tasks(
     tasks: Sequence[Task],
     config: EvaluationConfig,
     layout: Layout,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> list[str]:
     """Writes the tasks into a folder, which `--include-path` takes, and returns their names.
 
@@ -63,13 +63,13 @@ def write_tasks(
     folder.mkdir(parents=True, exist_ok=True)
     asked = ask(tasks, config, layout)
     for name, lost in asked.left_out.items():
-        say(f"warning: task {name}: {lost['left_out']} of {lost['rows']} evaluation rows left out; {lost['reasons'][0]}")
+        log(f"warning: task {name}: {lost['left_out']} of {lost['rows']} evaluation rows left out; {lost['reasons'][0]}")
     separator = "" if layout.config.layout == "encoder_decoder" or layout.chat else layout.config.separator
     written = []
     for name, items in _grouped([item for item in asked.items if item.query.wording.chain is None]):
         metrics = items[0].query.asked.metrics or items[0].query.task.metrics
         if lost_metrics := [m for m in metrics if not _has(m, items[0].is_ranked)]:
-            say(f"{name}: lm-eval has no {', '.join(lost_metrics)}")
+            log(f"{name}: lm-eval has no {', '.join(lost_metrics)}")
         rows = [_row(item, separator) for item in items]
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
         (folder / f"{name}.yaml").write_text(

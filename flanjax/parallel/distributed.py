@@ -91,9 +91,9 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
-def first_only(say: Callable[[str], None]) -> Callable[[str], None]:
-    """Returns `say` in process 0, which prints for all processes, and a function that does nothing in the others."""
-    return say if is_first() else lambda line: None
+def first_only(log: Callable[[str], None]) -> Callable[[str], None]:
+    """Returns `log` in process 0, which prints for all processes, and a function that does nothing in the others."""
+    return log if is_first() else lambda line: None
 
 
 def first_then_others(name: str, make: Callable[[], None]) -> None:

@@ -34,7 +34,7 @@ def prepare(
     steps: int | None = None,
     examples: int | None = None,
     beam: Sequence[str] = (),
-    say=print,
+    log=print,
 ) -> dict[str, Any]:
     """Writes enough windows of every stream into the directory, and returns its manifest.
 
@@ -52,13 +52,13 @@ def prepare(
     storage.reach(output)
     output = epath.Path(output)
     old = prepared.read_manifest(output) if (output / prepared.MANIFEST).exists() else None
-    split, corpus = _open(config, output, old, say)
+    split, corpus = _open(config, output, old, log)
     identity = prepared.identity_of(corpus)
     if old:
         parts.check_identity(output, old, identity)
-    say(f"{len(corpus.rows)} tasks, {sum(map(len, corpus.rows)):,} rows; plan {identity['plan']}")
+    log(f"{len(corpus.rows)} tasks, {sum(map(len, corpus.rows)):,} rows; plan {identity['plan']}")
 
-    work = _Work(_job(config, split, output, identity), corpus, old, beam, say)
+    work = _Work(_job(config, split, output, identity), corpus, old, beam, log)
     if examples is not None:
         work.make_until(-(-examples // (config.data.num_streams * config.data.window)))
     else:
@@ -68,19 +68,19 @@ def prepare(
     manifest = prepared.manifest_of(about, corpus, identity, work.shards.values(), work.stats, work.row)
     prepared.write_manifest(output, manifest)
     size = sum(s["bytes"] for s in manifest["shards"])
-    say(
+    log(
         f"{manifest['steps']:,} steps of {config.data.batch_size} rows are in {output}: {manifest['examples']:,} examples, "
         f"{manifest['rows']:,} rows, {len(manifest['shards'])} shards, {size / 1e6:,.1f} MB"
     )
     return manifest
 
 
-def _open(config: RunConfig, output: epath.Path, old: dict[str, Any] | None, say) -> tuple[Split, Corpus]:
+def _open(config: RunConfig, output: epath.Path, old: dict[str, Any] | None, log) -> tuple[Split, Corpus]:
     """Returns the split mixture and its corpus, and claims the directory for this config, with the tokenizer in it."""
     split = parts.split_of(config)
     split = parts.without_unopened(config, split, old["split"].get("quarantined", {}) if old else {})
     for line in parts.quarantine_lines(split):
-        say(line)
+        log(line)
     rows = open_rows(split.train)
     output.mkdir(parents=True, exist_ok=True)
     _claim(output, config)
@@ -110,8 +110,8 @@ class _Work:
       stats, row: the counts of all windows, and the arrays of a row.
     """
 
-    def __init__(self, job: Job, corpus: Corpus, old: dict[str, Any] | None, beam: Sequence[str], say):
-        self._job, self._corpus, self._beam, self._say = job, corpus, beam, say
+    def __init__(self, job: Job, corpus: Corpus, old: dict[str, Any] | None, beam: Sequence[str], log):
+        self._job, self._corpus, self._beam, self._log = job, corpus, beam, log
         self._directory = epath.Path(job.directory)
         self.windows = old["windows"] if old else 0
         self.shards = {(s["stream"], s["first"]): s for s in old["shards"]} if old else {}
@@ -160,7 +160,7 @@ class _Work:
         if not shards:
             return
         before = num_parts(self._directory)
-        self._say(f"making {sum(s.windows for s in shards):,} windows in {len(shards)} shards")
+        self._log(f"making {sum(s.windows for s in shards):,} windows in {len(shards)} shards")
         bar = ProgressBar("shards", len(shards))
         done, looked = 0, time.monotonic()
         said = looked

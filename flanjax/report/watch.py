@@ -18,7 +18,7 @@ def watch(
     output: epath.PathLike,
     every_seconds: int,
     *,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
     sleep: Callable[[float], None] = time.sleep,
 ) -> epath.Path:
     """Writes the page until every run has trained its train.steps; returns where it is. A browser loads it anew by itself.
@@ -35,7 +35,7 @@ def watch(
         ended = len(begun) == len(workdirs) and all(has_ended(load_run(workdir)) for workdir in workdirs)
         if begun and (now != last or ended):
             page = write_report(begun, output, reload_seconds=0 if ended else every_seconds)
-            say(f"report: {page}{'' if ended else ', which is written again as the runs go on'}")
+            log(f"report: {page}{'' if ended else ', which is written again as the runs go on'}")
             last = now
         if ended:
             return page

@@ -43,7 +43,7 @@ def evaluate(
     changes: dict[str, Any] | None = None,
     mixture: Mixture | None = None,
     tuning: Tuning = Full(),
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> epath.Path:
     """Evaluates a trained run on tasks of its mixture and writes predictions, results and the report.
 
@@ -58,22 +58,22 @@ def evaluate(
       mixture: the one trained on, if it is at no address.
       tuning: the one trained with.
     """
-    folder, say = open_workdir(workdir), distributed.first_only(say)
+    folder, log = open_workdir(workdir), distributed.first_only(log)
     saved = parts.open_saved(folder.path, step, tuning)
     config, meta, step = saved.config, saved.meta, saved.step
     evaluation = _changed(config.evaluation, changes or {})
     split = parts.split_of(config, mixture)
     chosen = _chosen(split, meta["split"], tasks)
     if trained := [t.name for t in chosen if t.name in meta["split"]["train"]]:
-        say(f"warning: {', '.join(trained)} was trained on: its scores are not held-out scores")
+        log(f"warning: {', '.join(trained)} was trained on: its scores are not held-out scores")
 
     known = [t for t in (*split.train.tasks(), *split.heldout) if t.name not in meta["split"].get("quarantined", {})]
     changed = identity.changed_since(meta.get("tasks"), known, chosen, meta["split"]["train"])
     for line in changed or ():
-        say(f"warning: the mixture has changed since the training: {line}")
+        log(f"warning: the mixture has changed since the training: {line}")
 
     layout = scoring_layout(config.data.features, evaluation, saved.tokenizer)
-    asked = _asked(chosen, evaluation, layout, say)
+    asked = _asked(chosen, evaluation, layout, log)
     mesh = sharding.make_mesh(sharding.MeshConfig())  # the devices here may be others than those of the training
     began = time.perf_counter()
     readers: dict[str, Callable[[], tuple[int, Any]]] = {TRAINED: lambda: saved.read_params(mesh)}
@@ -91,7 +91,7 @@ def evaluate(
 
     asked_how = protocol.protocol(evaluation, tasks, asked.digest, {"train": config.train.seed, "data": config.data.seed})
     made = protocol.record(asked_how, step, seconds=time.perf_counter() - began, devices=sharding.describe(mesh))
-    return _write(folder, pa.concat_tables(tables), made, changed, say)
+    return _write(folder, pa.concat_tables(tables), made, changed, log)
 
 
 def evaluate_model(
@@ -101,7 +101,7 @@ def evaluate_model(
     tasks: Sequence[str] = (),
     output: epath.PathLike | None = None,
     changes: dict[str, Any] | None = None,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> epath.Path:
     """Evaluates any model on tasks of any mixture and writes predictions, results and the report.
 
@@ -112,14 +112,14 @@ def evaluate_model(
       output: a folder for this model's evaluations; "evaluations/NAME" when None.
       changes: replacements for fields of EvaluationConfig.
     """
-    say, evaluation = distributed.first_only(say), EvaluationConfig(**(changes or {}))
+    log, evaluation = distributed.first_only(log), EvaluationConfig(**(changes or {}))
     mixture = load_mixture(mixture) if isinstance(mixture, str) else mixture
     chosen = named_tasks(mixture, tasks)
     model = load_model(source)
     if trained := sorted(model.trained_on & {task.name for task in chosen}):
-        say(f"warning: the model was trained on {', '.join(trained)}: these scores are not held-out scores")
+        log(f"warning: the model was trained on {', '.join(trained)}: these scores are not held-out scores")
     layout = scoring_layout(model.features, evaluation, model.tokenizer)
-    asked, began = _asked(chosen, evaluation, layout, say), time.perf_counter()
+    asked, began = _asked(chosen, evaluation, layout, log), time.perf_counter()
     with _progress(f"evaluating {model.name}", asked) as advance:
         scorer = model.scorer(layout, batch_size=evaluation.batch_size, progress=advance)
         predictions = predict(asked, evaluation, layout, scorer, model=TRAINED, step=model.step)
@@ -127,13 +127,13 @@ def evaluate_model(
     devices = sharding.describe(sharding.make_mesh(sharding.MeshConfig()))
     made = protocol.record(asked_how, model.step, seconds=time.perf_counter() - began, devices=devices)
     folder = open_workdir(output if output is not None else epath.Path("evaluations") / epath.Path(str(source)).name)
-    return _write(folder, predictions, made, None, say)
+    return _write(folder, predictions, made, None, log)
 
 
-def _asked(chosen: Sequence[Task], evaluation: EvaluationConfig, layout: Layout, say: Callable[[str], None]) -> Questions:
+def _asked(chosen: Sequence[Task], evaluation: EvaluationConfig, layout: Layout, log: Callable[[str], None]) -> Questions:
     asked = ask(chosen, evaluation, layout)
     for name, lost in asked.left_out.items():
-        say(f"warning: task {name}: {lost['left_out']} of {lost['rows']} evaluation rows left out; {lost['reasons'][0]}")
+        log(f"warning: task {name}: {lost['left_out']} of {lost['rows']} evaluation rows left out; {lost['reasons'][0]}")
     return asked
 
 
@@ -147,7 +147,7 @@ def _progress(title: str, asked: Questions) -> Iterator[Callable[[int], None]]:
 
 
 def _write(
-    folder: Workdir, predictions: pa.Table, made: dict[str, Any], changed: Any, say: Callable[[str], None]
+    folder: Workdir, predictions: pa.Table, made: dict[str, Any], changed: Any, log: Callable[[str], None]
 ) -> epath.Path:
     """The report of an evaluation, in a folder of its protocol's: another protocol overwrites nothing."""
     place = folder.evaluations / protocol.folder_name(made["protocol"], made["step"])
@@ -161,8 +161,8 @@ def _write(
     storage.write_json(place / "results.json", results)
     storage.write_json(place / protocol.NAME, made)
     for line in results["verdicts"]:
-        say(line)
-    say(f"report: {write_report([folder.path], report, evaluation=place.name)}")
+        log(line)
+    log(f"report: {write_report([folder.path], report, evaluation=place.name)}")
     return report
 
 

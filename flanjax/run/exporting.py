@@ -27,7 +27,7 @@ def export(
     licence: str | None = None,
     tuning: Tuning = Full(),
     adapter: bool = False,
-    say: Any = print,
+    log: Any = print,
 ) -> None:
     """Writes a checkpoint's model and tokenizer, with a model card, as a directory that transformers loads.
 
@@ -45,7 +45,7 @@ def export(
     """
     workdir = open_workdir(workdir).path
     storage.reach(output)
-    say = distributed.first_only(say)
+    log = distributed.first_only(log)
     saved = parts.open_saved(workdir, step, tuning)
     config, model, tokenizer = saved.config, saved.model, saved.tokenizer
     mesh = sharding.make_mesh(sharding.MeshConfig())
@@ -54,7 +54,7 @@ def export(
         whole = sharding.everywhere(trainable, mesh)
         write = functools.partial(peft.export, output, saved.tuning, model, whole, base=config.model.init)
         distributed.first_then_others("export", write)
-        say(f"few weights of step {step} of {workdir} written to {output}, over the base {config.model.init}")
+        log(f"few weights of step {step} of {workdir} written to {output}, over the base {config.model.init}")
         return
     layout = make_layout(config.data.features, tokenizer)
     step, params = saved.read_params(mesh)
@@ -70,7 +70,7 @@ def export(
         dtype=dtype,
     )
     distributed.first_then_others("export", lambda: export_tokenizer(tokenizer, output, layout))
-    say(f"step {step} of {workdir} written to {output}")
+    log(f"step {step} of {workdir} written to {output}")
 
 
 def _merged(params: Tree, workdir: epath.Path) -> Tree:

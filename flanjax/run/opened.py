@@ -84,7 +84,7 @@ class Run:
       objective: minimised instead of the config's.
       tuning: which parameters are trained.
       features: makes the examples of rows, and `numbers` are the names of the numbers that each carries.
-      say: called with each line of progress.
+      log: called with each line of progress.
     """
 
     config: RunConfig
@@ -94,7 +94,7 @@ class Run:
     tuning: Tuning = Full()
     features: MakeFeatures = make_features
     numbers: tuple[str, ...] = ()
-    say: Any = print
+    log: Any = print
 
     def train(self) -> Trained:
         """Trains until `train.steps`, going on from the workdir's newest checkpoint."""
@@ -106,7 +106,7 @@ class Run:
             tuning=self.tuning,
             features=self.features,
             numbers=self.numbers,
-            say=self.say,
+            log=self.log,
         )
         return Trained(self.workdir, step)
 
@@ -125,7 +125,7 @@ class Run:
             changes=changes,
             mixture=self.mixture,
             tuning=self.tuning,
-            say=self.say,
+            log=self.log,
         )
         return Evaluated(report.parent)
 
@@ -141,7 +141,7 @@ class Run:
         self, output: epath.PathLike, *, step: int | None = None, dtype: str = "float32", licence: str | None = None
     ) -> None:
         """Writes the model, its tokenizer and a card as a directory that transformers loads."""
-        export(self.workdir, output, step=step, dtype=dtype, licence=licence, tuning=self.tuning, say=self.say)
+        export(self.workdir, output, step=step, dtype=dtype, licence=licence, tuning=self.tuning, log=self.log)
 
 
 def open_run(
@@ -153,7 +153,7 @@ def open_run(
     tuning: Tuning = Full(),
     features: MakeFeatures = make_features,
     numbers: Sequence[str] = (),
-    say: Any = print,
+    log: Any = print,
     **changes: Any,
 ) -> Run:
     """A run to train, evaluate, compile or export.
@@ -177,7 +177,7 @@ def open_run(
         plain["mixture"] = f"{parts.MADE_IN_PYTHON}{mixture.name}"  # the config's address is of another mixture
     found = RunConfig.from_config_dict(_replaced(plain, changes))
     place = epath.Path(workdir) if workdir is not None else epath.Path("runs") / found.name
-    return Run(found, place, mixture, objective, tuning, features, tuple(numbers), say)
+    return Run(found, place, mixture, objective, tuning, features, tuple(numbers), log)
 
 
 def _replaced(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def with_references(
     program: Program,
     weights: parts.Weights,
     mesh: sharding.Mesh,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> Corpus:
     """Returns the corpus with features of pairs that carry their references, from the folder's file or computed now.
 
@@ -70,7 +70,7 @@ def with_references(
         table = storage.read_table(path)
         _check(path, json.loads((table.schema.metadata or {}).get(_RECORD, b"{}")), made)
     else:
-        table = _computed(config, corpus, program, params, mesh, say).replace_schema_metadata({_RECORD: json.dumps(made)})
+        table = _computed(config, corpus, program, params, mesh, log).replace_schema_metadata({_RECORD: json.dumps(made)})
         if folder.writes:
             folder.check()
             storage.replace_table(path, table)
@@ -89,7 +89,7 @@ def _check(path: Any, old: dict[str, Any], new: dict[str, Any]) -> None:
 
 
 def _computed(
-    config: RunConfig, corpus: Corpus, program: Program, params: Any, mesh: sharding.Mesh, say: Callable[[str], None]
+    config: RunConfig, corpus: Corpus, program: Program, params: Any, mesh: sharding.Mesh, log: Callable[[str], None]
 ) -> pa.Table:
     """The table of all pairs, computed by the training's own forward pass in rows packed as the training's."""
     objective = program.objective
@@ -117,7 +117,7 @@ def _computed(
             cells = (one.task, one.split, one.row, one.pair.key, chosen, rejected, *sides)
             for name, cell in zip(columns, cells, strict=True):
                 columns[name].append(cell)
-    say(f"log-likelihoods of {len(columns['key']):,} pairs under the reference: {time.perf_counter() - began:.1f} s")
+    log(f"log-likelihoods of {len(columns['key']):,} pairs under the reference: {time.perf_counter() - began:.1f} s")
     return pa.table({name: pa.array(values, _DTYPES.get(name)) for name, values in columns.items()})
 
 

@@ -28,7 +28,7 @@ class Stages:
         parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in self._seconds.items())
         return f"the first step was done after {self._at - self.began:.1f} s: {parts}"
 
-    def until_first(self, step_fn: Callable[..., Any], say: Callable[[str], None]) -> Callable[..., Any]:
+    def until_first(self, step_fn: Callable[..., Any], log: Callable[[str], None]) -> Callable[..., Any]:
         """Returns the step function, whose first call tells the stages once its result is there."""
         first = True
 
@@ -42,7 +42,7 @@ class Stages:
             self.passed("compilation")
             jax.block_until_ready(found)
             self.passed("first step")
-            say(str(self))
+            log(str(self))
             return found
 
         return step

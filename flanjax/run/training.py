@@ -44,7 +44,7 @@ from flanjax.train.step import TrainState
 from flanjax.train.wandb_run import open_wandb
 from flanjax.workdir import CONFIG, SHARDING, Workdir, open_workdir
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 class Text(NamedTuple):
@@ -92,7 +92,7 @@ def train(
     numbers: Sequence[str] = (),
     profile: str | None = None,
     began: float | None = None,
-    say: Say = print,
+    log: Log = print,
 ) -> int:
     """Trains until `config.train.steps`, going on from the newest checkpoint of the workdir if there is one.
 
@@ -112,11 +112,11 @@ def train(
       OutOfMemoryError: saying what would help.
     """
     use_cores(config)
-    say, stages = distributed.first_only(say), Stages(time.perf_counter() if began is None else began)
+    log, stages = distributed.first_only(log), Stages(time.perf_counter() if began is None else began)
     if began is not None:
         stages.passed("imports")
-    with explained("training", config), claimed(open_workdir(workdir), say) as folder:
-        return _train(config, folder, mixture, objective, tuning, features, numbers, profile, stages, say)
+    with explained("training", config), claimed(open_workdir(workdir), log) as folder:
+        return _train(config, folder, mixture, objective, tuning, features, numbers, profile, stages, log)
 
 
 def use_cores(config: RunConfig) -> None:
@@ -136,11 +136,11 @@ def _train(
     numbers: Sequence[str],
     profile: str | None,
     stages: Stages,
-    say: Say,
+    log: Log,
 ) -> int:
     workdir = folder.path
     config = parts.settled(config)
-    text = open_text(config, workdir, mixture, features, numbers or parts.numbers_of(config), say)
+    text = open_text(config, workdir, mixture, features, numbers or parts.numbers_of(config), log)
     stages.passed("mixture and tokenizer")
     devices = open_devices(config)
     prepared = parts.prepared_of(config, text.corpus, devices.host)
@@ -148,20 +148,20 @@ def _train(
     weights = parts.weights_of(config, text.corpus.tokenizer, devices.mesh, (saved.get("base") or {}).get("step"))
     tuning = parts.tuning_of(config, weights.model, text.corpus.tokenizer, tuning)
     for line in weights.notes:
-        say(f"note: {line}")
+        log(f"note: {line}")
     objective = parts.objective_of(config, len(text.corpus.entries), objective)
-    program = make_program(config, text, devices, weights.model, objective, tuning, say)
+    program = make_program(config, text, devices, weights.model, objective, tuning, log)
     stages.passed("model")
 
     meta = parts.meta_of(config, text.split, text.corpus, weights.model, tuning)
     if config.objective.of_pairs:
-        corpus = with_references(config, folder, text.corpus, program, weights, devices.mesh, say)
+        corpus = with_references(config, folder, text.corpus, program, weights, devices.mesh, log)
         text = text._replace(corpus=corpus)
     checkpoints = checkpoint.Checkpoints(workdir, config.checkpoint)
-    start, meta = find_start(config, workdir, text.corpus, program, weights, checkpoints, saved, meta, say)
+    start, meta = find_start(config, workdir, text.corpus, program, weights, checkpoints, saved, meta, log)
     if start.step >= config.train.steps:
         checkpoints.close()
-        say(f"{workdir} has trained its {start.step} steps already; a larger train.steps would go on from there")
+        log(f"{workdir} has trained its {start.step} steps already; a larger train.steps would go on from there")
         return start.step
     stages.passed("weights")
 
@@ -172,25 +172,25 @@ def _train(
     prompts = parts.training_prompts(text.corpus)
     saving = Saving(folder, report.writer, checkpoints, meta, text.split, text.corpus, batches, devices.hosts, prompts)
     actions = periodic_actions(config, text, devices, program, weights.model, start, report, saving)
-    say(f"{program.size} on {sharding.describe(devices.mesh)}; MFU against {report.meter.limit_named}")
+    log(f"{program.size} on {sharding.describe(devices.mesh)}; MFU against {report.meter.limit_named}")
     for line in attention_lines(config, devices, program, text.corpus):
-        say(line)
+        log(line)
     stages.passed("records and logs")
     step_fn, work = step_of(program, start.frozen), functools.partial(work_of, model=weights.model)
     first, state = start.step, start.state
     del start, weights  # the step takes over the memory of the state that it is given
     steps_to_trace = parse_steps(profile, first) if profile else None
     with Profiler(steps_to_trace, workdir, first, silent=not folder.writes) as profiler:
-        traced = stages.until_first(profiler.around(step_fn), say)
+        traced = stages.until_first(profiler.around(step_fn), log)
         loop(config, devices, first, state, batches, traced, work, report, actions, saving, checkpoints, stop)
-    say(f"trained {config.train.steps} steps; checkpoints and metrics are in {workdir}")
+    log(f"trained {config.train.steps} steps; checkpoints and metrics are in {workdir}")
     return config.train.steps
 
 
 @contextlib.contextmanager
-def claimed(folder: Workdir, say: Say) -> Iterator[Workdir]:
+def claimed(folder: Workdir, log: Log) -> Iterator[Workdir]:
     """The folder, this run's own for the while: the first of several processes claims it and writes there."""
-    claim = Claim(folder.path, say)
+    claim = Claim(folder.path, log)
     distributed.first_then_others("claim", claim.take)
     try:
         yield dataclasses.replace(folder, check=claim.check, writes=distributed.is_first())
@@ -204,7 +204,7 @@ def open_text(
     mixture: Mixture | None,
     features: MakeFeatures,
     numbers: Sequence[str],
-    say: Say,
+    log: Log,
 ) -> Text:
     """Returns the split mixture with its rows and tokenizer; prints what is held out and what the tokenizer loses."""
     split = parts.split_of(config, mixture)
@@ -215,13 +215,13 @@ def open_text(
     tokenizer = parts.tokenizer_of(config, workdir, split.train, rows)
     corpus = open_corpus(split.train, rows, tokenizer, config.data, features=features, numbers=numbers)
     for line in parts.template_warnings(split.train, tokenizer):
-        say(f"warning: {line}")
+        log(f"warning: {line}")
     heldout = ", ".join(t.name for t in split.heldout) or "none"
-    say(f"{len(rows)} tasks, {sum(map(len, rows.values())):,} rows; held out: {heldout}")
+    log(f"{len(rows)} tasks, {sum(map(len, rows.values())):,} rows; held out: {heldout}")
     for name, reason in split.removed.items():
-        say(f"  not trained on: {name} ({reason})")
+        log(f"  not trained on: {name} ({reason})")
     for line in parts.quarantine_lines(split):
-        say(line)
+        log(line)
     return Text(split, corpus)
 
 
@@ -240,14 +240,14 @@ def make_program(
     model: functional.Config,
     objective: Objective,
     tuning: Tuning,
-    say: Say,
+    log: Log,
 ) -> Program:
     """The compiled functions of the run and the shapes of all that they touch; no array exists yet."""
     make = functools.partial(Program, mesh=devices.mesh, num_tasks=len(text.corpus.entries), objective=objective, tuning=tuning)
     batch = parts.batch_shapes(config, devices.mesh, text.corpus.layout.numbers)
     found = fit_program(make, config.train, model, batch, devices.mesh)
     if found.reason:
-        say(f"microbatches: {found.microbatches}, remat: {found.remat} ({found.reason})")
+        log(f"microbatches: {found.microbatches}, remat: {found.remat} ({found.reason})")
     return found.program
 
 
@@ -270,7 +270,7 @@ def find_start(
     checkpoints: checkpoint.Checkpoints,
     saved: dict[str, Any],
     meta: dict[str, Any],
-    say: Say,
+    log: Log,
 ) -> tuple[Start, dict[str, Any]]:
     """The newest state that the workdir holds, or the first one; and `meta` with the base, if not all weights are trained.
 
@@ -280,7 +280,7 @@ def find_start(
     if saved:
         parts.check_same_run(workdir, saved, meta)
         for line in identity.changes(saved.get("tasks", meta["tasks"]), meta["tasks"]):
-            say(f"warning: the mixture has changed since the checkpoint: {line}")
+            log(f"warning: the mixture has changed since the checkpoint: {line}")
     shapes, num_tasks = program.state, len(corpus.entries)
     restored = checkpoints.restore(
         shapes.params,
@@ -296,11 +296,11 @@ def find_start(
         params = program.split(base, jax.random.key(config.train.seed))
     if not restored:
         if weights.directory:
-            say(f"weights of {weights.directory}")
+            log(f"weights of {weights.directory}")
         trainable = parts.beginning(config, weights.model, params.trainable)
         return Start(0, program.init(trainable), params.frozen, None), meta
     state = TrainState(restored.rest["step"], restored.params, restored.rest["opt_state"])
-    say(f"going on from step {restored.step} of {workdir}")
+    log(f"going on from step {restored.step} of {workdir}")
     return Start(restored.step, state, params.frozen, DataState.from_json(restored.data)), meta
 
 

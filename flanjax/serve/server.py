@@ -80,12 +80,12 @@ async def serving(models: Sequence[Asked], page: Shown, *, host: str, port: int,
 
 
 async def serve(
-    models: Sequence[Asked], page: Shown, *, host: str, port: int, slots: int, say: Callable[[str], Any] = print
+    models: Sequence[Asked], page: Shown, *, host: str, port: int, slots: int, log: Callable[[str], Any] = print
 ) -> None:
     """Serves models until Ctrl-C or SIGTERM."""
     ended, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
     async with serving(models, page, host=host, port=port, slots=slots) as address:
-        say(f"{address} shows {' and '.join(m.name for m in models)}; {address}v1 is for OpenAI clients. Ctrl-C ends it")
+        log(f"{address} shows {' and '.join(m.name for m in models)}; {address}v1 is for OpenAI clients. Ctrl-C ends it")
         await ended.wait()

@@ -56,7 +56,8 @@ def fit_program(
     numbers = [*_numbers(batch, mesh)] if config.microbatches == AUTO else [int(config.microbatches)]
 
     def program_with(number: int, remat: str) -> Program:
-        return make(dataclasses.replace(config, microbatches=number), dataclasses.replace(model, remat=remat))
+        shape: Any = model  # a frozen dataclass, which a protocol cannot say
+        return make(dataclasses.replace(config, microbatches=number), dataclasses.replace(shape, remat=remat))
 
     if len(policies) == len(numbers) == 1 and AUTO not in (config.microbatches, model.remat):
         return Fit(program_with(numbers[0], policies[0]), numbers[0], policies[0], "")

@@ -84,7 +84,7 @@ def test_soft_tokens_are_read_where_they_were_trained_and_their_base_is_read_wit
     assert np.abs(soft - base.params["embedding"][np.array([*model.tokenizer.encode(["moon or sun"])[0][:3]])]).max() < 0.2
     found = likelihoods(run.evaluate("next").predictions)
     for name, label in (("prompt", "trained"), ("t5_base", "untuned")):
-        alone = evaluate_model(name, MIXTURE, tasks=["next"], output=f"alone_{label}", say=lambda line: None)
+        alone = evaluate_model(name, MIXTURE, tasks=["next"], output=f"alone_{label}", log=lambda line: None)
         expected = likelihoods(pq.read_table(alone.parent / "predictions.parquet"))
         assert len(expected) >= 5
         for (_, prompt), values in expected.items():

@@ -57,7 +57,7 @@ def here(tmp_path, monkeypatch):
 
 
 def test_the_commands_of_the_page_run(here, capsys):
-    flanjax.open_run("config.py", workdir="runs/base", model={"init": "scratch"}, say=lambda line: None).train()
+    flanjax.open_run("config.py", workdir="runs/base", model={"init": "scratch"}, log=lambda line: None).train()
     commands = [line for block in re.findall(r"```bash\n(.*?)```", TEXT, re.DOTALL) for line in block.splitlines()]
     assert len(commands) == 8
     for command in commands:

@@ -46,7 +46,7 @@ def config_of(model, leave_out="turning", **train):
 
 
 def quiet(config, workdir, **given):
-    return flanjax.open_run(config, MIXTURE, workdir=workdir, say=lambda line: None, **given)
+    return flanjax.open_run(config, MIXTURE, workdir=workdir, log=lambda line: None, **given)
 
 
 def tuned(base, workdir, method, adapt=None, **train):

@@ -86,7 +86,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Returns the record of a whole run, as `--json` writes it."""
     begun, about = time.monotonic(), machine.about()
     if about["load"][0] > QUIET:
-        _say(f"other work runs here, load {about['load'][0]}: ratios say little unless it is quiet")
+        _log(f"other work runs here, load {about['load'][0]}: ratios say little unless it is quiet")
     device, reasons = machine.accelerator(), dict[str, str]()
     tokenizer = str(Path(args.tokenizer).resolve()) if args.tokenizer else _vocabulary(args, reasons)
     seqio, accelerated = _seqio(args.only, reasons), bool(device) or args.tiny
@@ -98,7 +98,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         for comparison in catalogue.comparisons(asked):
             if wanted := [key for key in comparison.units if key not in reasons and key in (args.only or comparison.units)]:
                 asked_for = dataclasses.replace(comparison, units={key: comparison.units[key] for key in wanted})
-                found |= compare(asked_for, Path(folder) / comparison.name, args.rounds, _say)
+                found |= compare(asked_for, Path(folder) / comparison.name, args.rounds, _log)
     reasons |= {key: why for key, why in found.items() if isinstance(why, str)}
     for key in catalogue.keys(args.command):
         if key not in found and key not in reasons:
@@ -131,11 +131,11 @@ def record_of(
 
 
 def _starts(args: argparse.Namespace) -> dict[str, Any] | None:
-    _say("starts: imports, and two trainings of the quickstart's model")
+    _log("starts: imports, and two trainings of the quickstart's model")
     try:
         return starts.measure(args.rounds, tiny=args.tiny)
     except SideError as error:
-        _say(f"starts: not measured: {error}")
+        _log(f"starts: not measured: {error}")
         return None
 
 
@@ -155,7 +155,7 @@ def _seqio(only: Sequence[str] | None, reasons: dict[str, str]) -> str:
     """Returns the Python that has SeqIO; "" and the reason of its key if there is none."""
     if only and "input_vs_seqio" not in only:
         return ""
-    _say("SeqIO's environment: looked for, and made if there is none; that takes minutes once")
+    _log("SeqIO's environment: looked for, and made if there is none; that takes minutes once")
     try:
         return seqio_environment.interpreter()
     except OSError as error:
@@ -163,7 +163,7 @@ def _seqio(only: Sequence[str] | None, reasons: dict[str, str]) -> str:
         return ""
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from .sides import SideError
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 OURS, THEIRS = 0, 1
 
 
@@ -83,28 +83,28 @@ def rate(told: Mapping[str, Any]) -> float:
     return told["work"] / told["seconds"]
 
 
-def compare(comparison: Comparison, folder: Path, rounds: int, say: Say) -> Mapping[str, Measured | str]:
+def compare(comparison: Comparison, folder: Path, rounds: int, log: Log) -> Mapping[str, Measured | str]:
     """Returns for every key what was measured, or why nothing could be."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "job.json").write_text(json.dumps(comparison.job))
     try:
         with contextlib.ExitStack() as kept:
-            return _compare(comparison, _Sides(comparison, folder, kept), rounds, say)
+            return _compare(comparison, _Sides(comparison, folder, kept), rounds, log)
     except (SideError, Refused, OSError) as error:
-        say(f"{comparison.name}: not measured: {error}")
+        log(f"{comparison.name}: not measured: {error}")
         return dict.fromkeys(comparison.units, str(error))
 
 
-def _compare(comparison: Comparison, sides: "_Sides", rounds: int, say: Say) -> dict[str, Measured | str]:
+def _compare(comparison: Comparison, sides: "_Sides", rounds: int, log: Log) -> dict[str, Measured | str]:
     with sides.use(OURS) as (ours, _):
         facts = {"work": ours.ask("make")}
-        say(f"{comparison.name}: {facts['work'].get('said', 'ready')}")
+        log(f"{comparison.name}: {facts['work'].get('said', 'ready')}")
         expected = ours.ask("check")
     with sides.use(THEIRS) as (theirs, _):
         if wrong := differences(expected, theirs.ask("check"), comparison.tolerance):
             raise Refused(f"the two sides do not compute the same: {'; '.join(wrong[:4])}")
         more = f" and {len(expected) - 4} more" if len(expected) > 4 else ""
-        say(f"{comparison.name}: both compute the same: {'; '.join(list(expected)[:4])}{more}")
+        log(f"{comparison.name}: both compute the same: {'; '.join(list(expected)[:4])}{more}")
         settings = theirs.ask("tune", list(comparison.units))
     told: dict[str, list[Any]] = {key: [] for key in comparison.units}
     for number in range(rounds):
@@ -123,7 +123,7 @@ def _compare(comparison: Comparison, sides: "_Sides", rounds: int, say: Say) -> 
         for key in comparison.units:
             told[key].append((seen[OURS][key], seen[THEIRS][key]))
             mine, peers = (rate(seen[side][key]) for side in (OURS, THEIRS))
-            say(f"  {key} {number + 1}/{rounds}: {mine:,.1f} and {peers:,.1f} {comparison.units[key]}: {mine / peers:.2f}")
+            log(f"  {key} {number + 1}/{rounds}: {mine:,.1f} and {peers:,.1f} {comparison.units[key]}: {mine / peers:.2f}")
     return {key: Measured(unit, told[key], {**facts, "settings": settings.get(key)}) for key, unit in comparison.units.items()}
 
 

@@ -275,7 +275,7 @@ def test_a_run_tells_what_its_filters_left_out(tmp_path):
         "data": {"batch_size": 8, "num_streams": 2, "window": 32, "features": {"inputs_length": 96, "targets_length": 16}},
         "train": {"steps": 4, "log_every": 1, "tensorboard": False},
     }  # fmt: skip
-    run = open_run(config, mixture(), workdir=tmp_path, say=lambda line: None)
+    run = open_run(config, mixture(), workdir=tmp_path, log=lambda line: None)
     run.train()
     record = json.loads((tmp_path / "mixture.json").read_text())
     for told in record["tasks"]:

@@ -192,7 +192,7 @@ def run(home, steps, on_error="quarantine"):
         "train": {"steps": steps, "log_every": 1, "tensorboard": False},
         "evaluation": {"items": 2, "batch_size": 8},
     }  # fmt: skip
-    found = open_run(config, workdir=home / "run", say=said.append)
+    found = open_run(config, workdir=home / "run", log=said.append)
     found.train()
     return found, "\n".join(said)
 
@@ -226,7 +226,7 @@ def test_a_run_says_everywhere_what_it_is_trained_without_and_stays_without_it(h
     found.export(home / "exported")
     assert "mix.py:mix, as mix (2 of 3 data sets)" in (home / "exported/README.md").read_text()
     lines = []
-    open_run(found.config, workdir=home / "run", say=lines.append).heldout()
+    open_run(found.config, workdir=home / "run", log=lines.append).heldout()
     assert not any("has changed" in line for line in lines)
 
     # Mended meanwhile, the data set stays out, because the plan is made without it.

@@ -37,7 +37,7 @@ def test_the_page_is_written_when_the_run_has_logged_and_once_more_when_it_has_e
         seen.append((seconds, len(said), refresh(output)))
         next(waits)()
 
-    assert watch([workdir], output, 7, say=said.append, sleep=sleep) == output
+    assert watch([workdir], output, 7, log=said.append, sleep=sleep) == output
     assert seen == [(7, 1, ["7"]), (7, 1, ["7"]), (7, 2, ["7"]), (7, 2, ["7"])]  # not again where nothing has happened
     assert len(said) == 3
     assert refresh(output) == []
@@ -56,7 +56,7 @@ def test_a_run_that_has_not_begun_is_waited_for_and_then_an_ended_one_ends_it(tm
             (tmp_path / "run").rmdir()
             write_workdir(tmp_path / "run", "mine", None, steps=100)
 
-    watch([tmp_path / "run"], output, 3, say=said.append, sleep=sleep)
+    watch([tmp_path / "run"], output, 3, log=said.append, sleep=sleep)
     assert waited == [3, 3]
     assert len(said) == 1
     assert refresh(output) == []

@@ -132,8 +132,8 @@ def trained(request, tmp_path_factory):
             "checkpoint": {"every_steps": 40},
         }
     )  # fmt: skip
-    run.train(config, home / "run", say=lambda line: None)
-    run.export(home / "run", home / "hf", say=lambda line: None)
+    run.train(config, home / "run", log=lambda line: None)
+    run.export(home / "run", home / "hf", log=lambda line: None)
     write_rows(home / "tasks")
     return Trained(request.param, home, home / "run", HFLM(pretrained=str(home / "hf"), batch_size=1, device="cpu"))
 
@@ -266,7 +266,7 @@ def test_our_tasks_written_for_lm_eval_score_there_as_here(trained, tmp_path, ca
     assert "4 tasks written" in capsys.readouterr().out
     tasks = tasks.rename(tmp_path / "moved")  # the files find each other
     changes = {"preset": "lm_eval", "items": 0, "max_target_tokens": 64}
-    report = run.evaluate_model(trained.workdir, address, output=tmp_path / "ours", changes=changes, say=lambda line: None)
+    report = run.evaluate_model(trained.workdir, address, output=tmp_path / "ours", changes=changes, log=lambda line: None)
     ours = {row["task"]: row for row in json.loads((report.parent / "results.json").read_text())["tasks"]}
     command = ["lm-eval", "--model", str(trained.workdir), "--include-path", str(tasks), "--output", str(tmp_path / "out")]
     assert main([*command, "--log-samples", "--tasks", "flanjax_seeing", "flanjax_hidden", "flanjax_sizes"]) == 0

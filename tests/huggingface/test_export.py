@@ -90,7 +90,7 @@ def exported(request, tmp_path_factory):
             "evaluation": {"items": 4, "batch_size": 8, "preset": "lm_eval", "untuned": False},
         }
     )  # fmt: skip
-    run.train(config, home / "run", say=lambda line: None)
+    run.train(config, home / "run", log=lambda line: None)
     command = ["export", "--workdir", str(home / "run"), "--output", str(home / "hf"), "--licence", "apache-2.0"]
     assert main(command) == 0
     step, meta = checkpoint.read_meta(home / "run")

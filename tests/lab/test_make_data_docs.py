@@ -65,7 +65,7 @@ def test_the_commands_of_the_page_run_and_what_they_write_is_what_it_says(tmp_pa
         Path("notes", f"{town}.txt").write_text(text(town))
     Path("config.py").write_text(CONFIG)
     Path("mixture.py").write_text(MIXTURE)
-    flanjax.open_run("config.py", workdir="runs/mine", say=lambda line: None).train()
+    flanjax.open_run("config.py", workdir="runs/mine", log=lambda line: None).train()
     commands = [line for block in blocks("bash") for line in block.splitlines()]
     with Address(reply) as address:
         told = [cli.main(shlex.split(line.replace("http://localhost:8000/v1", address.url))[1:]) for line in commands]

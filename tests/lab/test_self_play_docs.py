@@ -96,7 +96,7 @@ def home(tmp_path_factory):
     (folder / "judged.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in JUDGED))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        flanjax.open_run("config.py", workdir="runs/mine", say=lambda line: None).train()
+        flanjax.open_run("config.py", workdir="runs/mine", log=lambda line: None).train()
         commands = [line for block in blocks("bash") for line in block.splitlines()]
         assert [run(line) for line in commands] == [0, 0]
         yield folder, commands
@@ -129,10 +129,10 @@ def test_references_of_other_weights_or_other_rows_are_refused(home, tmp_path):
     (tmp_path / "other.jsonl").write_text(before.replace('"rejected": "sun', '"rejected": "moon'))
     judged = importers.preferences(tmp_path / "other.jsonl", train="train[20:]", evaluation="train[:20]").mixture("mine")
     with pytest.raises(ValueError, match=r"task preferences, row \d+: its pair has no log-likelihoods in .*reference"):
-        train(config, tmp_path / "other", mixture=judged, say=lambda line: None)
+        train(config, tmp_path / "other", mixture=judged, log=lambda line: None)
     changed = load_config("config.py", [*overrides, "train.steps=30", "model.init=runs/preferred"])
     with pytest.raises(ConfigError, match="another reference: weights: "):
-        flanjax.open_run(changed, workdir=tmp_path / "other", say=lambda line: None).train()
+        flanjax.open_run(changed, workdir=tmp_path / "other", log=lambda line: None).train()
 
 
 def test_a_play_pairs_the_datas_answers_with_its_opponents_texts_and_tells_of_each_round(home):

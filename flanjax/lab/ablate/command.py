@@ -135,7 +135,7 @@ def time_line(plan: Plan, out: epath.PathLike) -> str:
     return f"{steps:,} steps are left: at {each:.3g} s a step about {minutes:.1f} minutes, beside starts and evaluations"
 
 
-def write(plan: Plan, out: epath.PathLike, failed: Sequence[Failure], say: Callable[[str], None] = print) -> int:
+def write(plan: Plan, out: epath.PathLike, failed: Sequence[Failure], log: Callable[[str], None] = print) -> int:
     """Writes study.json and the page of what is finished; 1 if something is not."""
     found = finished.find_all(out, plan)
     problems = [f"{f.name} failed with status {f.status}: {f.told} (all of it: {f.log})" for f in failed]
@@ -149,10 +149,10 @@ def write(plan: Plan, out: epath.PathLike, failed: Sequence[Failure], say: Calla
         storage.write_json(place / RECORD, {**result, "config": plan.study.config, "fixed": plan.study.fixed, "runs": runs})
         storage.replace_text(place / PAGE, render(plan, result, found, costs, problems, Path(out)))
         for axis in result["axes"]:
-            say(axis["verdict"])
-        say(f"page: {place / PAGE}")
+            log(axis["verdict"])
+        log(f"page: {place / PAGE}")
     for problem in problems:
-        say(problem)
+        log(problem)
     return 1 if problems else 0
 
 

@@ -27,7 +27,7 @@ _PR_SET_PDEATHSIG = 1
 _TOLD = 300  # characters of the last line that a failed process printed
 _LOOKS = 0.2  # seconds between two looks at a process
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 # Runs a command with its output appended to a file, and returns its status.
 Execute = Callable[[Sequence[str], Path], int]
 
@@ -60,7 +60,7 @@ def heldout_command(out: epath.PathLike, cell: Cell) -> list[str]:
     return ["heldout", "--workdir", str(finished.workdir_of(out, cell.training)), *cell.flags]
 
 
-def run_plan(plan: Plan, out: Path, execute: Execute, say: Say) -> list[Failure]:
+def run_plan(plan: Plan, out: Path, execute: Execute, log: Log) -> list[Failure]:
     """Runs what is not finished, and returns what failed; the others go on.
 
     Raises:
@@ -74,17 +74,17 @@ def run_plan(plan: Plan, out: Path, execute: Execute, say: Say) -> list[Failure]
         if cell.training in failed:
             continue
         where = f"[{done + spent + 1}/{len(plan.cells)}] {_label(plan, cell)}"
-        log = out / LOGS / f"{cell.training}.log"
+        log_file = out / LOGS / f"{cell.training}.log"
         for command in _commands(plan, out, cell):
-            say(f"{where}: {'training' if command[0] == 'train' else 'evaluating'}")
-            if status := execute(command, log):
-                failed[cell.training] = Failure(cell.training, status, last_line(log), log)
-                say(f"{where}: failed with status {status}: {failed[cell.training].told}")
+            log(f"{where}: {'training' if command[0] == 'train' else 'evaluating'}")
+            if status := execute(command, log_file):
+                failed[cell.training] = Failure(cell.training, status, last_line(log_file), log_file)
+                log(f"{where}: failed with status {status}: {failed[cell.training].told}")
                 break
         spent += 1
         if cell.training not in failed:
             seconds = (time.monotonic() - began) / spent * (len(left) - spent)
-            say(f"{where}: done" + (f"; about {_told_time(seconds)} left" if spent < len(left) else ""))
+            log(f"{where}: done" + (f"; about {_told_time(seconds)} left" if spent < len(left) else ""))
     return list(failed.values())
 
 
@@ -98,14 +98,14 @@ def _commands(plan: Plan, out: Path, cell: Cell) -> Iterator[list[str]]:
         yield heldout_command(out, cell)
 
 
-def measure(plan: Plan, out: Path, execute: "Processes", say: Say) -> None:
+def measure(plan: Plan, out: Path, execute: "Processes", log: Log) -> None:
     """Starts the first run until it has logged two times, so that the time of a step is known, and stops it.
 
     Nothing is lost: it has saved, and goes on from there.
     """
     training = next(iter(plan.trainings.values()))
     (out / LOGS).mkdir(parents=True, exist_ok=True)
-    say(f"measuring a step: the first run begins, and is stopped after {2 * training.config.train.log_every} steps")
+    log(f"measuring a step: the first run begins, and is stopped after {2 * training.config.train.log_every} steps")
     execute.until(
         train_command(out, plan, training),
         out / LOGS / f"{training.name}.log",

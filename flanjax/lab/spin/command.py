@@ -40,7 +40,7 @@ def spin(args: argparse.Namespace, execute: Execute | None = None) -> int:
     return write(play, out, args.rounds, failed)
 
 
-def write(play: Play, out: Path, rounds: int, failed: Failure | None, say: Callable[[str], None] = print) -> int:
+def write(play: Play, out: Path, rounds: int, failed: Failure | None, log: Callable[[str], None] = print) -> int:
     """Writes spin.json and the page of the rounds that are finished; 1 if one is not."""
     problems = [f"{failed.name} failed with status {failed.status}: {failed.told} (all of it: {failed.log})"] if failed else []
     done = list[finished.Finished]()
@@ -55,8 +55,8 @@ def write(play: Play, out: Path, rounds: int, failed: Failure | None, say: Calla
         storage.write_json(epath.Path(out / RECORD), result)
         storage.replace_text(epath.Path(out / PAGE), render(play, result, done, rounds, problems, out))
         for verdict in result["verdicts"]:
-            say(verdict)
-        say(f"page: {out / PAGE}")
+            log(verdict)
+        log(f"page: {out / PAGE}")
     for problem in problems:
-        say(problem)
+        log(problem)
     return 1 if len(done) < rounds else 0

@@ -22,23 +22,23 @@ from flanjax.parts import settled, split_of
 ANSWERS = "answers.jsonl"
 
 
-def play_rounds(play: Play, out: Path, rounds: int, execute: Execute, say: Callable[[str], None]) -> Failure | None:
+def play_rounds(play: Play, out: Path, rounds: int, execute: Execute, log: Callable[[str], None]) -> Failure | None:
     """Plays what is not finished of the first `rounds` rounds; what failed, after which no round can follow.
 
     Raises:
       StudyStopped: a signal ended it.
     """
     data = write_prompts(play, out)
-    say(f"{len(data):,} prompts of {play.config.mixture}, with the data's answers")
+    log(f"{len(data):,} prompts of {play.config.mixture}, with the data's answers")
     for number in range(1, rounds + 1):
-        if not _pairs_there(out, number) and (failed := _generate(play, out, number, execute, say)):
+        if not _pairs_there(out, number) and (failed := _generate(play, out, number, execute, log)):
             return failed
         found = write_pairs(play, out, number, data)
         lost = f", {found['without_text']:,} prompts without a text" if found["without_text"] else ""
-        say(f"round {number}: {found['pairs']:,} pairs, {found['same']:,} of them of two equal texts{lost}")
+        log(f"round {number}: {found['pairs']:,} pairs, {found['same']:,} of them of two equal texts{lost}")
         plan = round_plan(play, out, number)
         finished.find_all(out, plan)  # whether a run that is there is this one
-        if failures := run_plan(plan, out, execute, say):
+        if failures := run_plan(plan, out, execute, log):
             return failures[0]
     return None
 
@@ -47,17 +47,17 @@ def _pairs_there(out: Path, number: int) -> bool:
     return (round_folder(out, number) / "pairs.json").exists()
 
 
-def _generate(play: Play, out: Path, number: int, execute: Execute, say: Callable[[str], None]) -> Failure | None:
+def _generate(play: Play, out: Path, number: int, execute: Execute, log: Callable[[str], None]) -> Failure | None:
     """Lets the opponent write a text after each prompt."""
     round_folder(out, number).mkdir(parents=True, exist_ok=True)
     (out / LOGS).mkdir(exist_ok=True)
-    log = out / LOGS / f"{run_name(number)}.log"
+    log_file = out / LOGS / f"{run_name(number)}.log"
     opponent = play.opponent(out, number)
-    say(f"round {number}: {opponent} writes")
-    if status := execute(generate_command(play, out, number), log):
-        told = last_line(log)
-        say(f"round {number}: writing failed with status {status}: {told}")
-        return Failure(f"round {number}", status, told, log)
+    log(f"round {number}: {opponent} writes")
+    if status := execute(generate_command(play, out, number), log_file):
+        told = last_line(log_file)
+        log(f"round {number}: writing failed with status {status}: {told}")
+        return Failure(f"round {number}", status, told, log_file)
     return None
 
 
