@@ -9,7 +9,7 @@ import jax
 
 from flanjax.models import functional
 from flanjax.models.stack import AUTO, REMAT
-from flanjax.parallel import sharding
+from flanjax.parallel import distributed, sharding
 from flanjax.train.config import TrainConfig
 from flanjax.train.program import Program
 
@@ -59,9 +59,9 @@ def fit_program(
         shape: Any = model  # a frozen dataclass, which a protocol cannot say
         return make(dataclasses.replace(config, microbatches=number), dataclasses.replace(shape, remat=remat))
 
-    if len(policies) == len(numbers) == 1 and AUTO not in (config.microbatches, model.remat):
+    if AUTO not in (config.microbatches, model.remat):
         return Fit(program_with(numbers[0], policies[0]), numbers[0], policies[0], "")
-    limit = limit_bytes or device_bytes(mesh)
+    limit = limit_bytes or distributed.from_first(lambda: device_bytes(mesh))  # all processes must choose alike
     if limit is None:
         reason = "this device does not report its memory"
         return Fit(program_with(numbers[0], policies[0]), numbers[0], policies[0], reason)

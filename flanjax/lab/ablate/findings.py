@@ -143,7 +143,7 @@ def verdict(axis: Row) -> str:
         seen = (
             f"a difference of {smallest:.1f} points would" if smallest < st.SCALE else "not even the largest difference would"
         )
-        return f"{axis['name']}: nothing is told apart from {first} {how}; {seen} have been found 8 times in 10."
+        return f"{axis['name']}: no difference from {first} is decisive {how}; {seen} have been found 8 times in 10."
     parts = [f"{in_words(axis['name'], row['label'])} scores {_points(row)} than {first}" for row in told]
     others = f"; {', '.join(rest)} {'is' if len(rest) == 1 else 'are'} not told apart from it" if rest else ""
     return f"{axis['name']}: {', '.join(parts)}{others}, {how}."
