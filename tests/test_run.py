@@ -320,7 +320,7 @@ def test_a_workdir_of_another_config_is_refused_with_the_keys_that_differ(here, 
             ["--config.mixture=toy.py:empty", "--config.heldout=()"],
             "has no rows. (while reading the rows 'train' of task empty)",
         ),
-        (["--config.model.init=nowhere"], "model.init=nowhere has learned the ids of its own tokenizer"),
+        (["--config.model.init=nowhere"], "'nowhere' is neither a directory here"),
         (["--config.model.init=nowhere", "--config.tokenizer.path=bytes"], "model.init: 'nowhere' is neither a directory here"),
         (["--config.model.scan=maybe"], "model.scan is 'maybe', expected true or false"),
         (["--config.tokenizer.path=./nowhere"], "tokenizer.path ./nowhere: no such directory"),
@@ -443,16 +443,17 @@ def test_training_begins_alike_from_an_earlier_run_and_from_its_export_on_the_hu
     export(whole, snapshot)
     shutil.copytree(whole / "tokenizer", tmp_path / "tokenizer")
     tokenizer = f"--config.tokenizer.path={tmp_path / 'tokenizer'}"
-    short = ("--config.train.steps=2", "--config.train.validate_every=0", tokenizer)
+    short = ("--config.train.steps=2", "--config.train.validate_every=0")
     runs = {}
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     for name, init, directory, config in (
-        ("from_run", whole, whole, "tune.py"),
+        ("from_run", whole, whole, "tune.py"),  # a run's tokenizer comes with its weights
         ("from_hub", "us/small@v1", snapshot, "config.py"),  # which says a shape, and another one
     ):
         shape = ("--config.model.d_model=24",) if config == "config.py" else ()
-        status, said = train_here(home, name, f"--config.model.init={init}", *short, *shape, config=config)
+        given = (tokenizer,) if config == "config.py" else ()
+        status, said = train_here(home, name, f"--config.model.init={init}", *short, *shape, *given, config=config)
         assert status == 0, said
         assert f"weights of {directory}" in said
         note = f"note: model.d_model is 24, but the weights of {init} have 16: 16 is used\n"
@@ -489,7 +490,7 @@ def test_weights_that_are_neither_here_nor_on_the_hub_are_refused(here, tmp_path
 
 
 def test_weights_of_a_run_with_another_tokenizer_are_refused(here, whole, tmp_path, capsys):
-    changes = (f"--config.model.init={whole}", "--config.tokenizer.vocab_size=30")
+    changes = (f"--config.model.init={whole}", "--config.tokenizer.path=bytes")
     line = refused(capsys, "train", "--config", "tune.py", "--workdir", str(tmp_path / "run"), *changes)
     assert f"set tokenizer.path={whole / 'tokenizer'}" in line
 
@@ -510,20 +511,18 @@ def test_the_config_of_a_checkpoint_is_the_config_of_the_run(here, whole):
     assert meta["split"]["train"] == ["colour", "copy"]
 
 
-def test_published_weights_are_not_given_a_newly_trained_tokenizer(home, whole, tmp_path):
+@pytest.mark.parametrize(
+    ("command", "kept"),
+    [
+        (("train", "--workdir"), "holds no tokenizer"),
+        (("prepare", "--steps", "2", "--output"), "has a tokenizer but no prepared data"),
+    ],
+)
+def test_published_weights_without_a_tokenizer_get_none_from_elsewhere(command, kept, here, whole, tmp_path, capsys):
     export(whole, tmp_path / "export")
-    status, said = train_here(home, "mismatched", f"--config.model.init={tmp_path / 'export'}", config="tune.py")
-    assert status == 1
-    assert "set tokenizer.path" in said
-    assert not (home / "mismatched" / "tokenizer").exists()
-
-
-def test_nor_are_they_given_one_that_an_earlier_start_has_kept(here, tmp_path, capsys):
-    (tmp_path / "run" / "tokenizer").mkdir(parents=True)
-    changes = ("--workdir", str(tmp_path / "run"), "--config.model.init=us/small")
-    assert "set tokenizer.path" in refused(capsys, "train", "--config", "tune.py", *changes)
-
-
-def test_rows_are_not_prepared_for_published_weights_with_a_newly_trained_tokenizer(here, tmp_path, capsys):
-    changes = ("--output", str(tmp_path / "rows"), "--steps", "2", "--config.model.init=us/small")
-    assert "set tokenizer.path" in refused(capsys, "prepare", "--config", "tune.py", *changes)
+    changes = ("--config", "tune.py", f"--config.model.init={tmp_path / 'export'}")
+    said = refused(capsys, *command, str(tmp_path / "new"), *changes)
+    assert f"{tmp_path / 'export'} holds no tokenizer; set tokenizer.path to a directory" in said
+    assert not (tmp_path / "new" / "tokenizer").exists()
+    shutil.copytree(whole / "tokenizer", tmp_path / "old" / "tokenizer")  # kept by an earlier start
+    assert kept in refused(capsys, *command, str(tmp_path / "old"), *changes)

@@ -61,7 +61,8 @@ class TokenizerConfig:
 
     Args:
       path: a SentencePiece `.model`, a directory or Hugging Face id with a tokenizer ("id@revision" for a certain one), "bytes"
-        (ByT5's), or "train" to train one on the training mixture and keep it in the workdir.
+        (ByT5's), or "train": the one of the weights at model.init, or else one that is trained on the training mixture and kept
+        in the workdir.
       vocab_size: vocabulary size of a trained tokenizer.
       kind: kind of a trained tokenizer: "unigram" for general text, "words" for a small closed vocabulary.
       train_examples: number of examples of the mixture on which a tokenizer is trained.
@@ -283,6 +284,12 @@ def survives(tokenizer: Tokenizer, text: str) -> bool:
     return "".join(tokenizer.decode(tokenizer.encode([text])[0]).split()) == "".join(text.split())
 
 
+# Any of these makes a place hold a tokenizer, whatever its kind.
+_FILES = (
+    TOKENIZER, "tokenizer_config.json", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model", "vocab.json", "vocab.txt",
+)  # fmt: skip
+
+
 def _from_transformers(name: str) -> tuple[tokenizers.Tokenizer, dict[str, str], str]:
     # Takes 2 s to import, and only ids and unusual directories need it.
     from transformers import AutoTokenizer
@@ -291,8 +298,8 @@ def _from_transformers(name: str) -> tuple[tokenizers.Tokenizer, dict[str, str],
     repository, _, revision = (name, "", "") if epath.Path(name).is_dir() else name.partition("@")
     quiet = {f"_raise_exceptions_for_{what}": False for what in ("gated_repo", "missing_entries", "connection_errors")}
     try:
-        found = cached_file(repository, TOKENIZER, revision=revision or "main", **quiet)
-        if found:
+        files = {file: cached_file(repository, file, revision=revision or "main", **quiet) for file in _FILES}
+        if found := files[TOKENIZER]:
             check_backend(epath.Path(found))
         with no_panic(f"the tokenizer of {name}"):
             loaded = AutoTokenizer.from_pretrained(repository, revision=revision or "main")
@@ -304,6 +311,8 @@ def _from_transformers(name: str) -> tuple[tokenizers.Tokenizer, dict[str, str],
         ) from error
     except Exception as error:  # transformers raises many kinds of error for malformed files
         raise UnreadableTokenizer(f"transformers cannot read the tokenizer of {name}: {error}") from error
+    if not any(files.values()):  # transformers then makes one without words, as the model's config says
+        raise FileNotFoundError(f"{name} holds no tokenizer; set tokenizer.path to a directory or id with {TOKENIZER}")
     tokens = {k: getattr(loaded, k) for k in ("bos_token", "pad_token", "eos_token", "unk_token")}
     chat = default_template(loaded.chat_template or "", f"the chat template of {name}")
     return loaded.backend_tokenizer, {k: v for k, v in tokens.items() if v}, chat

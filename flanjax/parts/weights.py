@@ -38,19 +38,15 @@ class Weights(NamedTuple):
 def settled(config: RunConfig) -> RunConfig:
     """The config with the layout that its model needs. Weights that are not here yet are fetched, to tell their kind.
 
-    Few weights over a base have the base's tokenizer, unless the config names one.
+    Weights come with their tokenizer, unless the config names one.
 
     Raises:
       ConfigError: there are no such weights, or the config gives them a tokenizer whose ids they have not learned.
     """
     init = config.model.init
-    if config.model.adapt and config.tokenizer.path == "train" and init != "scratch":
+    if config.tokenizer.path == "train" and init != "scratch":
         path = str(open_workdir(init).path / TOKENIZER) if is_run(init) else init
         config = dataclasses.replace(config, tokenizer=dataclasses.replace(config.tokenizer, path=path))
-    if config.tokenizer.path == "train" and init != "scratch" and not is_run(init):
-        raise ConfigError(
-            f"model.init={init} has learned the ids of its own tokenizer; set tokenizer.path to it, not to 'train'"
-        )
     if config.data.features.layout != "auto" and (init == "scratch" or not config.model.adapt):
         return config
     if is_run(init):

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -130,15 +131,18 @@ class Processes:
         with stoppable(), log.open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # the process inherits it
             print(f"$ flanjax {shlex.join(command)}", file=file, flush=True)
-            process = subprocess.Popen(
-                [sys.executable, "-m", "flanjax.cli", *command],
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                env=self._environment,
-                start_new_session=True,  # a Ctrl-C reaches this process alone, which then ends the other in order
-                preexec_fn=_end_with(os.getpid()) if sys.platform == "linux" else None,
-            )
+            with warnings.catch_warnings():
+                # jax warns of every fork; between this one and the new program nothing is run but _end_with's one call.
+                warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "flanjax.cli", *command],
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    env=self._environment,
+                    start_new_session=True,  # a Ctrl-C reaches this process alone, which then ends the other in order
+                    preexec_fn=_end_with(os.getpid()) if sys.platform == "linux" else None,
+                )
             try:
                 while process.poll() is None and not enough():
                     with contextlib.suppress(subprocess.TimeoutExpired):
