@@ -150,14 +150,17 @@ def verdict(axis: Row) -> str:
 
 
 def in_words(axis: str, label: str) -> str:
-    """A level in words.
+    """A level in words. Under a name that is no config key, a study's own labels stand for themselves.
 
-    >>> in_words("templates", "4"), in_words("leave_one_out", "nothing"), in_words("train.steps", "100")
-    ('4 templates', 'nothing left out', 'train.steps 100')
+    >>> in_words("templates", "4"), in_words("leave_one_out", "nothing")
+    ('4 templates', 'nothing left out')
+    >>> in_words("train.steps", "100"), in_words("way", "lora")
+    ('train.steps 100', 'lora')
     """
     if axis == "leave_one_out" and label == NOTHING:
         return "nothing left out"
-    words = (NAMED[axis].level if axis in NAMED else f"{axis} {{}}").format(label)
+    own = f"{axis} {{}}" if "." in axis else "{}"
+    words = (NAMED[axis].level if axis in NAMED else own).format(label)
     return words.removesuffix("s") if label == "1" else words
 
 
