@@ -111,7 +111,7 @@ class PairLoss:
 
 
 def pair_run(kind, workdir, **train):
-    made = {"objective": PairLoss(), "features": make_pairs, "numbers": ["reference"], "say": lambda line: None}
+    made = {"objective": PairLoss(), "features": make_pairs, "numbers": ["reference"], "log": lambda line: None}
     return flanjax.open_run(config_of(kind, **train), MIXTURE, workdir=workdir, **made)
 
 
