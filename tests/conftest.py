@@ -19,7 +19,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     _COMPILED = tempfile.TemporaryDirectory(prefix="flanjax-compiled-", ignore_cleanup_errors=True)  # removed at the end
     os.environ["JAX_COMPILATION_CACHE_DIR"] = _COMPILED.name
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 if "FLANJAX_INDEX" not in os.environ:
     _KEPT = tempfile.TemporaryDirectory(prefix="flanjax-index-", ignore_cleanup_errors=True)
