@@ -64,7 +64,8 @@ COMMANDS: Mapping[str, Command] = {
         "compile a config's training and scoring for a TPU slice that is not here",
         runs.compile,
         """
-  flanjax compile --config configs/flan_t5.py:xl --topology v5e:8x8 --config.data.batch_size=128""",
+  flanjax compile --config configs/flan_t5.py:xl --topology v5e:8x8 --config.data.batch_size=128
+  flanjax compile --config configs/flan_t5.py:large --topology v5e:2x4 --search""",
         takes_keys=True,
     ),
     "evaluate": Command(

@@ -80,7 +80,7 @@ class CompileReport(NamedTuple):
 
 def _num_tasks(config: RunConfig) -> int:
     """The number of tasks trained on, for which the step keeps a few sums; many, if their data is not here to say."""
-    known = (config.mixture, config.heldout, config.leave_out)
+    known = (config.mixture, config.heldout, config.leave_out, config.ablation)
     if known not in _tasks_of:  # a search asks often
         _tasks_of[known] = _count_tasks(config)
     return _tasks_of[known]

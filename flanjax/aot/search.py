@@ -144,14 +144,14 @@ def _tried(way: Way, found: CompileReport, config: RunConfig, topology: str) -> 
     reports = dict(zip((longest, *shorter), (found, *found.shorter), strict=True))
     measured = {lengths: times(each, topology) for lengths, each in reports.items()}
     rounds = [best for lengths in config.data.features.pairs if (best := measured[lengths])]
-    if len(rounds) < len(config.data.features.pairs):
+    if len(rounds) < len(config.data.features.pairs) or not (of_longest := measured[longest]):
         raise ConfigError(f"libtpu cannot print the program for {topology}, so its time is not known")
     return Tried(
         way=way._replace(microbatches=found.microbatches, remat=found.remat),
         seconds=sum(best.overlapped_seconds for best in rounds),
         serial_seconds=sum(best.serial_seconds for best in rounds),
         bound=max(rounds, key=lambda best: best.overlapped_seconds).bound,
-        mfu=mfu(found, topology, max(rounds, key=lambda best: best.overlapped_seconds)),
+        mfu=mfu(found, topology, of_longest),
         peak_bytes=found.peak_bytes,
     )
 

@@ -284,9 +284,9 @@ def survives(tokenizer: Tokenizer, text: str) -> bool:
     return "".join(tokenizer.decode(tokenizer.encode([text])[0]).split()) == "".join(text.split())
 
 
-# Any of these makes a place hold a tokenizer, whatever its kind.
-_FILES = (
-    TOKENIZER, "tokenizer_config.json", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model", "vocab.json", "vocab.txt",
+# Any of these beside TOKENIZER makes a place hold a tokenizer, whatever its kind.
+_OTHER_FILES = (
+    "tokenizer_config.json", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model", "vocab.json", "vocab.txt",
 )  # fmt: skip
 
 
@@ -298,8 +298,8 @@ def _from_transformers(name: str) -> tuple[tokenizers.Tokenizer, dict[str, str],
     repository, _, revision = (name, "", "") if epath.Path(name).is_dir() else name.partition("@")
     quiet = {f"_raise_exceptions_for_{what}": False for what in ("gated_repo", "missing_entries", "connection_errors")}
     try:
-        files = {file: cached_file(repository, file, revision=revision or "main", **quiet) for file in _FILES}
-        if found := files[TOKENIZER]:
+        found = cached_file(repository, TOKENIZER, revision=revision or "main", **quiet)
+        if found:
             check_backend(epath.Path(found))
         with no_panic(f"the tokenizer of {name}"):
             loaded = AutoTokenizer.from_pretrained(repository, revision=revision or "main")
@@ -311,7 +311,8 @@ def _from_transformers(name: str) -> tuple[tokenizers.Tokenizer, dict[str, str],
         ) from error
     except Exception as error:  # transformers raises many kinds of error for malformed files
         raise UnreadableTokenizer(f"transformers cannot read the tokenizer of {name}: {error}") from error
-    if not any(files.values()):  # transformers then makes one without words, as the model's config says
+    others = (cached_file(repository, file, revision=revision or "main", **quiet) for file in _OTHER_FILES)
+    if not found and not any(others):  # transformers then makes one without words, as the model's config says
         raise FileNotFoundError(f"{name} holds no tokenizer; set tokenizer.path to a directory or id with {TOKENIZER}")
     tokens = {k: getattr(loaded, k) for k in ("bos_token", "pad_token", "eos_token", "unk_token")}
     chat = default_template(loaded.chat_template or "", f"the chat template of {name}")

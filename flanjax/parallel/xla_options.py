@@ -21,7 +21,7 @@ def parse(text: str) -> tuple[str, Value]:
     """
     name, equals, value = text.strip().removeprefix("--").partition("=")
     if not (equals and value and re.fullmatch(r"xla_\w+", name)):
-        raise ValueError(f"{text!r} is no option of XLA, expected such as xla_tpu_scoped_vmem_limit_kib=65536")
+        raise ValueError(f"{text!r} is not an option of XLA; expected one such as xla_tpu_scoped_vmem_limit_kib=65536")
     if value in ("true", "false"):
         return name, value == "true"
     return name, int(value) if re.fullmatch(r"-?\d+", value) else value

@@ -1,5 +1,5 @@
-"""What of a step "auto" leaves open: the smallest number of microbatches and the least recomputation with which it fits a
-device's memory, by the compiler's analysis."""
+"""Decides what "auto" leaves open in a step: the smallest number of microbatches and the least recomputation with which it fits
+a device's memory, by the compiler's analysis."""
 
 import dataclasses
 from collections.abc import Callable, Iterator

@@ -123,7 +123,7 @@ class Program:
         self.join = lambda trainable, frozen: spec.tuning.join(Params(trainable, frozen))
         self.init = jax.jit(functools.partial(init_state, spec), out_shardings=placed, donate_argnums=0)
         options = options_for(xla_options, sharding.platform(mesh))
-        if options:
+        if xla_options:
             check(options, jax.ShapeDtypeStruct((mesh.size,), np.float32, sharding=sharding.batch_sharding(mesh)))
         self._step = jax.jit(
             functools.partial(train_step, spec),

@@ -31,8 +31,8 @@ class Reading(Told):
         self.knows, self.surprise = knows, surprise
 
     def log_likelihoods(self, prompts, options):
-        log = tokenizer().decode
-        return [[self.score(log(p), log(list(o)), p, o) for o in each] for p, each in zip(prompts, options, strict=True)]
+        decode = tokenizer().decode
+        return [[self.score(decode(p), decode(list(o)), p, o) for o in each] for p, each in zip(prompts, options, strict=True)]
 
     def score(self, prompt, option, ids, option_ids):
         if len(ids) == 1:  # a prompt as a text

@@ -13,7 +13,7 @@ def told(messages, **row):
     return [(m.role, m.content) for m in conversation_of(messages, row).messages]
 
 
-def log(role, content, **more):
+def say(role, content, **more):
     return {"role": role, "content": content, **more}
 
 
@@ -23,12 +23,12 @@ TALK = [("user", "Hi"), ("assistant", "Hello"), ("user", "Bye"), ("assistant", "
 @pytest.mark.parametrize(
     "messages",
     [
-        [log(role, content) for role, content in TALK],
+        [say(role, content) for role, content in TALK],
         [{"from": {"user": "human", "assistant": "gpt"}[role], "value": content} for role, content in TALK],
         [{"from": {"user": "user", "assistant": "chatgpt"}[role], "value": content} for role, content in TALK],
-        [log(role, [{"type": "text", "text": content}]) for role, content in TALK],
-        [log(role, [{"type": "text", "text": content[:1]}, content[1:]]) for role, content in TALK],
-        [log(role, {"type": "text", "text": content}) for role, content in TALK],
+        [say(role, [{"type": "text", "text": content}]) for role, content in TALK],
+        [say(role, [{"type": "text", "text": content[:1]}, content[1:]]) for role, content in TALK],
+        [say(role, {"type": "text", "text": content}) for role, content in TALK],
     ],
 )
 def test_every_form_of_a_conversation_becomes_the_same_messages(messages):
@@ -38,7 +38,7 @@ def test_every_form_of_a_conversation_becomes_the_same_messages(messages):
 @pytest.mark.parametrize("column", ["messages", "conversations", "conversation", "dialog"])
 def test_the_column_is_found_or_named(tmp_path, column):
     path = tmp_path / "talks.json"
-    path.write_text(json.dumps([{column: [log(*turn) for turn in TALK]}]))
+    path.write_text(json.dumps([{column: [say(*turn) for turn in TALK]}]))
     found = chat_file(path, messages="dialog" if column == "dialog" else None)
     task = found.tasks[0]
     example = task.read(task.source.open("train")[0])
@@ -51,12 +51,12 @@ def test_tools_become_text():
     tool = {"type": "function", "function": {"name": "weather", "parameters": {"city": "string"}}}
     call = {"id": "1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Köln"}'}}
     messages = [
-        log("user", "Weather?"),
-        log("assistant", None, tool_calls=[call, call]),
-        log("tool", "rain", tool_call_id="1", name="weather"),
-        log("tool", [{"type": "text", "text": "cold"}]),
-        log("user", "And?"),
-        log("assistant", "Rain and cold."),
+        say("user", "Weather?"),
+        say("assistant", None, tool_calls=[call, call]),
+        say("tool", "rain", tool_call_id="1", name="weather"),
+        say("tool", [{"type": "text", "text": "cold"}]),
+        say("user", "And?"),
+        say("assistant", "Rain and cold."),
     ]
     assert told(messages, tools=[tool]) == [
         ("system", "You may call these tools, which are described in JSON:\n" + json.dumps(tool)),
@@ -70,10 +70,10 @@ def test_tools_become_text():
 def test_older_calls_and_sharegpt_tools_become_text_too():
     call = {"name": "f", "arguments": {"a": 1}}
     old = [
-        log("user", "x"),
-        log("assistant", "Look:", function_call=call),
-        log("function", "2", name="f"),
-        log("assistant", "2"),
+        say("user", "x"),
+        say("assistant", "Look:", function_call=call),
+        say("function", "2", name="f"),
+        say("assistant", "2"),
     ]
     assert told(old)[1:3] == [("assistant", 'Look:\nCall f with {"a": 1}'), ("user", "Result of f: 2")]
     share = [{"from": "human", "value": "x"}, {"from": "function_call", "value": '{"name": "f"}'},
@@ -85,7 +85,7 @@ def test_older_calls_and_sharegpt_tools_become_text_too():
 
 
 def test_tools_are_added_to_a_system_message_that_is_there():
-    messages = [log("developer", "Be kind."), log("user", "x"), log("assistant", "y")]
+    messages = [say("developer", "Be kind."), say("user", "x"), say("assistant", "y")]
     assert told(messages, functions=["f(x)"])[0] == (
         "system",
         "Be kind.\nYou may call these tools, which are described in JSON:\nf(x)",
@@ -94,8 +94,8 @@ def test_tools_are_added_to_a_system_message_that_is_there():
 
 
 def test_messages_of_weight_0_and_empty_ones_are_not_trained_on():
-    messages = [log("user", "a"), log("assistant", "no", weight=0), log("user", "b"), log("assistant", None), log("user", "c"),
-                log("assistant", "yes", weight=1), log("user", "d"), log("assistant", "last", weight=0)]  # fmt: skip
+    messages = [say("user", "a"), say("assistant", "no", weight=0), say("user", "b"), say("assistant", None), say("user", "c"),
+                say("assistant", "yes", weight=1), say("user", "d"), say("assistant", "last", weight=0)]  # fmt: skip
     example = conversation_of(messages, {})
     assert [(m.content, m.trained) for m in example.messages if m.role == "assistant"] == [
         ("no", False),
@@ -113,14 +113,14 @@ def test_messages_of_weight_0_and_empty_ones_are_not_trained_on():
         ("text", BadRow, "expected a list of messages"),
         ([], BadRow, "expected a list of messages"),
         (["text"], BadRow, "message 1 is 'text'"),
-        ([log("narrator", "x")], BadRow, "message 1 has the role 'narrator'"),
-        ([log("user", 3)], BadRow, "message 1 has the content 3"),
-        ([log("user", [3])], BadRow, "has the part 3"),
-        ([log("user", [{"type": "text", "text": None}])], BadRow, "a part whose text is None"),
-        ([log("user", "x"), log("assistant", None, tool_calls=[{"id": 1}])], BadRow, "expected a function with a name"),
-        ([log("user", "x"), log("assistant", "y", weight=0.5)], BadRow, "the weight 0.5"),
-        ([log("user", [{"type": "image_url", "image_url": "http"}])], SkipRow, "'image_url', which is no text"),
-        ([log("user", "x")], SkipRow, "no answer"),
+        ([say("narrator", "x")], BadRow, "message 1 has the role 'narrator'"),
+        ([say("user", 3)], BadRow, "message 1 has the content 3"),
+        ([say("user", [3])], BadRow, "has the part 3"),
+        ([say("user", [{"type": "text", "text": None}])], BadRow, "a part whose text is None"),
+        ([say("user", "x"), say("assistant", None, tool_calls=[{"id": 1}])], BadRow, "expected a function with a name"),
+        ([say("user", "x"), say("assistant", "y", weight=0.5)], BadRow, "the weight 0.5"),
+        ([say("user", [{"type": "image_url", "image_url": "http"}])], SkipRow, "'image_url', which is no text"),
+        ([say("user", "x")], SkipRow, "no answer"),
     ],
 )
 def test_what_is_no_conversation_in_text_is_said(messages, error, reason):

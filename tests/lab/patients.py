@@ -20,7 +20,7 @@ SHAPES = {
 
 
 def mixture(*templates):
-    log = Task(
+    say = Task(
         name="say",
         cluster="copying",
         source=rows("words", train=DATA, test=DATA[:7]),
@@ -37,7 +37,7 @@ def mixture(*templates):
         templates=[Template("{{ word }} is {{ seen }}. Colour?")],
         evaluation="test",
     )
-    return Mixture(name="toy", parts=[log, colour], styles=StyleShares(few_shot=0.0, options=0.0))
+    return Mixture(name="toy", parts=[say, colour], styles=StyleShares(few_shot=0.0, options=0.0))
 
 
 def config(kind, *, features=(), model=(), tokenizer=(), **train):
