@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-from flanjax import commands
+from flanjax import commands, huge_pages
 
 _PROGRESS_SECONDS = 10
+_WITH_LARGE_ARRAYS = ("train", "heldout", "evaluate", "lm-eval", "generate", "serve", "suite")
 
 
 def command() -> NoReturn:
@@ -24,6 +25,8 @@ def command() -> NoReturn:
     The process ends as soon as its exit handlers have run. Python would go on to take apart libraries whose threads are still
     running or whose import was interrupted, and some of them would abort, with a status that says that the command failed.
     """
+    if sys.argv[1:2] and sys.argv[1] in _WITH_LARGE_ARRAYS:
+        huge_pages.start_again_with_them()
     sys.unraisablehook = _interrupt_again
     statuses: list[int] = []
     atexit.register(lambda: _end_at_once(statuses[0]) if statuses else None)  # the first to be registered is the last to run

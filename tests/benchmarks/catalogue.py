@@ -173,5 +173,6 @@ def _side(module: str, *arguments: str, interpreter: str = sys.executable, envir
 
 
 def _open(module: str, arguments: Sequence[str], interpreter: str, environment: Mapping[str, str], folder: Path) -> Side:
-    variables = {"TOKENIZERS_PARALLELISM": "false", **environment}
+    # Huge pages, which `flanjax train` asks for by itself, also for the peer, whom they help too.
+    variables = {"TOKENIZERS_PARALLELISM": "false", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", **environment}
     return Side(module, python(module, *arguments, str(folder), interpreter=interpreter), variables)
