@@ -1,8 +1,8 @@
 """Memory in pages of 2 MiB, on Linux.
 
-XLA allocates a program's temporary memory anew each time it runs on a CPU. In pages of 4 KiB a step of flan_mini touches 300,000
-of them for the first time, which takes one of the two cores' seven seconds; in pages of 2 MiB it touches 1,700. The C library
-asks for such pages if a variable says so when the process starts.
+XLA allocates a program's temporary memory anew each time it runs on a CPU. In pages of 4 KiB a step of flan_mini touches
+300,000 of them for the first time, which takes one of the two cores' seven seconds; in pages of 2 MiB it touches 1,700. The C
+library asks for such pages if a variable says so when the process starts.
 """
 
 import contextlib
