@@ -174,7 +174,7 @@ def doctor(doctor: argparse.ArgumentParser) -> None:
 
 
 def suite(suite: argparse.ArgumentParser) -> None:
-    suite.add_argument("suite", metavar="FILE", help="a suite, such as mixtures/suites/mmlu.json")
+    suite.add_argument("suite", metavar="FILE", help="a suite, such as mixtures/suites/mmlu.json; mmlu alone means the same")
     suite.add_argument("--model", metavar="WORKDIR|HF", help="a run, a Hugging Face directory or id")
     suite.add_argument("--evaluation", metavar="DIR", help="the folder of an evaluation that was made, instead of a model")
     suite.add_argument(

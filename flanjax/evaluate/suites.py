@@ -17,6 +17,7 @@ from flanjax.evaluate.metrics import get_metric
 from flanjax.names import nearest
 
 MEAN = "mean"  # over tasks, as the name of a reference's score
+_SHIPPED = epath.Path("mixtures/suites")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,15 +92,18 @@ class Beside(NamedTuple):
 
 
 def read_suite(path: epath.PathLike) -> Suite:
-    """Returns the suite of a file.
+    """Returns the suite of a file, or of a bare name, such as "mmlu", in the folder mixtures/suites.
 
     Raises:
       FileNotFoundError: there is no such file.
       ValueError: it is no suite; the message says what is wrong with it.
     """
-    file = epath.Path(path)
+    given = epath.Path(path)
+    file = _SHIPPED / f"{given}.json" if given.name == str(path) and not given.suffix else given
     if not file.exists():
-        raise FileNotFoundError(f"there is no suite {file}; {nearest(file.name, [p.name for p in _beside(file)])}")
+        folder = file.parent if file.parent.is_dir() else _SHIPPED
+        there = [p.name for p in folder.glob("*.json")] if folder.is_dir() else []
+        raise FileNotFoundError(f"there is no suite {file}; in {folder}: {nearest(file.name, there)}")
     try:
         record = json.loads(file.read_text())
         references = tuple(_made(Reference, one) for one in record.pop("references", []))
@@ -109,10 +113,6 @@ def read_suite(path: epath.PathLike) -> Suite:
         raise ValueError(f"{file} is no suite: {error}") from error
     path_, _, name = suite.mixture.rpartition(":")
     return dataclasses.replace(suite, mixture=f"{file.parent / path_}:{name}")
-
-
-def _beside(file: epath.Path) -> list[epath.Path]:
-    return list(file.parent.glob("*.json")) if file.parent.is_dir() else []
 
 
 def _made(cls: type, record: Mapping[str, Any]) -> Any:

@@ -201,8 +201,15 @@ def test_a_file_that_is_no_suite_is_refused_in_one_line(tmp_path, changes, said)
 
 def test_a_suite_that_is_not_there_names_the_nearest(tmp_path):
     write(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"there is no suite .*min\.json; did you mean 'mine\.json'"):
+    with pytest.raises(FileNotFoundError, match=r"there is no suite .*min\.json; in .*: did you mean 'mine\.json'"):
         read_suite(tmp_path / "min.json")
+
+
+def test_a_bare_name_is_a_suite_that_is_shipped(monkeypatch):
+    monkeypatch.chdir(SUITES.parent.parent)
+    assert read_suite("mmlu") == read_suite("mixtures/suites/mmlu.json")
+    with pytest.raises(FileNotFoundError, match=r"no suite mixtures/suites/mmlux\.json; .* did you mean 'mmlu\.json'"):
+        read_suite("mmlux")
 
 
 def test_the_baselines_without_a_model_equal_a_direct_computation(folders, capsys):
