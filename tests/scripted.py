@@ -78,7 +78,8 @@ class ScriptedEngine:
             if at[0] < len(text):
                 left.append(work)
             else:
-                new.append(Text(request.item, sample, self._tokenizer.encode([text])[0], text, stop))
+                ids, end = self._tokenizer.encode([text])[0], self._tokenizer.eos_id if stop == "eos" else None
+                new.append(Text(request.item, sample, ids, text, stop, end))
         self._at_work = left
         return new
 

@@ -9,7 +9,7 @@ those that were begun and not written come out the same the next time.
 """
 
 import collections
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -81,7 +81,7 @@ class FileRun:
 
     def write(self, file: BinaryIO, output: Output) -> None:
         """Answers all lines of the file behind those that the output has."""
-        lines = _behind(read_lines(file), output)
+        lines = _behind(read_lines(file), output, self._progress.begin)
         exhausted, all_have_slots = False, True
         while not exhausted or self._pending:
             while not exhausted and all_have_slots and self._num_texts < AHEAD * self._slots and len(self._pending) < WINDOW:
@@ -132,14 +132,16 @@ class FileRun:
         return answers
 
 
-def _behind(lines: Iterator[Line], output: Output) -> Iterator[Line]:
-    """Yields the lines that the output does not answer yet."""
-    last = 0
+def _behind(lines: Iterator[Line], output: Output, begin: Callable[[int], object]) -> Iterator[Line]:
+    """Yields the lines that the output does not answer yet; tells `begin` where in the file they begin."""
+    answered = Line(0, 0, b"")
     for _ in range(output.done):
-        last = next(lines, Line(0, 0, b"")).number
+        answered = next(lines, Line(0, 0, b""))
+    last = answered.number
     if last != output.last:
         raise ValueError(
             f"the output's {output.done:,} lines end with an answer to line {output.last} of the input, expected line {last}: "
             "something else has written to it; remove it to begin again"
         )
+    begin(answered.end)
     yield from lines

@@ -61,7 +61,8 @@ class TokenScorer:
         found: list[Likelihoods] = [Likelihoods([], [])] * len(rows)
         order = sorted(range(len(rows)), key=lambda i: (_bucket(len(rows[i][1])), len(rows[i][0])), reverse=True)
         while order:
-            lengths = Lengths(_bucket(max(len(rows[i][0]) for i in order[:_MOST_ROWS])), _bucket(len(rows[order[0]][1])))
+            read = self._layout.config.reserved + max(len(rows[i][0]) for i in order[:_MOST_ROWS])
+            lengths = Lengths(_bucket(read), _bucket(len(rows[order[0]][1])))
             size = self._rows(lengths)
             taken, order = order[:size], order[size:]
             values, best, ids = self._pass([rows[i] for i in taken], lengths, size, top)

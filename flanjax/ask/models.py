@@ -34,7 +34,11 @@ class Asked(Protocol):
         ...
 
     def log_probs(self, rows: Sequence[Row], top: int) -> list[Likelihoods]:
-        """Returns the log-probabilities of each row's second ids after its first ones, and the `top` best alternatives."""
+        """Returns the log-probabilities of each row's second ids after its first ones, and the `top` best alternatives.
+
+        Raises:
+          ValueError: a row is too long.
+        """
         ...
 
 
@@ -54,10 +58,18 @@ class _Loaded:
     def _scorer(self) -> TokenScorer:
         return TokenScorer(self.model.config, self.model.params, self._mesh, self.layout)
 
+    @property
+    def _longest(self) -> int:
+        """Tokens that are read at most. Nothing says how many a T5 was trained for."""
+        return max(2048, self.layout.config.inputs_length, getattr(self.model.config, "max_positions", 0))
+
     def engine(self, *, slots: int, stream: bool = False) -> Engine:
-        return self.model.engine(slots=slots, stream=stream, stop_ids=sorted(set(self.prompts.stop_ids)))
+        stop_ids = sorted(set(self.prompts.stop_ids))
+        return self.model.engine(slots=slots, stream=stream, stop_ids=stop_ids, longest=self._longest)
 
     def log_probs(self, rows: Sequence[Row], top: int) -> list[Likelihoods]:
+        if (longest := max(len(read) + len(written) for read, written in rows)) > 2 * self._longest:
+            raise ValueError(f"a prompt and its text have {longest:,} tokens, and {2 * self._longest:,} are the most")
         return self._scorer(rows, top)
 
 

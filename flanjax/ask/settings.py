@@ -20,7 +20,8 @@ class Settings:
       top_k: draw from so many most probable tokens only; 0: no limit.
       top_p: draw from the most probable tokens that have this probability together.
       min_p: leave out tokens that are less probable than this share of the most probable one.
-      repetition_penalty: divides the odds of tokens that the text already has; 1: none.
+      repetition_penalty: makes tokens less probable that the text, or a decoder-only model's prompt, already has: their logits
+        are divided by it where positive and multiplied by it where negative; 1: none.
       beams: the most likely whole text that a beam search of this width finds, instead of drawing; 1: none.
       length_penalty: of beam search: a beam's log-likelihood is divided by its length to this power.
       samples: texts for each prompt.
@@ -45,7 +46,8 @@ class Settings:
         fields.require(all(self.stop), self, "stop", "texts that are not empty")
         fields.require(len(self.stop) <= MOST_STOPS, self, "stop", f"at most {MOST_STOPS} texts")
         otherwise = self.temperature > 0 or self.top_k or self.top_p < 1 or self.min_p or self.repetition_penalty != 1
-        fields.require(self.beams == 1 or not otherwise, self, "beams", "1 with other settings of how tokens are chosen")
+        only = "1 together with a temperature, a limit on the tokens to draw from, or a repetition penalty"
+        fields.require(self.beams == 1 or not otherwise, self, "beams", only)
         fields.require(self.beams == 1 or self.samples == 1, self, "samples", "1 with beams: they find one text")
 
 

@@ -26,6 +26,7 @@ from flanjax.parallel.sharding import Mesh, num_batch_shards, place, platform, r
 
 _SMALLEST_ROOM = 16
 _WINDOW = 8  # `generate` knows so many times the slots of requests ahead, and reads the longest prompts first
+_MOST_HISTORY = 1 << 16  # tokens of a prompt and its text, for a sampler that looks back at them
 _FIRST_GUESS = 32  # tokens of a text, before any has ended
 
 
@@ -108,7 +109,8 @@ class Engine:
         """Adds a request.
 
         Raises:
-          ValueError: its prompt is empty or too long, a limit is none, or another request in work has its number.
+          ValueError: its prompt is empty or too long, a limit is none or needs too much memory, or another request in work has
+            its number.
         """
         size, name = len(request.prompt), f"request {request.item}"
         if not size:
@@ -117,6 +119,8 @@ class Engine:
             raise ValueError(f"{name}: the prompt has {size:,} tokens, the longest that is read has {self._longest:,}")
         if request.max_tokens < 1 or request.samples < 1:
             raise ValueError(f"{name}: max_tokens and samples must be at least 1")
+        if request.max_tokens > (most := self._most_tokens(request)):
+            raise ValueError(f"{name}: max_tokens is {request.max_tokens:,}; with this sampler {most:,} is the most")
         if isinstance(request.sampler, Beam) and request.samples > 1:
             raise ValueError(
                 f"{name}: beam search gives one text, not {request.samples}; Sampler(temperature=...) draws several"
@@ -125,6 +129,12 @@ class Engine:
             raise ValueError(f"{name}: another request in work has the same number")
         self._open[request.item] = request.samples
         (self._searches if isinstance(request.sampler, Beam) else self._waiting).append(request)
+
+    def _most_tokens(self, request: Request) -> int:
+        """Returns how long a text may be: beams get room for all of it at once, and so does what a sampler looks back at."""
+        if isinstance(request.sampler, Beam):
+            return self._longest
+        return max(_MOST_HISTORY - len(request.prompt), 1) if request.sampler.looks_back else request.max_tokens
 
     def cancel(self, item: int) -> None:
         """Ends a request; its texts are not told of any more. A number that is not in work is ignored."""
@@ -160,7 +170,8 @@ class Engine:
             if any(self._used):
                 self._decode()
         news: list[Piece | Text] = []
-        while len(self._sent) > (self._ahead if any(self._used) else 0):
+        ahead = self._ahead if any(self._used) and not self._searches else 0
+        while len(self._sent) > ahead:
             news += self._look(*self._sent.popleft())
         if self._searches and not self._sent:
             news += self._search()

@@ -43,6 +43,7 @@ class Text(NamedTuple):
       text: the tokens decoded, up to a stop string.
       stop: why it ended: "eos" the model ended it, "length" it reached its limit, "stop" at a stop string, "repetition" it
         went on repeating itself.
+      end: the token that ended it, if the model did.
     """
 
     item: int
@@ -50,3 +51,4 @@ class Text(NamedTuple):
     ids: list[int]
     text: str
     stop: Stop
+    end: int | None = None

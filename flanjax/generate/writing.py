@@ -42,6 +42,7 @@ class Writing:
         self._repetition = _Repetition() if end_repetition else None
         self._stops = _stops(request.stop)
         self._stop: Stop | None = None
+        self._last: int | None = None  # the token with which the model ended it
         self._end: int | None = None  # of the text, in characters, if a stop string cuts it
 
     def extend(self, tokens: Sequence[int]) -> None:
@@ -51,7 +52,7 @@ class Writing:
             if self._stop is not None:
                 break
             if token in self._stop_ids:
-                self._stop = "eos"
+                self._stop, self._last = "eos", token
                 break
             self._ids.append(token)
             if self._repetition is not None and self._repetition.found(token):
@@ -68,14 +69,14 @@ class Writing:
     def text(self) -> Text:
         """Returns the finished text."""
         assert self._stop is not None
-        return Text(self.request.item, self.sample, self._ids, self._decode(self._ids)[: self._end], self._stop)
+        return Text(self.request.item, self.sample, self._ids, self._decode(self._ids)[: self._end], self._stop, self._last)
 
     def piece(self) -> Piece | None:
         """Returns what the text has grown by since the last piece, if that is certain to stay."""
         text = self._decode(self._ids)[: self._end]
         certain = len(text) if self.ended else len(text.rstrip(_TORN))
         if self._stops is not None and not self.ended:
-            certain = min(certain, self._stops.begun(text))
+            certain = min(certain, self._stops.begun(text[:certain]))
         new = text[self._shown : certain]
         self._shown = max(self._shown, certain)
         return Piece(self.request.item, self.sample, new) if new else None
@@ -92,7 +93,7 @@ class Writing:
             end = self._stops.find(self._decode(self._ids[:size]))
             if end is not None:
                 del self._ids[size:]
-                self._stop, self._end = "stop", end
+                self._stop, self._last, self._end = "stop", None, end
                 return
 
 

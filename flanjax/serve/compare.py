@@ -68,6 +68,7 @@ def _answers(
                 found[text.item] = {"text": text.text, "ended": text.stop, "tokens": len(text.ids)}
                 advance()
     for item, answer in found.items():
-        options = examples[item].options
-        answer.setdefault("options", score_options(model, asked[item], options) if options else [])
+        if "options" not in answer:
+            options = examples[item].options
+            answer["options"] = score_options(model, asked[item], options) if options else []
     return [found[item] for item in range(len(examples))]

@@ -9,11 +9,12 @@ import collections
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
 
+from flanjax.data.tokenizer import Tokenizer
 from flanjax.generate.request import Piece, Text
 from flanjax.names import nearest
 from flanjax.serve import wanted as wanted_of
@@ -86,11 +87,18 @@ async def _completions(request: web.Request) -> web.StreamResponse:
     choices = []
     found = await likelihoods_of(worker, asked, texts)
     for (prompt, sample), text in texts.items():
-        shown = worker.model.layout.tokenizer.decode(asked.prompts[prompt]) if asked.echo else ""
+        shown = _echoed(asked.prompts[prompt], text, worker.model.layout.tokenizer) if asked.echo else text.text
         logprobs = completion_logprobs(found[prompt, sample], worker.model.layout.tokenizer) if found else None
         index = prompt * asked.settings.samples + sample
-        choices.append({"index": index, "text": shown + text.text, "logprobs": logprobs, "finish_reason": _reason(text)})
+        choices.append({"index": index, "text": shown, "logprobs": logprobs, "finish_reason": _reason(text)})
     return web.json_response(reply.record(choices, usage=_usage(asked, texts)))
+
+
+def _echoed(prompt: Sequence[int], text: Text, tokenizer: Tokenizer) -> str:
+    """A prompt and its text, decoded as one: alone, the text would lose the space before its first word."""
+    cut = len(tokenizer.decode(text.ids)) - len(text.text)  # what a stop string cuts off
+    whole = tokenizer.decode([*prompt, *text.ids])
+    return whole[: len(whole) - cut]
 
 
 async def _chat(request: web.Request) -> web.StreamResponse:

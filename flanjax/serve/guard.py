@@ -5,6 +5,7 @@ as its host (a foreign name that was made to point here, DNS rebinding, does not
 and must say that its body is JSON, which a form of another page cannot.
 """
 
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 
@@ -111,3 +112,6 @@ async def _answered(request: web.Request, handler: _Handler) -> web.StreamRespon
         return error_response(503, str(error), kind="server_error")
     except (Dropped, ConnectionError):  # nobody reads this
         return error_response(400, "the connection is lost")
+    except Exception as error:
+        logging.getLogger("flanjax").exception("a request failed")
+        return error_response(500, f"{type(error).__name__}: {error}", kind="server_error")

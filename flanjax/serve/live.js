@@ -45,10 +45,13 @@ async function* events(response) {
   }
 }
 
+// Settings of the command for which the form has no field, where they ask for something.
+const nothing = { min_p: 0, repetition_penalty: 1, beams: 1, length_penalty: 1 };
+const unseen = Object.fromEntries(Object.keys(nothing).filter(k => data.settings[k] !== nothing[k]).map(k => [k, data.settings[k]]));
 const settings = () => {
-  const found = {};
+  const found = { ...unseen };
   for (const name of ["temperature", "top_p", "top_k", "max_tokens", "seed"]) if ($(name).value !== "") found[name] = Number($(name).value);
-  if ($("stop").value) found.stop = [$("stop").value];
+  if ($("stop").value) found.stop = [$("stop").value, ...data.settings.stop.slice(1)];
   return found;
 };
 const follow = async (answer, model, record, asked, signal) => {

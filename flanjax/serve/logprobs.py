@@ -1,5 +1,6 @@
 """Log-probabilities of tokens, in the two forms of OpenAI's interface."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -7,6 +8,9 @@ from flanjax.data.tokenizer import Tokenizer
 from flanjax.generate.request import Text
 from flanjax.serve.wanted import Wanted
 from flanjax.serve.worker import Worker
+
+_CONTEXT = 8  # tokens before one that decide how it is decoded
+_TORN = "\ufffd"  # what the beginning of a character is decoded to
 
 
 class Likelihoods(NamedTuple):
@@ -34,8 +38,7 @@ async def likelihoods_of(
     top = max(asked.top, 1)
     rows = []
     for (prompt, _), text in texts.items():
-        end = worker.model.prompts.targets("")[-1:] if text.stop == "eos" else []
-        whole = [*asked.prompts[prompt], *text.ids, *end]
+        whole = [*asked.prompts[prompt], *text.ids, *([] if text.end is None else [text.end])]
         begin = 1 if asked.echo else len(asked.prompts[prompt])
         rows.append((whole[:begin], whole[begin:]))
     found = await worker.call(lambda: worker.model.log_probs([row for row in rows if row[1]], top))
@@ -52,34 +55,49 @@ async def likelihoods_of(
 
 def completion_logprobs(found: Likelihoods, tokenizer: Tokenizer) -> dict[str, Any]:
     """Returns the `logprobs` of a choice of /v1/completions."""
-    tokens = [tokenizer.decode([i]) for i in found.ids]
-    offsets = [0]
-    for token in tokens:
-        offsets.append(offsets[-1] + len(token))
+    texts = [_Texts(tokenizer, found.ids[:place]) for place in range(len(found.ids))]
+    tokens = [text.of(i) for text, i in zip(texts, found.ids, strict=True)]
     return {
         "tokens": tokens,
         "token_logprobs": list(found.values),
-        "top_logprobs": [None if best is None else _by_text(best, tokenizer) for best in found.alternatives],
-        "text_offset": offsets[:-1],
+        "top_logprobs": [
+            None if best is None else _by_text(best, text) for text, best in zip(texts, found.alternatives, strict=True)
+        ],
+        "text_offset": [0, *itertools.accumulate(map(len, tokens))][: len(tokens)],
     }
 
 
 def chat_logprobs(found: Likelihoods, tokenizer: Tokenizer) -> dict[str, Any]:
     """Returns the `logprobs` of a choice of /v1/chat/completions."""
     content = []
-    for i, value, best in zip(found.ids, found.values, found.alternatives, strict=True):
-        content.append({**_token(i, value, tokenizer), "top_logprobs": [_token(j, v, tokenizer) for j, v in best or ()]})
+    for place, (i, value, best) in enumerate(zip(found.ids, found.values, found.alternatives, strict=True)):
+        texts = _Texts(tokenizer, found.ids[:place])
+        content.append({**_token(i, value, texts), "top_logprobs": [_token(j, v, texts) for j, v in best or ()]})
     return {"content": content}
 
 
-def _token(i: int, value: float | None, tokenizer: Tokenizer) -> dict[str, Any]:
-    text = tokenizer.decode([i])
+class _Texts:
+    """What tokens add to the text of those before them: a token alone would lose the space before its word.
+
+    A token that ends within a character adds what is whole; the rest of the character comes with the token that completes it.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, before: Sequence[int]):
+        self._decode, self._before = tokenizer.decode, list(before[-_CONTEXT:])
+        self._known = len(self._decode(self._before).rstrip(_TORN))
+
+    def of(self, token: int) -> str:
+        return self._decode([*self._before, token]).rstrip(_TORN)[self._known :]
+
+
+def _token(i: int, value: float | None, texts: _Texts) -> dict[str, Any]:
+    text = texts.of(i)
     return {"token": text, "logprob": value, "bytes": list(text.encode())}
 
 
-def _by_text(best: Sequence[tuple[int, float]], tokenizer: Tokenizer) -> dict[str, float]:
+def _by_text(best: Sequence[tuple[int, float]], texts: _Texts) -> dict[str, float]:
     """Returns the alternatives by their texts; of several tokens with one text, the most probable one."""
     found: dict[str, float] = {}
     for i, value in best:
-        found.setdefault(tokenizer.decode([i]), value)
+        found.setdefault(texts.of(i), value)
     return found

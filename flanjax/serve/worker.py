@@ -103,9 +103,12 @@ class Worker:
           on_drop: called when the client does not read, and is dropped.
 
         Raises:
+          ValueError: more is asked than is ever taken on.
           Busy, Broken: nothing was asked.
         """
         texts = sum(settings.samples for _, settings in prompts)
+        if texts > MOST_TEXTS:
+            raise ValueError(f"{texts:,} texts are asked for at once, and {MOST_TEXTS:,} are the most")
         if self.num_texts + texts > MOST_TEXTS:
             raise Busy(f"{self.num_texts} texts are asked for and not finished, and {MOST_TEXTS} are the most; try again later")
         self._check()
@@ -232,7 +235,7 @@ class Worker:
                 return
             if isinstance(wanted, _Add):
                 self._loop.call_soon_threadsafe(wanted.answers.put, error)
-            elif isinstance(wanted, _Call):
+            elif isinstance(wanted, _Call) and wanted.result.set_running_or_notify_cancel():
                 wanted.result.set_exception(error)
 
 

@@ -118,7 +118,7 @@ BAD = {
     '{"prompt": "a", "max_tokens": 0}': "max_tokens is 0, expected an integer of at least 1",
     '{"prompt": "a", "stop": ["x", ""]}': r"stop is \('x', ''\), expected texts that are not empty",
     '{"prompt": "a", "temperature": "hot"}': "temperature is 'hot', expected a number",
-    '{"prompt": "a", "beams": 2, "top_k": 3}': "beams is 2, expected 1 with other settings",
+    '{"prompt": "a", "beams": 2, "top_k": 3}': "beams is 2, expected 1 together with a temperature",
     '{"messages": []}': r"messages is \[\], expected a list with at least one message",
     '{"messages": [{"role": "bot", "content": "a"}]}': "message 1 is .*expected an object with role",
     '{"messages": [{"role": "user", "content": ""}]}': "message 1 has the content '', expected text",

@@ -54,7 +54,7 @@ def test_a_text_is_written_as_it_is_made():
     [
         (["--prompt", " "], "prompt is empty"),
         (["--prompt", "x" * LONGEST], "tokens, more than the 400 that fit"),
-        (["--prompt", "a", "--beams", "4", "--temperature", "1"], "--beams is 4, expected 1 with other settings"),
+        (["--prompt", "a", "--beams", "4", "--temperature", "1"], "--beams is 4, expected 1 together with a temperature"),
         (["--prompt", "a", "--stop", ""], "--stop is ('',), expected texts that are not empty"),
     ],
 )

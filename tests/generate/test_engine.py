@@ -15,7 +15,7 @@ from tiny_models import MODELS, engine, prompts, torch_text
 from flanjax.generate import engine as writing
 from flanjax.generate import reading
 from flanjax.generate.request import Piece, Request, Text
-from flanjax.generate.sampler import GREEDY, Sampler
+from flanjax.generate.sampler import GREEDY, Beam, Sampler
 
 HOT = Sampler(temperature=0.8, top_k=40, top_p=0.95, seed=7)
 
@@ -164,6 +164,8 @@ def test_an_end_that_is_no_end_and_a_text_that_repeats_itself():
         (Request(3, [3], 0), "request 3: max_tokens and samples must be at least 1"),
         (Request(3, [3], 4, samples=0), "request 3: max_tokens and samples must be at least 1"),
         (Request(0, [3], 4), "request 0: another request in work has the same number"),
+        (Request(3, [3], 9, Beam(beams=2)), "request 3: max_tokens is 9; with this sampler 8 is the most"),
+        (Request(3, [3], 1 << 30, Sampler(repetition_penalty=1.1)), "request 3: max_tokens is 1,073,741,824; with this"),
     ],
 )
 def test_requests_that_cannot_be_served_are_named(request_, message):

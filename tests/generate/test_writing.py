@@ -41,13 +41,13 @@ ABC = Pieces("a", "b", "c", "ab", "\n", "é".encode()[:1], "é".encode()[1:])
 @pytest.mark.parametrize(
     ("ids", "settings", "expected"),
     [
-        ([1, 2, END, 3], {}, Text(4, 2, [1, 2], "ab", "eos")),
-        ([END], {}, Text(4, 2, [], "", "eos")),
+        ([1, 2, END, 3], {}, Text(4, 2, [1, 2], "ab", "eos", END)),
+        ([END], {}, Text(4, 2, [], "", "eos", END)),
         ([1, 2, 3, 3], {"max_tokens": 3}, Text(4, 2, [1, 2, 3], "abc", "length")),
         ([3, 1, 2, 3, END], {"stop": ("bc",)}, Text(4, 2, [3, 1, 2, 3], "ca", "stop")),
         ([3, 4, 3, END], {"stop": ("b",)}, Text(4, 2, [3, 4], "ca", "stop")),  # inside a token
         ([3, 1, 2, 3, END], {"stop": ("abc", "b")}, Text(4, 2, [3, 1, 2], "ca", "stop")),  # the one that is whole first
-        ([1, 2, END], {"stop": ("bc", "\n")}, Text(4, 2, [1, 2], "ab", "eos")),  # begun, not finished
+        ([1, 2, END], {"stop": ("bc", "\n")}, Text(4, 2, [1, 2], "ab", "eos", END)),  # begun, not finished
         ([6, 7, 5, 1, END], {"stop": ("\n",)}, Text(4, 2, [6, 7, 5], "é", "stop")),
         ([1, 2, 3], {"stop": ("c",), "max_tokens": 3}, Text(4, 2, [1, 2, 3], "ab", "stop")),
     ],
@@ -63,6 +63,11 @@ def test_no_piece_shows_half_a_character_or_what_a_stop_string_may_take_back():
     assert shown == ["a", "é", "c"]
     _, shown = write(ABC, [1, 2, 2, 3, 3, END], stop=("bbcb", "bcb"))
     assert shown == ["a", "bbcc"]
+
+
+def test_no_piece_shows_a_stop_string_that_half_a_character_goes_on_with():
+    text, shown = write(ABC, [3, 1, 6, 7, END], stop=("aé",))
+    assert (text.text, shown) == ("c", ["c"])
 
 
 def test_a_thousand_stop_strings_are_as_one():

@@ -8,6 +8,9 @@ from scripted import LONGEST, ScriptedModel, said
 from serving import served
 
 from flanjax.data.tokenizer import ByteTokenizer
+from flanjax.generate.request import Text
+from flanjax.serve.endpoint import _echoed
+from flanjax.serve.logprobs import Likelihoods, chat_logprobs, completion_logprobs
 
 IDS = ByteTokenizer().encode
 
@@ -136,6 +139,29 @@ def test_log_probabilities_of_the_written_tokens(server):
     (token,) = server.post("/v1/chat/completions", body)[1]["choices"][0]["logprobs"]["content"]
     assert (token["token"], token["bytes"], token["logprob"]) == ("<", [60], -63 / 8)
     assert [best["logprob"] for best in token["top_logprobs"]] == [0.0, -0.125]
+
+
+class Words:
+    """Decodes as SentencePiece does: the space before the first word is gone. A character's bytes may be two tokens."""
+
+    texts = (b" say", b" sun", b"sun", b"\xc3", b"\xa9")
+
+    def decode(self, ids):
+        return b"".join(self.texts[i] for i in ids).decode(errors="replace").removeprefix(" ")
+
+
+def test_tokens_are_told_as_they_add_to_the_text():
+    found = Likelihoods([0, 1, 3, 4], [-1.0] * 4, [None, [(1, -1.0), (2, -2.0)], [], []])
+    told = completion_logprobs(found, Words())
+    assert told["tokens"] == ["say", " sun", "", "é"]
+    assert told["text_offset"] == [0, 3, 7, 7]
+    assert told["top_logprobs"][1] == {" sun": -1.0, "sun": -2.0}
+    assert [token["token"] for token in chat_logprobs(found, Words())["content"]] == ["say", " sun", "", "é"]
+
+
+def test_a_prompt_and_its_text_are_echoed_as_one():
+    assert _echoed([0], Text(0, 0, [1, 2], "sunsun", "length"), Words()) == "say sunsun"
+    assert _echoed([0], Text(0, 0, [1, 2], "su", "stop"), Words()) == "say su"
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,12 @@ def test_lines_that_cannot_be_asked_are_named(exported, capsys):
     assert "prompts.jsonl has no prompts" in capsys.readouterr().err
 
 
+def test_a_refused_prompt_with_options_costs_no_other_answer(exported):
+    status, page = exported([{"prompt": "a"}, {"prompt": "x" * 1000, "options": ["y"]}])
+    assert status == 0
+    assert "more than the 400 that fit" in page.read_text()
+
+
 def test_an_answer_does_not_depend_on_the_other_prompts():
     model, many = ScriptedModel(), [Example(f"p{n}") for n in range(50)]
     together = compare([model], many, Settings(), slots=3)
@@ -146,7 +152,10 @@ def test_an_answer_does_not_depend_on_the_other_prompts():
         (["--export", "gs://b/page.html"], "--export gs://b/page.html: a page is written to a local disk"),
         (["--file", "gs://b/in.jsonl"], "--file gs://b/in.jsonl: a file of prompts is on a local disk"),
         (["--file", "nowhere.jsonl"], "nowhere.jsonl"),
-        (["--temperature", "1", "--beams", "2"], "--beams is 2, expected 1 with other settings"),
+        (
+            ["--temperature", "1", "--beams", "2"],
+            "--beams is 2, expected 1 together with a temperature",
+        ),
     ],
 )
 def test_options_that_cannot_be_are_refused_before_a_model_is_loaded(monkeypatch, capsys, options, reason):

@@ -226,6 +226,24 @@ def test_more_than_can_be_taken_on_is_refused_and_taken_on_later():
         until(lambda: server.post("/v1/completions", ASK)[0] == 200)
 
 
+def test_more_than_can_ever_be_taken_on_is_refused_for_good():
+    with served(ScriptedModel()) as server:
+        status, found = server.post("/v1/completions", {**ASK, "prompt": ["p"] * 1024, "n": 8})
+        assert status == 400
+        assert "8,192 texts are asked for at once, and 4,096 are the most" in found["error"]["message"]
+
+
+def test_what_fails_unforeseen_is_told_as_json():
+    class Failing(ScriptedModel):
+        def log_probs(self, rows, top):
+            raise RuntimeError("RESOURCE_EXHAUSTED: no room")
+
+    with served(Failing()) as server:
+        status, found = server.post("/score", {"prompt": "a", "options": ["b"]})
+        assert (status, found["error"]["message"]) == (500, "RuntimeError: RESOURCE_EXHAUSTED: no room")
+        assert server.post("/v1/completions", ASK)[0] == 200
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_an_engine_that_fails_says_so_to_everyone(capsys):
     def rule(prompt):
