@@ -33,6 +33,7 @@ class ScriptedEngine:
         self._waiting: deque = deque()
         self._at_work: list = []
         self.cancelled: list = []
+        self.samplers: list = []  # of all requests
         self.rounds = 0
 
     def add(self, request):
@@ -42,6 +43,7 @@ class ScriptedEngine:
             raise ValueError(f"the prompt has {len(request.prompt)} tokens, more than the {LONGEST} that fit")
         if request.item in {r.item for r, *_ in [*self._waiting, *self._at_work]}:
             raise ValueError(f"two requests have the number {request.item}")
+        self.samplers.append(request.sampler)
         for sample in range(request.samples):
             self._waiting.append((request, sample, *self._text(request, sample), [0]))
 

@@ -16,14 +16,14 @@ EXAMPLES = (Example("Say </script> sun.", "say", ("sun", "moon"), "sun"),)
 
 
 @contextlib.contextmanager
-def served(*models, slots=8):
+def served(*models, slots=8, settings=None):
     """Gives a Server of these models."""
     ready, ended, found = threading.Event(), [], {}
 
     async def run():
         found["loop"], stop = asyncio.get_running_loop(), asyncio.Event()
         ended.append(stop)
-        page = Shown([m.name for m in models], EXAMPLES, Settings())
+        page = Shown([m.name for m in models], EXAMPLES, settings or Settings())
         async with serving(models, page, host="127.0.0.1", port=0, slots=slots) as address:
             found["address"] = address
             ready.set()

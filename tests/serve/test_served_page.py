@@ -51,6 +51,20 @@ def test_a_browser_asks_both_models_and_shows_texts_and_bars():
 
 
 @in_a_browser
+def test_the_page_asks_with_all_settings_of_the_command():
+    async def look(address):
+        async with browser(address) as tab:
+            await tab.value("$('prompt').value = 'a'; $('top_k').value = '9'; form.requestSubmit()")
+            await tab.until("!stopping && document.querySelectorAll('.asked').length === 1")
+
+    model = ScriptedModel()
+    with served(model, settings=Settings(temperature=0.5, min_p=0.25, repetition_penalty=1.5)) as server:
+        asyncio.run(look(server.address))
+    ((sampler,),) = [engine.samplers for engine in model.engines]
+    assert (sampler.temperature, sampler.top_k, sampler.min_p, sampler.repetition_penalty) == (0.5, 9, 0.25, 1.5)
+
+
+@in_a_browser
 def test_an_answer_grows_as_it_is_made_and_can_be_stopped():
     async def look(address):
         async with browser(address) as tab:
