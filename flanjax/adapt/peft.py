@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from etils import epath
 from flax.nnx.traversals import flatten_mapping, unflatten_mapping
-from safetensors import SafetensorError
-from safetensors.numpy import load as arrays_of
+from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save
 
 from flanjax.adapt.added import Added
@@ -28,6 +27,7 @@ from flanjax.adapt.prompt import Prompt
 from flanjax.huggingface.families import family_of
 from flanjax.huggingface.settings import FLAG, NUMBER, SIZE, TEXT, read_settings
 from flanjax.huggingface.tensors import Tensor
+from flanjax.huggingface.weight_files import DTYPES
 from flanjax.models.functional import Config
 from flanjax.models.params import Path as TreePath
 from flanjax.models.params import Tree, Tuning
@@ -43,7 +43,9 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {  # settings with which a LoRA is more, 
     "alpha_pattern": ({}, None),
     "fan_in_fan_out": (False, None),
     "lora_bias": (False, None),
+    "alora_invocation_tokens": (None, []),
 }
+_CHANGES_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")  # values of init_lora_weights
 
 
 _KINDS = {
@@ -96,6 +98,12 @@ def load(directory: epath.PathLike, model: Config) -> Imported:
     for name, neutral in _NEUTRAL.items():
         if settings.get(name) not in neutral:
             raise ValueError(f"{place / CONFIG}: {name} is {settings[name]!r}, which is not known here")
+    if str(start := settings.get("init_lora_weights")).lower().startswith(_CHANGES_BASE):
+        raise ValueError(
+            f"{place / CONFIG}: init_lora_weights is {start!r}, which changes the base's own weights; save it over the "
+            "unchanged base by peft's save_pretrained(..., path_initial_model_for_weight_conversion=...), or merge it into its "
+            "own base by merge_and_unload()"
+        )
     method = _NAMES[kind]
     if missing := [name for name in _NEEDED[method] if settings.get(name) is None]:
         raise ValueError(f"{place / CONFIG} has no {missing[0]}, which {kind} needs")
@@ -272,10 +280,16 @@ def _settings(place: epath.Path) -> dict[str, Any]:
 
 def _arrays(place: epath.Path) -> dict[str, np.ndarray]:
     try:
-        found: dict[str, np.ndarray] = arrays_of((place / WEIGHTS).read_bytes())
+        found = dict(deserialize((place / WEIGHTS).read_bytes()))
     except SafetensorError as error:
         raise ValueError(f"{place / WEIGHTS} is damaged, or no safetensors file: {error}") from error
-    return found
+    for name, tensor in found.items():
+        if tensor["dtype"] not in DTYPES:
+            raise ValueError(f"{place / WEIGHTS}: {name} has the type {tensor['dtype']}, expected one of {', '.join(DTYPES)}")
+    return {
+        name: np.frombuffer(tensor["data"], DTYPES[tensor["dtype"]]).reshape(tensor["shape"]).astype(np.float32)
+        for name, tensor in found.items()
+    }
 
 
 def _modules(tensor: Tensor) -> list[str]:

@@ -21,6 +21,10 @@ _PROBE = (
     Message("user", "And the second?"),
     Message("assistant", "The Amazon."),
 )
+_DATE = {  # Llama 3's own where there is no clock
+    "d": "26", "-d": "26", "b": "Jul", "B": "July", "m": "07", "-m": "7", "Y": "2024", "y": "24", "a": "Fri", "A": "Friday",
+    "H": "00", "M": "00", "S": "00",
+}  # fmt: skip
 
 
 class Conversation(NamedTuple):
@@ -127,7 +131,7 @@ class Chat:
 
         plain = [{"role": m.role, "content": m.content} for m in messages]
         named: dict[str, Any] = {**self._tokenizer.special, **more}
-        rendered = render_jinja_template([plain], chat_template=self._tokenizer.chat_template, **named)
+        rendered = render_jinja_template([plain], chat_template=_at_one_date(self._tokenizer.chat_template), **named)
         return (rendered[0] if isinstance(rendered, tuple) else rendered)[0]
 
     def _checked_end(self) -> int:
@@ -160,6 +164,17 @@ class Chat:
                 "the tokenizer joins words across the borders of its chat template, so that turns have no ids of their own: "
                 f"{self._tokenizer.tokens(ours[near])} against {self._tokenizer.tokens(theirs[near])}; set features.chat=False"
             )
+
+
+def _at_one_date(template: str) -> str:
+    """Returns the template with a clock that stands still, so that no text depends on the day on which it is made.
+
+    The line break belongs to the macro's end: what the template itself begins with is still the beginning of a line.
+    """
+    if "strftime_now" not in template:
+        return template
+    written = "".join(f" | replace('%{code}', '{text}')" for code, text in _DATE.items())
+    return f"{{% macro strftime_now(format) %}}{{{{ format{written} }}}}{{% endmacro %}}\n{template}"
 
 
 def _joined(texts: Sequence[str], messages: Sequence[Message]) -> str:

@@ -1,10 +1,11 @@
 """Builds prompts within a token budget.
 
 The instruction, the question and the options are never cut. Exemplars are added as long as everything fits. If the query alone
-does not fit, only the fields that its task declares long are shortened, at white space. If that is not enough, the row is
-skipped. Cut tokens are counted.
+does not fit, only the fields that its task declares long are shortened, at white space where there is any. If that is not
+enough, the row is skipped. Cut tokens are counted.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from flanjax.tasks.filters import first_reason
 from flanjax.tasks.render import Rendered, ask, render
 
 _SHRINK_ROUNDS = 12
+_WORDS = re.compile(r".*\s", re.DOTALL)
 
 
 class TooLong(BadRow):
@@ -117,15 +119,18 @@ def _share_to_keep(query: Query, prompt: Prompt, budget: Budget) -> Callable[[st
 
 def _long_texts(query: Query) -> dict[str, str]:
     example = query.example
-    known = {**example.fields, RATIONALE: example.rationale, ANSWER: "" if example.options else example.references[0]}
+    answer = "" if example.options else example.references[query.reference]
+    known = {**example.fields, RATIONALE: example.rationale, ANSWER: answer}
     return {n: known[n] for n in query.task.long_fields if isinstance(known.get(n), str) and known[n]}
 
 
 def _cut(text: str, length: int) -> str:
-    """Returns at most `length` characters of a text, ending with a whole word."""
+    """Returns at most `length` characters of a text, ending with a whole word; part of a word if the first is longer."""
     if len(text) <= length:
         return text
-    return text[: max(length, 0) + 1].rpartition(" ")[0].rstrip()
+    length = max(length, 0)
+    words = _WORDS.match(text[: length + 1])
+    return (words[0].rstrip() if words else "") or text[:length].rstrip()
 
 
 def _add_exemplars(queries: Sequence[Query], results: list[Prompt | BadRow], tokenizer: Tokenizer, budget: Budget) -> None:

@@ -16,7 +16,7 @@ from flanjax.tasks.demonstrations import GOLD
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.filters import Filter, first_reason
 from flanjax.tasks.mixture import Entry
-from flanjax.tasks.render import Rendered, ask, choose, render, with_fields
+from flanjax.tasks.render import Rendered, ask, choose, drawn_reference, render, with_fields
 from flanjax.tasks.task import BadRow, Example, SkipRow, Task
 
 _AT_ONCE = 1024  # rows of a task read together
@@ -47,9 +47,14 @@ class Query(NamedTuple):
     filters: tuple[Filter, ...] = ()
     demonstrations: str = GOLD
 
+    @property
+    def reference(self) -> int:
+        """The position of the example's reference that is written."""
+        return 0 if self.draws is None or self.keep_order else drawn_reference(self.task, self.example, self.draws)
+
     def shortened(self, fields: Mapping[str, str]) -> "Query | BadRow":
         """Returns the query with shorter texts, or why it has none."""
-        return self._about(with_fields(self.example, fields), "it is shortened")
+        return self._about(with_fields(self.example, fields, self.reference), "it is shortened")
 
     def answered(self, text: str) -> "Query | BadRow":
         """Returns the query with another answer in free text, or why it has none."""

@@ -24,6 +24,8 @@ class TaskRows:
         self._opened: Rows | None = None
         try:
             self._num_rows = self._count() if num_rows is None else num_rows
+        except _OF_ONE_ROW as error:
+            raise self._of_all_rows(error) from error
         except Exception as error:
             error.add_note(self._while_reading)
             raise
@@ -72,14 +74,18 @@ class TaskRows:
         if self._opened is None:
             try:
                 self._opened = self._checked(self._task.source.open(self._split))
-            except _OF_ONE_ROW as error:  # while opening, it is about the whole file
-                found = SourceError(f"{self._task.source.name}: {error}")
-                found.add_note(self._while_reading)
-                raise found from error
+            except _OF_ONE_ROW as error:
+                raise self._of_all_rows(error) from error
             except Exception as error:
                 error.add_note(self._while_reading)
                 raise
         return self._opened
+
+    def _of_all_rows(self, error: Exception) -> SourceError:
+        """Returns the error of a row as one of the whole file: it was raised while counting or opening."""
+        found = SourceError(f"{self._task.source.name}: {error}")
+        found.add_note(self._while_reading)
+        return found
 
     def _checked(self, rows: Rows) -> Rows:
         if len(rows) != self._num_rows:

@@ -25,6 +25,7 @@ _ROLES = {
     "bard": "assistant", "function_call": "assistant",
     "tool": "tool", "function": "tool", "observation": "tool", "ipython": "tool",
 }  # fmt: skip
+_NO_TOOLS = ("", "[]", "{}", "null")  # in a column of JSON
 
 
 def chat_file(
@@ -69,6 +70,11 @@ def conversation_of(messages: Any, row: Row) -> Example:
     return conversation(_with_system(_joined_results(turns), row))
 
 
+def role_of(message: Mapping[str, Any]) -> str | None:
+    """Returns "system", "user", "assistant" or "tool"; None if the role is not known."""
+    return _ROLES.get(str(message.get("role") or message.get("from")).lower())
+
+
 def _example(column: str | None, row: Row) -> Example:
     column = column or next((c for c in _COLUMNS if row.get(c) is not None), "messages")
     return conversation_of(row[column], row)
@@ -78,10 +84,9 @@ def _turn(message: Any, which: str) -> dict[str, Any]:
     """Returns a message as role, content and weight; the role of a tool's result stays "tool"."""
     if not isinstance(message, Mapping):
         raise BadRow(f"{which} is {shown(message)}, expected role and content")
-    given = message.get("role") or message.get("from")
-    role = _ROLES.get(str(given).lower())
+    role = role_of(message)
     if role is None:
-        raise BadRow(f"{which} has the role {shown(given)}; known: {', '.join(_ROLES)}")
+        raise BadRow(f"{which} has the role {shown(message.get('role') or message.get('from'))}; known: {', '.join(_ROLES)}")
     content = message.get("content") if "content" in message else message.get("value")
     text = _text(content, which)
     if role == "tool":
@@ -164,6 +169,8 @@ def _with_system(turns: list[dict[str, Any]], row: Row) -> list[dict[str, Any]]:
     tools = row.get("tools") or row.get("functions") or []
     if not isinstance(system, str):
         raise BadRow(f"system is {shown(system)}, expected text")
+    if isinstance(tools, str) and tools.strip() in _NO_TOOLS:
+        tools = []
     listed = [tools] if isinstance(tools, str) else [_json(tool) for tool in tools]
     if listed:
         listed = ["You may call these tools, which are described in JSON:", *listed]

@@ -1,17 +1,17 @@
 """Files and data sets of preferences: rows with a chosen and a rejected answer, for `objective.name=dpo`.
 
 Known forms of the two columns: texts after the column `prompt`; lists of messages, whole conversations or only the answers
-after a `prompt` that is a list of messages too; and Anthropic's transcripts, "Human: ... Assistant: ...". Columns of other
-names are given by name, as real and generated of SPIN's data.
+after a `prompt` that is a text or a list of messages too; and Anthropic's transcripts, "Human: ... Assistant: ...". Columns of
+other names are given by name, as real and generated of SPIN's data.
 """
 
 import functools
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flanjax.importers.chat import conversation_of
+from flanjax.importers.chat import conversation_of, role_of
 from flanjax.importers.files import TRAIN, PathLike, rows_of
 from flanjax.importers.imported import Imported
 from flanjax.names import shown
@@ -84,8 +84,19 @@ def preference_of(prompt: str, chosen: str, rejected: str, row: Row) -> Example:
     for column, value in ((chosen, good), (rejected, bad)):
         if isinstance(value, str) or not isinstance(value, Sequence):
             raise BadRow(f"{column} is {shown(value)}, expected a text or a list of messages, as the other answer is")
-    before = asked if isinstance(asked, Sequence) and not isinstance(asked, str) else ()
-    return _talk(conversation_of([*before, *good], row), conversation_of([*before, *bad], row))
+    return _talk(*(conversation_of([*_before(asked, answer), *answer], row) for answer in (good, bad)))
+
+
+def _before(asked: Any, answer: Sequence[Any]) -> Sequence[Any]:
+    """Returns the messages of the prompt; none if the answer is a whole conversation, which has them already."""
+    if isinstance(asked, str):
+        told = [(role_of(message), message) for message in answer if isinstance(message, Mapping)]
+        if told and told[0][0] == "assistant" and not any(role == "user" and asked in m.values() for role, m in told):
+            return [{"role": "user", "content": asked}]
+        return ()
+    if not isinstance(asked, Sequence) or list(answer[: len(asked)]) == list(asked):
+        return ()
+    return asked
 
 
 def _plain(asked: Any, good: str, bad: str, columns: tuple[str, str, str]) -> Example:

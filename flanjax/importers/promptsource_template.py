@@ -15,7 +15,7 @@ from jinja2 import nodes
 from flanjax.importers.promptsource_environment import SEPARATOR, Drawing, is_constant, own_copy, parse, rendered
 from flanjax.tasks.asked import Asked, Wording
 from flanjax.tasks.draws import Draws
-from flanjax.tasks.example import ANSWER, CHOICES, OPTIONS, RATIONALE, BadRow, Example, Row, lone_surrogate
+from flanjax.tasks.example import ANSWER, CHOICES, OPTIONS, RATIONALE, BadRow, Example, Row, SkipRow, lone_surrogate
 
 ANSWER_CHOICES = "answer_choices"
 _MARK = "\ufdd1"  # stands for "|" in a field's own "|||"; Unicode promises that it is no character
@@ -28,7 +28,13 @@ _NO_ANSWER = "(each template has its own answer)"
 
 
 def example(row: Row) -> Example:
-    """Returns a row's example. The columns whose names belong to our own templates get others: "answer (column)"."""
+    """Returns a row's example. The columns whose names belong to our own templates get others: "answer (column)".
+
+    Raises:
+      SkipRow: the row has no label, which is -1 then; `answer_choices[label]` would be the last choice.
+    """
+    if row.get("label") == -1:
+        raise SkipRow("no label (-1)")
     return Example({field_name(name): value for name, value in row.items()}, _NO_ANSWER)
 
 

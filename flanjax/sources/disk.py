@@ -28,12 +28,16 @@ PathLike = str | os.PathLike[str]
 
 
 def disk(folder: PathLike | None = None, /, *, name: str | None = None, **splits: PathLike) -> Source:
-    """Returns a source of folders that `datasets` wrote with save_to_disk, named "disk:<folder>" unless it is given a name."""
+    """Returns a source of folders that `datasets` wrote with save_to_disk, named "disk:<folder>" unless it is given a name.
+
+    Of a folder that is named after its split, as in disk(train="nli/train"), the folder above gives the name: "disk:nli".
+    """
     if (folder is None) == (not splits):
         raise SourceError('disk() needs a folder, or one for each split, as in disk(train="data/my_train").')
     named = {split: os.fspath(path) for split, path in splits.items()}
-    first = os.fspath(folder) if folder is not None else next(iter(named.values()))
-    corpus = name or os.path.basename(first.rstrip("/"))
+    split, first = next(iter(named.items())) if folder is None else ("", os.fspath(folder))
+    above, last = os.path.split(first.rstrip("/"))
+    corpus = name or (last == split and os.path.basename(above)) or last
     return SplitSource(DiskStore(corpus, None if folder is None else first, tuple(named.items())))
 
 

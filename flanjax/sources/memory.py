@@ -56,7 +56,7 @@ class MemoryStore:
 
     def num_rows(self, split: str) -> int | None:
         given = self._given(split)
-        return None if callable(given) else len(given)
+        return len(given) if isinstance(given, Sequence) else None
 
     def _given(self, split: str) -> RowList | Callable[[], RowList]:
         if split not in self.splits:

@@ -143,11 +143,16 @@ def ask(
     """
     if draws is not None and not keep_order:
         references = example.references
-        if task.target == "random" and len(references) > 1:
-            first = draws.integer("reference", len(references))
+        if first := drawn_reference(task, example, draws):
             example = example._replace(answer=(references[first], *references[:first], *references[first + 1 :]))
         example = example._replace(options=tuple(ordered_options(task, example, draws)))
     return task.templates[wording.template].ask(example, wording, draws)
+
+
+def drawn_reference(task: Task, example: Example, draws: Draws) -> int:
+    """Returns the position of the reference that is trained on."""
+    several = task.target == "random" and len(example.references) > 1
+    return draws.integer("reference", len(example.references)) if several else 0
 
 
 def render(asked: Asked, wording: Wording) -> Rendered:
@@ -176,8 +181,14 @@ def ordered_options(task: Task, example: Example, draws: Draws | None) -> list[s
     return [example.options[i] for i in draws.permutation("option_order", len(example.options))]
 
 
-def with_fields(example: Example, shortened: Mapping[str, str]) -> Example:
-    """Returns the example with some of its texts replaced by shorter ones, "answer" and "rationale" included."""
+def with_fields(example: Example, shortened: Mapping[str, str], reference: int = 0) -> Example:
+    """Returns the example with some of its texts replaced by shorter ones, "answer" and "rationale" included.
+
+    Args:
+      reference: the position of the reference that "answer" replaces.
+    """
     fields = {**example.fields, **{k: v for k, v in shortened.items() if k in example.fields}}
-    answer = (shortened[ANSWER], *example.references[1:]) if ANSWER in shortened and not example.options else example.answer
+    answer = example.answer
+    if ANSWER in shortened and not example.options:
+        answer = (*example.references[:reference], shortened[ANSWER], *example.references[reference + 1 :])
     return example._replace(fields=fields, answer=answer, rationale=shortened.get(RATIONALE, example.rationale))

@@ -11,6 +11,7 @@ import pytest
 import torch
 import transformers
 from flax.nnx.traversals import flatten_mapping
+from safetensors.torch import load_file, save_file
 
 from flanjax import huggingface as hf
 from flanjax.adapt import peft
@@ -57,6 +58,17 @@ DAMAGES = {
         (peft.CONFIG, lambda data: data.replace(b'"r": 3', b'"r": null'), "adapter_config.json has no r, which LORA needs"),
         (peft.CONFIG, lambda data: data.replace(b'"LORA"', b'"LOHA"'), "peft_type is 'LOHA', expected one of"),
         (peft.WEIGHTS, lambda data: data[:-9], "adapter_model.safetensors is damaged"),
+        (peft.WEIGHTS, lambda data: data.replace(b'"F32"', b'"I32"'), "has the type I32, expected one of F64, F32"),
+        (
+            peft.CONFIG,
+            lambda data: data.replace(b'"init_lora_weights": true', b'"init_lora_weights": "pissa_niter_4"'),
+            "init_lora_weights is 'pissa_niter_4', which changes the base's own weights",
+        ),
+        (
+            peft.CONFIG,
+            lambda data: data.replace(b'"alora_invocation_tokens": null', b'"alora_invocation_tokens": [7]'),
+            r"alora_invocation_tokens is \[7\], which is not known here",
+        ),
     ],
     "prompt": [(peft.CONFIG, lambda data: data.replace(b"virtual", b"real"), "has no num_virtual_tokens, which PROMPT_TUNING")],
 }
@@ -240,6 +252,16 @@ def test_a_damaged_file_is_named_with_what_is_wrong(adapted, tmp_path):
         assert broken.read_bytes() != before
         with pytest.raises(ValueError, match=said):
             peft.load(tmp_path, config)
+
+
+def test_weights_in_bfloat16_are_read_as_float32(adapted, tmp_path):
+    _, _, folder, _, place = adapted
+    config, _ = hf.load(folder)
+    rounded = {name: x.to(torch.bfloat16) for name, x in load_file(place / peft.WEIGHTS).items()}
+    save_file(rounded, shutil.copytree(place, tmp_path, dirs_exist_ok=True) / peft.WEIGHTS)
+    for found, whole in zip(*(jax.tree.leaves(peft.load(at, config).trainable) for at in (tmp_path, place)), strict=True):
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, whole.astype(jnp.bfloat16).astype(np.float32))
 
 
 def test_merged_weights_have_the_same_logits(adapted):

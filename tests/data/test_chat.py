@@ -164,6 +164,13 @@ def test_a_template_that_cannot_be_taken_apart_is_refused_at_start_up(template, 
         Chat(tokenizer(template))
 
 
+def test_a_template_that_reads_the_clock_writes_one_date():
+    dates = "{{ strftime_now('%d %b %Y') }}, {{ strftime_now(format='%Y-%m-%d') }}"
+    dated = f"  {{% if strftime_now is defined %}}\n{dates}\n{{% endif %}}\n"
+    wholes = [Chat(tokenizer(start + CHATML)).prompt(TALK[:2]) for start in (dated, "26 Jul 2024, 2024-07-26\n")]
+    assert wholes[0] == wholes[1]
+
+
 def test_a_templated_example_becomes_one_turn_of_the_chat():
     layout = make_layout(FeatureConfig(layout="causal", chat=True, inputs_length=64, targets_length=32), tokenizer(CHATML))
     question, answer = tokenizer(CHATML).encode(["How tall?", "8,849 metres."])

@@ -123,6 +123,36 @@ def test_a_field_in_both_texts_shrinks_to_the_tighter_of_the_two_budgets(budget)
     assert 48 <= len(tight) <= 60
 
 
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("\u6cb3" * 200, "\u6cb3"),
+        ("line\n" * 100, "line"),
+        ("cell\tcell\n" * 50, "cell"),
+        ("x" * 500 + " and more words", "x"),
+        ("\u6cb3\u6c34\u3000" * 60, "\u6cb3\u6c34"),
+    ],
+    ids=["no spaces", "lines", "tabs", "long word", "wide spaces"],
+)
+def test_a_text_is_cut_at_any_white_space_or_anywhere_where_there_is_none(text, ends):
+    asked = query(1)
+    short = build(asked_anew(asked, example=asked.example._replace(fields={"passage": text, "question": "q?"})), 200)
+    kept = short.rendered.input.removeprefix("INSTRUCTION\n").removesuffix("\nq?")
+    assert text.startswith(kept)
+    assert kept.endswith(ends)
+    assert 0.8 * 200 < len(short.ids) <= 200
+
+
+def test_of_several_references_the_one_that_is_written_is_shortened():
+    words = ("many words " * 9, "other words " * 9, "third words " * 9)
+    task = dataclasses.replace(
+        TASK, example=lambda row: Example({"question": "q", "passage": "p"}, words), long_fields=["answer"], target="random"
+    )
+    found = [build(query(number, task=task), 1000, 40).rendered.target for number in range(9)]
+    assert {text.partition(" ")[0] for text in found} == {"many", "other", "third"}
+    assert all(20 < len(text) <= 40 for text in found)
+
+
 def test_what_may_not_shrink_and_does_not_fit_is_too_long_and_says_so():
     rigid = dataclasses.replace(TASK, long_fields=[])
     result = build(query(30, task=rigid), 300)

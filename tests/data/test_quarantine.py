@@ -18,7 +18,7 @@ from flanjax.describe.plan import describe
 from flanjax.describe.samples import sample
 from flanjax.report.page import write_report
 from flanjax.run.opened import iterate
-from flanjax.sources import SourceError, jsonl, parquet, rows
+from flanjax.sources import SourceError, csv, jsonl, parquet, rows
 from flanjax.tasks import registry
 from flanjax.tasks.mixture import Mixture, Part, proportional, temperature
 from flanjax.tasks.task import Example, Task
@@ -89,6 +89,13 @@ def test_data_that_can_be_counted_and_not_read_is_found_by_reading(folder):
     hollow = task("hollow", parquet(train=folder / "hollow.parquet"))
     assert find_causes([hollow]).keys() == {"hollow"}
     assert find_causes([hollow], read=False) == {}
+
+
+def test_a_table_that_cannot_be_read_to_its_end_is_no_bad_row(folder):
+    (folder / "open_quote.csv").write_text('text,label\nx,1\n"y,2\n')
+    causes = find_causes([task("open_quote", csv(train=folder / "open_quote.csv")), *tasks(folder)[:1]])
+    assert causes.keys() == {"open_quote"}
+    assert "open_quote.csv:3: unexpected end of data" in causes["open_quote"]
 
 
 def test_a_root_cause_is_told_once():

@@ -126,3 +126,8 @@ def test_messages_of_weight_0_and_empty_ones_are_not_trained_on():
 def test_what_is_no_conversation_in_text_is_said(messages, error, reason):
     with pytest.raises(error, match=reason):
         conversation_of(messages, {})
+
+
+@pytest.mark.parametrize("none", ["[]", " []", "{}", "null", "\n", []])
+def test_an_empty_list_of_tools_adds_no_system_message(none):
+    assert told([say(role, content) for role, content in TALK], tools=none) == TALK

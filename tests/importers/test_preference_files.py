@@ -17,6 +17,8 @@ FORMS = {
     "conversations": {"chosen": [USER, GOOD], "rejected": [USER, BAD]},
     "conversations beside their prompt's text": {"prompt": "Name a river.", "chosen": [USER, GOOD], "rejected": [USER, BAD]},
     "answers after messages": {"prompt": [USER], "chosen": [GOOD], "rejected": [BAD]},
+    "answers after a text": {"prompt": "Name a river.", "chosen": [GOOD], "rejected": [BAD]},
+    "conversations beside their prompt": {"prompt": [USER], "chosen": [USER, GOOD], "rejected": [USER, BAD]},
     "transcripts": {"chosen": f"{SAID} The Nile.", "rejected": f"{SAID} Paris."},
 }
 
@@ -62,3 +64,9 @@ def test_of_a_longer_conversation_only_the_last_answer_is_compared():
 def test_other_rows_are_refused_by_column(row, error, said):
     with pytest.raises(error, match=said):
         example_of(row)
+
+
+def test_a_conversation_that_the_assistant_begins_is_not_put_after_the_prompt_in_it():
+    begun = [{"role": "assistant", "content": "Hi!"}, USER]
+    example = example_of({"prompt": "Name a river.", "chosen": [*begun, GOOD], "rejected": [*begun, BAD]})
+    assert [m.content for m in example.messages] == ["Hi!", "Name a river.", "The Nile."]

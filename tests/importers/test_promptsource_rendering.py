@@ -21,7 +21,7 @@ from flanjax.tasks.asked import Wording
 from flanjax.tasks.draws import Draws
 from flanjax.tasks.render import choose
 from flanjax.tasks.styles import Style, StyleShares
-from flanjax.tasks.task import BadRow
+from flanjax.tasks.task import BadRow, SkipRow
 
 PLAIN = Wording(0, Style())
 LAYOUT = make_layout(FeatureConfig(inputs_length=512, targets_length=512), ByteTokenizer())
@@ -197,3 +197,9 @@ def test_a_template_says_which_fields_it_names():
     across = PromptsourceTemplate("{% set p = words[0] %}{% if n %}{{ text }} {{ p }} ||| {{ p }}{% endif %}")
     assert across.input_variables == across.target_variables == {"words", "n", "text"}
     assert PromptsourceTemplate("Is it {{ n }}? ||| yes").literals == ("Is it", "?", "yes")
+
+
+def test_a_row_without_a_label_is_left_out():
+    assert example({"text": "x", "label": 0}).fields["label"] == 0
+    with pytest.raises(SkipRow, match=r"no label \(-1\)"):
+        example({"text": "x", "label": -1})

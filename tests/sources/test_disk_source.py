@@ -42,6 +42,13 @@ def test_a_dataset_dict_gives_the_rows_of_its_splits(saved):
     assert "data-00001-of-00003.arrow: row 0" in where(source.open("train"), 17)
 
 
+def test_a_folder_with_the_name_of_its_split_gives_the_name_of_the_folder_above():
+    assert disk(train="data/nli/train", test="data/nli/test").name == "disk:nli"
+    assert disk(train="data/my_train/").name == "disk:my_train"
+    assert disk(train="train").name == disk("data/train").name == "disk:train"
+    assert disk(train="data/nli/train", name="mine").name == "disk:mine"
+
+
 def test_a_filtered_dataset_gives_the_rows_that_are_left(saved):
     source = disk(saved / "one")
     assert source.num_rows("train") == 25

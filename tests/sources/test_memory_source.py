@@ -85,6 +85,11 @@ def test_what_is_not_a_list_of_rows_is_refused(given, message):
         rows("toy", train=given).open("train")
 
 
+def test_a_generator_is_refused_where_its_rows_are_counted():
+    with pytest.raises(SourceError, match=r"rows:toy: split 'train' must be a list of dicts, got generator"):
+        rows("toy", train=(row for row in [{}])).num_rows("train")
+
+
 def test_a_source_without_splits_is_refused():
     with pytest.raises(SourceError, match="at least one split"):
         rows("toy")
