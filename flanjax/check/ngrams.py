@@ -63,7 +63,7 @@ def text_hashes(texts: Sequence[str]) -> np.ndarray:
     firsts = np.cumsum(lengths) - lengths
     numbers = np.arange(len(words)) - firsts[text_of]
     weighted = words * _powers(_WORD_BASE, int(lengths.max()))[numbers]
-    sums = np.add.reduceat(weighted, np.minimum(firsts, len(words) - 1))
+    sums = np.add.reduceat(np.append(weighted, np.uint64(0)), firsts)
     return np.where(lengths > 0, _mixed(sums + lengths.astype(np.uint64)), np.uint64(0))
 
 

@@ -66,7 +66,7 @@ def check_mixture(
         counted += numbers
         tried.update({(task.name, t.name): numbers["examples"] for t in task.templates})
         tried[task.name, ""] = numbers["rows"]
-    findings = [*opened.missing, *found.findings(tried), *_shared_corpora(mixture)]
+    findings = [*opened.missing, *found.findings(tried), *_shared_corpora(mixture, {task.name for task in chosen})]
     if leaks:
         findings += _leaks(chosen, list(mixture.tasks()), opened, progress)
     checked = {
@@ -115,8 +115,8 @@ def _open(tasks: Sequence[Task]) -> _Opened:
     return _Opened(rows, missing)
 
 
-def _shared_corpora(mixture: Mixture) -> list[Finding]:
-    """Returns a finding for each task that leaves training, for its corpora alone, when a cluster is held out.
+def _shared_corpora(mixture: Mixture, checked: Set[str]) -> list[Finding]:
+    """Returns a finding for each task that leaves training, for corpora that it shares with a checked task which is held out.
 
     This is no defect of the hold-out, which takes the task out. It is what a reader of a score should know.
     """
@@ -131,9 +131,9 @@ def _shared_corpora(mixture: Mixture) -> list[Finding]:
         for name, reason in removed.items():
             if reason.startswith("shares "):
                 corpus, _, other = reason.removeprefix("shares ").partition(" with held-out ")
-                found.append(
-                    Finding(kind="shared corpus", task=other, other=name, detail=f"{corpus}; {name} leaves training with it")
-                )
+                if other in checked:
+                    detail = f"{corpus}; {name} leaves training with it"
+                    found.append(Finding(kind="shared corpus", task=other, other=name, detail=detail))
     return found
 
 

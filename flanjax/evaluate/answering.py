@@ -1,12 +1,13 @@
 """The answers of a model: options ranked, or texts written and the answer found in them."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from flanjax.data.layout import Layout
 from flanjax.evaluate.config import EvaluationConfig
 from flanjax.evaluate.content_free import content_free
-from flanjax.evaluate.normalizations import CALIBRATED, PMI, best
+from flanjax.evaluate.normalizations import CALIBRATED, PMI, best, compared
 from flanjax.evaluate.questions import Item, canonical
 from flanjax.generate.request import Text
 from flanjax.generate.sampler import Sampler
@@ -52,6 +53,12 @@ def rank(
             "unparsed_samples": None,
             "stop": "",
         }
+        if any(map(math.isnan, compared(scoring.normalization, answer))):
+            task, template = item.query.task, item.query.wording.template
+            raise ValueError(
+                f"the options of row {item.row} of task {task.name} have no log-likelihood (NaN) under the template "
+                f"{task.templates[template].name}: look for NaN in the weights, or evaluate an earlier checkpoint"
+            )
         answers.append({**answer, "prediction": canonical(item.query)[1][best(scoring.normalization, answer)]})
     return answers
 

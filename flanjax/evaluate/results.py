@@ -85,7 +85,8 @@ def compare_tables(first: pa.Table, second: pa.Table, model: str = "trained") ->
 
 
 def compare(first: Sequence[ScoredTask], second: Sequence[ScoredTask]) -> TableRow:
-    """Returns `first` minus `second` for each task, cluster and suite. Tasks with different items are listed, not compared."""
+    """Returns `first` minus `second` for each task, cluster and suite. Tasks that were evaluated otherwise are listed, not
+    compared."""
     others = {task.matrix.key._replace(model=""): task for task in second}
     pairs = [(task, others.get(task.matrix.key._replace(model=""))) for task in first]
     problems = [{**_where(a.matrix.key), "reason": reason} for a, b in pairs if (reason := _unpaired(a, b))]
@@ -238,6 +239,9 @@ def _unpaired(first: ScoredTask, second: ScoredTask | None) -> str:
     for name in ("items", "templates"):
         if getattr(a, name) != getattr(b, name):
             return f"other {name}: {len(getattr(a, name))} and {len(getattr(b, name))}"
+    for name in ("preset", "normalization", "scorer"):
+        if getattr(a, name) != getattr(b, name):
+            return f"other {name}: {getattr(a, name)} and {getattr(b, name)}"
     if a.metrics[0] != b.metrics[0]:
         return f"other primary metrics: {a.metrics[0]} and {b.metrics[0]}"
     return "" if a.columns["references"] == b.columns["references"] else "other references for the same items"

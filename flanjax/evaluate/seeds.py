@@ -2,7 +2,9 @@
 
 A score of S seeds on N items varies with the seeds (every run trains to other weights) and with the items. The variance of its
 mean is estimated at both levels: V_S from the S scores, V_N from the N item means over seeds. Each holds the variance within a
-cell, R, which is known from the S x N table, so the mean varies by V_S + V_N - R (Cameron, Gelbach and Miller 2011).
+cell, R, which is known from the S x N table, so the mean varies by V_S + V_N - R (Cameron, Gelbach and Miller 2011). With
+two seeds, or scores that tie, V_S may come out far below R by chance: there min(R, V_S) is what is subtracted, so that the mean
+varies by no less than V_N.
 
 The half width of an interval is h = (B + W) / 2, of two rules that both use t quantiles of each level's own degrees of freedom
 (S - 1 seeds). B = sqrt(t_S^2 V_S + t_N^2 (V_N - R)) (Banerjee 1960) never covers too little, and up to 97.6 % with three seeds.
@@ -28,6 +30,7 @@ _POINTS = 64  # at which the distribution of an estimated variance is integrated
 _HALVINGS = 40
 _SMALLEST_P = 12  # as a negative power of ten
 _MANY = 1e6  # degrees of freedom
+_TIED = 1e-9  # the variance of scores that differ by rounding alone
 
 
 class Level(NamedTuple):
@@ -72,12 +75,12 @@ class SeedEstimate(NamedTuple):
 
     @property
     def p(self) -> float:
-        """Two-sided, of a mean of zero; NaN for one seed."""
+        """Two-sided, of a mean of zero; NaN for one seed or one item."""
         return p_value(self.mean, *self.levels) if self.seeds > 1 else np.nan
 
     @property
     def detectable(self) -> float:
-        """The smallest true difference that such a study finds 8 times in 10; NaN for one seed."""
+        """The smallest true difference that such a study finds 8 times in 10; NaN for one seed or one item."""
         return detectable(*self.levels) if self.seeds > 1 else np.nan
 
 
@@ -143,12 +146,13 @@ def estimate(part: Part, bottom: float = -st.SCALE) -> SeedEstimate:
         half = st.quantile(part.items.df) * np.sqrt(part.items.variance)
         low, high = (float(end) for end in np.clip((mean - half, mean + half), bottom, st.SCALE))
         return SeedEstimate(mean, low, high, count, np.nan, (np.nan,) * 3, (Level(np.nan, 0.0), part.items))
-    seeds, rest = seed_level(part), _items_alone(part)
+    seeds = seed_level(part)
+    rest = _items_alone(part, seeds)
     half = float(half_width(seeds, rest))
     low, high = (float(end) for end in np.clip((mean - half, mean + half), bottom, st.SCALE))
     # A seed's own share of V_S is what is left of it without the residual.
     levels = np.array([max(seeds.variance - part.residual, 0.0), rest.variance, min(part.residual, seeds.variance)])
-    shares = levels / levels.sum() if levels.sum() > 0 else np.zeros(3)
+    shares = np.zeros(3) if levels.sum() == 0 else levels / levels.sum()
     return SeedEstimate(
         mean,
         low,
@@ -196,7 +200,10 @@ def _quantile(df: Any, level: Any) -> Any:
 
 
 def p_value(mean: float, seeds: Level, items: Level) -> float:
-    """Returns the two-sided p of a mean of zero: one minus the level at which the interval touches zero."""
+    """Returns the two-sided p of a mean of zero: one minus the level at which the interval touches zero; NaN if a variance is
+    unknown, as that of one item is."""
+    if not np.isfinite(seeds.variance + items.variance):
+        return float("nan")
     if mean == 0 or seeds.variance + items.variance == 0:
         return 1.0 if mean == 0 else 0.0
     low, high = -float(_SMALLEST_P), 0.0  # powers of ten
@@ -211,8 +218,11 @@ def detectable(seeds: Level, items: Level, power: float = POWER) -> float:
     """Returns the smallest true difference that is found with this power at two-sided 5 %, if the variances are as given.
 
     A study estimates its own variance between seeds, so its interval is sometimes wide and sometimes narrow: the power is the
-    mean over the distribution of that estimate, chi-squared with the seeds' degrees of freedom.
+    mean over the distribution of that estimate, chi-squared with the seeds' degrees of freedom. It is NaN if a variance is
+    unknown.
     """
+    if not np.isfinite(seeds.variance + items.variance):
+        return float("nan")
     if not seeds.variance + items.variance > 0:
         return 0.0
     special, sd = _scipy_special(), np.sqrt(seeds.variance + items.variance)
@@ -241,8 +251,10 @@ def planned(seeds: int, items: int, *, seed_sd: float, item_sd: float) -> float:
     return detectable(Level(seed_sd**2 / seeds, seeds - 1.0), Level(item_sd**2 / items, items - 1.0))
 
 
-def _items_alone(part: Part) -> Level:
-    return part.items._replace(variance=max(part.items.variance - part.residual, 0.0))
+def _items_alone(part: Part, seeds: Level) -> Level:
+    by_chance = seeds.df < FEWEST_FOR_BOTH_RULES or seeds.variance < _TIED
+    held = min(part.residual, seeds.variance) if by_chance else part.residual
+    return part.items._replace(variance=max(part.items.variance - held, 0.0))
 
 
 def _residual(scores: np.ndarray, groups: np.ndarray | None) -> float:

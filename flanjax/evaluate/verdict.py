@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+SIGNIFICANT = 0.05
+
 
 def verdict_sentences(results: dict[str, Any], name: str = "The trained model") -> list[str]:
     """Returns, for each setting of results.json, how the trained model scores and whether it differs from the untuned one."""
@@ -81,7 +83,7 @@ def _evidence(comparison: dict[str, Any], suite: dict[str, Any]) -> str:
     tasks = [row for row in comparison["tasks"] if same_setting(row, suite)]
     clusters = [row for row in comparison["clusters"] if same_setting(row, suite)]
     higher, ahead = (sum(row["difference"] > 0 for row in rows) for rows in (clusters, tasks))
-    significant = sum(row["p_holm"] is not None and row["p_holm"] < 0.05 for row in tasks)
+    significant = sum(row["p_holm"] is not None and row["p_holm"] < SIGNIFICANT for row in tasks)
     smallest = suite["detectable"]
     limit = "" if smallest is None else f" Smallest difference this could have detected: {smallest:.1f} points."
     return (
@@ -92,8 +94,12 @@ def _evidence(comparison: dict[str, Any], suite: dict[str, Any]) -> str:
 
 
 def judgement(row: dict[str, Any]) -> str:
-    """Returns 'better', 'worse' or 'not decisive' if the interval is above, below or across zero."""
+    """Returns 'better', 'worse' or 'not decisive' if the interval is above, below or across zero; also 'not decisive' if the
+    test beside it, which is exact for one template of right-or-wrong answers, does not reject zero."""
     if row["low"] is None or row["low"] <= 0 <= row["high"]:
+        return "not decisive"
+    p = row.get("p")
+    if p is not None and p >= SIGNIFICANT:
         return "not decisive"
     return "better" if row["low"] > 0 else "worse"
 

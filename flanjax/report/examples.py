@@ -74,6 +74,8 @@ def _options(matrix: ScoreMatrix, row: int) -> list[dict[str, Any]]:
     likelihoods: Sequence[float] = matrix.columns["option_log_likelihoods"][row]
     tokens: Sequence[int] = matrix.columns["option_tokens"][row]
     prediction, references = matrix.columns["prediction"][row], matrix.columns["references"][row]
+    if not likelihoods:  # the answer was written
+        return []
     return [
         {
             "text": text,

@@ -145,7 +145,7 @@ def _lost(task: str, counts: dict[str, Any]) -> str:
 
 
 def _mixture_checks(run: RunRecord) -> list[dict[str, Any]]:
-    names = ("Held-out tasks trained on", "Skipped rows", "Largest share error")
+    names = ("Tasks in quarantine", "Held-out tasks trained on", "Skipped rows", "Largest share error")
     tasks = run.mixture.get("tasks", [])
     if not tasks:
         return [_check(name, None, "", "no mixture.json") for name in names]
@@ -154,10 +154,10 @@ def _mixture_checks(run: RunRecord) -> list[dict[str, Any]]:
     leaked = _leaked(run)
     lost = [one["task"] for one in run.mixture.get("quarantined", [])]
     return [
-        *([_check("Tasks in quarantine", False, str(len(lost)), ", ".join(lost[:3]))] if lost else []),
-        _check(names[0], not leaked, str(len(leaked)), ", ".join(sorted(leaked)[:3]) or "the split holds"),
-        _check(names[1], skipped <= SKIPPED_SHARE * rows, f"{skipped:,}", f"of {rows:,} training rows"),
-        _check(names[2], error <= SHARE_ERROR, _percent(error), "asked against realised"),
+        _check(names[0], not lost, str(len(lost)), ", ".join(lost[:3])),
+        _check(names[1], not leaked, str(len(leaked)), ", ".join(sorted(leaked)[:3]) or "the split holds"),
+        _check(names[2], skipped <= SKIPPED_SHARE * rows, f"{skipped:,}", f"of {rows:,} training rows"),
+        _check(names[3], error <= SHARE_ERROR, _percent(error), "asked against realised"),
     ]
 
 

@@ -111,3 +111,4 @@ def test_texts_of_the_same_words_have_one_hash_and_the_order_counts():
     assert len(set(same.tolist())) == 5
     assert same[3] == 0
     assert np.array_equal(text_hashes(["x y"]), text_hashes(["no", "x y"])[1:])
+    assert text_hashes(["", "no", "", "x y", "", "."]).tolist() == [0, *text_hashes(["no"]), 0, *text_hashes(["x y"]), 0, 0]

@@ -135,12 +135,18 @@ def test_leaks_and_shared_corpora_of_a_mixture_are_found_and_what_cannot_be_open
     held = task(*CLEAN, source=rows("held", test=ROWS[3:]), train=None, evaluation="test", lineage=["orchard"])
     gone = task(*CLEAN, name="gone", source=rows("gone", validation=ROWS))
     more = task(*CLEAN, name="more", cluster="more", source=rows("more", train=[{"text": "pears", "label": 0}]))
-    report = check_mixture(Mixture(name="m", parts=[held, other, gone, more]), rows=60)
+    mixture = Mixture(name="m", parts=[held, other, gone, more])
+    report = check_mixture(mixture, rows=60)
     made = {(f.kind, f.task, f.other): f.count for f in report.findings}
     assert made["same row", "fruit", "copy"] == 2
     assert ("shared corpus", "fruit", "copy") in made
     assert ("not checked", "gone", "") in made
     assert report.checked["tasks"] == 3
+    shared = [
+        {f.task for f in check_mixture(mixture, rows=1, leaks=False, tasks=[name]).findings if f.kind == "shared corpus"}
+        for name in ("fruit", "more")
+    ]
+    assert shared == [{"fruit"}, set()]
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,18 @@ def test_normalisation_decides_among_options_of_unlike_lengths():
     assert choice("characters") == "a very dark grey"
 
 
+class Broken(Told):
+    """A scorer of weights that are not numbers."""
+
+    def log_likelihoods(self, prompts, options):
+        return [[float("nan") for _ in each] for each in options]
+
+
+def test_log_likelihoods_that_are_not_numbers_are_refused_with_where_they_are():
+    with pytest.raises(ValueError, match=r"options of row 0 of task colour have no log-likelihood \(NaN\) under the template"):
+        answers(EvaluationConfig(items=3), Broken())
+
+
 class Unfair(Told):
     """A scorer to which some words are likely whatever is asked; the item makes only the right option more likely."""
 

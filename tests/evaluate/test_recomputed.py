@@ -313,6 +313,9 @@ def test_holms_p_is_that_of_all_tasks_compared(results):
         ("template", "t9", "other templates: 1 and 1"),
         ("metrics", ["exact_match"], "other primary metrics: accuracy and exact_match"),
         ("item", 99, "other items: 48 and 48"),
+        ("preset", "other", "other preset: flan and other"),
+        ("normalization", "other", "other normalization: sum and other"),
+        ("scorer", "generate", "other scorer: rank and generate"),
     ],
 )
 def test_what_is_not_the_same_question_is_not_paired(table, column, value, reason):

@@ -301,6 +301,25 @@ def test_health_sees_leaks_bad_losses_and_skipped_rows(tmp_path):
     }
 
 
+def test_a_run_without_quarantine_and_one_with_it_have_the_same_checks(tmp_path):
+    runs = [write_workdir(tmp_path / name, name, 0.3, tasks=NLI) for name in ("whole", "partial")]
+    mixture = json.loads((runs[1] / "mixture.json").read_text())
+    (runs[1] / "mixture.json").write_text(json.dumps({**mixture, "quarantined": [{"task": "damaged"}]}))
+    whole, partial = (health(load_run(run)) for run in runs)
+    assert [check["name"] for check in whole] == [check["name"] for check in partial]
+    states = [{check["name"]: check["state"] for check in checks}["Tasks in quarantine"] for checks in (whole, partial)]
+    assert states == ["ok", "alarm"]
+
+
+def test_options_of_a_task_whose_answers_were_written_are_no_examples_options(tmp_path):
+    rows = predictions(0.3, tasks=NLI[:1], untuned=False).to_pylist()
+    written = {"scorer": "generate", "chain_of_thought": True, "stop": "eos"}
+    bare = {"option_log_likelihoods": [], "option_tokens": [], "option_characters": []}
+    write_evaluation(tmp_path / "run", pa.Table.from_pylist([{**row, **written, **bare} for row in rows]), 7)
+    page = write_report([tmp_path / "run"], tmp_path / "report.html").read_text()
+    assert 'id="examples"' in page
+
+
 def test_two_runs_of_one_name_get_their_folders_names(tmp_path):
     runs = [write_workdir(tmp_path / n, "same", 0.3, tasks=NLI) for n in ("left", "right")]
     page = write_report(runs, tmp_path / "report.html").read_text()

@@ -8,7 +8,7 @@ import pytest
 from synthetic_runs import TASKS, SyntheticTask, predictions
 
 from flanjax.evaluate.results import compare_tables, summarize
-from flanjax.evaluate.verdict import plain_sentence
+from flanjax.evaluate.verdict import judgement, plain_sentence
 
 NLI = tuple(t for t in TASKS if t.cluster == "nli")
 
@@ -154,6 +154,17 @@ def test_equal_models_are_not_decisive():
     assert row["difference"] == 0
     assert row["p"] == 1
     assert row["low"] < 0 < row["high"]
+
+
+def test_an_interval_above_zero_is_not_decisive_where_the_exact_test_is_not():
+    rows = predictions(1.0, tasks=NLI[:1], templates=1, untuned=False).to_pylist()
+    first = [{**row, "prediction": row["references"][0]} for row in rows]
+    second = [{**row, "prediction": "neither"} if row["item"] < 5 else row for row in first]
+    row = compare_tables(pa.Table.from_pylist(first), pa.Table.from_pylist(second))["suites"][0]
+    assert row["p"] == 0.0625
+    assert row["low"] > 0
+    assert judgement(row) == "not decisive"
+    assert judgement({**row, "p": 0.04}) == "better"
 
 
 def test_runs_on_other_items_are_listed_not_compared():

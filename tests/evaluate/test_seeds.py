@@ -76,6 +76,25 @@ def test_coverage_is_near_its_name_from_three_seeds_on_and_not_below_with_two():
             assert least <= covered <= most, (seeds, share, covered)
 
 
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_scores_of_seeds_that_tie_by_chance_leave_the_variance_of_items(seeds):
+    rng = np.random.default_rng(6)
+    cells, items = rng.normal(0, 20, (seeds - 1, 50)), rng.normal(0, 5, 50)
+    cells = np.concatenate([cells, -cells.sum(0, keepdims=True)])
+    scores = 1 + cells - cells.mean(1, keepdims=True) + items - items.mean()
+    part = part_of(scores)
+    assert sd.seed_level(part).variance < 1e-9 < part.items.variance < part.residual
+    found, alone = sd.estimate(part), st.item_interval(50 + scores.mean(0))
+    assert (found.low, found.high) == pytest.approx((alone.low - 50, alone.high - 50))
+    assert found.p > 0.05
+
+
+def test_one_item_says_nothing_of_others():
+    found = sd.estimate(sd.paired(np.array([[60.0], [70.0]]), np.array([[50.0], [50.0]])))
+    assert found.mean == 15
+    assert np.isnan([found.low, found.high, found.p, found.detectable, *found.shares]).all()
+
+
 def test_pairing_by_seed_takes_out_what_both_arms_share():
     rng = np.random.default_rng(4)
     shared = made(rng, 3, 100, seed_sd=10, item_sd=20)

@@ -24,7 +24,7 @@ from flanjax.lab.ablate.command import plan_lines, write
 from flanjax.lab.ablate.findings import findings
 from flanjax.lab.ablate.plan import make_plan
 from flanjax.lab.ablate.runner import Processes, StudyStopped, run_plan
-from flanjax.lab.ablate.study import Study, load_study
+from flanjax.lab.ablate.study import Study, load_study, study_of_options
 
 
 @pytest.fixture
@@ -106,6 +106,20 @@ def test_what_is_wrong_is_said_before_anything_runs(here, axes, said):
     with pytest.raises((ValueError, KeyError), match=said):
         make_plan(study(axes))
     assert not Path("out").exists()
+
+
+def test_a_held_out_task_without_an_evaluation_split_is_named_before_anything_runs(here):
+    text = Path("toy.py").read_text()
+    Path("toy.py").write_text(text.replace('evaluation="test"', 'evaluation="test" if name != "nli_2" else None'))
+    with pytest.raises(ValueError, match="the held-out tasks nli_2 name no evaluation split"):
+        make_plan(study({"templates": (1, 2)}))
+    plan = make_plan(study({"hold_out": ("clusters",)}))
+    assert {cell.labels for cell in plan.cells} == {("topic",), ("sentiment",), ("reading",)}
+
+
+def test_an_override_with_an_empty_value_keeps_it_and_one_without_a_value_is_a_switch():
+    made = study_of_options("config.py", ["templates=1,2"], 2, ["model.init=", "evaluation.untuned", "name=a=b"])
+    assert made.overrides == {"model.init": "", "evaluation.untuned": "true", "name": "a=b"}
 
 
 def test_a_study_file_may_have_several_studies(here):
@@ -292,6 +306,51 @@ def test_with_one_seed_nothing_is_claimed_of_a_config(here):
     assert axis["comparisons"][0]["judgement"] == "one seed"
     assert axis["comparisons"][0]["p"] is None
     assert "nothing is claimed" in axis["verdict"]
+
+
+def test_a_level_with_one_seed_is_named_and_the_others_are_judged(here):
+    plan = make_plan(study({"templates": (1, 2, 6)}, seeds=3))
+    ran(plan, effect=lambda config: 0.5 * config.ablation.templates, fails=["templates-2_seed-1", "templates-2_seed-2"])
+    (axis,) = found(plan)["axes"]
+    assert [row["judgement"] for row in axis["comparisons"]] == ["one seed", "better"]
+    assert axis["verdict"].startswith("templates: 6 templates scores ")
+    assert axis["verdict"].endswith(
+        "in 3 seeds and 100 items. One seed compares runs, not configs: nothing is claimed of 2 templates."
+    )
+
+
+def test_a_level_whose_arms_share_no_seed_is_missing(here):
+    plan = make_plan(study({"templates": (1, 2, 6), "rate": ("own", "equal")}))
+    ran(plan, fails=["templates-2_rate-own_seed-0", "templates-2_rate-equal_seed-1"])
+    templates, rate = found(plan)["axes"]
+    assert templates["missing"] == ["2"]
+    assert [row["label"] for row in templates["comparisons"]] == ["6"]
+    assert rate["missing"] == []
+
+
+def test_one_item_a_task_decides_nothing_and_the_page_is_written(here):
+    plan = make_plan(study({"templates": (1, 6)}))
+    ran(plan)
+    for cell in plan.cells:
+        table = predictions("nli", float(cell.labels[0]), cell.training, 40, items=1)
+        pq.write_table(table, finished.find("out", cell).predictions)
+    (axis,) = found(plan)["axes"]
+    assert [(row["judgement"], row["p"], row["detectable"]) for row in axis["comparisons"]] == [("not decisive", None, None)]
+    assert "no difference from 1 template is decisive" in axis["verdict"]
+    assert write(plan, "out", []) == 0
+
+
+def test_what_a_study_found_is_json_even_where_likelihoods_are_not_numbers(here):
+    plan = make_plan(study({"templates": (1, 6)}))
+    ran(plan)
+    for cell in plan.cells:
+        place = finished.find("out", cell).predictions
+        table = pq.read_table(place)
+        at = table.column_names.index("option_log_likelihoods")
+        nothing = [[float("nan")] * 3] * table.num_rows
+        pq.write_table(table.set_column(at, table.schema.field(at), [nothing]), place)
+    assert write(plan, "out", []) == 0
+    json.dumps(found(plan), allow_nan=False)
 
 
 def test_the_cluster_that_matters_shows_in_the_leave_one_out_table(here):

@@ -153,6 +153,41 @@ def test_no_passage_of_a_held_out_document_is_in_a_training_row(here, monkeypatc
     )
 
 
+def test_a_passage_of_a_held_out_document_beside_its_sample_is_in_no_training_row_either(here, monkeypatch):
+    held, free = (next(f"A{n}.txt" for n in range(99) if split_of(f"A{n}.txt", 0.3) == split) for split in ("heldout", "train"))
+    towns = [text(town) for town in TOWNS[:3]]
+    Path("notes", held).write_text("\n\n".join(towns))
+    Path("notes", free).write_text(towns[1])
+    more = ["--words", "50", "--heldout", "0.3"]
+    assert made(monkeypatch, Writer(), *more, "--passages", "2") == 1
+    assert "Aldham" not in str(lines("out/heldout.jsonl")) + str(lines("out/rows.jsonl"))
+    assert {"file": f"{free}#1", "what": "left out", "why": f"the same as {held}#2"} in lines("out/refused.jsonl")
+
+
+def test_what_the_command_writes_inside_the_folder_is_no_document(here, monkeypatch, capsys):
+    Path("notes/a.txt").write_text(text("Aldford"))
+    for _ in range(2):
+        assert made(monkeypatch, Writer(), "--heldout", "0", out="notes/made") == 0
+        assert lines("notes/made/refused.jsonl") == []
+    assert made(monkeypatch, Writer(), out="notes") == 1
+    assert "--out notes is the folder that is read" in capsys.readouterr().err
+    assert made(monkeypatch, Writer(), "--heldout", "0", out=".") == 0
+
+
+def test_half_a_surrogate_pair_in_a_name_or_a_reply_is_no_fault(here, monkeypatch, capsys):
+    Path("notes/a.txt").write_text(text("Aldford"))
+    Path("notes", os.fsdecode(b"caf\xe9.pdf")).write_text("x")
+
+    class Broken(Writer):
+        def __call__(self, asks):
+            for reply in super().__call__(asks):
+                yield reply._replace(text=f"{reply.text}\n5. Is it \ud83d?") if "2. " in reply.text else reply
+
+    assert made(monkeypatch, Broken(), "--heldout", "0") == 0
+    assert "Is it ?" in Path("out/index.html").read_text()
+    assert "the first: caf?.pdf" in capsys.readouterr().out
+
+
 def test_the_share_of_held_out_documents_is_that_asked_for():
     names = [f"folder/{n}.txt" for n in range(4000)]
     share = sum(split_of(name, 0.2) == "heldout" for name in names) / len(names)

@@ -19,10 +19,13 @@ from flanjax.evaluate.entailment import consistency, sentences, supports
 from flanjax.evaluate.metrics import get_metric
 from flanjax.evaluate.predict import SCHEMA
 from flanjax.lab.judge import command
-from flanjax.lab.judge.answers import written_answers
+from flanjax.lab.judge.answers import Answer, Pair, predictions_of, written_answers
 from flanjax.lab.judge.entail import entailer, scored, summarise
 from flanjax.lab.judge.judges import WORDING, OwnJudge, verdict_of
+from flanjax.lab.judge.summary import summarise as summarise_verdicts
+from flanjax.lab.judge.verdicts import A_FIRST, B_FIRST, Verdict
 from flanjax.lab.writing.ask import Reply
+from flanjax.lab.writing.endpoint import Endpoint
 from flanjax.lab.writing.wording import wording_of
 
 DOCS = Path(__file__).parents[2] / "docs" / "experiments.md"
@@ -78,7 +81,7 @@ def judged(address, *more, timeout=60):
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr("flanjax.lab.writing.endpoint.time", types.SimpleNamespace(sleep=lambda seconds: None))
+    monkeypatch.setitem(Endpoint.__init__.__kwdefaults__, "wait_seconds", 0)
 
 
 def expected(prefers):
@@ -131,6 +134,24 @@ def test_a_judge_that_goes_by_the_position_is_told_and_wins_nobody_anything(here
     assert "does not tell A and B apart" in said
 
 
+def won(wins, of):
+    """The summary of a task with an item a pair, of which A wins some."""
+    answer = Answer("x", "y", ("z",), "rouge1", "", 0)
+    pairs = [
+        Pair(n, ("summary", "news", 0, False, n, "t0"), answer._replace(group=str(n)), answer._replace(group=str(n)))
+        for n in range(of)
+    ]
+    said = {(n, order): Verdict(Reply("x"), "A" if n < wins else "B") for n in range(of) for order in (A_FIRST, B_FIRST)}
+    return summarise_verdicts(pairs, said)
+
+
+def test_the_p_is_below_a_twentieth_only_if_50_is_outside_the_interval():
+    for wins, of in ((2, 2), (0, 3), (4, 4), (5, 5), (0, 6), (7, 8), (8, 12), (40, 60), (60, 120), (95, 100), (70, 140)):
+        found = won(wins, of)
+        assert (found.p < 0.05) == (not found.win_rate.low <= 50 <= found.win_rate.high), (wins, of)
+    assert won(2, 2).p > 0.1
+
+
 class Scripted:
     """A model whose option of the largest log-likelihood is what a rule says."""
 
@@ -155,6 +176,8 @@ def test_a_model_of_ones_own_judges_by_its_most_probable_option():
         ("Verdict: A\nNo. **Verdict:** B", "B"),
         ("", None),
         ("Answer A is good", None),
+        ("Verdict: a tie", "tie"),
+        ("Verdict: a", "A"),
     ],
 )
 def test_a_verdict_is_read_from_a_reply(text, wanted):
@@ -229,10 +252,12 @@ def test_an_address_that_is_gone_ends_the_command_with_what_it_said_until_then(h
         (["a", "b", "--wording", "none.txt"], "--wording none.txt cannot be read"),
         (["a", "b", "--wording", "bad.txt"], "--wording bad.txt does not show {{ second }}"),
         (["a", "b", "--out", "bad.txt"], "--out bad.txt is a file, or would lie in one; name a folder"),
+        (["a", "b", "--key-env", "BAD_KEY"], "--key-env BAD_KEY: the key has characters that are no printable ASCII"),
         (["a", "b", "--key-env", "NO_SUCH_KEY"], "--key-env NO_SUCH_KEY: there is no such environment variable"),
     ],
 )
-def test_wrong_arguments_are_named(here, capsys, arguments, said):
+def test_wrong_arguments_are_named(here, capsys, monkeypatch, arguments, said):
+    monkeypatch.setenv("BAD_KEY", "sk-gehe\ninwörter")
     Path("bad.txt").write_text("{{ prompt }} {{ first }}")
     Path("empty").mkdir()
     Path("empty/predictions.parquet").write_text("")
@@ -287,8 +312,37 @@ def test_a_judge_that_was_interrupted_goes_on_and_two_do_not_write_to_one_folder
 def test_another_judge_does_not_go_on_in_the_same_folder(here, capsys):
     with Address(longer) as address:
         assert judged(address) == 0
+        table = Path("out/verdicts.parquet").read_bytes()
         assert judged(address, "--items", "2") == 1
         assert "was begun with questions" in capsys.readouterr().err
+        assert Path("out/verdicts.parquet").read_bytes() == table
+
+
+def test_a_run_as_judge_is_named_with_its_step(monkeypatch):
+    monkeypatch.setattr(command.run, "load_model", lambda source: types.SimpleNamespace(step=30))
+    monkeypatch.setattr(command.parts, "is_run", lambda source: source == "runs/mine")
+    args = types.SimpleNamespace(name=None, key_env=None)
+    names = [command.judge_of(types.SimpleNamespace(**vars(args), judge=judge)).name for judge in ("runs/mine", "org/model")]
+    assert names == ["runs/mine at step 30", "org/model"]
+
+
+def test_half_a_surrogate_pair_in_a_reply_is_no_fault(here):
+    with Address(lambda prompt, before: f"{longer(prompt)} \ud83d") as address:
+        assert judged(address, "--items", "1") == 0
+    assert pd.read_parquet("out/verdicts.parquet").reply[0].endswith(" ?")
+
+
+def test_an_evaluation_in_an_object_store_keeps_its_address(monkeypatch):
+    monkeypatch.setattr("flanjax.storage.reach", lambda path: None)
+    asked = []
+    monkeypatch.setattr("etils.epath.gpath._GPath.is_file", lambda self: asked.append(str(self)) or True)
+    assert str(predictions_of("gs://bucket/evaluation")) == "gs://bucket/evaluation/predictions.parquet"
+
+
+def test_results_are_not_written_to_an_object_store(here, capsys):
+    assert main(["judge", "a", "b", "--judge", "http://127.0.0.1:9/v1", "--name", "m", "--out", "gs://bucket/out"]) == 1
+    assert "--out gs://bucket/out is in an object store; name one on a local disk" in capsys.readouterr().err
+    assert not Path("gs:").exists()
 
 
 # ---- entailment

@@ -1,8 +1,10 @@
 """Self-instruct: parsing, filters and bookkeeping as written, under a scripted writer; kills and addresses that misbehave."""
 
+import argparse
 import json
 import random
 import re
+import time
 import types
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from flanjax.lab.instruct.seeds import Instance, read_seeds
 from flanjax.lab.instruct.wording import prompts_of
 from flanjax.lab.writing import options
 from flanjax.lab.writing.ask import Ask, Reply, repeats, repetition
-from flanjax.lab.writing.endpoint import Endpoint
+from flanjax.lab.writing.endpoint import Endpoint, Refused
 from flanjax.lab.writing.likeness import Pool, rouge_l
 from flanjax.lab.writing.lists import numbered
 from flanjax.lab.writing.own import OwnWriter
@@ -82,7 +84,7 @@ class Scripted:
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("flanjax.lab.writing.endpoint.time", types.SimpleNamespace(sleep=lambda seconds: None))
+    monkeypatch.setitem(Endpoint.__init__.__kwdefaults__, "wait_seconds", 0)
     Path("seeds.jsonl").write_text("".join(f"{json.dumps(seed)}\n" for seed in SEEDS))
     return tmp_path
 
@@ -297,6 +299,26 @@ def test_an_empty_reply_is_dropped_by_name_and_is_no_failure_of_the_writer(here,
     assert len(lines("out/dropped.jsonl")) == 16
 
 
+@pytest.mark.parametrize(
+    ("begin", "reply", "reason"),
+    [
+        ("Can the answer", " ", "no usable reply"),
+        ("Can the answer", "Perhaps.", "not classified"),
+        ("A request", " ", "no usable reply"),
+        ("A request", "I would rather not.", "no instance"),
+    ],
+)
+def test_a_task_that_is_not_classified_or_has_no_instance_is_dropped_by_name(here, monkeypatch, begin, reply, reason):
+    def rule(prompt, number):
+        return scripted(prompt, number) if not prompt.startswith(begin) else reply
+
+    made(monkeypatch, Scripted(rule), "--tasks", "4", "--prompts", "8")
+    asked = [row["prompt"].rpartition("Request: ")[2] for row in lines("out/replies.jsonl") if row["text"] == reply]
+    dropped = [row["text"] for row in lines("out/dropped.jsonl") if row["reason"] == reason]
+    assert len(asked) == len(dropped) > 0
+    assert all(any(prompt.startswith(text) for text in dropped) for prompt in asked)
+
+
 # ---- going on
 
 
@@ -371,6 +393,54 @@ def test_an_address_that_never_answers_is_named_within_the_retries(here):
         endpoint = Endpoint(address.url, "m", repetition, timeout_seconds=0.2, retries=1)
         (reply,) = endpoint([Ask(1, "Say it.", Settings())])
     assert reply == Reply("", f"{address.url}/chat/completions has not answered in 0.2 s", tries=2)
+
+
+def answering(address, lines):
+    """Lets an address send bytes as they are."""
+
+    def do_post(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.wfile.write(lines)
+
+    address.server.RequestHandlerClass.do_POST = do_post
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 99\r\n\r\n{", "breaks off, or answers no HTTP: IncompleteRead("),
+        (b"what is this\r\n", "breaks off, or answers no HTTP: BadStatusLine("),
+        (b"HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "answers 503 Busy: ''"),
+    ],
+    ids=["cut", "no-http", "cut-error"],
+)
+def test_an_answer_that_breaks_off_is_asked_for_again_and_named(here, sent, said):
+    with Address(None) as address:
+        answering(address, sent)
+        (reply,) = Endpoint(address.url, "m", repetition, retries=1)([Ask(1, "Say it.", Settings())])
+    assert said in reply.error
+    assert reply.tries == 2
+
+
+def test_what_is_no_address_is_refused_at_once(here):
+    with pytest.raises(Refused, match="http://localhost:8x/v1/chat/completions is no address: nonnumeric port"):
+        list(Endpoint("http://localhost:8x/v1", "m", repetition)([Ask(1, "Say it.", Settings())]))
+
+
+def test_a_refusal_ends_the_retries_of_other_requests_and_is_the_one_that_is_told():
+    with Address(lambda prompt, before: (503, "busy") if prompt == "first" else (401, "no key")) as address:
+        endpoint = Endpoint(address.url, "m", repetition, retries=9, parallel=2, wait_seconds=5)
+        started = time.monotonic()
+        with pytest.raises(Refused, match="401 Unauthorized: 'no key'"):
+            list(endpoint([Ask(1, "first", Settings()), Ask(2, "second", Settings())]))
+        assert time.monotonic() - started < 5
+    assert address.asked.count("first") == 1
+
+
+def test_a_key_loses_its_line_break(monkeypatch):
+    monkeypatch.setenv("MY_KEY", "sk-secret\r\n")
+    args = argparse.Namespace(writer="http://127.0.0.1:9/v1", name="m", key_env="MY_KEY", timeout=1, retries=0, parallel=1)
+    assert options.endpoint_of(args, "writer", repetition)._key == "sk-secret"
 
 
 def test_an_address_that_is_gone_ends_the_command_and_nothing_is_lost(here, capsys):

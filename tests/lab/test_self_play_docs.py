@@ -12,7 +12,7 @@ import orbax.checkpoint as ocp
 import pytest
 
 import flanjax
-from flanjax import cli, commands, storage
+from flanjax import checkpoint, cli, commands, parts, storage
 from flanjax.config import ConfigError, load_config
 from flanjax.data import preferences
 from flanjax.data.corpus import open_corpus, open_rows
@@ -20,8 +20,10 @@ from flanjax.data.plan import Visits
 from flanjax.importers import preferences as importers
 from flanjax.lab.spin import command
 from flanjax.lab.spin.pairs import read_pairs
+from flanjax.lab.spin.play import make_play
 from flanjax.parts import open_saved
 from flanjax.run import train
+from flanjax.workdir import TOKENIZER
 
 pytestmark = pytest.mark.usefixtures("one_device")
 
@@ -210,6 +212,20 @@ def test_another_play_in_the_same_folder_and_one_without_a_model_are_refused(hom
     ):
         with pytest.raises(ValueError, match=re.escape(said)):
             run(line)
+
+
+def test_an_empty_override_stays_empty_and_a_start_in_an_object_store_keeps_its_address(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mixture.py").write_text(MIXTURE)
+    Path("config.py").write_text(CONFIG)
+    start = "gs://bucket/run"
+    monkeypatch.setattr(parts, "is_run", lambda source: True)
+    monkeypatch.setattr(parts, "settled", lambda config: config)
+    monkeypatch.setattr(checkpoint, "read_meta", lambda path: (0, {"config": {"tokenizer": {"path": "train"}}}))
+    overrides = [f"model.init={start}", "train.wandb=", "train.tensorboard"]
+    made = make_play("config.py", overrides, prompts=8, temperature=1.0, top_p=1.0)
+    assert (made.config.train.wandb, made.config.train.tensorboard, made.start) == ("", True, start)
+    assert made.config.tokenizer.path == f"{start}/{TOKENIZER}"
 
 
 def test_the_command_of_the_readme_is_one():

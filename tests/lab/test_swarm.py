@@ -206,6 +206,15 @@ def test_a_wrong_value_of_the_axis_is_named(here, value, said):
         make_plan(Study(config="config.py", axes={"weights": ("own", value)}))
 
 
+def test_a_swarm_in_an_object_store_keeps_its_address(monkeypatch, capsys):
+    def read(out, examples):
+        raise ValueError(f"asked for {out / 'study.json'}")
+
+    monkeypatch.setattr("flanjax.lab.swarm.command.read_swarm", read)
+    assert main(["weights", "gs://bucket/out"]) == 1
+    assert "asked for gs://bucket/out/study.json" in capsys.readouterr().err
+
+
 def test_what_holds_no_swarm_is_named(here, capsys):
     assert main(["weights", "nothere"]) == 1
     assert "nothere has no study.json" in capsys.readouterr().err

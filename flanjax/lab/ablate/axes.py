@@ -86,9 +86,11 @@ def _leave_one_out(values: Sequence[str], base: Base) -> list[Level]:
 
 
 def _hold_out(values: Sequence[str], base: Base) -> list[Level]:
-    """Each cluster in turn instead of the config's own held-out ones."""
+    """Each cluster in turn instead of the config's own held-out ones; `clusters` are those whose tasks can all be scored."""
     every = [*base.split.clusters, *base.split.train.clusters()]
-    for name in (found := _named(values, {CLUSTERS: every})):
+    silent = {t.cluster for t in (*base.split.heldout, *base.split.train.tasks()) if not t.evaluation}
+    groups = {CLUSTERS: [name for name in every if name not in silent], **{name: [name] for name in every}}
+    for name in (found := _named(values, groups)):
         if name not in every:
             raise ValueError(f"no cluster {name!r} to hold out; {nearest(name, every)}")
     return [Level(name, {"heldout": name}) for name in found]

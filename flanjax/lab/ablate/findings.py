@@ -53,8 +53,10 @@ def _axis(place: int, axis: Axis, axes: Sequence[Axis], arms: Arms) -> Row:
 
 
 def _side(place: int, label: str, arms: Arms) -> dict[tuple[str, ...], Arm]:
-    """The arms of one level, by the labels of the other axes."""
-    return {labels[:place] + labels[place + 1 :]: arm for labels, arm in arms.items() if labels[place] == label}
+    """The arms of one level, by the labels of the other axes; none as long as they have no seed in common."""
+    found = {labels[:place] + labels[place + 1 :]: arm for labels, arm in arms.items() if labels[place] == label}
+    seeds = [{*arm.seeds} for arm in found.values()]
+    return found if seeds and set.intersection(*seeds) else {}
 
 
 def _comparisons(axis: Axis, sides: Mapping[str, Mapping[tuple[str, ...], Arm]]) -> list[Row]:
@@ -76,9 +78,9 @@ def _comparisons(axis: Axis, sides: Mapping[str, Mapping[tuple[str, ...], Arm]])
 
 
 def _judgement(row: Row, p_holm: float | None) -> str:
-    if p_holm is None:
+    if row["num_seeds"] < 2:
         return ONE_SEED
-    return SAME if p_holm >= SIGNIFICANT else "better" if row["mean"] > 0 else "worse"
+    return SAME if p_holm is None or p_holm >= SIGNIFICANT else "better" if row["mean"] > 0 else "worse"
 
 
 def _difference(found: Levels) -> Row:
@@ -101,7 +103,10 @@ def _details(side: Mapping[tuple[str, ...], Arm]) -> Row:
         "chance": _macro(members, "chance"),
         "majority": _macro(members, "majority"),
         "columns": {name: _number(value) for name, value in columns(members).items()},
-        "reliability": [bin._asdict() for bin in diagram(members)],
+        "reliability": [
+            {"confidence": _number(bin.confidence), "accuracy": _number(bin.accuracy), "size": bin.size}
+            for bin in diagram(members)
+        ],
     }
 
 
@@ -131,22 +136,25 @@ def verdict(axis: Row) -> str:
     rows = axis["comparisons"]
     if not rows:
         return _verdict_alone(axis)
-    if any(row["judgement"] == ONE_SEED for row in rows):
+    alone = [in_words(axis["name"], row["label"]) for row in rows if row["judgement"] == ONE_SEED]
+    if len(alone) == len(rows):
         more = "`flanjax weights` fits them together" if axis["name"] == WEIGHTS else "Run two seeds or more"
         return f"{axis['name']}: one seed each compares runs, not configs: nothing is claimed. {more}."
+    rows = [row for row in rows if row["judgement"] != ONE_SEED]
+    single = f" One seed compares runs, not configs: nothing is claimed of {', '.join(alone)}." if alone else ""
     first = in_words(axis["name"], rows[0]["against"])
     told = [row for row in rows if row["judgement"] != SAME]
     rest = [in_words(axis["name"], row["label"]) for row in rows if row["judgement"] == SAME]
-    how = f"in {_seeds(axis)} and {count(axis['levels'][0]['items'], 'item')}"
+    how = f"in {_seeds(rows)} and {count(axis['levels'][0]['items'], 'item')}"
     if not told:
-        smallest = max(row["detectable"] for row in rows)
-        seen = (
-            f"a difference of {smallest:.1f} points would" if smallest < st.SCALE else "not even the largest difference would"
-        )
-        return f"{axis['name']}: no difference from {first} is decisive {how}; {seen} have been found 8 times in 10."
+        known = [row["detectable"] for row in rows if row["detectable"] is not None]
+        largest = "not even the largest difference would"
+        seen = f"a difference of {max(known):.1f} points would" if known and max(known) < st.SCALE else largest
+        power = f"{seen} have been found 8 times in 10" if known else "one item of a task says nothing of others"
+        return f"{axis['name']}: no difference from {first} is decisive {how}; {power}.{single}"
     parts = [f"{in_words(axis['name'], row['label'])} scores {_points(row)} than {first}" for row in told]
     others = f"; {', '.join(rest)} {'is' if len(rest) == 1 else 'are'} not told apart from it" if rest else ""
-    return f"{axis['name']}: {', '.join(parts)}{others}, {how}."
+    return f"{axis['name']}: {', '.join(parts)}{others}, {how}.{single}"
 
 
 def in_words(axis: str, label: str) -> str:
@@ -171,19 +179,19 @@ def _verdict_alone(axis: Row) -> str:
         return f"{axis['name']}: scored, but not compared: its values are scored on other tasks."
     above = [row["label"] for row in known if row["low"] is not None and row["low"] > row["majority"]]
     named = f" ({', '.join(above)})" if 0 < len(above) < len(known) else ""
-    single = " Of a value with one seed nothing is claimed about the config." if _fewest(axis) < 2 else ""
+    single = " Of a value with one seed nothing is claimed about the config." if _fewest(axis["levels"]) < 2 else ""
     return (
         f"{axis['name']}: {len(above)} of {count(len(known), 'value')}{named} {'scores' if len(above) == 1 else 'score'} above "
-        f"always giving the most frequent answer, in {_seeds(axis)}.{single}"
+        f"always giving the most frequent answer, in {_seeds(axis['levels'])}.{single}"
     )
 
 
-def _seeds(axis: Row) -> str:
-    return count(_fewest(axis), "seed")
+def _seeds(rows: Sequence[Row]) -> str:
+    return count(_fewest(rows), "seed")
 
 
-def _fewest(axis: Row) -> int:
-    return min(row["num_seeds"] for row in axis["comparisons"] or axis["levels"])
+def _fewest(rows: Sequence[Row]) -> int:
+    return min(row["num_seeds"] for row in rows)
 
 
 def _points(row: Row) -> str:

@@ -116,6 +116,7 @@ def _differences(rows: Sequence[Row]) -> list[Row]:
 
 
 def _diagram(bins: Sequence[Row]) -> Any:
+    bins = [b for b in bins if b["confidence"] is not None]
     confidence, accuracy = [b["confidence"] for b in bins], [b["accuracy"] for b in bins]
     known = Line("accuracy", confidence, accuracy, dots=True, across="confidence")
     perfect = Line("calibrated", [0.0, 1.0], [0.0, 1.0], colour="soft", dashed=True)

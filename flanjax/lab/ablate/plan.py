@@ -178,7 +178,12 @@ def _check_split(cell: Cell, checked: set[str]) -> None:
     key = repr((config.mixture, config.heldout, config.leave_out, config.ablation))
     if key not in checked:
         checked.add(key)
-        split_of(config)
+        lacking = [task.name for task in split_of(config).heldout if not task.evaluation]
+        if lacking:
+            raise ValueError(
+                f"the held-out tasks {', '.join(lacking)} name no evaluation split, so they cannot be scored; give each Task "
+                "one, as evaluation='test', or name them in leave_out"
+            )
 
 
 def _file_name(text: str) -> str:

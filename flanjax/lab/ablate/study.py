@@ -84,5 +84,5 @@ def study_of_options(config: str, axes: Sequence[str], seeds: int, overrides: Se
         if name in found:
             raise ValueError(f"--axis {name} is given twice; give all its values once: --axis {name}=VALUE,VALUE")
         found[name] = tuple(values.split(","))
-    fixed = dict(override.partition("=")[::2] for override in overrides)
-    return Study(config=config, axes=found, seeds=seeds, overrides={key: value or "true" for key, value in fixed.items()})
+    fixed = {key: value if equals else "true" for key, equals, value in (text.partition("=") for text in overrides)}
+    return Study(config=config, axes=found, seeds=seeds, overrides=fixed)

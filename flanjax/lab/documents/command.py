@@ -20,7 +20,7 @@ from flanjax.lab.writing.options import writer_of
 from flanjax.lab.writing.page import render
 from flanjax.lab.writing.progress import telling
 from flanjax.lab.writing.replies import Replies
-from flanjax.lab.writing.rows import DROPPED, ROWS, write_lines
+from flanjax.lab.writing.rows import DROPPED, ROWS, encodable, write_lines
 from flanjax.records import stamped
 
 HELDOUT_ROWS, REFUSED, RECORD, PAGE, _FORMAT = "heldout.jsonl", "refused.jsonl", "documents.json", "index.html", 1
@@ -31,7 +31,7 @@ def documents(args: argparse.Namespace) -> int:
     """Makes rows; 1 if no training row was kept."""
     recipe = Recipe(**{field.name: getattr(args, field.name) for field in dataclasses.fields(Recipe)})
     words = prompts_of(args.wording)
-    read = read_passages(read_documents(args.folder, recipe.megabytes * _MB), recipe)
+    read = read_passages(read_documents(args.folder, recipe.megabytes * _MB, args.out), recipe)
     if not read.passages:
         raise ValueError(f"no file of {args.folder} has a passage; the first: {read.refused[0].name}: {read.refused[0].why}")
     writer, out = writer_of(args), made_folder(args.out)
@@ -43,7 +43,7 @@ def documents(args: argparse.Namespace) -> int:
         finally:
             write(making, recipe, read, writer, args.folder, out)
     for line in verdicts(making, read):
-        print(line)
+        print(encodable(line))
     print(f"written: {out / ROWS}, {out / HELDOUT_ROWS}, {out / DROPPED}, {out / REFUSED}, {out / PAGE}")
     return 0 if _rows(making, TRAIN) else 1
 

@@ -46,22 +46,28 @@ class Refused(NamedTuple):
     why: str
 
 
-def read_documents(folder: str, most_bytes: int) -> Iterator[Document | Refused]:
+def read_documents(folder: str, most_bytes: int, out: str = "") -> Iterator[Document | Refused]:
     """Yields a document or its refusal for every file of a folder, in the order of their names. One is in memory at a time.
 
     Files whose name begins with a dot are passed over, as are folders of such a name.
 
     Args:
       most_bytes: a file is read up to its last whole line before so many.
+      out: a folder inside which no file is read, since the command writes there.
 
     Raises:
-      ValueError: there is no such folder, or it has no file.
+      ValueError: there is no such folder, or it has no file, or it is `out`.
     """
     place = Path(folder)
     if not place.is_dir():
         raise ValueError(f"{folder} is no folder; name one with texts")
+    whole, own = place.resolve(), Path(out).resolve()
+    if out and own == whole:
+        raise ValueError(f"--out {out} is the folder that is read; name another one, or one inside it")
     files = {path.relative_to(place).as_posix(): path for path in place.rglob("*")}
     names = sorted(name for name in files if not any(part.startswith(".") for part in name.split("/")))
+    if out and own.is_relative_to(whole):
+        names = [name for name in names if own not in (whole / name).parents]
     found = [(name, files[name]) for name in names if not files[name].is_dir()]
     if not found:
         raise ValueError(f"{folder} has no files")

@@ -59,6 +59,7 @@ def read_passages(documents: Iterable[Document | Refused], recipe: Recipe) -> Re
     A passage that a held-out document has too is no passage of a training document, and none is there twice.
     """
     found, refused, notes = list[Passage](), list[Refused](), list[Refused]()
+    heldout = dict[str, str]()  # of all passages of held-out documents, those beside the sample included: text -> id
     for one in documents:
         if isinstance(one, Refused):
             refused.append(one)
@@ -71,16 +72,23 @@ def read_passages(documents: Iterable[Document | Refused], recipe: Recipe) -> Re
             notes.append(Refused(one.name, f"only its first {recipe.megabytes} MB are used (--megabytes); split it to use all"))
         numbers = spread(range(len(texts)), recipe.passages) if recipe.passages else range(len(texts))
         split = split_of(one.name, recipe.heldout)
+        if split == HELDOUT:
+            for n, text in enumerate(texts, 1):
+                heldout.setdefault(_key(text), f"{one.name}#{n}")
         found += [Passage(f"{one.name}#{n + 1}", one.name, texts[n], split) for n in numbers]
-    first = dict[str, Passage]()
+    first = dict[str, str]()
     for passage in sorted(found, key=lambda passage: passage.split == TRAIN):  # the held-out ones have the first right
-        key = " ".join(passage.text.split())
-        if key in first:
-            notes.append(Refused(passage.id, f"the same as {first[key].id}"))
+        key = _key(passage.text)
+        if same := first.get(key) or (heldout.get(key) if passage.split == TRAIN else None):
+            notes.append(Refused(passage.id, f"the same as {same}"))
         else:
-            first[key] = passage
-    kept = {passage.id for passage in first.values()}
+            first[key] = passage.id
+    kept = {*first.values()}
     return Read([passage for passage in found if passage.id in kept], refused, notes)
+
+
+def _key(text: str) -> str:
+    return " ".join(text.split())
 
 
 def passages_of(text: str, most_words: int) -> Iterator[str]:

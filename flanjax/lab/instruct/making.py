@@ -103,7 +103,7 @@ class Making:
         prompts = [self._words["classification"](tasks=both, instruction=one.task.instruction) for one in new]
         found = []
         settings = Settings(max_tokens=_CLASSIFY_TOKENS)
-        for one, (number, reply) in zip(new, self._ask("classification", prompts, settings), strict=True):
+        for one, (number, reply) in zip(new, self._ask("classification", prompts, settings, new), strict=True):
             if not reply:
                 continue
             said = yes_or_no(reply.text)
@@ -122,24 +122,33 @@ class Making:
             for stage, (one, _) in zip(stages, tasks, strict=True)
         ]
         settings = Settings(max_tokens=self._recipe.max_tokens)
-        replies = self._ask(stages, prompts, settings)
+        replies = self._ask(stages, prompts, settings, [one for one, _ in tasks])
         for stage, (one, before), (number, reply) in zip(stages, tasks, replies, strict=True):
             if not reply:
                 continue
             found, bad = instances(reply.text, output_first=stage == "labels", ended=reply.ended)
             self._drop_all(bad, stage, number)
+            if not found:
+                self.rows.drop(
+                    one.task.instruction, Drop("no instance", reply.text[:200]), stage=stage, reply=number, id=one.task.id
+                )
             self._keep(one._replace(task=one.task._replace(instances=tuple(found))), [one.reply, before, number], stage)
 
     def _examples(self, classification: bool) -> list[Shown]:
         return [seed for seed in self._seeds if seed.classification == classification][:_EXAMPLES]
 
-    def _ask(self, stage: str | list[str], prompts: list[str], settings: Settings) -> list[tuple[int, Reply | None]]:
-        """The replies with their numbers; one that is of no use is dropped, and None."""
+    def _ask(
+        self, stage: str | list[str], prompts: list[str], settings: Settings, about: Sequence[Candidate] = ()
+    ) -> list[tuple[int, Reply | None]]:
+        """The replies with their numbers; one that is of no use is dropped, with the task that it is about, and None."""
         stages = stage if isinstance(stage, list) else [stage] * len(prompts)
         found: list[tuple[int, Reply | None]] = []
-        for one, (number, reply) in zip(stages, self._replies.ask(stages, prompts, settings), strict=True):
+        for n, (number, reply) in enumerate(self._replies.ask(stages, prompts, settings)):
             if reply.problem:
-                self.rows.drop(reply.text, Drop("no usable reply", reply.problem), stage=one, reply=number)
+                why = Drop("no usable reply", reply.problem)
+                task = {"id": about[n].task.id, "answer": reply.text} if about else {}
+                text = about[n].task.instruction if about else reply.text
+                self.rows.drop(text, why, stage=stages[n], reply=number, **task)
             found.append((number, None if reply.problem else reply))
         return found
 

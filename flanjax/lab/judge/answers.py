@@ -1,13 +1,15 @@
 """The written answers of an evaluation, and the pairs that two evaluations make."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
+
+from etils import epath
 
 from flanjax import storage
 from flanjax.evaluate import score_matrix as sm
 from flanjax.report.runs import load_run
 from flanjax.run.periodic import TRAINED
+from flanjax.workdir import open_workdir
 
 PREDICTIONS = "predictions.parquet"
 Setting = tuple[str, str, int, bool, int, str]  # cluster, task, shots, chain of thought, item, template
@@ -38,19 +40,19 @@ class Pair(NamedTuple):
     b: Answer
 
 
-def predictions_of(source: str) -> Path:
+def predictions_of(source: str) -> epath.Path:
     """Returns the predictions of an evaluation's folder, or of a workdir's last evaluation.
 
     Raises:
       FileNotFoundError, ValueError: there is none; the message names the folder.
     """
-    folder = Path(source)
+    folder = open_workdir(source).path
     if (folder / PREDICTIONS).is_file():
         return folder / PREDICTIONS
     headline = load_run(source).headline
     if headline is None or headline.predictions is None:
         raise ValueError(f"{source} has no evaluation with {PREDICTIONS}; run `flanjax heldout --workdir {source}` first")
-    return Path(headline.predictions)
+    return epath.Path(headline.predictions)
 
 
 def written_answers(source: str, tasks: Sequence[str] = (), items: int = 0) -> dict[Setting, Answer]:

@@ -9,14 +9,14 @@ import xxhash
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from flanjax import run, storage
+from flanjax import parts, run, storage
 from flanjax.evaluate import statistics as st
 from flanjax.evaluate.verdict import count
 from flanjax.lab.folder import made_folder
 from flanjax.lab.judge.answers import pairs_of
 from flanjax.lab.judge.judges import WORDING, AddressJudge, Judge, OwnJudge, without_verdict
 from flanjax.lab.judge.summary import EVEN, Share, Summary, summarise
-from flanjax.lab.judge.verdicts import LINES, TABLE, Question, ask, questions_of, read_verdicts, write_table
+from flanjax.lab.judge.verdicts import TABLE, Question, ask, questions_of
 from flanjax.lab.writing.options import endpoint_of
 from flanjax.lab.writing.wording import wording_of
 
@@ -33,13 +33,9 @@ def judge(args: argparse.Namespace) -> int:
     made = {"judge": asked.name, "questions": _digest(questions)}
     out = made_folder(args.out)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    try:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-            bar = bars.add_task(f"{len(pairs)} pairs, both orders", total=len(questions))
-            found = ask(questions, asked, out, made, lambda n: bars.advance(bar, n))
-    finally:
-        if (out / LINES).is_file():
-            write_table(questions, read_verdicts(out / LINES), asked.name, out / TABLE)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task(f"{len(pairs)} pairs, both orders", total=len(questions))
+        found = ask(questions, asked, out, made, lambda n: bars.advance(bar, n))
     summary = summarise(pairs, found)
     record = as_record(args, asked.name, len(pairs), summary)
     storage.write_json(storage.place(out / RECORD), record)
@@ -57,7 +53,10 @@ def judge(args: argparse.Namespace) -> int:
 def judge_of(args: argparse.Namespace) -> Judge:
     """The judge that the arguments name: an address, or a model that is loaded here."""
     address = endpoint_of(args, "judge", without_verdict)
-    return AddressJudge(address) if address else OwnJudge(args.judge, run.load_model(args.judge))
+    if address:
+        return AddressJudge(address)
+    model = run.load_model(args.judge)
+    return OwnJudge(f"{args.judge} at step {model.step}" if parts.is_run(args.judge) else args.judge, model)
 
 
 def _digest(questions: Sequence[Question]) -> str:

@@ -30,7 +30,7 @@ Answer B:
 
 {{ how }}"""
 _SETTINGS = Settings(max_tokens=512)
-_VERDICT = re.compile(r"verdict\W{0,5}(A|B|tie)\b", re.IGNORECASE)
+_VERDICT = re.compile(r"verdict\W{0,5}(?:a\s+(?=tie\b))?(A|B|tie)\b", re.IGNORECASE)
 
 
 class Judge(Protocol):

@@ -67,7 +67,7 @@ def summarise(pairs: Sequence[Pair], verdicts: Mapping[Where, Verdict]) -> Summa
     decided = [order[0] == winner for order, winner in said if winner != TIE]
     return Summary(
         win_rate=whole,
-        p=st.t_test(whole._replace(mean=whole.mean - EVEN)),
+        p=_p_of_even(whole),
         tasks=rates,
         same=_share([both[pair.number][0] == both[pair.number][1] for pair in judged]),
         first=_share(decided),
@@ -75,6 +75,13 @@ def summarise(pairs: Sequence[Pair], verdicts: Mapping[Where, Verdict]) -> Summa
         agreement=_share(agreements(judged, wins)),
         unjudged=len(pairs) - len(judged),
     )
+
+
+def _p_of_even(rate: st.Estimate) -> float:
+    """The p of a win rate of 50, by the half of the interval that faces 50: below 0.05 only if 50 is outside."""
+    facing = rate.mean - rate.low if rate.mean > EVEN else rate.high - rate.mean
+    se = max(rate.se, facing / st.quantile(rate.df))  # a clipped half is shorter than its error says
+    return st.t_test(rate._replace(mean=rate.mean - EVEN, se=se))
 
 
 def _winners(pair: Pair, verdicts: Mapping[Where, Verdict]) -> tuple[str | None, str | None]:

@@ -17,6 +17,7 @@ from flanjax.lab.judge.answers import Pair
 from flanjax.lab.judge.judges import FIRST, TIE, Judge, verdict_of
 from flanjax.lab.writing.ask import Reply
 from flanjax.lab.writing.replies import MOST_FAILURES, read_log
+from flanjax.lab.writing.rows import encodable
 
 LINES, TABLE = "verdicts.jsonl", "verdicts.parquet"
 A_FIRST, B_FIRST = "AB", "BA"
@@ -72,7 +73,7 @@ def winner_of(order: str, text: str) -> str | None:
 def ask(
     questions: Sequence[Question], judge: Judge, out: Path, made: Mapping[str, Any], progress: Callable[[int], None]
 ) -> dict[Where, Verdict]:
-    """Returns the verdicts on all questions, earlier ones included.
+    """Returns the verdicts on all questions, earlier ones included; verdicts.parquet has them, whatever ends the asking.
 
     Args:
       made: what verdicts depend on; those of anything else are refused.
@@ -87,14 +88,19 @@ def ask(
         left = [q for q in questions if q.where not in found or found[q.where].winner is None]
         progress(len(questions) - len(left))
         failed = 0
-        for question, reply in zip(left, judge([q.prompt for q in left]), strict=True):
-            line = {"line": question.pair.number, "order": question.order, **reply._asdict()}
-            output.write([line])
-            found[question.where] = Verdict(reply, winner_of(question.order, reply.text))
-            progress(1)
-            failed = failed + 1 if reply.error else 0
-            if failed == MOST_FAILURES:
-                raise RuntimeError(f"the judge failed on {failed} questions in a row: {reply.error}; the same command goes on")
+        try:
+            for question, reply in zip(left, judge([q.prompt for q in left]), strict=True):
+                line = {"line": question.pair.number, "order": question.order, **reply._asdict()}
+                output.write([line])
+                found[question.where] = Verdict(reply, winner_of(question.order, reply.text))
+                progress(1)
+                failed = failed + 1 if reply.error else 0
+                if failed == MOST_FAILURES:
+                    raise RuntimeError(
+                        f"the judge failed on {failed} questions in a row: {reply.error}; the same command goes on"
+                    )
+        finally:
+            write_table(questions, found, judge.name, out / TABLE)
     return found
 
 
@@ -117,8 +123,7 @@ def write_table(questions: Sequence[Question], found: Mapping[Where, Verdict], j
         place |= {"item": item, "template": template, "group": question.pair.a.group, "pair": question.pair.number}
         answers = {"answer_a": question.pair.a.text, "answer_b": question.pair.b.text}
         said = {"reply": verdict.reply.text, "error": verdict.reply.error, "tries": verdict.reply.tries}
-        rows.append(
-            {**place, "order": question.order, "judge": judge, "prompt": question.prompt, **answers, **said}
-            | {"winner": verdict.winner}
-        )
+        row = {**place, "order": question.order, "judge": judge, "prompt": question.prompt, **answers, **said}
+        row |= {"winner": verdict.winner}
+        rows.append({name: encodable(value) if isinstance(value, str) else value for name, value in row.items()})
     storage.replace_table(storage.place(file), pa.Table.from_pylist(rows))

@@ -85,7 +85,7 @@ def make_play(config_file: str, overrides: Sequence[str], *, prompts: int, tempe
     if not config.heldout:
         raise ValueError("the config holds no cluster out, so no round is scored; set --config.heldout=CLUSTER")
     start = str(Path(config.model.init).resolve()) if Path(config.model.init).exists() else config.model.init
-    given = {key: value or "true" for key, _, value in (override.partition("=") for override in overrides)}
+    given = {key: value if equals else "true" for key, equals, value in (override.partition("=") for override in overrides)}
     given |= {"model.init": start, "tokenizer.path": _tokenizer_path(start, config)}
     whole = parts.settled(load_config(config_file, [f"{key}={value}" for key, value in given.items()]))
     return Play(config_file, given, whole, start, prompts, temperature, top_p)
@@ -96,7 +96,7 @@ def _tokenizer_path(start: str, config: RunConfig) -> str:
     if not parts.is_run(start):
         return config.tokenizer.path
     path: str = checkpoint.read_meta(epath.Path(start))[1]["config"]["tokenizer"]["path"]
-    return str(Path(start) / TOKENIZER) if path == "train" else path
+    return str(epath.Path(start) / TOKENIZER) if path == "train" else path
 
 
 def check_play(play: Play, out: Path) -> None:

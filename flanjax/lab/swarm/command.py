@@ -3,8 +3,9 @@
 import argparse
 import shlex
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
+
+from etils import epath
 
 from flanjax import storage
 from flanjax.lab.ablate import command as ablate
@@ -48,7 +49,7 @@ def study_of(args: argparse.Namespace) -> Study:
 
 def weights(args: argparse.Namespace) -> int:
     """Fits the runs in a folder, prints what is chosen, and writes it as JSON and as a page; 0 if weights were chosen."""
-    out = Path(args.out)
+    out = epath.Path(args.out)
     read = read_swarm(out, args.examples)
     judged = judge(read.swarm, args.repeats)
     record = as_record(read, judged, args.repeats)
@@ -119,7 +120,7 @@ def as_record(read: Read, judged: Judged, repeats: float | None) -> dict[str, An
     }
 
 
-def told(read: Read, judged: Judged, record: Mapping[str, Any], out: Path) -> list[str]:
+def told(read: Read, judged: Judged, record: Mapping[str, Any], out: epath.Path) -> list[str]:
     """What is printed: the verdict, the weights, and the commands that train with them and put them to the test."""
     lines = [f"{WEIGHTS}: {record['verdict']}"]
     if not record["chosen"]:

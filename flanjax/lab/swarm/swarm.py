@@ -1,9 +1,9 @@
 """The finished runs of a study over weights, as a swarm."""
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from etils import epath
 
 from flanjax import parts, records, storage
 from flanjax.config import load_config
@@ -33,7 +33,7 @@ class Read(NamedTuple):
     examples: float
 
 
-def read_swarm(out: Path, examples: float | None = None) -> Read:
+def read_swarm(out: epath.Path, examples: float | None = None) -> Read:
     """Returns the finished runs of the study in a folder.
 
     Args:
@@ -75,7 +75,7 @@ def read_swarm(out: Path, examples: float | None = None) -> Read:
     return Read(swarm, study["config"], study["fixed"], size)
 
 
-def _record(out: Path, training: str, name: str, newest: int) -> dict[str, Any]:
+def _record(out: epath.Path, training: str, name: str, newest: int) -> dict[str, Any]:
     workdir = workdir_of(out, training)
     found = open_workdir(workdir).read_record(name, newest)
     if not found:
@@ -90,7 +90,7 @@ def _shares(config: dict[str, Any], own: dict[str, float]) -> dict[str, float]:
     return {cluster: given[cluster] / total for cluster in own}
 
 
-def examples_of(out: Path, training: str) -> float:
+def examples_of(out: epath.Path, training: str) -> float:
     """Returns how many examples a training had: its tokens by the mean tokens of an example."""
     tasks = _record(out, training, MIXTURE, records.MIXTURE)["tasks"]
     mean = sum(task["realised_share"] * (task["mean_input_tokens"] + task["mean_target_tokens"]) for task in tasks)

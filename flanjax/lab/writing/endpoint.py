@@ -2,11 +2,11 @@
 
 import json
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException, InvalidURL
 from typing import Any
 
 from flanjax.ask.settings import Settings
@@ -60,26 +60,29 @@ class Endpoint:
         Raises:
           Refused: the address says that the request is wrong. Only those under way at that time are asked beside it.
         """
-        pool, over = ThreadPoolExecutor(self._parallel), threading.Event()
+        pool, over, refused = ThreadPoolExecutor(self._parallel), threading.Event(), list[Refused]()
 
         def asked(ask: Ask) -> Reply:
-            if over.is_set():
-                raise Refused("a request before this one was refused")  # which is raised first, so nobody sees this
             try:
-                return self._asked(ask)
-            except Refused:
+                return self._asked(ask, over)
+            except Refused as error:
+                refused.append(error)
                 over.set()
                 raise
 
         try:
             yield from pool.map(asked, asks)
+        except Refused:
+            raise refused[0] from None  # not that of a request which was given up for it
         finally:
             over.set()
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _asked(self, ask: Ask) -> Reply:
+    def _asked(self, ask: Ask, over: threading.Event) -> Reply:
         text, ended, problem = "", True, ""
         for attempt in range(self._retries + 1):
+            if over.is_set():
+                raise Refused("another request was refused")
             try:
                 text, ended = self._post(_body(self._model, ask, attempt))
                 problem = self._problem_of(text)
@@ -88,7 +91,7 @@ class Endpoint:
             except _Failed as error:
                 problem = str(error)
                 if attempt < self._retries:
-                    time.sleep(self._wait * 2**attempt)
+                    over.wait(self._wait * 2**attempt)
         return Reply(text, problem, self._retries + 1, ended)
 
     def _post(self, body: dict[str, Any]) -> tuple[str, bool]:
@@ -98,12 +101,14 @@ class Endpoint:
             with urllib.request.urlopen(request, timeout=self._timeout) as response:
                 raw = response.read()
         except urllib.error.HTTPError as error:
-            said = f"{self._url} answers {error.code} {error.reason}: {shown(error.read()[:500].decode(errors='replace'))}"
+            said = f"{self._url} answers {error.code} {error.reason}: {shown(_body_of(error))}"
             if error.code >= 500 or error.code in _AGAIN:
                 raise _Failed(said) from error
             raise Refused(said) from error
         except TimeoutError as error:
             raise _Failed(f"{self._url} has not answered in {self._timeout:g} s") from error
+        except InvalidURL as error:
+            raise Refused(f"{self._url} is no address: {error}") from error
         except (OSError, ValueError) as error:
             cause = getattr(error, "reason", error)
             timed_out = isinstance(cause, TimeoutError)
@@ -112,7 +117,16 @@ class Endpoint:
                 if timed_out
                 else f"{self._url} cannot be reached: {cause}"
             ) from error
+        except HTTPException as error:
+            raise _Failed(f"{self._url} breaks off, or answers no HTTP: {error!r}") from error
         return _content(raw, self._url)
+
+
+def _body_of(error: urllib.error.HTTPError) -> str:
+    try:
+        return error.read(500).decode(errors="replace")
+    except (OSError, HTTPException):
+        return ""
 
 
 def _body(model: str, ask: Ask, attempt: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def endpoint_of(args: argparse.Namespace, option: str, problem_of: Callable[[str
       problem_of: of a reply's text, what makes it useless.
 
     Raises:
-      ValueError: options are missing, or are for an address and there is none.
+      ValueError: options are missing, or are for an address and there is none; or the key is none.
     """
     named = getattr(args, option)
     if not named.startswith(("http://", "https://")):
@@ -29,9 +29,11 @@ def endpoint_of(args: argparse.Namespace, option: str, problem_of: Callable[[str
         return None
     if not args.name:
         raise ValueError(f"--{option} {named} needs --name MODEL: the name that the address knows the model by")
-    key = os.environ.get(args.key_env or "", "")
+    key = os.environ.get(args.key_env or "", "").strip()
     if args.key_env and not key:
         raise ValueError(f"--key-env {args.key_env}: there is no such environment variable, or it is empty")
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError(f"--key-env {args.key_env}: the key has characters that are no printable ASCII; set it anew")
     limits = {"timeout_seconds": args.timeout, "retries": args.retries, "parallel": args.parallel}
     return Endpoint(named, args.name, problem_of, key=key, **limits)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flanjax.lab.writing.rows import Rows, spread
+from flanjax.lab.writing.rows import Rows, encodable, spread
 from flanjax.pages.environment import asset, environment
 from flanjax.report import plots
 from flanjax.report.plots import Line
@@ -47,7 +47,7 @@ def render(
         "num_kept": len(rows.kept),
         "num_dropped": len(rows.dropped),
     }
-    return environment().from_string(asset("flanjax.lab.writing", "rows.html.j2")).render(content)
+    return encodable(environment().from_string(asset("flanjax.lab.writing", "rows.html.j2")).render(content))
 
 
 def _growth(rows: Rows, across: str) -> Any:

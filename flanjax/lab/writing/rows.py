@@ -66,6 +66,15 @@ def write_lines(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     storage.replace_text(storage.place(file), "".join(map(_line, rows)))
 
 
+def encodable(text: str) -> str:
+    """Returns a text with ? for each half of a surrogate pair, which UTF-8 cannot write; one comes of JSON or a file's name.
+
+    >>> encodable("caf\\udce9")
+    'caf?'
+    """
+    return text.encode("utf-8", "replace").decode()
+
+
 def _line(row: Mapping[str, Any]) -> str:
     line = json.dumps(row, ensure_ascii=False)
     try:
