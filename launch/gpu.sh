@@ -38,9 +38,9 @@ if [ "$dry_run" ]; then
   exit 0
 fi
 command -v flanjax > /dev/null || fail "no flanjax in PATH; activate its environment, or: pip install -e '.[cuda]'"
+export_variables
 exports=$("${choose[@]}") || exit
 eval "$exports"
-export_variables
 train_command alone
 if [ -z "$heldout" ]; then
   exec "${command[@]}"

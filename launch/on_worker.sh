@@ -18,6 +18,11 @@ install() {
   if [ "$(cat "$home/installed" 2> /dev/null)" = "$version" ]; then
     return
   fi
+  # What runs has this source and this environment.
+  if alive; then
+    echo "on_worker.sh: a command runs on $(hostname), so what is installed stays" >&2
+    return
+  fi
   rm -rf "$home/source" "$home/installed"
   mkdir -p "$home/source"
   tar -xzf "$HOME/flanjax-source.tar.gz" -C "$home/source"

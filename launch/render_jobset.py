@@ -90,7 +90,7 @@ def fill(manifest: dict[str, Any], args: argparse.Namespace, overrides: list[str
         args.chip, args.topology = topology_of(args.tpu_type)
     if not args.chip or not args.topology:
         raise ValueError("give --tpu-type, such as v5e-64, or both --chip and --topology")
-    chips = math.prod(map(int, args.topology.split("x"))) if re.fullmatch(r"[\dx]*\d", args.topology) else 4
+    chips = math.prod(map(int, args.topology.split("x"))) if re.fullmatch(r"\d+(x\d+)*", args.topology) else 4
     args.chips_per_host = args.chips_per_host or min(4, chips)
     hosts = hosts_of(args.chip, args.topology, args.chips_per_host)
     manifest["metadata"]["name"] = args.name

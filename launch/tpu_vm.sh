@@ -239,7 +239,11 @@ is_lost() {
   return 1
 }
 
-again() { quoted "$launcher" "$1" --name "$name" "${place[@]}"; }
+again() {
+  local options=(--name "$name" "${place[@]}")
+  [ "$num_slices" = 1 ] || options+=(--num-slices "$num_slices")
+  quoted "$launcher" "$1" "${options[@]}"
+}
 
 stays() { say "the slice $name stays, and costs: $(again delete)"; }
 
@@ -269,6 +273,7 @@ keep_log() {
     gs://*)
       target=$scratch/log
       : > "$target"
+      gcloud storage cp --quiet "$log" "$target" > /dev/null 2>&1 || :
       (while sleep 60; do gcloud storage cp --quiet "$target" "$log" > /dev/null 2>&1 || :; done) &
       uploader=$!
       ;;

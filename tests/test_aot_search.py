@@ -65,6 +65,12 @@ def test_every_recomputation_is_tried_with_each_option_then_other_meshes_then_mo
     assert "as configured: 120 ms" in told
 
 
+def test_a_way_without_options_takes_away_those_of_the_config():
+    given = [word.removeprefix("--config.") for word in Way("dots", (), FSDP, 1).overrides()]
+    base = ["train.xla_options=xla_tpu_enable_flash=true"]
+    assert load_config("configs/flan_t5.py:base", [*base, *given]).train.xla_options == ()
+
+
 def test_of_ways_that_are_as_good_the_one_is_taken_that_takes_less_if_nothing_overlaps():
     def way(seconds, serial):
         return Tried(Way("none", (), FSDP, 1), seconds, serial, "compute", 0.5, 1)

@@ -217,6 +217,7 @@ def test_help_explains(script):
             "expected 2 numbers for v6e",
         ),
         (f"render_jobset.py {' '.join(JOBSET)} --chips-per-host 3 --config c.py --workdir gs://b/x", "do not divide"),
+        (f"render_jobset.py {' '.join(JOBSET)} --topology 4xx4 --config c.py --workdir gs://b/x", "expected 2 numbers for v6e"),
         ("xla_flags.py v7", "invalid choice: 'v7'"),
     ],
 )
@@ -363,6 +364,8 @@ def test_ctrl_c_leaves_the_slice_and_says_how_to_delete_it(cloud, checkout):
     assert started.returncode == 130
     assert "the run goes on on the slice" in said
     assert "launch/tpu_vm.sh delete --name xl --zone us-east5-b" in said
+    assert "launch/tpu_vm.sh stop --name xl --zone us-east5-b" in said
+    assert "--num-slices" not in said
     assert "delete" not in (cloud / "calls").read_text()
 
 
@@ -426,6 +429,16 @@ def test_a_worker_installs_a_version_once(worker):
     assert (worker / "flanjax/source/pyproject.toml").exists()
 
 
+def test_a_worker_keeps_what_is_installed_while_a_command_runs(worker):
+    started = on_worker(worker, "run", "1", "none", "flanjax train")
+    wait_for(worker / "starts")
+    (worker / "flanjax/source/kept").touch()
+    assert on_worker(worker, "install", "another-version").wait(30) == 0
+    assert (worker / "flanjax/source/kept").exists()
+    (worker / "over").touch()
+    assert started.communicate(timeout=30)[0] == "training\n"
+
+
 def test_a_worker_that_is_stopped_saves(worker):
     (worker / "flanjax.env").write_text("export MODE=' with its environment'\n")
     started = on_worker(worker, "run", "1", "none", "flanjax train && flanjax heldout")
@@ -447,6 +460,10 @@ def test_one_gpu_runs_with_its_flags_and_what_the_user_set(tmp_path):
     assert ran.returncode == 0, ran.stderr
     flags = "--xla_gpu_enable_latency_hiding_scheduler=true --xla_gpu_enable_triton_gemm=true"
     assert ran.stdout.splitlines() == [f"{flags}|0.9|train --config c.py --workdir w", f"{flags}|0.9|heldout --workdir w"]
+    own = {"PYTHONPATH": own["PYTHONPATH"]}
+    given = ("--env", "XLA_FLAGS=--xla_gpu_enable_triton_gemm=true")
+    ran = launch("gpu.sh", "--chip", "h100", *given, "--config", "c.py", "--workdir", "w", path=programs, **own)
+    assert ran.stdout.splitlines() == [f"{flags}|0.9|train --config c.py --workdir w"]
 
 
 @pytest.fixture

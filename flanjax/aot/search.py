@@ -40,8 +40,8 @@ class Way(NamedTuple):
     def overrides(self) -> list[str]:
         """Returns it as options of a command."""
         mesh = [f"--config.mesh.{name}={size}" for name, size in dataclasses.asdict(self.mesh).items()]
-        options = [f"--config.train.xla_options={','.join(self.xla_options)}"] if self.xla_options else []
-        return [f"--config.model.remat={self.remat}", f"--config.train.microbatches={self.microbatches}", *options, *mesh]
+        options = f"--config.train.xla_options={','.join(self.xla_options)}"
+        return [f"--config.model.remat={self.remat}", f"--config.train.microbatches={self.microbatches}", options, *mesh]
 
 
 class Tried(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 from etils import epath
 
 from flanjax import parts, storage
-from flanjax.config import ConfigError, RunConfig, differences
+from flanjax.config import ConfigError, RunConfig, differences, same_mixture
 from flanjax.data.corpus import Corpus, open_corpus, open_rows
 from flanjax.data.data_stats import MAX_FRUITLESS, DataError, DataStats
 from flanjax.data.offline import prepared
@@ -18,6 +18,7 @@ from flanjax.data.tokenizer import load_tokenizer
 from flanjax.data.windows import make_window
 from flanjax.prepare import beam_job
 from flanjax.prepare.beam_job import Job
+from flanjax.records import read_object
 from flanjax.tasks.ablation import AblationConfig
 from flanjax.tasks.clusters import Split
 from flanjax.train.log import ProgressBar
@@ -112,7 +113,7 @@ class _Work:
 
     def __init__(self, job: Job, corpus: Corpus, old: dict[str, Any] | None, beam: Sequence[str], log):
         self._job, self._corpus, self._beam, self._log = job, corpus, beam, log
-        self._directory = epath.Path(job.directory)
+        self._directory, self._data = epath.Path(job.directory), prepared.digest(job.identity)
         self.windows = old["windows"] if old else 0
         self.shards = {(s["stream"], s["first"]): s for s in old["shards"]} if old else {}
         self.stats = DataStats.from_json(old["tally"]) if old else DataStats(len(corpus.entries))
@@ -121,7 +122,8 @@ class _Work:
     def windows_missing(self, steps: int) -> int:
         """Returns an estimate of how many more windows every stream needs for `steps` steps; 0 if there are enough."""
         config = self._corpus.config
-        needed = steps * (config.batch_size // config.num_streams)
+        pairs = len(config.features.pairs)  # whole rounds are prepared, a step for each pair
+        needed = -(-steps // pairs) * pairs * (config.batch_size // config.num_streams)
         if not self.windows:
             return max(1, _estimate(needed, _rows_a_window(self._corpus))) if needed else 0
         missing = needed - min(prepared.rows_of_streams(self.shards.values(), config.num_streams))
@@ -139,9 +141,9 @@ class _Work:
         starts = range(self.windows, windows, _WINDOWS_A_SHARD)
         new = [Shard(s, first, min(_WINDOWS_A_SHARD, windows - first)) for first in starts for s in streams]
         lost = [Shard(s["stream"], s["first"], s["windows"]) for s in self.shards.values() if self._is_lost(s)]
-        self._run([s for s in (*lost, *new) if read_part(self._directory, s) is None])
+        self._run([s for s in (*lost, *new) if read_part(self._directory, s, self._data) is None])
         for shard in (*lost, *sorted(new)):
-            record = read_part(self._directory, shard)
+            record = read_part(self._directory, shard, self._data)
             if record is None:
                 raise DataError(f"the job ended, but {self._directory / shard.file} is not there; can its workers write there?")
             stats, arrays = DataStats.from_json(record.pop("tally")), record.pop("arrays")
@@ -212,9 +214,12 @@ def _claim(output: epath.Path, config: RunConfig) -> None:
     mine = json.loads(json.dumps(mine))
     path = output / prepared.JOB
     if path.exists():
-        if changed := differences(json.loads(path.read_text()), mine):
+        earlier = read_object(path.read_text(), path)
+        if same_mixture(str(earlier.get("mixture")), mine["mixture"]):  # the same file, addressed from another folder
+            earlier["mixture"] = mine["mixture"]
+        if changed := differences(earlier, mine):
             raise ConfigError(f"{output} is prepared for another config: {'; '.join(changed)}. Use another --output")
         return
     if (output / prepared.TOKENIZER).exists():
         raise ConfigError(f"{output} has a tokenizer but no prepared data; use a new directory for --output")
-    path.write_text(json.dumps(mine, indent=1))
+    storage.replace_text(path, json.dumps(mine, indent=1))

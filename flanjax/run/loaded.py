@@ -174,7 +174,8 @@ def load_model(
     config = published.config
     params = published.params(parts.param_shardings(config, mesh))
     features = features or FeatureConfig(layout=config.layouts[0], separator="")  # type: ignore[arg-type]
-    return LoadedModel(str(source), config, params, load_tokenizer(tokenizer or str(directory)), features, mesh)
+    own = load_tokenizer(tokenizer or str(source))  # of an id, the directory holds what `hf.find` downloads: no tokenizer
+    return LoadedModel(str(source), config, params, own, features, mesh)
 
 
 def _adapted(

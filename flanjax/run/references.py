@@ -58,6 +58,7 @@ def with_references(
       ConfigError: the file is of other weights, or of texts that were made otherwise.
     """
     params = program.split(weights.make(), jax.random.key(config.train.seed))
+    params = params._replace(trainable=parts.beginning(config, weights.model, params.trainable))
     made = {
         "weights": parts.fingerprint(params),
         "tokenizer": corpus.tokenizer.fingerprint,

@@ -24,7 +24,7 @@ class MetricsWriter:
     def __init__(self, workdir: Workdir, *, start: int, tensorboard: bool, wandb: Any = None):
         self._wandb = wandb
         self._log = workdir.metrics_log(start)
-        self._events = _event_writer(workdir.events) if tensorboard and workdir.writes else None
+        self._events = _event_writer(workdir.events, start) if tensorboard and workdir.writes else None
 
     def write(self, record: Mapping[str, Any]) -> None:
         self._log.write(record)
@@ -107,13 +107,13 @@ def _numbers(record: Mapping[str, Any], prefix: str = ""):
             yield prefix + name, value
 
 
-def _event_writer(directory: epath.Path) -> Any:
+def _event_writer(directory: epath.Path, start: int) -> Any:
     from tensorboardX import SummaryWriter, record_writer  # takes 0.5 s to import; runs without TensorBoard skip it
 
     if storage.is_remote(directory):
         # tensorboardX's own writer for buckets uploads all events of a run again every two minutes.
         record_writer.register_writer_factory(str(directory).partition(":")[0], _EventFiles())
-    return SummaryWriter(str(directory))
+    return SummaryWriter(str(directory), purge_step=start + 1 if start else None)
 
 
 class _EventFiles:

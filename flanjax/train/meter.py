@@ -68,8 +68,8 @@ class Meter:
         device = jax.devices()[0]
         peak = peak_flops(device)
         self.limit, self.limit_named = peak or measured_matmul_flops()
-        # All CPU "devices" share the same cores, whose FLOP/s were measured together.
-        self._limit = self.limit * (1 if peak is None else jax.device_count())
+        # All CPU "devices" of a process share the same cores, whose FLOP/s were measured together.
+        self._limit = self.limit * (jax.process_count() if device.platform == "cpu" else jax.device_count())
         self._hosts = hosts
         self._goodput = goodput or Goodput()
         self._compiling = 0.0

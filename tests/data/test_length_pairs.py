@@ -176,7 +176,7 @@ def prepared(directory, windows=4):
     for stream in range(4):
         shard = Shard(stream, 0, windows)
         make_shard(directory, shard, CORPUS, digest(identity))
-        record = read_part(directory, shard)
+        record = read_part(directory, shard, digest(identity))
         stats.merge(DataStats.from_json(record.pop("tally")))
         row = record.pop("arrays") or row
         shards.append(record)

@@ -68,7 +68,7 @@ def prepare(directory, corpus, windows=WINDOWS, windows_a_shard=3):
     for stream, first in itertools.product(range(corpus.config.num_streams), range(0, windows, windows_a_shard)):
         shard = Shard(stream, first, min(windows_a_shard, windows - first))
         make_shard(directory, shard, corpus, digest(identity))
-        record = read_part(directory, shard)
+        record = read_part(directory, shard, digest(identity))
         stats.merge(DataStats.from_json(record.pop("tally")))
         row = record.pop("arrays") or row
         shards.append(record)
@@ -190,15 +190,27 @@ def test_a_shard_that_is_there_is_read_and_one_that_is_damaged_is_made_again(dir
     made = []
     corpus = CORPUS._replace(plan=None)  # nothing can be made of this one
     make_shard(tmp_path, shard, corpus, data)
-    made.append(read_part(tmp_path, shard))
+    made.append(read_part(tmp_path, shard, data))
     shutil.rmtree(tmp_path / PARTS)
     damage(tmp_path / shard.file)
     with pytest.raises(AttributeError):
         make_shard(tmp_path, shard, corpus, data)
     assert not list(tmp_path.glob("*.tmp"))
     make_shard(tmp_path, shard, CORPUS, data)
-    assert read_part(tmp_path, shard) == made[0]
+    assert read_part(tmp_path, shard, data) == made[0]
     assert (tmp_path / shard.file).read_bytes() == (directory / shard.file).read_bytes()
+
+
+def test_a_shard_of_other_data_or_of_another_size_counts_as_not_made(tmp_path):
+    shard, other = Shard(0, 0, 2), corpus_of(seed=9)
+    make_shard(tmp_path, shard, CORPUS, "one")
+    before = (tmp_path / shard.file).read_bytes()
+    assert read_part(tmp_path, shard, "two") is None
+    make_shard(tmp_path, shard, other, "two")
+    assert read_part(tmp_path, shard, "two") is not None
+    assert (tmp_path / shard.file).read_bytes() != before
+    (tmp_path / shard.file).write_bytes(before[:-1])
+    assert read_part(tmp_path, shard, "two") is None
 
 
 def damage(path, at=None):

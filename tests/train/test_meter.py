@@ -1,5 +1,7 @@
 """Throughput is of real work, and of the time that steps took."""
 
+import types
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,19 @@ def test_the_work_of_a_batch_is_of_its_examples_and_not_of_padding(layout):
     twice = work + work
     assert (twice.examples, twice.target_tokens, twice.flops) == (6, 14, 2 * work.flops)
     assert twice.filled == {name: (2 * tokens, 2 * positions) for name, (tokens, positions) in work.filled.items()}
+
+
+def test_the_limit_is_that_of_all_devices_whether_it_is_published_or_measured(monkeypatch):
+    gpu = types.SimpleNamespace(platform="gpu", device_kind="a card")
+    monkeypatch.setattr("flanjax.train.meter.jax.devices", lambda: [gpu] * 8)
+    monkeypatch.setattr("flanjax.train.meter.jax.device_count", lambda: 8)
+    monkeypatch.setattr("flanjax.train.meter.measured_matmul_flops", lambda: (1e6, "measured"))
+    for peak in ((1e6, "published"), None):
+        monkeypatch.setattr("flanjax.train.meter.peak_flops", lambda device, peak=peak: peak)
+        meter = Meter(1)
+        meter.add(Work(flops=8e6))
+        meter._began -= 1.0
+        assert meter.read(1)["mfu"] == pytest.approx(1.0, rel=0.05)
 
 
 def test_rates_are_of_all_hosts_over_the_time_of_steps_with_compiling_and_without_pauses(monkeypatch):

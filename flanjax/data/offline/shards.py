@@ -59,7 +59,7 @@ def make_shard(directory: epath.PathLike, shard: Shard, corpus: Corpus, data: st
       data: the digest of the corpus's identity.
     """
     directory = epath.Path(directory)
-    if (directory / shard.part).exists():
+    if read_part(directory, shard, data) is not None:
         return
     record = None
     if (directory / shard.file).exists():
@@ -75,7 +75,7 @@ def make_shard(directory: epath.PathLike, shard: Shard, corpus: Corpus, data: st
         record = describe_shard(directory, shard, data)
     (directory / PARTS).mkdir(parents=True, exist_ok=True)
     with replacing(directory / shard.part) as local:
-        local.write_text(json.dumps(record))
+        local.write_text(json.dumps({**record, "data": data}))
 
 
 def describe_shard(directory: epath.PathLike, shard: Shard, data: str) -> dict[str, Any]:
@@ -107,10 +107,18 @@ def describe_shard(directory: epath.PathLike, shard: Shard, data: str) -> dict[s
     }
 
 
-def read_part(directory: epath.PathLike, shard: Shard) -> dict[str, Any] | None:
-    """Returns the record that `make_shard` wrote beside a shard; None if it did not finish."""
-    path = epath.Path(directory) / shard.part
-    return json.loads(path.read_text()) if path.exists() else None
+def read_part(directory: epath.PathLike, shard: Shard, data: str) -> dict[str, Any] | None:
+    """Returns the record that `make_shard` wrote beside a shard; None if it did not finish, or the shard holds other data."""
+    directory = epath.Path(directory)
+    if not (directory / shard.part).exists():
+        return None
+    record = json.loads((directory / shard.part).read_text())
+    if record.pop("data", None) != data:
+        return None
+    with contextlib.suppress(DataError):
+        check_size(directory, record)
+        return record
+    return None
 
 
 def num_parts(directory: epath.PathLike) -> int:
