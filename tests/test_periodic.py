@@ -47,6 +47,15 @@ def test_the_validation_loss_is_the_mean_over_all_batches_without_regularisers_w
     assert record.get("cluster_loss") == ({"x": pytest.approx(plain)} if by_task else None)
 
 
+def test_tensorboard_forgets_the_steps_that_a_killed_run_lost(tmp_path, monkeypatch):
+    purged = []
+    writer = types.SimpleNamespace(add_scalar=lambda *args, **more: None, close=lambda: None, flush=lambda: None)
+    monkeypatch.setattr("tensorboardX.SummaryWriter", lambda place, purge_step: purged.append(purge_step) or writer)
+    for start in (0, 500):
+        MetricsWriter(open_workdir(tmp_path), start=start, tensorboard=True).close()
+    assert purged == [None, 501]
+
+
 @pytest.mark.parametrize("best_by", ["nli", "validation_loss"])
 def test_the_score_of_the_declared_cluster_is_kept_for_the_checkpoint(tmp_path, monkeypatch, best_by):
     scores = [

@@ -1,0 +1,45 @@
+"""Models that are loaded by name."""
+
+import types
+
+import jax
+import numpy as np
+import pytest
+
+from flanjax import huggingface as hf
+from flanjax import parts
+from flanjax.data.tokenizer import ByteTokenizer
+from flanjax.models import functional
+from flanjax.models.params import Params
+from flanjax.models.t5 import T5Config
+from flanjax.run import loaded, references
+
+TINY = T5Config(vocab_size=384, d_model=16, d_ff=32, num_layers=1, num_decoder_layers=1, num_heads=2, head_dim=8)
+
+
+def test_the_tokenizer_of_an_id_is_asked_for_by_the_id_since_only_weights_are_downloaded(tmp_path, monkeypatch):
+    hf.save(tmp_path, TINY, functional.init(TINY, jax.random.key(0)))
+    asked = []
+    monkeypatch.setattr(loaded.hf, "find", lambda name: tmp_path)
+    monkeypatch.setattr(loaded, "load_tokenizer", lambda path: asked.append(path) or ByteTokenizer())
+    assert loaded.load_model("org/tiny@main").config.d_model == 16
+    assert asked == ["org/tiny@main"]
+
+
+def test_references_are_of_the_weights_that_training_begins_with(monkeypatch):
+    """Those of `adapt.init` among them."""
+
+    class Told(Exception):
+        pass
+
+    def fingerprint(params):
+        raise Told(params)
+
+    monkeypatch.setattr(parts, "beginning", lambda config, model, trainable: {**trainable, "begun": True})
+    monkeypatch.setattr(parts, "fingerprint", fingerprint)
+    program = types.SimpleNamespace(split=lambda params, key: Params({"few": np.zeros(2)}, params))
+    weights = types.SimpleNamespace(make=lambda: {"base": np.ones(2)}, model=TINY)
+    config = types.SimpleNamespace(train=types.SimpleNamespace(seed=0))
+    with pytest.raises(Told) as told:
+        references.with_references(config, None, None, program, weights, None, print)
+    assert set(told.value.args[0].trainable) == {"few", "begun"}
