@@ -54,7 +54,7 @@ def test_not_for_a_program_that_cannot_be_read_again(kernel, monkeypatch):
     huge_pages.start_again_with_them()
 
 
-def test_a_failure_to_start_again_is_none_of_the_command(kernel, monkeypatch):
+def test_a_command_goes_on_if_it_cannot_be_started_again(kernel, monkeypatch):
     def refused(*_):
         raise OSError("no such file")
 

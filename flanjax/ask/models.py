@@ -68,6 +68,7 @@ class _Loaded:
         return self.model.engine(slots=slots, stream=stream, stop_ids=stop_ids, longest=self._longest)
 
     def log_probs(self, rows: Sequence[Row], top: int) -> list[Likelihoods]:
+        # As long a text as the longest prompt may follow it.
         if (longest := max(len(read) + len(written) for read, written in rows)) > 2 * self._longest:
             raise ValueError(f"a prompt and its text have {longest:,} tokens, and {2 * self._longest:,} are the most")
         return self._scorer(rows, top)

@@ -109,8 +109,8 @@ class Engine:
         """Adds a request.
 
         Raises:
-          ValueError: its prompt is empty or too long, a limit is none or needs too much memory, or another request in work has
-            its number.
+          ValueError: its prompt is empty or too long, a limit is below 1 or needs too much memory, or another request in work
+            has its number.
         """
         size, name = len(request.prompt), f"request {request.item}"
         if not size:

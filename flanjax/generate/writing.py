@@ -12,7 +12,7 @@ from flanjax.generate.sampler import GREEDY, Sampler
 _LONGEST_PERIOD = 32
 _REPEATED_TOKENS = 64  # a text that has done nothing else for so many tokens, and at least ...
 _REPEATED_TIMES = 6  # ... so many times, goes on repeating itself
-_TORN = "\ufffd"  # what the beginning of a character is decoded to
+TORN = "\ufffd"  # what the beginning of a character is decoded to
 
 
 class Writing:
@@ -74,7 +74,7 @@ class Writing:
     def piece(self) -> Piece | None:
         """Returns what the text has grown by since the last piece, if that is certain to stay."""
         text = self._decode(self._ids)[: self._end]
-        certain = len(text) if self.ended else len(text.rstrip(_TORN))
+        certain = len(text) if self.ended else len(text.rstrip(TORN))
         if self._stops is not None and not self.ended:
             certain = min(certain, self._stops.begun(text[:certain]))
         new = text[self._shown : certain]
@@ -86,7 +86,7 @@ class Writing:
         assert self._stops is not None
         text = self._decode(self._ids)
         found = self._stops.find(text, self._searched)
-        self._searched = max(len(text.rstrip(_TORN)) - self._stops.longest + 1, 0)
+        self._searched = max(len(text.rstrip(TORN)) - self._stops.longest + 1, 0)
         if found is None:
             return
         for size in range(before + 1, len(self._ids) + 1):  # as if the tokens had come one by one

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.generate.request import Text
+from flanjax.generate.writing import TORN
 from flanjax.serve.wanted import Wanted
 from flanjax.serve.worker import Worker
 
 _CONTEXT = 8  # tokens before one that decide how it is decoded
-_TORN = "\ufffd"  # what the beginning of a character is decoded to
 
 
 class Likelihoods(NamedTuple):
@@ -84,10 +84,10 @@ class _Texts:
 
     def __init__(self, tokenizer: Tokenizer, before: Sequence[int]):
         self._decode, self._before = tokenizer.decode, list(before[-_CONTEXT:])
-        self._known = len(self._decode(self._before).rstrip(_TORN))
+        self._known = len(self._decode(self._before).rstrip(TORN))
 
     def of(self, token: int) -> str:
-        return self._decode([*self._before, token]).rstrip(_TORN)[self._known :]
+        return self._decode([*self._before, token]).rstrip(TORN)[self._known :]
 
 
 def _token(i: int, value: float | None, texts: _Texts) -> dict[str, Any]:

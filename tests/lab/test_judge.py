@@ -252,7 +252,7 @@ def test_an_address_that_is_gone_ends_the_command_with_what_it_said_until_then(h
         (["a", "b", "--wording", "none.txt"], "--wording none.txt cannot be read"),
         (["a", "b", "--wording", "bad.txt"], "--wording bad.txt does not show {{ second }}"),
         (["a", "b", "--out", "bad.txt"], "--out bad.txt is a file, or would lie in one; name a folder"),
-        (["a", "b", "--key-env", "BAD_KEY"], "--key-env BAD_KEY: the key has characters that are no printable ASCII"),
+        (["a", "b", "--key-env", "BAD_KEY"], "--key-env BAD_KEY: the key has characters other than printable ASCII"),
         (["a", "b", "--key-env", "NO_SUCH_KEY"], "--key-env NO_SUCH_KEY: there is no such environment variable"),
     ],
 )

@@ -18,7 +18,7 @@ def endpoint_of(args: argparse.Namespace, option: str, problem_of: Callable[[str
       problem_of: of a reply's text, what makes it useless.
 
     Raises:
-      ValueError: options are missing, or are for an address and there is none; or the key is none.
+      ValueError: options are missing, or are for an address and there is none; or the key cannot be sent.
     """
     named = getattr(args, option)
     if not named.startswith(("http://", "https://")):
@@ -33,7 +33,7 @@ def endpoint_of(args: argparse.Namespace, option: str, problem_of: Callable[[str
     if args.key_env and not key:
         raise ValueError(f"--key-env {args.key_env}: there is no such environment variable, or it is empty")
     if not (key.isascii() and key.isprintable()):
-        raise ValueError(f"--key-env {args.key_env}: the key has characters that are no printable ASCII; set it anew")
+        raise ValueError(f"--key-env {args.key_env}: the key has characters other than printable ASCII; set it again")
     limits = {"timeout_seconds": args.timeout, "retries": args.retries, "parallel": args.parallel}
     return Endpoint(named, args.name, problem_of, key=key, **limits)
 

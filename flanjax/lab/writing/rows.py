@@ -67,7 +67,7 @@ def write_lines(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def encodable(text: str) -> str:
-    """Returns a text with ? for each half of a surrogate pair, which UTF-8 cannot write; one comes of JSON or a file's name.
+    """Returns a text with ? for each half of a surrogate pair, which UTF-8 cannot write; JSON and file names may hold one.
 
     >>> encodable("caf\\udce9")
     'caf?'
