@@ -317,6 +317,26 @@ def test_the_best_checkpoints_are_those_of_a_cluster_that_is_scored_with_each(ch
         build(model=SHAPE, heldout=("nli",), **changes)
 
 
+@pytest.mark.parametrize(
+    ("validated", "saved", "steps", "keep_best", "noted"),
+    [
+        (300, 400, 1200, 1, True),
+        (300, 400, 2400, 1, False),
+        (200, 400, 1200, 1, False),
+        (300, 400, 1200, 0, False),
+        (0, 400, 1200, 1, False),
+        (300, 1200, 1200, 1, False),
+    ],
+)
+def test_validations_and_checkpoints_that_meet_at_the_end_only_are_noted(validated, saved, steps, keep_best, noted):
+    made = build(
+        model=SHAPE,
+        train={"steps": steps, "validate_every": validated},
+        checkpoint={"every_steps": saved, "keep_best": keep_best},
+    )
+    assert [note.partition(" keeps")[0] for note in made.notes()] == ["checkpoint.keep_best=1"] * noted
+
+
 def test_every_key_is_explained_and_docs_config_md_is_current():
     keys = {key.name: key for group in reference.groups() for key in group.keys}
     assert set(reference.flat(build(model=SHAPE).to_dict())) <= keys.keys()

@@ -8,10 +8,11 @@ import pytest
 
 from flanjax import huggingface as hf
 from flanjax import parts
-from flanjax.data.tokenizer import ByteTokenizer
+from flanjax.data.tokenizer import ByteTokenizer, TokenizerConfig, train_tokenizer
 from flanjax.models import functional
 from flanjax.models.params import Params
 from flanjax.models.t5 import T5Config
+from flanjax.parts.tokenizer import saved_tokenizer
 from flanjax.run import loaded, references
 
 TINY = T5Config(vocab_size=384, d_model=16, d_ff=32, num_layers=1, num_decoder_layers=1, num_heads=2, head_dim=8)
@@ -24,6 +25,32 @@ def test_the_tokenizer_of_an_id_is_asked_for_by_the_id_since_only_weights_are_do
     monkeypatch.setattr(loaded, "load_tokenizer", lambda path: asked.append(path) or ByteTokenizer())
     assert loaded.load_model("org/tiny@main").config.d_model == 16
     assert asked == ["org/tiny@main"]
+
+
+def test_a_run_reads_its_own_copy_of_the_tokenizer_and_else_the_one_at_its_configs_path(tmp_path):
+    config = types.SimpleNamespace(tokenizer=types.SimpleNamespace(path=str(tmp_path / "gone")))
+    ByteTokenizer().save(tmp_path / "run" / "tokenizer")
+    assert saved_tokenizer(tmp_path / "run", config, {"tokenizer": "bytes"}).fingerprint == "bytes"
+    made = train_tokenizer(["a b c"], TokenizerConfig(kind="words", vocab_size=8))
+    made.save(tmp_path / "gone")
+    assert saved_tokenizer(tmp_path / "run", config, {"tokenizer": made.fingerprint}).fingerprint == made.fingerprint
+    with pytest.raises(ValueError, match=rf"the tokenizer other, .*run/tokenizer \(bytes\) and .*gone \({made.fingerprint}"):
+        saved_tokenizer(tmp_path / "run", config, {"tokenizer": "other"})
+
+
+@pytest.mark.parametrize(
+    ("base", "step"),
+    [
+        (None, None),
+        ({"init": "scratch", "step": None}, None),
+        ({"init": "run", "step": 20}, 20),
+        ({"init": "run", "step": 10}, None),
+        ({"init": "run", "step": 10, "fingerprint": "few weights are trained over these"}, 10),
+    ],
+)
+def test_a_run_goes_on_from_the_step_that_it_began_with_as_long_as_it_is_there(monkeypatch, base, step):
+    monkeypatch.setattr("flanjax.parts.base.checkpoint.steps_of", lambda workdir: {"run": [20, 30]}[workdir])
+    assert parts.base_step(base) == step
 
 
 def test_references_are_of_the_weights_that_training_begins_with(monkeypatch):

@@ -460,6 +460,8 @@ def test_training_begins_alike_from_an_earlier_run_and_from_its_export_on_the_hu
         assert said.count("note: ") == said.count(note) == len(shape)
         runs[name] = figures(home / name)
     assert runs["from_run"] == runs["from_hub"]
+    base = [checkpoint.read_meta(home / name)[1]["base"] for name in ("from_run", "from_hub")]
+    assert base == [{"init": str(whole), "step": STEPS}, {"init": "us/small@v1", "step": None}]
     assert runs["from_run"][0][1] < figures(whole)[0][1] - 0.2
 
 

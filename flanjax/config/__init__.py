@@ -7,8 +7,8 @@ reference.py   every key with its type, default and meaning: `--help-config` and
 """
 
 from flanjax.config.errors import ConfigError
-from flanjax.config.files import load_config
+from flanjax.config.files import load_config, overrides_by_key
 from flanjax.config.model import ModelConfig
 from flanjax.config.run_config import RunConfig, differences, same_mixture
 
-__all__ = ["ConfigError", "ModelConfig", "RunConfig", "differences", "load_config", "same_mixture"]
+__all__ = ["ConfigError", "ModelConfig", "RunConfig", "differences", "load_config", "overrides_by_key", "same_mixture"]

@@ -84,6 +84,12 @@ def _get_config(file: Path, variant: str) -> Any:
     return found
 
 
+def overrides_by_key(overrides: Sequence[str]) -> dict[str, str]:
+    """Returns key -> text of overrides such as "train.steps=100"; a key without a value is a switch: "true"."""
+    split = (override.partition("=") for override in overrides)
+    return {key: value if equals else "true" for key, equals, value in split}
+
+
 def _override(config: dict[str, Any], override: str) -> None:
     """Sets the key of an override such as "train.steps=100"; a key without a value is a switch and becomes True."""
     key, equals, text = override.partition("=")

@@ -1,6 +1,7 @@
 """RunConfig composes the modules' frozen dataclasses, and is built from nested dicts."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, cast
@@ -88,6 +89,19 @@ class RunConfig:
                 f"checkpoint.best_by={by} needs a score of every checkpoint: train.heldout_every is {scored}, expected a "
                 f"divisor of checkpoint.every_steps={saved}"
             )
+
+    def notes(self) -> list[str]:
+        """What its keys do together and hardly anybody means."""
+        saved, validated, steps = self.checkpoint.every_steps, self.train.validate_every, self.train.steps
+        if not self.checkpoint.keep_best or self.checkpoint.best_by != VALIDATION_LOSS or not validated:
+            return []
+        if not saved < steps <= math.lcm(saved, validated):
+            return []
+        return [
+            f"checkpoint.keep_best={self.checkpoint.keep_best} keeps nothing more: train.validate_every={validated} and "
+            f"checkpoint.every_steps={saved} meet at the last step only, and a checkpoint without a validation loss is never "
+            "among the best. Make one a multiple of the other"
+        ]
 
     def _adapt(self) -> None:
         """Sets the optimizer of few weights, if few are trained. Raises ConfigError if a key of `adapt` is not read."""

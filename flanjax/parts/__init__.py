@@ -1,6 +1,6 @@
 """The parts of a run, each made from its config: what it trains on, its tokenizer, its weights, and what is recorded of it."""
 
-from flanjax.parts.base import base_record, beginning, check_base, tuning_of
+from flanjax.parts.base import base_record, base_step, beginning, check_base, tuning_of
 from flanjax.parts.data import (
     MADE_IN_PYTHON,
     as_json,
@@ -36,6 +36,7 @@ __all__ = [
     "abstract_pair",
     "as_json",
     "base_record",
+    "base_step",
     "batch_shapes",
     "beginning",
     "check_base",

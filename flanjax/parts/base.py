@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from flanjax import fields
+from flanjax import checkpoint, fields
 from flanjax.adapt import peft
 from flanjax.adapt.config import AdaptConfig
 from flanjax.adapt.methods import make_tuning
@@ -61,18 +61,30 @@ def beginning(config: RunConfig, model: functional.Config, trainable: Any) -> An
     return jax.tree.map(lambda new, old: sharding.place(new, old.sharding), found.trainable, trainable)
 
 
-def base_record(config: RunConfig, step: int | None, params: Any) -> dict[str, Any]:
-    """What a checkpoint says of the weights that its run does not train.
+def base_record(config: RunConfig, step: int | None, frozen: Any) -> dict[str, Any]:
+    """What a checkpoint says of the weights that its run began with.
 
     Args:
       step: of the run that they are of, if they are a run's.
+      frozen: all of them, if some stay as they are; None if all are trained.
     """
-    return {"init": config.model.init, "step": step, "fingerprint": fingerprint(params)}
+    return {"init": config.model.init, "step": step, **({} if frozen is None else {"fingerprint": fingerprint(frozen)})}
+
+
+def base_step(base: Mapping[str, Any] | None) -> int | None:
+    """The step, by a checkpoint's record, of the run that its own began with; None for the newest.
+
+    If all weights are trained, those of another step serve as well once it is gone: only their shapes are read.
+    """
+    if not base or base["step"] is None:
+        return None
+    gone = "fingerprint" not in base and base["step"] not in checkpoint.steps_of(base["init"])
+    return None if gone else base["step"]
 
 
 def check_base(saved: Mapping[str, Any] | None, params: Any) -> None:
     """Raises ConfigError if these are not the weights that a checkpoint's few weights were trained over."""
-    if saved and (found := fingerprint(params)) != saved["fingerprint"]:
+    if saved and "fingerprint" in saved and (found := fingerprint(params)) != saved["fingerprint"]:
         raise ConfigError(
             f"the weights of model.init={saved['init']} are not those that this run's few weights were trained over: their "
             f"fingerprint is {found}, it was {saved['fingerprint']}. Put the former weights there, or train anew"

@@ -28,15 +28,21 @@ def tokenizer_of(config: RunConfig, workdir: epath.Path, mixture: Mixture, rows:
 
 
 def saved_tokenizer(workdir: epath.Path, config: RunConfig, meta: dict[str, Any]) -> Tokenizer:
-    """The tokenizer that a run was trained with, by its checkpoint's meta. Raises ValueError if another one lies there now."""
-    path = str(workdir / TOKENIZER) if config.tokenizer.path == "train" else config.tokenizer.path
-    tokenizer = load_tokenizer(path)
-    if tokenizer.fingerprint != meta["tokenizer"]:
-        raise ValueError(
-            f"the tokenizer at {path} ({tokenizer.fingerprint}) is not the one that {workdir} was trained with "
-            f"({meta['tokenizer']})"
-        )
-    return tokenizer
+    """The tokenizer that a run was trained with, by its checkpoint's meta: the workdir's copy, or the one at the config's path.
+
+    Raises:
+      ValueError: neither is the one, or not any more.
+    """
+    kept, path = workdir / TOKENIZER, config.tokenizer.path
+    places = [str(kept)] if path == "train" else [*([str(kept)] if kept.exists() else []), path]
+    found = {}
+    for place in places:
+        tokenizer = load_tokenizer(place)
+        if tokenizer.fingerprint == meta["tokenizer"]:
+            return tokenizer
+        found[place] = tokenizer.fingerprint
+    there = " and ".join(f"{place} ({fingerprint})" for place, fingerprint in found.items())
+    raise ValueError(f"{workdir} was trained with the tokenizer {meta['tokenizer']}, which is not the one at {there}")
 
 
 def keep_tokenizer(config: RunConfig, directory: epath.Path, mixture: Mixture, rows: dict[str, Rows]) -> None:

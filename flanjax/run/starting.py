@@ -135,7 +135,7 @@ def find_start(
     meta: dict[str, Any],
     log: Log,
 ) -> tuple[Start, dict[str, Any]]:
-    """The newest state that the workdir holds, or the first one; and `meta` with the base, if not all weights are trained.
+    """The newest state that the workdir holds, or the first one; and `meta` with the weights that training began with.
 
     Args:
       saved: the meta of the newest checkpoint; {} if there is none.
@@ -150,13 +150,15 @@ def find_start(
         {"step": shapes.step, "opt_state": shapes.opt_state},
         lambda data: DataState.from_json(data).check(config.data.num_streams, num_tasks, len(config.data.features.pairs)),
     )
-    params: Any = Params({}, {})
-    if not restored or program.params.frozen:
-        base = weights.make()
-        if program.params.frozen:
-            parts.check_base(saved.get("base"), base)
-            meta = {**meta, "base": parts.base_record(config, weights.step, base)}
-        params = program.split(base, jax.random.key(config.train.seed))
+    if restored and not program.params.frozen:
+        params: Any = Params({}, {})
+        base = restored.meta.get("base")
+    else:
+        first = weights.make()
+        parts.check_base(saved.get("base"), first)
+        base = parts.base_record(config, weights.step, first if program.params.frozen else None)
+        params = program.split(first, jax.random.key(config.train.seed))
+    meta = {**meta, "base": base}
     if not restored:
         if weights.directory:
             log(f"weights of {weights.directory}")

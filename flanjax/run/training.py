@@ -118,9 +118,9 @@ def _train(
     devices = open_devices(config)
     prepared = parts.prepared_of(config, text.corpus, devices.host)
     saved = checkpoint.read_meta(workdir)[1] if checkpoint.steps_of(workdir) else {}
-    weights = parts.weights_of(config, text.corpus.tokenizer, devices.mesh, (saved.get("base") or {}).get("step"))
+    weights = parts.weights_of(config, text.corpus.tokenizer, devices.mesh, parts.base_step(saved.get("base")))
     tuning = parts.tuning_of(config, weights.model, text.corpus.tokenizer, tuning)
-    for line in weights.notes:
+    for line in (*weights.notes, *config.notes()):
         log(f"note: {line}")
     objective = parts.objective_of(config, len(text.corpus.entries), objective)
     program = make_program(config, text, devices, weights.model, objective, tuning, log)
@@ -260,9 +260,16 @@ def loop(
                 save=saving,
             )
             alike = True
-        except (Interrupted, Diverged):
+        except Interrupted:
             alike = True
             raise
+        except Diverged as error:
+            alike = True
+            rate = "adapt" if config.model.adapt else "train.optimizer"
+            raise Diverged(
+                f"{error}. A workdir keeps its optimizer, so train again in another --workdir, with "
+                f"--config.train.optimizer.clip_norm=1.0 or with a lower --config.{rate}.learning_rate"
+            ) from None
         finally:
             report.bar.close()
             report.writer.close()

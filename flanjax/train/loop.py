@@ -126,6 +126,7 @@ def fit(
     """
     pending: list[tuple[int, StepMetrics]] = []
     asked: Any = 0
+    compiled: set[Any] = set()  # the shapes of batches seen so far
     for step in range(start + 1, steps + 1):
         # Before the first step there is nothing to save, so nobody has to be asked.
         stop.at_once = jax.process_count() == 1 or step == start + 1
@@ -142,9 +143,12 @@ def fit(
             if step > start + 1:
                 save(step - 1, state)
             raise Interrupted(stop.signal, step - 1) from None
+        if step == start + 1:
+            report.meter.begin()
         began = time.perf_counter()
         state, metrics = step_fn(state, put(batch))
-        if step == start + 1:
+        if (shapes := frozenset((name, x.shape) for name, x in batch.items())) not in compiled:
+            compiled.add(shapes)
             report.meter.compiled(time.perf_counter() - began)
         if pending and (step - 1) % log_every == 0:
             _report(pending, report)
@@ -177,11 +181,7 @@ def _report(pending: Sequence[tuple[int, StepMetrics]], report: Report) -> None:
         steps = [(step, told.values) for (step, _), told in zip(pending, metrics, strict=True)]
         bad, what = next((step, name) for step, values in steps for name in means if not np.isfinite(values[name]))
         what = {"grad_norm": "gradient"}.get(what, what)
-        raise Diverged(
-            f"the {what} is not a number at step {bad}, after step {bad - 1}, the last sound one: {means}. A workdir keeps its "
-            "optimizer, so train again in another --workdir, with --config.train.optimizer.clip_norm=1.0 or with a lower "
-            "--config.train.optimizer.learning_rate"
-        )
+        raise Diverged(f"the {what} is not a number at step {bad}, after step {bad - 1}, the last sound one: {means}")
     record: dict[str, Any] = {
         "step": step,
         **means,

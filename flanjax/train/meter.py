@@ -57,7 +57,7 @@ def work_of(batch: Mapping[str, np.ndarray], model: functional.Config) -> Work:
 
 
 class Meter:
-    """Measures throughput since the last reading.
+    """Measures throughput since the last reading; the first one starts with `begin`.
 
     Args:
       hosts: number of hosts. Each sees only its share of the batch; the rates are those of all hosts together.
@@ -74,6 +74,10 @@ class Meter:
         self._goodput = goodput or Goodput()
         self._compiling = 0.0
         self._work = Work()
+        self.begin()
+
+    def begin(self) -> None:
+        """Begins the first reading: what was done until now, such as waiting for the first batch, is no part of it."""
         self._began = time.perf_counter()
 
     def add(self, work: Work) -> None:

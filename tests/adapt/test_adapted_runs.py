@@ -16,6 +16,7 @@ from flanjax.cli import main
 from flanjax.config import ConfigError
 from flanjax.config.run_config import RunConfig
 from flanjax.run import evaluate_model
+from flanjax.train.loop import Diverged
 
 LORA = {"rank": 2, "dropout": 0.1}
 
@@ -138,6 +139,11 @@ REFUSED = [
 def test_what_cannot_be_adapted_is_refused_by_name(home, lora, model, adapt, said):
     with pytest.raises(ValueError, match=said):
         quiet({**config_of({**(KINDS["t5"] if "init" not in model else {}), **model}), "adapt": adapt}, "refused").train()
+
+
+def test_the_way_out_of_a_divergence_is_the_rate_that_is_used(home):
+    with pytest.raises(Diverged, match=r"is not a number at step .* or with a lower --config\.adapt\.learning_rate"):
+        tuned("t5_base", "diverged", "lora", {**LORA, "learning_rate": 1e38}, steps=3).train()
 
 
 def test_soft_tokens_lengthen_rows_and_leave_text_its_room():

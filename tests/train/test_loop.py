@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -47,11 +48,27 @@ def train(tmp_path, limit, monkeypatch):
     """Fits with the toy step; gives the state, and the records of metrics.jsonl come from `records`."""
     monkeypatch.setattr("flanjax.train.meter.measured_matmul_flops", lambda: (limit.limit, limit.limit_named))
 
-    def run(toy_step=None, *, start=0, steps=STEPS, log_every=3, periodic=(), stop=None, agree=int, save=None, search=int):
+    def run(
+        toy_step=None,
+        *,
+        start=0,
+        steps=STEPS,
+        log_every=3,
+        periodic=(),
+        stop=None,
+        agree=int,
+        save=None,
+        search=int,
+        width=None,
+    ):
         writer = MetricsWriter(open_workdir(tmp_path), start=start, tensorboard=False)
         report = Report(writer, ProgressBar("toy", steps, start, silent=True), Meter(1), TASKS, CLUSTERS)
         more = {"log_every": log_every, "work_of": lambda batch: Work(examples=1), "report": report, "periodic": periodic}
-        batches = ({"n": np.array(n)} for n in itertools.count(start + 1) if search(n) is not None)
+        batches = (
+            {"n": np.array(n), "row": np.zeros(width(n) if width else 1)}
+            for n in itertools.count(start + 1)
+            if search(n) is not None
+        )
         more |= {"stop": stop or Stop(), "agree": agree, "save": save or (lambda step, state: None)}
         return fit(start, batches, toy_step or ToyStep(), lambda b: b, start=start, steps=steps, **more)
 
@@ -107,8 +124,6 @@ def test_a_loss_or_gradient_that_is_no_number_ends_the_run_before_it_is_saved(tr
         train(ToyStep({8: figures, 9: {"loss": float("nan")}}), periodic=[save])
     said = str(raised.value)
     assert f"the {what} is not a number at step 8, after step 7, the last sound one" in said
-    assert "learning_rate" in said
-    assert "clip_norm" in said
     assert saved == [5]
     assert [r["step"] for r in records(tmp_path)] == [3, 5, 6]
 
@@ -209,6 +224,28 @@ def test_goodput_is_of_all_starts_and_counts_lost_steps_as_lost(monkeypatch):
     assert second.read() == {"goodput": pytest.approx(10 / 50), "wall_seconds": pytest.approx(50)}
     assert latest([*log, {"step": 4, "kind": "heldout"}]) == pytest.approx(30 / 40)
     assert latest([{"step": 1}]) is None
+
+
+def test_goodput_leaves_out_the_wait_for_the_first_batch_and_the_compiling_of_every_shape(train, tmp_path, monkeypatch):
+    now, seen = [100.0], set()
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
+    class Compiled(ToyStep):
+        def __call__(self, state, batch):
+            now[0] += 1 if batch["row"].shape in seen else 30
+            seen.add(batch["row"].shape)
+            return super().__call__(state, batch)
+
+    def search(n):
+        now[0] += 60 if n == 1 else 2
+        return n
+
+    train(Compiled(), steps=6, search=search, width=lambda n: {1: 128, 4: 32}.get(n, 64))
+    first, second = records(tmp_path)
+    assert first["wall_seconds"] == 60 + 30 + (2 + 30) + (2 + 1) + (2 + 30), "read when the fourth step has been started"
+    assert first["goodput"] * first["wall_seconds"] == pytest.approx(2 + (2 + 1) + 2)
+    assert second["wall_seconds"] - first["wall_seconds"] == 2 * (2 + 1)
+    assert second["goodput"] * second["wall_seconds"] == pytest.approx(7 + 2 * (2 + 1))
 
 
 def test_every_record_holds_goodput_and_a_damaged_line_does_not_stop_a_run(train, tmp_path):

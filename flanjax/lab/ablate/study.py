@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flanjax import fields
+from flanjax.config import overrides_by_key
 from flanjax.fields import Range
 from flanjax.names import nearest
 from flanjax.tasks import user_code
@@ -84,5 +85,4 @@ def study_of_options(config: str, axes: Sequence[str], seeds: int, overrides: Se
         if name in found:
             raise ValueError(f"--axis {name} is given twice; give all its values once: --axis {name}=VALUE,VALUE")
         found[name] = tuple(values.split(","))
-    fixed = {key: value if equals else "true" for key, equals, value in (text.partition("=") for text in overrides)}
-    return Study(config=config, axes=found, seeds=seeds, overrides=fixed)
+    return Study(config=config, axes=found, seeds=seeds, overrides=overrides_by_key(overrides))

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from etils import epath
 
 from flanjax import checkpoint, fields, parts, records, storage
-from flanjax.config import RunConfig, differences, load_config
+from flanjax.config import RunConfig, differences, load_config, overrides_by_key
 from flanjax.config.model import SCRATCH
 from flanjax.config.reference import flat
 from flanjax.lab.ablate.finished import workdir_of
@@ -85,8 +85,7 @@ def make_play(config_file: str, overrides: Sequence[str], *, prompts: int, tempe
     if not config.heldout:
         raise ValueError("the config holds no cluster out, so no round is scored; set --config.heldout=CLUSTER")
     start = str(Path(config.model.init).resolve()) if Path(config.model.init).exists() else config.model.init
-    given = {key: value if equals else "true" for key, equals, value in (override.partition("=") for override in overrides)}
-    given |= {"model.init": start, "tokenizer.path": _tokenizer_path(start, config)}
+    given = overrides_by_key(overrides) | {"model.init": start, "tokenizer.path": _tokenizer_path(start, config)}
     whole = parts.settled(load_config(config_file, [f"{key}={value}" for key, value in given.items()]))
     return Play(config_file, given, whole, start, prompts, temperature, top_p)
 
