@@ -3,7 +3,7 @@
 - config.json: the config, with versions. mixture.json: each task's counts. sharding.txt: the sharding of every parameter.
 - metrics.jsonl: a line for each log step. In a bucket, which cannot append: metrics/part-00000.jsonl and so on.
 - tensorboard/: the same numbers as events. tokenizer/: the tokenizer, if it was trained with the run.
-- checkpoints/: a folder for each step (checkpoint.py). evaluation/: a folder for each evaluation.
+- checkpoints/: a folder for each step (checkpoint/). evaluation/: a folder for each evaluation.
 - reference.parquet: what the reference of an objective of pairs gives each answer (run/references.py).
 - wandb.json: which run it is at Weights & Biases, if train.wandb asks for one.
 - claim.json: the run that is writing here at present (claim.py).

@@ -15,8 +15,8 @@ import pytest
 from etils import epath
 from jax.sharding import NamedSharding, PartitionSpec
 
-from flanjax import checkpoint, checksums, records
-from flanjax.checkpoint import CheckpointConfig, CheckpointError, Checkpoints
+from flanjax import checkpoint, records
+from flanjax.checkpoint import CheckpointConfig, CheckpointError, Checkpoints, checksums, reading
 from flanjax.parallel.sharding import MeshConfig, make_mesh
 
 META = {"config": {"name": "toy"}, "split": {"heldout": ["nli"]}, "tokenizer": "ab", "plan": "cd", "model": {"d_model": 8}}
@@ -201,7 +201,7 @@ def removing(monkeypatch):
     """Removes step folders as soon as something of them is read, as a run at work does."""
 
     def of(workdir, item, *steps):
-        real = checkpoint._comparing
+        real = reading.comparing
 
         @contextlib.contextmanager
         def comparing(folder, what=""):
@@ -210,7 +210,7 @@ def removing(monkeypatch):
             with real(folder, what):
                 yield
 
-        monkeypatch.setattr(checkpoint, "_comparing", comparing)
+        monkeypatch.setattr(reading, "comparing", comparing)
 
     return of
 

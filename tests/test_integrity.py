@@ -146,7 +146,7 @@ def test_evaluation_beside_its_run_reads_the_newest_step_and_says_what_changed_i
             shutil.rmtree(copy / "checkpoints" / "2")
         return read(workdir, step, params)
 
-    monkeypatch.setattr(checkpoint, "read_params", goes_on)
+    monkeypatch.setattr("flanjax.checkpoint.reading.read_params", goes_on)
     assert main(["heldout", "--workdir", str(copy), "--no-untuned"]) == 0
     said = capsys.readouterr().out
     (place,) = (copy / "evaluation").glob("3-*")

@@ -13,9 +13,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # A module may import what stands on a line below its own. On one line all are siblings, and import each other nowhere.
 FLOORS = (
     {"version", "names", "records", "huge_pages"},
-    {"fields", "checksums", "storage"},
+    {"fields", "storage"},
     {"claim", "workdir"},
-    {"step_folder"},
     {"tasks", "models", "parallel", "checkpoint"},
     {"sources"},
     {"importers"},

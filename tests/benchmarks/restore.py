@@ -19,8 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from flanjax import step_folder
-from flanjax.checkpoint import CheckpointConfig, Checkpoints
+from flanjax.checkpoint import CheckpointConfig, Checkpoints, step_folder
 
 LIMIT = 1.10
 LAYERS, WIDTH = 12, 1024

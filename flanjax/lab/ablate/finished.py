@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from etils import epath
 
-from flanjax import checkpoint, records, step_folder, storage
+from flanjax import checkpoint, records, storage
+from flanjax.checkpoint import step_folder
 from flanjax.config import ConfigError, differences, same_mixture
 from flanjax.evaluate import protocol
 from flanjax.evaluate.arms import Arm, read_arm

@@ -1,62 +1,23 @@
-"""Checkpoints with Orbax: parameters, the rest of the state, the position in the data, and the run's record, as separate items.
-
-A step that is incomplete, damaged or unreadable is passed over with a warning that names it. When a run continues from an older
-step, the unreadable one is renamed, so that it neither blocks the step's next checkpoint nor counts as one to keep. Every step
-has the checksums of its files, which are written before the step counts as complete and compared when it is read.
-"""
+"""The checkpoints of a run that writes them: saved, kept or removed, and restored when the run goes on."""
 
 import contextlib
-import dataclasses
 import functools
-import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
-from jax.experimental import multihost_utils
 
-from flanjax import checksums, fields, records, step_folder
-from flanjax.fields import Count, Whole
-from flanjax.step_folder import DATA, META, PARAMS, REST
+from flanjax import records
+from flanjax.checkpoint import checksums, step_folder
+from flanjax.checkpoint.config import VALIDATION_LOSS, CheckpointConfig
+from flanjax.checkpoint.reading import CheckpointError, anywhere, comparing, pass_over
+from flanjax.checkpoint.step_folder import DATA, META, PARAMS, REST
 
-VALIDATION_LOSS = "validation_loss"
 _LOSS, _SCORE, _UNREADABLE = VALIDATION_LOSS, "score", ".unreadable"
 _REWRITTEN_AT_THE_END = "_CHECKPOINT_METADATA"  # Orbax rewrites it with the time when the step is complete
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint cannot be read or written; the message names it and says what to do."""
-
-
-class StepGoneError(CheckpointError):
-    """The step was removed while it was read. A running trainer does that, since it keeps only its newest steps."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class CheckpointConfig:
-    """When checkpoints are written and which are kept.
-
-    Args:
-      every_steps: steps between checkpoints; the last step always has one.
-      keep: how many of the newest checkpoints are kept.
-      keep_best: how many of the best checkpoints are kept in addition.
-      best_by: what the best ones have: the lowest loss on evaluation rows of the training tasks (validation_loss), or the
-        highest score of the held-out cluster that it names. That cluster's score then helped to choose: report others.
-      asynchronous: write checkpoints while training goes on.
-    """
-
-    every_steps: Count = 500
-    keep: Count = 2
-    keep_best: Whole = 1
-    best_by: str = VALIDATION_LOSS
-    asynchronous: bool = True
-
-    def __post_init__(self) -> None:
-        fields.check(self)
 
 
 class Restored(NamedTuple):
@@ -158,8 +119,8 @@ class Checkpoints:
         passed: list[int] = []
         for step in steps:
             restored, failed = self._restore_step(step, params, rest, check_data)
-            if _anywhere(failed is not None):
-                _pass_over(self._directory / str(step), failed or CheckpointError("another process cannot read it"))
+            if anywhere(failed is not None):
+                pass_over(self._directory / str(step), failed or CheckpointError("another process cannot read it"))
                 passed.append(step)
                 continue
             self._set_aside(passed)
@@ -182,7 +143,7 @@ class Checkpoints:
         )
         folder = self._directory / str(step)
         try:
-            with _comparing(folder):
+            with comparing(folder):
                 found = self._manager.restore(step, args=args)
             step_folder.check_meta(found[META], folder)
             with step_folder.naming(folder / DATA / step_folder.JSON_FILE):
@@ -206,7 +167,7 @@ class Checkpoints:
                 aside.rmtree()
             (self._directory / str(step)).rename(aside)
         if steps:
-            _anywhere(False)  # no process reloads before process 0 has renamed
+            anywhere(False)  # no process reloads before process 0 has renamed
             self._manager.reload()
 
     @contextlib.contextmanager
@@ -221,86 +182,6 @@ class Checkpoints:
                 f"{named} was not written completely ({step_folder.reason(error)}). Earlier checkpoints {earlier} are "
                 "untouched; when there is room on the disk, run the same command again to go on from the newest"
             ) from error
-
-
-def steps_of(workdir: epath.PathLike) -> list[int]:
-    """Returns the steps that have a checkpoint, ascending."""
-    return step_folder.steps_in(step_folder.directory(workdir))
-
-
-def read_meta(workdir: epath.PathLike, step: int | None = None) -> tuple[int, dict[str, Any]]:
-    """Returns the newest step (or the given one) whose meta can be read, and that meta. All processes get the same.
-
-    Raises:
-      CheckpointError: there is no such step.
-      FormatError: a newer flanjax wrote it.
-    """
-    passed: list[int] = []
-    while True:
-        steps = steps_of(workdir)
-        candidate = _as_first(max((s for s in steps if s not in passed and step in (None, s)), default=step_folder.NO_STEP))
-        if candidate == step_folder.NO_STEP:
-            break
-        path = step_folder.directory(workdir) / str(candidate)
-        failed: Exception | None = None
-        try:
-            with _comparing(path, META), ocp.Checkpointer(ocp.JsonCheckpointHandler()) as checkpointer:
-                meta = checkpointer.restore(path / META)
-            step_folder.check_meta(meta, path)
-        except records.FormatError:
-            raise
-        except Exception as error:
-            failed = error
-        if not _anywhere(failed is not None):
-            return candidate, meta
-        passed.append(candidate)
-        if path.exists():  # otherwise the run that writes here has removed it
-            _pass_over(path, failed or CheckpointError("another process cannot read it"))
-    if step is not None and step not in steps:
-        raise CheckpointError(f"{workdir} has no checkpoint of step {step}; it has {steps}")
-    raise CheckpointError(
-        f"{workdir} holds no readable checkpoint (steps found: {steps}); is it the workdir of a training run?"
-    )
-
-
-def read_params(workdir: epath.PathLike, step: int, params: Any) -> Any:
-    """Returns only the parameters, with the shardings of the given tree of ShapeDtypeStruct.
-
-    Raises:
-      CheckpointError: they cannot be read, or are damaged.
-      StepGoneError: they cannot be read because the run that writes here has removed the step.
-    """
-    folder = step_folder.directory(workdir) / str(step)
-    failed: Exception | None = None
-    try:
-        with _comparing(folder, PARAMS), ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
-            found = checkpointer.restore(folder / PARAMS, args=ocp.args.StandardRestore(params))
-    except Exception as error:
-        failed = error
-    if not _anywhere(failed is not None):
-        return found
-    reason = step_folder.reason(failed) if failed else "another process cannot read them"
-    if _anywhere(step_folder.is_removed(folder)):
-        raise StepGoneError(
-            f"step {step} of {workdir} was removed while it was read; there are now {steps_of(workdir)}"
-        ) from failed
-    raise CheckpointError(f"the parameters of {folder / PARAMS} cannot be read: {reason}") from failed
-
-
-def read_newest_params(workdir: epath.PathLike, step: int, params: Any) -> tuple[int, Any]:
-    """Returns the step that was read and its parameters, of a run that may still be training.
-
-    It works like `read_params`, but if the run removes the step in the meantime, the newest step is read instead.
-    """
-    while True:
-        try:
-            return step, read_params(workdir, step, params)
-        except StepGoneError as error:
-            newest = _as_first(max(steps_of(workdir), default=step_folder.NO_STEP))
-            if newest == step_folder.NO_STEP:
-                raise
-            logging.getLogger("flanjax").warning("%s; reading step %s instead", error, newest)
-            step = newest
 
 
 class _SummedHandler(ocp.StandardCheckpointHandler):
@@ -327,37 +208,5 @@ class _SummedHandler(ocp.StandardCheckpointHandler):
         checksums.write_part(directory.parent, f"{self._item}.{jax.process_index()}", sums)
 
 
-@contextlib.contextmanager
-def _comparing(folder: epath.Path, item: str = "") -> Iterator[None]:
-    """Compares this process's share of a step's (or an item's) files with their checksums, after the `with` block read them.
-
-    Raises:
-      DamagedError: a file differs from what was written. It takes precedence over an error in the block.
-    """
-    compare = functools.partial(step_folder.compare, folder, item, jax.process_index(), jax.process_count())
-    try:
-        yield
-    except Exception:
-        compare()
-        raise
-    compare()  # afterwards, when the files are cached in memory: in parallel both would fetch them
-
-
-def _as_first(number: int) -> int:
-    """Returns the number that process 0 has. All processes must call it."""
-    return number if jax.process_count() == 1 else int(multihost_utils.broadcast_one_to_all(np.array(number)))
-
-
-def _anywhere(here: bool) -> bool:
-    """Whether `here` is true in any process. All processes must call it."""
-    return here if jax.process_count() == 1 else bool(multihost_utils.process_allgather(np.array(here)).any())
-
-
 def _goodness(metrics: dict[str, float]) -> float:
     return metrics[_SCORE] if _SCORE in metrics else -metrics[_LOSS]
-
-
-def _pass_over(path: epath.Path, error: Exception) -> None:
-    logging.getLogger("flanjax").warning(
-        "passing over checkpoint %s, which cannot be read: %s", path, step_folder.reason(error)
-    )

@@ -8,7 +8,8 @@ from typing import Any
 
 from etils import epath
 
-from flanjax import checksums, records
+from flanjax import records
+from flanjax.checkpoint import checksums
 from flanjax.storage import is_remote
 from flanjax.workdir import open_workdir
 
