@@ -3,7 +3,7 @@
 import argparse
 import atexit
 import contextlib
-import functools
+import importlib
 import logging
 import os
 import signal
@@ -11,12 +11,25 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from flanjax import commands, huge_pages
 
 _PROGRESS_SECONDS = 10
-_WITH_LARGE_ARRAYS = ("train", "heldout", "evaluate", "lm-eval", "generate", "serve", "suite")
+_WITH_LARGE_ARRAYS = {
+    "train",
+    "heldout",
+    "evaluate",
+    "suite",
+    "lm-eval",
+    "generate",
+    "chat",
+    "serve",
+    "judge",
+    "entail",
+    "doctor",
+}
 
 
 def command() -> NoReturn:
@@ -196,7 +209,7 @@ def _compile(args: argparse.Namespace) -> None:
                 print(aot.parameters(config, topology))
             if args.search:
                 with _progress(f"compiling {config.name} for {topology} in many ways"):
-                    ways = search.search(config, topology, functools.partial(print, flush=True))
+                    ways = search.search(config, topology, partial(print, flush=True))
                 print(search.verdict(topology, *ways), flush=True)
                 continue
             for what, compiled in (("training", aot.compile_training), ("scoring", aot.compile_scoring)):
@@ -231,13 +244,6 @@ def _export(args: argparse.Namespace) -> None:
     run.export(args.workdir, args.output, step=args.step, dtype=args.dtype, licence=args.licence, adapter=args.adapter)
 
 
-def _lm_eval(args: argparse.Namespace) -> None:
-    from flanjax.harness import command
-
-    _start(args)
-    command.lm_eval(args)
-
-
 def _report(args: argparse.Namespace) -> None:
     if args.watch:
         from flanjax.report.watch import watch
@@ -249,101 +255,17 @@ def _report(args: argparse.Namespace) -> None:
     print(f"report: {write_report(args.workdirs, args.output)}")
 
 
-def _show(args: argparse.Namespace) -> int:
-    from flanjax.show import command
-
-    return command.show(args)
-
-
-def _explore(args: argparse.Namespace) -> None:
-    from flanjax.explore import command
-
-    command.explore(args)
+def _of(address: str, args: argparse.Namespace) -> int | None:
+    """Runs the command "package.module:function", which is imported only now."""
+    module, _, function = address.partition(":")
+    called: Callable[[argparse.Namespace], int | None] = getattr(importlib.import_module(module), function)
+    return called(args)
 
 
-def _generate(args: argparse.Namespace) -> int:
-    from flanjax.ask import command
-
-    return command.generate(args)
-
-
-def _chat(args: argparse.Namespace) -> None:
-    from flanjax.ask import command
-
-    command.chat(args)
-
-
-def _serve(args: argparse.Namespace) -> None:
-    from flanjax.serve import command
-
-    command.serve(args)
-
-
-def _ablate(args: argparse.Namespace) -> int:
-    from flanjax.lab.ablate import command
-
-    return command.ablate(args)
-
-
-def _spin(args: argparse.Namespace) -> int:
-    from flanjax.lab.spin import command
-
-    return command.spin(args)
-
-
-def _swarm(args: argparse.Namespace) -> int:
-    from flanjax.lab.swarm import command
-
-    return command.swarm(args)
-
-
-def _weights(args: argparse.Namespace) -> int:
-    from flanjax.lab.swarm import command
-
-    return command.weights(args)
-
-
-def _judge(args: argparse.Namespace) -> int:
-    from flanjax.lab.judge import command
-
-    return command.judge(args)
-
-
-def _entail(args: argparse.Namespace) -> int:
-    from flanjax.lab.judge import entail
-
-    return entail.entail(args)
-
-
-def _self_instruct(args: argparse.Namespace) -> int:
-    from flanjax.lab.instruct import command
-
-    return command.self_instruct(args)
-
-
-def _documents(args: argparse.Namespace) -> int:
-    from flanjax.lab.documents import command
-
-    return command.documents(args)
-
-
-def _check(args: argparse.Namespace) -> int:
-    from flanjax.check import command
-
-    return command.check(args)
-
-
-def _doctor(args: argparse.Namespace) -> int:
-    from flanjax.lab.doctor import command
-
-    return command.doctor(args)
-
-
-def _suite(args: argparse.Namespace) -> None:
-    from flanjax.lab.suite import command
-
+def _started(address: str, args: argparse.Namespace) -> int | None:
+    """The same for a command that several processes may run together: it starts as a training does."""
     _start(args)
-    command.suite(args)
+    return _of(address, args)
 
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
@@ -352,25 +274,25 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "compile": _compile,
     "evaluate": _evaluate,
     "heldout": _evaluate,
-    "lm-eval": _lm_eval,
+    "lm-eval": partial(_started, "flanjax.harness.command:lm_eval"),
     "report": _report,
     "export": _export,
-    "generate": _generate,
-    "chat": _chat,
-    "serve": _serve,
-    "ablate": _ablate,
-    "spin": _spin,
-    "swarm": _swarm,
-    "weights": _weights,
-    "judge": _judge,
-    "entail": _entail,
-    "self-instruct": _self_instruct,
-    "documents": _documents,
-    "check": _check,
-    "doctor": _doctor,
-    "suite": _suite,
-    "explore": _explore,
-    "show": _show,
+    "generate": partial(_of, "flanjax.ask.command:generate"),
+    "chat": partial(_of, "flanjax.ask.command:chat"),
+    "serve": partial(_of, "flanjax.serve.command:serve"),
+    "ablate": partial(_of, "flanjax.lab.ablate.command:ablate"),
+    "spin": partial(_of, "flanjax.lab.spin.command:spin"),
+    "swarm": partial(_of, "flanjax.lab.swarm.command:swarm"),
+    "weights": partial(_of, "flanjax.lab.swarm.command:weights"),
+    "judge": partial(_of, "flanjax.lab.judge.command:judge"),
+    "entail": partial(_of, "flanjax.lab.judge.entail:entail"),
+    "self-instruct": partial(_of, "flanjax.lab.instruct.command:self_instruct"),
+    "documents": partial(_of, "flanjax.lab.documents.command:documents"),
+    "check": partial(_of, "flanjax.check.command:check"),
+    "doctor": partial(_of, "flanjax.lab.doctor.command:doctor"),
+    "suite": partial(_started, "flanjax.lab.suite.command:suite"),
+    "explore": partial(_of, "flanjax.explore.command:explore"),
+    "show": partial(_of, "flanjax.show.command:show"),
 }
 
 

@@ -1,6 +1,8 @@
 """The command line before anything runs: help, overrides, and what is refused."""
 
 import argparse
+import functools
+import importlib
 import os
 import re
 import shlex
@@ -20,6 +22,15 @@ def test_flanjax_alone_prints_its_help(capsys):
     assert main([]) == 0
     told = capsys.readouterr().out
     assert all(re.search(rf"\n    {command}\s", told) for command in COMMANDS)
+
+
+def test_every_command_of_another_package_is_found_where_the_table_says():
+    addresses = {name: call.args[0] for name, call in COMMANDS.items() if isinstance(call, functools.partial)}
+    assert len(addresses) > 12
+    for name, address in addresses.items():
+        module, _, function = address.partition(":")
+        assert callable(getattr(importlib.import_module(module), function))
+        assert function == name.replace("-", "_")
 
 
 @pytest.mark.parametrize("name", SUBPARSERS)
