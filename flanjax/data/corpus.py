@@ -30,7 +30,8 @@ class DataConfig:
       max_bad_share: the share of bad rows above which a task stops the run.
       num_workers: processes that prepare windows; 0 prepares them in threads of this one.
       num_threads: threads that prepare windows, per host or worker.
-      prefetch_windows: windows that are prepared ahead, per host or worker.
+      prefetch_windows: windows that are prepared ahead, per host or worker. Streams need their next windows at about the same
+        time, so "auto" prepares one for each stream of the host.
       prepared: a directory that `flanjax prepare` wrote; its rows, which are the same, are read instead of made.
       on_error: what becomes of a data set that cannot be opened: the run stops, or goes on without it (quarantine). Name, plan,
         checkpoints and report of the mixture then tell what is missing. What is missing once stays out of the run.
@@ -44,7 +45,7 @@ class DataConfig:
     max_bad_share: Share = 0.02
     num_workers: Annotated[int, Range(0, 1024)] = 0
     num_threads: Annotated[int, Range(1, 1024)] = 1
-    prefetch_windows: Annotated[int, Range(1, 1024)] = 2
+    prefetch_windows: Annotated[int, Range(1, 1024)] | Literal["auto"] = "auto"
     prepared: str | None = None
     on_error: Literal["stop", "quarantine"] = "stop"
 

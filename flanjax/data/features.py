@@ -100,7 +100,9 @@ class _Made:
             return
         # A shortened target has no end of sequence: the model must not learn to stop there.
         targets = prompt.target_ids if prompt.cut_target else self._layout.targets(prompt.target_ids)
-        style = query.wording.style._replace(few_shot=prompt.num_shots > 0)
+        style = query.wording.style
+        if style.few_shot and not prompt.num_shots:
+            style = style._replace(few_shot=False)
         self._add(self._encoded(task, query, style, self._layout.inputs(prompt.ids), targets, None), prompt.cut_tokens)
 
     def add_conversation(self, task: int, query: Query) -> None:

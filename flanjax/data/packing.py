@@ -126,7 +126,7 @@ def _fill_row(size: np.ndarray, share: np.ndarray) -> list[int]:
     free_read, free_write = 1 - read[0], 1 - write[0]
     taken, used = [0], 2.0
     read[0] = used
-    while (fits := np.flatnonzero((read <= free_read + _TINY) & (write <= free_write + _TINY))).size:
+    while (fits := ((read <= free_read + _TINY) & (write <= free_write + _TINY)).nonzero()[0]).size:
         far = share[0] * (free_read * share[0] - read[fits]) ** 2 + share[1] * (free_write * share[1] - write[fits]) ** 2
         nearest = int(fits[far.argmin()])
         free_read, free_write = free_read - read[nearest], free_write - write[nearest]

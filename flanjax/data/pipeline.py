@@ -8,6 +8,7 @@ rows of its own streams.
 import dataclasses
 import functools
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -163,12 +164,16 @@ class BatchIterator:
         windows = _Windows(window, dict(self._position), end)
         from flanjax.data import workers  # imports grain and with it jax, which `flanjax show` and `check` do not need
 
+        if isinstance(config.prefetch_windows, int):
+            prefetched = config.prefetch_windows
+        else:
+            prefetched = max(2, math.ceil(len(self._position) / max(config.num_workers, 1)))
         if not config.num_workers:
-            return workers.in_threads(windows, config.num_threads, config.prefetch_windows)
+            return workers.in_threads(windows, config.num_threads, prefetched)
         entries = self._corpus.entries
         functions: list[Callable[..., Any]] = [self._corpus.make_features, *(e.task.example for e in entries)]
         functions += [type(one) for e in entries for one in e.filters]
-        return workers.in_processes(windows, config.num_threads, config.prefetch_windows, config.num_workers, functions)
+        return workers.in_processes(windows, config.num_threads, prefetched, config.num_workers, functions)
 
     def __iter__(self) -> "BatchIterator":
         return self

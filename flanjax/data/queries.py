@@ -139,7 +139,8 @@ def broken_text(texts: Sequence[str]) -> BadRow | None:
     """Returns why one of the texts has no ids, or None: half of a surrogate pair is not a character."""
     for text in texts:
         try:
-            text.encode()
+            if not text.isascii():
+                text.encode()
         except UnicodeEncodeError as error:
             character, before = text[error.start], text[max(error.start - 20, 0) : error.start]
             return BadRow(f"{character!r} after {before!r} is half of a surrogate pair, which is no character")

@@ -13,6 +13,7 @@ import cloudpickle
 import grain
 from absl import flags
 
+from flanjax.data.garbage import collect_rarely
 from flanjax.tasks.registry import MODULE_PREFIX
 
 
@@ -38,7 +39,7 @@ def in_processes(
     _mark_flags_parsed()
     # Windows are sent as bytes: grain opens a shared-memory file for every array, and a window has thousands of arrays.
     made = grain.MapDataset.source(windows).map(pickle.dumps).to_iter_dataset(_options(num_threads, prefetched))
-    return map(pickle.loads, made.mp_prefetch(grain.MultiprocessingOptions(num_workers=num_workers), _end_with_parent))
+    return map(pickle.loads, made.mp_prefetch(grain.MultiprocessingOptions(num_workers=num_workers), _begin))
 
 
 def _options(num_threads: int, prefetched: int) -> grain.ReadOptions:
@@ -59,8 +60,9 @@ def _mark_flags_parsed() -> None:
         flags.FLAGS.mark_as_parsed()
 
 
-def _end_with_parent(worker: int, workers: int) -> None:
-    """Ends this worker process when the process that started it is gone, even if it was killed."""
+def _begin(worker: int, workers: int) -> None:
+    """Begins this worker process. It ends when the process that started it is gone, even if that was killed."""
+    collect_rarely()
     parent = multiprocessing.parent_process()
     assert parent
 

@@ -31,6 +31,7 @@ except ImportError as error:
 
 from flanjax.data.corpus import Corpus, DataConfig, open_corpus, open_rows
 from flanjax.data.data_stats import DataError
+from flanjax.data.garbage import collect_rarely
 from flanjax.data.offline import prepared
 from flanjax.data.offline.shards import Shard, make_shard
 from flanjax.data.quarantine import quarantine
@@ -87,6 +88,7 @@ def open_once(job: Job) -> Corpus:
                     "differ. Give it the same mixture files, rows and versions"
                 )
             _opened[digest] = corpus
+            collect_rarely()
         return _opened[digest]
 
 

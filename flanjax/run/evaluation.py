@@ -11,6 +11,7 @@ from etils import epath
 
 from flanjax import parts, storage
 from flanjax.data import identity
+from flanjax.data.garbage import collected_rarely
 from flanjax.data.layout import Layout
 from flanjax.evaluate import protocol
 from flanjax.evaluate.config import EvaluationConfig
@@ -35,6 +36,7 @@ from flanjax.workdir import Workdir, open_workdir
 UNTUNED = "untuned"
 
 
+@collected_rarely()
 def evaluate(
     workdir: epath.PathLike,
     *,
@@ -94,6 +96,7 @@ def evaluate(
     return _write(folder, pa.concat_tables(tables), made, changed, log)
 
 
+@collected_rarely()
 def evaluate_model(
     source: epath.PathLike,
     mixture: Mixture | str,

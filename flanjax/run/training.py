@@ -16,6 +16,7 @@ from flanjax.claim import Claim
 from flanjax.config import RunConfig
 from flanjax.data.corpus import Corpus
 from flanjax.data.features import MakeFeatures, make_features
+from flanjax.data.garbage import collected_rarely
 from flanjax.data.pipeline import BatchIterator
 from flanjax.data.validation import validation_batches
 from flanjax.evaluate.config import EvaluationConfig
@@ -153,7 +154,7 @@ def _train(
     first, state = start.step, start.state
     del start, weights  # the step takes over the memory of the state that it is given
     steps_to_trace = parse_steps(profile, first) if profile else None
-    with Profiler(steps_to_trace, workdir, first, silent=not folder.writes) as profiler:
+    with Profiler(steps_to_trace, workdir, first, silent=not folder.writes) as profiler, collected_rarely():
         traced = stages.until_first(profiler.around(step_fn), log)
         loop(config, devices, first, state, batches, traced, work, report, actions, saving, checkpoints, stop)
     log(f"trained {config.train.steps} steps; checkpoints and metrics are in {workdir}")

@@ -1,5 +1,6 @@
 """Random choices as pure functions of a key, so that nothing depends on order, host or batch."""
 
+import functools
 import hashlib
 import zlib
 
@@ -19,6 +20,11 @@ def _mix(x: int) -> int:
     return x ^ (x >> 31)
 
 
+@functools.lru_cache(1 << 16)
+def _named(name: str, index: int) -> int:
+    return _mix((zlib.crc32(name.encode()) << 24) + index + 1)
+
+
 class Draws:
     """Named draws from one key: `Draws(seed, task, row, epoch).integer("template", 10)`.
 
@@ -31,7 +37,7 @@ class Draws:
         self._key = hash64(*key)
 
     def bits(self, name: str, index: int = 0) -> int:
-        return _mix(self._key ^ _mix((zlib.crc32(name.encode()) << 24) + index + 1))
+        return _mix(self._key ^ _named(name, index))
 
     def integer(self, name: str, n: int, index: int = 0) -> int:
         """Uniform in [0, n)."""

@@ -94,9 +94,10 @@ def checked(example: Example) -> Example:
     """Returns the example with () and "" in place of None for options and rationale. Raises BadRow if it is not valid."""
     if not isinstance(example, Example):
         raise BadRow(f"the task's `example` returned {type(example).__name__}, expected Example")
-    example = example._replace(
-        options=example.options or (), rationale=example.rationale or "", messages=example.messages or ()
-    )
+    if None in (example.options, example.rationale, example.messages):
+        example = example._replace(
+            options=example.options or (), rationale=example.rationale or "", messages=example.messages or ()
+        )
     _check_fields(example.fields)
     _check_answer(example)
     _check_options(example)
@@ -111,14 +112,16 @@ def checked(example: Example) -> Example:
 
 
 def _check_fields(fields: Mapping[str, Any]) -> None:
-    if not isinstance(fields, Mapping) or not all(isinstance(name, str) for name in fields):
+    if not isinstance(fields, dict | Mapping) or not all(isinstance(name, str) for name in fields):
         raise BadRow(f"fields are {shown(fields)}, expected a dict with names as its keys")
     if reserved := _RESERVED.intersection(fields):
         raise BadRow(f"fields may not be called {sorted(reserved)}: these names belong to the template")
 
 
 def _check_answer(example: Example) -> None:
-    if not isinstance(example.answer, Sequence):
+    if isinstance(example.answer, str) and example.answer.strip():
+        return
+    if not isinstance(example.answer, str | Sequence):
         raise BadRow(f"answer {shown(example.answer)} is not text")
     references = example.references
     if not references:
@@ -133,7 +136,9 @@ def _check_answer(example: Example) -> None:
 
 def _check_options(example: Example) -> None:
     options = example.options
-    if isinstance(options, str) or not isinstance(options, Sequence) or not all(isinstance(o, str) for o in options):
+    if isinstance(options, str | tuple) and not options:
+        return
+    if isinstance(options, str) or not isinstance(options, tuple | Sequence) or not all(isinstance(o, str) for o in options):
         raise BadRow(f"options are {shown(options)}, expected a sequence of texts")
     if len(set(options)) < len(options):
         raise BadRow(f"two options are the same text: {shown(list(options))}")

@@ -145,7 +145,8 @@ def ask(
         references = example.references
         if first := drawn_reference(task, example, draws):
             example = example._replace(answer=(references[first], *references[:first], *references[first + 1 :]))
-        example = example._replace(options=tuple(ordered_options(task, example, draws)))
+        if example.options:
+            example = example._replace(options=tuple(ordered_options(task, example, draws)))
     return task.templates[wording.template].ask(example, wording, draws)
 
 

@@ -24,7 +24,7 @@ class Style(NamedTuple):
     @property
     def id(self) -> int:
         """A number in [0, 16) that is stored with every token of the example."""
-        return sum(int(on) << i for i, on in enumerate(self))
+        return self.few_shot + 2 * self.options + 4 * self.chain_of_thought + 8 * self.inverted
 
     @classmethod
     def from_id(cls, number: int) -> "Style":

@@ -212,8 +212,9 @@ class Template:
             fields = {name: null(name) if value is None else value for name, value in fields.items()}
         block = style.block(options) if shows else _NO_OPTIONS
         values = {**fields, RATIONALE: example.rationale, OPTIONS: block, CHOICES: list(options)}
-        targets = tuple(self._written(self.render_target, {**values, ANSWER: t}) for t in style.targets(options))
-        values[ANSWER] = style.targets(options)[options.index(references[0])] if options else references[0]
+        answers = style.targets(options)
+        targets = tuple(self._written(self.render_target, {**values, ANSWER: answer}) for answer in answers)
+        values[ANSWER] = answers[options.index(references[0])] if options else references[0]
         if self.when and not self._applies(values):
             return None
         return Asked(

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from . import machine
 from .comparing import Comparison
 from .sides import Side, python
 
@@ -161,7 +162,7 @@ def _input(asked: Asked) -> Comparison:
         "batch_size": 64,
         "seed": 0,
         "seconds": 0.5 if asked.tiny else 10 if asked.full else 5,
-        "data": {},
+        "data": {"num_workers": 1 if asked.tiny else machine.usable_cores()},  # SeqIO takes all cores too
     }
     theirs = _side("input_seqio", interpreter=asked.seqio, environment={"PYTHONPATH": ""})  # its own packages alone
     return Comparison("input", {"input_vs_seqio": "examples/s"}, job, _side("input_pipeline"), theirs)

@@ -17,6 +17,7 @@ import numpy as np
 from flanjax import Example, Mixture, StyleShares, Task, Template, equal, hub
 from flanjax.data.corpus import Corpus, DataConfig, open_corpus, open_rows
 from flanjax.data.feature_config import FeatureConfig
+from flanjax.data.garbage import collect_rarely
 from flanjax.data.pipeline import BatchIterator
 from flanjax.data.tokenizer import load_tokenizer
 
@@ -96,6 +97,8 @@ class Ours:
         del key, settings
         first = self._batches is None
         batches = self._batches = self._batches or BatchIterator(self._corpus(PREFIXES))
+        if first:
+            collect_rarely()  # as in a training
         began, examples, rows = time.perf_counter(), 0, 0
         tokens = np.zeros(2, np.int64)
         while time.perf_counter() - began < self._job["seconds"]:

@@ -193,6 +193,25 @@ def test_threads_and_prefetching_change_nothing(sequence, changes):
     same(take(BatchIterator(corpus_of(**changes)), 25), sequence[:25])
 
 
+@pytest.mark.parametrize(
+    ("count", "changes", "prefetched"),
+    [
+        (1, {}, 4),
+        (2, {}, 2),
+        (4, {}, 2),
+        (1, {"num_workers": 3}, 2),
+        (1, {"num_streams": 8, "num_workers": 2}, 4),
+        (1, {"prefetch_windows": 1}, 1),
+    ],
+)
+def test_a_window_of_each_stream_is_made_ahead_unless_the_config_says_how_many(monkeypatch, count, changes, prefetched):
+    told = []
+    monkeypatch.setattr("flanjax.data.workers.in_threads", lambda windows, threads, ahead: told.append(ahead))
+    monkeypatch.setattr("flanjax.data.workers.in_processes", lambda windows, threads, ahead, *_: told.append(ahead))
+    BatchIterator(corpus_of(**changes), Host(0, count))
+    assert told == [prefetched]
+
+
 @pytest.mark.parametrize("changes", [{"seed": 1}, {"window": 13}, {"num_streams": 2}])
 def test_what_decides_the_data_does_change_it(sequence, changes):
     other = take(BatchIterator(corpus_of(**changes)), 3)

@@ -1,0 +1,50 @@
+"""Garbage is collected rarely while examples are made, and as before afterwards."""
+
+import gc
+
+import pytest
+from test_run import CONFIG, MIXTURE, train_here
+
+from flanjax.data.garbage import collected_rarely
+
+
+@pytest.fixture
+def nothing_frozen():
+    frozen = gc.get_freeze_count()
+    gc.unfreeze()
+    yield
+    if frozen:
+        gc.freeze()
+
+
+def test_python_collects_as_before_afterwards_even_after_an_error(nothing_frozen):
+    usual, within = gc.get_threshold(), []
+
+    @collected_rarely()
+    def fails():
+        within.extend((gc.get_threshold(), gc.get_freeze_count()))
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
+    assert within[0] > usual
+    assert within[1]
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (usual, 0)
+
+
+def test_what_was_frozen_before_stays_so(nothing_frozen):
+    gc.freeze()
+    with collected_rarely():
+        pass
+    assert gc.get_freeze_count()
+
+
+def test_a_training_collects_rarely_in_its_steps_alone(tmp_path, monkeypatch):
+    (tmp_path / "toy.py").write_text(MIXTURE)
+    (tmp_path / "config.py").write_text(CONFIG)
+    usual, thresholds = gc.get_threshold(), []
+    monkeypatch.setattr("flanjax.run.training.fit", lambda state, *_, **__: thresholds.append(gc.get_threshold()))
+    status, said = train_here(tmp_path, "run")
+    assert status == 0, said
+    assert [each > usual for each in thresholds] == [True]
+    assert gc.get_threshold() == usual
