@@ -33,11 +33,14 @@ class DataStats:
         self.filtered: dict[str, dict[int, int]] = {}  # filter -> task -> rows that it leaves out, which count as left_out
 
     def add(self, features: Features) -> None:
-        for example in features.examples:
-            self.counts["examples"][example.task] += 1
-            self.counts["input_tokens"][example.task] += example.num_tokens - example.num_trained
-            self.counts["target_tokens"][example.task] += example.num_trained
-            self.styles[example.style] += 1
+        examples = features.examples
+        tasks = np.array([example.task for example in examples], np.int64)
+        trained = np.array([example.num_trained for example in examples], np.int64)
+        read = np.array([example.num_tokens for example in examples], np.int64) - trained
+        np.add.at(self.counts["examples"], tasks, 1)
+        np.add.at(self.counts["input_tokens"], tasks, read)
+        np.add.at(self.counts["target_tokens"], tasks, trained)
+        np.add.at(self.styles, np.array([example.style for example in examples], np.int64), 1)
         self.counts["cut_examples"] += features.cut_examples
         self.counts["cut_tokens"] += features.cut_tokens
         self.counts["refused"] += 0 if features.refused is None else features.refused

@@ -74,7 +74,7 @@ def pack_examples(sizes: np.ndarray, limits: tuple[int, int]) -> list[list[int]]
         taken = candidates[_fill_row(size[:, left[candidates]], share)]
         rows.append(left[taken].tolist())
         demand = np.maximum(demand - size[:, left[taken]].sum(axis=1), _TINY)
-        left = np.delete(left, taken)
+        left = _without(left, taken)
     return rows
 
 
@@ -115,9 +115,15 @@ def pack_rounds(sizes: np.ndarray, limits: Sequence[tuple[int, int]]) -> list[li
             taken = candidates[_fill_row((size[left[candidates]] / limits[i]).T, demand / demand.max())]
             rows[i] = left[taken].tolist()
             demand = np.maximum(demand - (size[left[taken]] / room).sum(axis=0), _TINY)
-            left = np.delete(left, taken)
+            left = _without(left, taken)
         rounds.append(rows)
     return rounds
+
+
+def _without(values: np.ndarray, positions: Sequence[int]) -> np.ndarray:
+    stay = np.ones(len(values), bool)
+    stay[positions] = False
+    return values[stay]
 
 
 def _fill_row(size: np.ndarray, share: np.ndarray) -> list[int]:

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
@@ -28,6 +29,7 @@ from flanjax.data.tokenizer_files import (
 )
 from flanjax.fields import Count
 
+IN_PARALLEL = "TOKENIZERS_PARALLELISM"  # "false" keeps all tokenizers to one thread, SentencePiece's too
 EXTRA_IDS = 100  # T5's sentinels, after the pieces of its SentencePiece model
 _PAD, _EOS, _UNK = "<pad>", "</s>", "<unk>"
 
@@ -101,7 +103,7 @@ class SentencePieceTokenizer:
         self.fingerprint = _digest(self.proto, str(extra_ids).encode())
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        return self._model.encode(list(texts))
+        return self._model.encode(list(texts), num_threads=1 if os.environ.get(IN_PARALLEL) == "false" else -1)
 
     def decode(self, ids: Sequence[int]) -> str:
         return self._model.decode([int(i) for i in ids if i < self._pieces and i not in (self.pad_id, self.eos_id)])

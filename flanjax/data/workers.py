@@ -14,6 +14,7 @@ import grain
 from absl import flags
 
 from flanjax.data.garbage import collect_rarely
+from flanjax.data.tokenizer import IN_PARALLEL
 from flanjax.tasks.registry import MODULE_PREFIX
 
 
@@ -63,6 +64,7 @@ def _mark_flags_parsed() -> None:
 def _begin(worker: int, workers: int) -> None:
     """Begins this worker process. It ends when the process that started it is gone, even if that was killed."""
     collect_rarely()
+    os.environ.setdefault(IN_PARALLEL, "false")  # the other workers have the other cores
     parent = multiprocessing.parent_process()
     assert parent
 

@@ -1,11 +1,15 @@
-"""Garbage is collected rarely while examples are made, and as before afterwards."""
+"""Garbage is collected rarely while examples are made, and as before afterwards; what workers begin with."""
 
 import gc
+import threading
+import types
 
 import pytest
 from test_run import CONFIG, MIXTURE, train_here
 
+from flanjax.data import workers
 from flanjax.data.garbage import collected_rarely
+from flanjax.data.tokenizer import IN_PARALLEL, SentencePieceTokenizer
 
 
 @pytest.fixture
@@ -48,3 +52,21 @@ def test_a_training_collects_rarely_in_its_steps_alone(tmp_path, monkeypatch):
     assert status == 0, said
     assert [each > usual for each in thresholds] == [True]
     assert gc.get_threshold() == usual
+
+
+def test_a_worker_process_collects_rarely_and_keeps_tokenizers_to_one_thread(monkeypatch):
+    forever = types.SimpleNamespace(join=threading.Event().wait)
+    monkeypatch.setattr("flanjax.data.workers.multiprocessing.parent_process", lambda: forever)
+    monkeypatch.setenv(IN_PARALLEL, "true")  # so that it is put back
+    monkeypatch.delenv(IN_PARALLEL)
+    usual, threads = gc.get_threshold(), []
+    tokenizer = SentencePieceTokenizer.__new__(SentencePieceTokenizer)
+    tokenizer._model = types.SimpleNamespace(encode=lambda texts, num_threads: threads.append(num_threads))
+    try:
+        tokenizer.encode(["a"])
+        workers._begin(0, 2)
+        tokenizer.encode(["a"])
+        assert threads == [-1, 1]
+        assert gc.get_threshold() > usual
+    finally:
+        gc.set_threshold(*usual)
