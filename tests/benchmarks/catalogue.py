@@ -58,6 +58,8 @@ def comparisons(asked: Asked) -> list[Comparison]:
     found += [_scoring(asked), _generation(asked, "generation", "t5_20m", {"generation_vs_hf": ["summaries", "reasoning"]})]
     if asked.full:
         found.append(_generation(asked, "generation_labels", "t5_20m", {"generation_labels_vs_hf": ["labels"]}))
+        both = {"generation_77m_vs_hf": ["summaries", "reasoning"]}
+        found.append(_generation(asked, "generation_77m", "t5_77m", both, items=64))
         found.append(_generation(asked, "generation_llama", "llama_20m", {"generation_llama_vs_hf": ["summaries"]}))
     return [*found, _input(asked)]
 
@@ -138,11 +140,11 @@ def _scoring(asked: Asked) -> Comparison:
     return Comparison("scoring", {"scoring_vs_lm_eval": "items/s"}, job, ours, theirs, {"log-likelihoods": 1e-4})
 
 
-def _generation(asked: Asked, name: str, model: str, profiles: Mapping[str, Sequence[str]]) -> Comparison:
-    tiny = {"t5_20m": "tiny", "llama_20m": "tiny_llama"}
+def _generation(asked: Asked, name: str, model: str, profiles: Mapping[str, Sequence[str]], *, items: int = 192) -> Comparison:
+    tiny = {"t5_20m": "tiny", "t5_77m": "tiny", "llama_20m": "tiny_llama"}
     job = {
         "model": tiny[model] if asked.tiny else model,
-        "items": 6 if asked.tiny else 192 if asked.full else 48,
+        "items": 6 if asked.tiny else items if asked.full else 48,
         "slots": 4 if asked.tiny else 32,
         "dtype": "float32",
         "batch_sizes": [4] if asked.tiny else [16, 32, 64] if asked.full else [64],

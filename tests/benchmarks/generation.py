@@ -28,10 +28,12 @@ from flanjax.parallel.sharding import MeshConfig, make_mesh
 from .sides import serve
 
 T5_20M: Any = {"d_model": 256, "d_ff": 640, "num_layers": 5, "num_decoder_layers": 5, "num_heads": 8, "head_dim": 32}
+T5_77M: Any = {"d_model": 512, "d_ff": 1024, "num_layers": 8, "num_decoder_layers": 8, "num_heads": 6, "head_dim": 64}
 LLAMA: Any = {"d_model": 256, "d_ff": 640, "num_layers": 8, "num_heads": 8, "num_kv_heads": 4, "head_dim": 32}
 TINY: Any = {"vocab_size": 99, "d_model": 16, "d_ff": 32, "num_layers": 1, "num_heads": 2, "head_dim": 8}
 MODELS: dict[str, Any] = {
     "t5_20m": T5Config(vocab_size=30_000, **T5_20M),
+    "t5_77m": T5Config(vocab_size=32_128, **T5_77M),  # the shape of T5-v1.1-small
     "llama_20m": DecoderConfig(vocab_size=30_000, **LLAMA),
     "tiny": T5Config(num_decoder_layers=1, **TINY),
     "tiny_llama": DecoderConfig(num_kv_heads=2, **TINY),

@@ -18,6 +18,7 @@ TITLES = {
     "scoring_vs_lm_eval": "scoring options, beside lm-eval's class for Hugging Face",
     "generation_vs_hf": "long texts, beside `generate`",
     "generation_labels_vs_hf": "texts of 2 to 5 tokens, beside `generate`",
+    "generation_77m_vs_hf": "long texts of a model of three times the size, beside `generate`",
     "generation_llama_vs_hf": "a decoder's texts, beside `generate` or continuous batching",
     "input_vs_seqio": "input pipeline, beside SeqIO",
 }
