@@ -43,11 +43,11 @@ class Command(NamedTuple):
 
 COMMANDS: Mapping[str, Command] = {
     "train": Command(
-        "train a run, or go on with it",
+        "train a run, or continue it",
         runs.train,
         """
   flanjax train --config configs/quickstart.py --workdir runs/mine
-  flanjax train --config configs/flan_t5.py:base --workdir runs/base --config.heldout=entailment --config.train.steps 1000""",
+  flanjax train --config configs/quickstart.py:decoder --workdir runs/decoder --config.train.steps 800""",
         takes_keys=True,
     ),
     "prepare": Command(
@@ -72,7 +72,7 @@ COMMANDS: Mapping[str, Command] = {
         "evaluate a run on any tasks of its mixture, or any model on any mixture's tasks",
         runs.evaluate,
         """
-  flanjax evaluate --workdir runs/mine --tasks topic copying --shots 0 2
+  flanjax evaluate --workdir runs/mine --tasks topic --shots 0 2
   flanjax evaluate --model google/flan-t5-base --mixture mixtures/flan.py:library --tasks entailment --limit 200""",
     ),
     "heldout": Command(
@@ -104,12 +104,12 @@ COMMANDS: Mapping[str, Command] = {
   flanjax export --workdir runs/mine --output runs/mine/hf --dtype bfloat16""",
     ),
     "generate": Command(
-        "write a model's texts after prompts, or after every line of a file",
+        "write a model's answers to prompts, or to every line of a file",
         asking.generate,
         """
   flanjax generate --model runs/mine --prompt "Say sun." "Say moon."
   flanjax generate --model google/flan-t5-base --file in.jsonl --output out.jsonl --temperature 0.7 --seed 1""",
-        'A line is {"prompt": TEXT} or {"messages": [...]}. The same command goes on with an output that is not finished.',
+        'A line is {"prompt": TEXT} or {"messages": [...]}. Run the same command again to continue an unfinished output.',
     ),
     "chat": Command(
         "talk with a model in the terminal, or with two side by side",
@@ -132,10 +132,10 @@ COMMANDS: Mapping[str, Command] = {
         """
   flanjax ablate --config configs/quickstart.py --axis templates=1,2,6 --seeds 3 --out runs/templates
   flanjax ablate configs/studies/quickstart.py:held_out --out runs/held_out
-  flanjax ablate --config configs/flan_t5.py:base --axis leave_one_out=clusters --out gs://b/study --print jobset""",
+  flanjax ablate --config configs/quickstart.py --axis leave_one_out=clusters --out gs://b/study --print jobset""",
         "An axis is any config key, or clusters, tasks, templates (numbers to train on), rate, cot (on, off), shots, "
-        "leave_one_out and hold_out (names, or clusters for each). Several axes are crossed. The same command goes on with "
-        "an interrupted study.",
+        "leave_one_out and hold_out (names, or clusters for each). Several axes are crossed. Run the same command again "
+        "to continue an interrupted study.",
         takes_keys=True,
     ),
     "spin": Command(
@@ -144,8 +144,8 @@ COMMANDS: Mapping[str, Command] = {
         """
   flanjax spin --config configs/quickstart.py --out runs/spin --rounds 2 --config.model.init=runs/quickstart
   flanjax spin --config configs/flan_t5.py:base --out runs/spin --prompts 50000 --config.model.init=runs/base""",
-        "Each round is an ordinary run that begins with the model of the round before. The same command goes on where it was "
-        "stopped, and more --rounds go on with it.",
+        "Each round is an ordinary run that begins with the model of the round before. Run the same command again to "
+        "continue where it was stopped, or with more --rounds.",
         takes_keys=True,
     ),
     "swarm": Command(
@@ -154,8 +154,8 @@ COMMANDS: Mapping[str, Command] = {
         """
   flanjax swarm --config configs/quickstart.py --runs 30 --out runs/swarm --config.train.steps=300
   flanjax swarm configs/studies/quickstart.py:weights --out runs/swarm""",
-        "One run has the mixture's own proportions, another equal ones. The same command goes on with an interrupted swarm. "
-        "Ends with status 1 if no weights are chosen.",
+        "One run has the mixture's own proportions, another equal ones. Run the same command again to continue an interrupted "
+        "swarm. Ends with status 1 if no weights are chosen.",
         takes_keys=True,
     ),
     "weights": Command(
@@ -171,8 +171,8 @@ COMMANDS: Mapping[str, Command] = {
         """
   flanjax judge runs/a runs/b --judge google/flan-t5-base --out runs/a-b
   flanjax judge runs/a runs/b --judge http://localhost:8000/v1 --name qwen --key-env JUDGE_KEY --out runs/a-b""",
-        "A judge is a model, or an OpenAI-compatible address. The same command goes on with an interrupted one. Ends with "
-        "status 1 if pairs are left without a verdict.",
+        "A judge is a model, or an OpenAI-compatible address. Run the same command again to continue an interrupted one. "
+        "Ends with status 1 if pairs are left without a verdict.",
     ),
     "entail": Command(
         "score how far written answers follow from their prompts, by a model of natural language inference",
@@ -182,22 +182,22 @@ COMMANDS: Mapping[str, Command] = {
         "The score is SummaC's: the mean over an answer's sentences of the most that a sentence of the prompt entails it.",
     ),
     "self-instruct": Command(
-        "let a model write new tasks after the example of some, with their inputs and outputs",
+        "let a model write new tasks, modelled on some that people wrote, with their inputs and outputs",
         lab.self_instruct,
         """
   flanjax self-instruct --seeds seeds.jsonl --writer http://localhost:8000/v1 --name qwen --tasks 500 --out made
   flanjax self-instruct --seeds seeds.jsonl --writer runs/mine --recipe alpaca --out made""",
-        "The rows are an ordinary file for flanjax.importers' alpaca. The same command goes on with an interrupted one, and "
-        "with more --tasks. Ends with status 1 if no row is kept.",
+        "The rows are an ordinary file for flanjax.importers' alpaca. Run the same command again to continue an "
+        "interrupted one, or with more --tasks. Ends with status 1 if no row is kept.",
     ),
     "documents": Command(
-        "let a model write questions and answers to a folder of texts, and check them against their passages",
+        "let a model write questions and answers about a folder of texts, and check them against their passages",
         lab.documents,
         """
   flanjax documents notes --writer http://localhost:8000/v1 --name qwen --out made
   flanjax documents notes --writer google/flan-t5-base --form chat --heldout 0.2 --out made""",
-        "Documents that are held out have rows in a file of their own. The same command goes on with an interrupted one. Ends "
-        "with status 1 if no row is kept.",
+        "Documents that are held out have rows in a file of their own. Run the same command again to continue an "
+        "interrupted one. Ends with status 1 if no row is kept.",
     ),
     "check": Command(
         "check a mixture: what its templates render, and evaluation rows among training rows",
@@ -232,14 +232,14 @@ COMMANDS: Mapping[str, Command] = {
         mixtures.explore,
         """
   flanjax explore mixtures/quickstart.py:quickstart --out explored
-  flanjax explore mixtures/flan_mini.py:flan_mini --out explored --tokenizer google/flan-t5-base --heldout nli""",
+  flanjax explore mixtures/flan_mini.py:flan_mini --out explored --tokenizer google/flan-t5-base --heldout entailment""",
     ),
     "show": Command(
         "show a mixture's plan or rendered examples of it, or a catalogue of folders",
         mixtures.show,
         """
   flanjax show mixtures/quickstart.py:quickstart
-  flanjax show mixtures/quickstart.py:quickstart --task topic_of --style few-shot --examples 2
+  flanjax show mixtures/quickstart.py:quickstart --task topic_of_text --style few-shot --examples 2
   flanjax show mixtures --search summarization MIT""",
         "A catalogue lists every mixture, cluster and task that Python files define, without opening data. It ends with "
         "status 1 if one of the files cannot be loaded.",

@@ -305,7 +305,7 @@ run_until_done() {
       return
     fi
     if is_lost "$status"; then
-      say "the slice $name was taken away ($state); the same command goes on on a new one"
+      say "the slice $name was taken away ($state); the same command continues on a new one"
       [ "$state" = NONE ] || delete || :
       attempt=$(date +%Y%m%d-%H%M%S)-$restarts
     elif [ "$status" -eq 255 ]; then
@@ -322,7 +322,7 @@ run_until_done() {
       exit "$status"
     fi
     restarts=$((restarts + 1))
-    [ "$restarts" -le "$max_restarts" ] || fail "given up after --max-restarts $max_restarts; the same command goes on" 1
+    [ "$restarts" -le "$max_restarts" ] || fail "given up after --max-restarts $max_restarts; run the same command again to continue" 1
   done
 }
 

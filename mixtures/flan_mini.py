@@ -4,8 +4,9 @@ The recipe of FLAN (Wei et al. 2022) and of the Flan collection (Longpre et al. 
 laptop: examples-proportional mixing with a cap of 3,000 rows a task, zero- and few-shot prompts, options shown and not shown,
 some tasks turned round. The tasks are those of mixtures/flan/, where each opens with its link, its licence and one row.
 
-`flan_mini.py:direct` leaves the reasoning out; it needs nothing that is not on the Hugging Face hub. FLAN's reasoning files are
-not there: lay them out in a mirror as flan_cot/<name>/train.parquet (see mixtures/flan/chain_of_thought.py).
+`flan_mini.py:direct` leaves the reasoning out. Ten tasks are not on the Hugging Face hub and need a mirror: the seven `cot_*`
+tasks (as flan_cot/<name>/train.parquet; see mixtures/flan/chain_of_thought.py), rnnlg_hotel, newstest_de_en and mutual.
+`--config.data.on_error=quarantine` trains without them.
 
 Holding out entailment removes its tasks; paraphrase, as FLAN does, because telling a paraphrase is entailment both ways; and
 multi30k, because its sentences are captions of the pictures that SNLI's premises describe.

@@ -62,7 +62,8 @@ class AdaptConfig:
       rank_stabilized: lora's update is multiplied by alpha / sqrt(rank) instead (rsLoRA, Kalajdzievski 2023).
       dropout: share of the inputs of lora's update that training drops.
       bottleneck: inner size of adapter.
-      tokens: number of soft tokens of prompt (none is 100) or of places of prefix (none is 10). Rows become longer by it.
+      tokens: number of soft tokens of prompt (none is 100) or of places of prefix (none is 10). Rows become
+        longer by it, except for prefix in a T5.
       words: text whose embeddings the soft tokens of prompt begin with, such as the labels of classes; repeated as often as it
         takes. Empty draws from the first 5,000 ids of the vocabulary.
       hidden: inner size of the MLP that makes the keys and values of prefix while training; 0 trains them directly.

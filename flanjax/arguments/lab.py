@@ -40,9 +40,11 @@ def spin(spin: argparse.ArgumentParser) -> None:
         "--temperature",
         type=takes_field(Settings, "temperature"),
         default=1.0,
-        help="of the opponent's texts (default: %(default)s)",
+        help="sampling temperature of the opponent's texts (default: %(default)s)",
     )
-    spin.add_argument("--top-p", type=takes_field(Settings, "top_p"), default=1.0, help="of them (default: %(default)s)")
+    spin.add_argument(
+        "--top-p", type=takes_field(Settings, "top_p"), default=1.0, help="top-p of the opponent's texts (default: %(default)s)"
+    )
 
 
 def swarm(command: argparse.ArgumentParser) -> None:
@@ -72,7 +74,7 @@ def _wanted_weights(command: argparse.ArgumentParser) -> None:
         "--repeats",
         type=takes(Positive),
         metavar="N",
-        help="go through no task's rows more often than this in so many examples, such as 4 (default: as often as it comes)",
+        help="go through no task's rows more often than this in so many examples, such as 4 (default: any number of times)",
     )
 
 

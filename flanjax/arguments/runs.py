@@ -13,7 +13,7 @@ from flanjax.tasks.demonstrations import DEMONSTRATIONS
 def train(command: argparse.ArgumentParser) -> None:
     command.add_argument("--config", metavar="FILE[:VARIANT]", help="a Python file with get_config()")
     command.add_argument(
-        "--workdir", metavar="DIR", help="where checkpoints and metrics go; the same command goes on with the run"
+        "--workdir", metavar="DIR", help="where checkpoints and metrics go; run the same command again to continue"
     )
     command.add_argument("--heldout", action="store_true", help="then evaluate on the held-out clusters")
     command.add_argument(
@@ -27,7 +27,9 @@ def train(command: argparse.ArgumentParser) -> None:
 
 def prepare(command: argparse.ArgumentParser) -> None:
     command.add_argument("--config", metavar="FILE[:VARIANT]", help="a Python file with get_config()")
-    command.add_argument("--output", metavar="DIR", help="where rows go; the same command goes on with an interrupted one")
+    command.add_argument(
+        "--output", metavar="DIR", help="where rows go; run the same command again to continue an interrupted one"
+    )
     command.add_argument(
         "--steps", type=takes(Count), help="steps of training that the rows last for (default: the config's train.steps)"
     )

@@ -65,7 +65,7 @@ def _swaps(number):
 
 
 def _order(number):
-    return f"{number} things stand in an order that is hinted at. Work out the order and find the statement that is true of it."
+    return f"The clues put {number.lower()} things in a certain order. Work it out and find the statement that is true of it."
 
 
 boolean_expressions = _task(
@@ -114,7 +114,7 @@ navigate = _task(
 )
 object_counting = _task(
     "object_counting",
-    "Count the things of the kind that is asked about, and take care of those that come in numbers.",
+    "Count the items that the question asks about. Where a quantity is given, count that many.",
     "Answer with a number in digits.",
     **_NUMBER,
 )
@@ -139,7 +139,8 @@ sports_understanding = _task(
     ("yes", "no"),
 )
 temporal_sequences = _task(
-    "temporal_sequences", "From what is known about somebody's day, find the time in which they could have been elsewhere."
+    "temporal_sequences",
+    "From what is known about somebody's day, find the only time at which they could have made the visit.",
 )
 tracking_shuffled_objects_three_objects = _task("tracking_shuffled_objects_three_objects", _swaps("Three"))
 tracking_shuffled_objects_five_objects = _task("tracking_shuffled_objects_five_objects", _swaps("Five"))

@@ -531,8 +531,8 @@ strategyqa_steps = Task(
     ],
     lineage=["strategyqa"],
     metrics=["rougeL"],
-    train=_TRAIN,
-    evaluation=_EVALUATION,
+    train="train[:90%]",  # as strategyqa, which is evaluated on the others
+    evaluation="train[90%:]",
     licence="unknown",
     link="https://huggingface.co/datasets/tasksource/strategy-qa",
 )
@@ -558,8 +558,8 @@ cot_creak = Task(
     templates=[
         Template("True or false? {{ claim }}", options="never"),
         Template(
-            "Is the following claim a fact or a fiction?\nClaim: {{ claim }}",
-            words={"true": "a fact", "false": "a fiction"},
+            "Is the following claim fact or fiction?\nClaim: {{ claim }}",
+            words={"true": "fact", "false": "fiction"},
             options="never",
         ),
         Template(

@@ -646,7 +646,7 @@ creak = Task(
             words={"true": "yes", "false": "no"},
             options="never",
         ),
-        Template("Claim: {{ claim }}\nWhat is your verdict, that the claim is true or that it is false?"),
+        Template("Claim: {{ claim }}\nWhat is your verdict on it, true or false?"),
         Template(
             'At dinner, somebody says: "{{ claim }}" Would you agree or disagree?',
             words={"true": "agree", "false": "disagree"},
@@ -657,7 +657,7 @@ creak = Task(
             words={"true": "accept", "false": "reject"},
         ),
         Template(
-            "Could this be so, given how the world is? {{ claim }}",
+            "Is this how things really are? {{ claim }}",
             words={"true": "yes", "false": "no"},
             options="never",
             cue="Yes or no:",
@@ -671,8 +671,8 @@ creak = Task(
             options="never",
         ),
         Template(
-            "Does the following make sense to anyone who knows a little about {{ entity }}?\n{{ claim }}",
-            words={"true": "It makes sense.", "false": "It makes no sense."},
+            "Would people who know a little about {{ entity }} accept this as true?\n{{ claim }}",
+            words={"true": "They would.", "false": "They would not."},
             options="always",
         ),
         Template(

@@ -508,7 +508,7 @@ commonsense_qa = Task(
             "question }}",
         ),
         Template(
-            "Five words or phrases are offered for the question below; one fits best, and the others are near "
+            "Here are some words and phrases that might answer the question below; one fits best, and the others are near "
             "misses.\nQuestion: {{ question }}\n{{ options }}",
             options="always",
             cue="Best fit:",
@@ -720,8 +720,7 @@ comve_a = Task(
             cue="Flagged:",
         ),
         Template(
-            "Would you sooner believe in this: {{ first }} Or in this: {{ second }} Write down the one that you do not "
-            "believe.",
+            "Which would you find harder to believe, this: {{ first }} Or this: {{ second }} Write out the harder one.",
             options="never",
         ),
         Template(
@@ -994,7 +993,7 @@ numer_sense = Task(
         Template("Which number word belongs in the brackets?\n{{ sentence }}"),
         Template('{{ sentence }}\nReplace [number] by a number from zero to ten, or by "no", written as a word.'),
         Template(
-            "Everyday arithmetic without arithmetic: how many is it here? Give the word for the number.\nFact: {{ sentence }}",
+            "How many is it here? Give the number as a word.\nFact: {{ sentence }}",
             cue="[number] =",
         ),
         Template("{{ options }}\nFill the slot in this fact: {{ sentence }}", options="always"),
@@ -1010,12 +1009,11 @@ numer_sense = Task(
             'Common knowledge, one word: "{{ sentence }}" Say the word that stands where it says [number].',
         ),
         Template(
-            "Most people know the next sentence to be true with only one number in it. Which number?\n{{ sentence }}",
+            "Only one number makes the next sentence true. Which one?\n{{ sentence }}",
             cue="Number:",
         ),
         Template(
-            "You read this to a class, and nobody notices that a word is missing. What do you say in the place of [number]? "
-            "{{ sentence }}",
+            "You are reading this aloud to a class. What do you say in place of [number]? {{ sentence }}",
         ),
         Template(
             "Pick the word that makes the statement true.\nStatement: {{ sentence }}\n{{ options }}",

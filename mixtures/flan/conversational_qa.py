@@ -66,7 +66,7 @@ coqa = Task(
         ),
         Template(
             "{{ story }}\n{% if history %}You have already told me this:"
-            "{% for turn in history %} {{ turn.question }} {{ turn.answer }}.{% endfor %}\nNext question: {{ question }}"
+            "{% for turn in history %} {{ turn.question }} {{ turn.answer }}.{% endfor +%}\nNext question: {{ question }}"
             "{% else %}My first question: {{ question }}{% endif %}",
             when="known",
         ),

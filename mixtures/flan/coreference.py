@@ -157,8 +157,8 @@ winogrande = Task(
             cue="Missing expression:",
         ),
         Template(
-            "A twin of the sentence below has another word in it and the other answer. For this version, decide what goes "
-            "in the gap.\n{{ options }}\n{{ sentence }}",
+            "If one word were changed, the other choice would be right. As the sentence stands, what goes in the gap?\n"
+            "{{ options }}\n{{ sentence }}",
             options="always",
         ),
         Template(
@@ -301,7 +301,8 @@ wsc273 = Task(
 def _masked(row):
     options = tuple(_inside(option) for option in row["options"])
     text = _clean(row["text"].replace("[MASK]", " ___ "))
-    return Example({"text": text}, class_label(options)(row["label"]), options=options)
+    answer = class_label(options)(row["label"])  # the right one always comes first
+    return Example({"text": text}, answer, options=tuple(sorted(options)))
 
 
 wsc273_masked = Task(

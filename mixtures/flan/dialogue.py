@@ -71,7 +71,9 @@ mutual = Task(
     example=_mutual,
     templates=[
         Template("{{ dialogue }}\nWhat does the {{ speaker }} say next?"),
-        Template("Continue the conversation with a reply of the {{ speaker }} that fits all that was said.\n{{ dialogue }}"),
+        Template(
+            "Continue the conversation with a reply from the {{ speaker }} that fits everything said so far.\n{{ dialogue }}"
+        ),
         Template(
             "Listening test. You hear a man and a woman talking. Which is the most logical "
             "reply?\n{{ options }}\n{{ dialogue }}",
@@ -218,8 +220,8 @@ hh_rlhf = Task(
             options="never",
         ),
         Template(
-            'The human in this chat got either "{{ first }}" or "{{ second }}" as an answer. Which would a careful reader '
-            "have sent, the first or the second?\n{{ conversation }}",
+            'The human in this chat got either "{{ first }}" or "{{ second }}" as an answer. Which should it '
+            "have got, the first or the second?\n{{ conversation }}",
             words=_ORDINALS,
             options="never",
         ),
@@ -298,7 +300,7 @@ soda = Task(
         ),
         Template("{{ partner }} has just spoken. How does {{ speaker }} answer?\n{{ dialogue }}"),
         Template(
-            "Below is a conversation and, before it, what it is about. Carry it on by one turn of {{ speaker }}.\n"
+            "Below is a conversation and, before it, what it is about. Add one more turn, spoken by {{ speaker }}.\n"
             "About: {{ narrative }}\nConversation:\n{{ dialogue }}"
         ),
         Template("Respond as {{ speaker }} would.\n{{ dialogue }}", cue="Response:"),
@@ -418,7 +420,7 @@ daily_dialog_act = Task(
     templates=[
         Template(
             'Classify the dialogue act of "{{ turn }}" as inform, question, directive or commissive.{% if before %} It '
-            "follows on this:\n{{ before }}{% endif %}",
+            "comes after this:\n{{ before }}{% endif %}",
             options="never",
         ),
         Template(
@@ -645,7 +647,7 @@ synthetic_persona_chat = Task(
             "A chatbot should sound like one and the same person throughout. Its description reads: {{ persona }} It is "
             "called {{ speaker }} here. How should it go on?\n{{ dialogue }}"
         ),
-        Template("Continue this chat by a single turn.\n{{ dialogue }}\n{{ speaker }}:"),
+        Template("Continue this chat with a single message.\n{{ dialogue }}\n{{ speaker }}:"),
         Template(
             "{{ dialogue }}\n{{ rest }}\nFrom what is said here, write a short profile of {{ speaker }}, in the first person.",
             "{{ persona }}",

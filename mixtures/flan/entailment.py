@@ -99,7 +99,7 @@ _ANLI = (
     ),
     Template(
         'Statement under review: "{{ hypothesis }}"\nEvidence on file: {{ premise }}\nThe evidence may confirm the '
-        "statement, refute it, or do neither. Which is it?",
+        "statement, refute it, or do neither. Which of these does it do?",
         words={"entailment": "confirms it", "neutral": "does neither", "contradiction": "refutes it"},
         options="never",
     ),
@@ -172,7 +172,8 @@ cb = Task(
     example=_cb,
     templates=[
         Template(
-            '{{ premise }}\n\nIs the speaker committed to the claim that "{{ claim }}"? Answer yes, no or maybe.',
+            "{{ premise }}\n\nSuppose the speaker were asked directly whether {{ claim }}. Judging by the words above, would "
+            "the answer be yes, no or maybe?",
             words=YES_MAYBE_NO,
             options="never",
         ),
@@ -205,9 +206,9 @@ cb = Task(
             options="always",
         ),
         Template(
-            "{{ premise }}\nWould it be fair to report afterwards that, according to the speaker, {{ claim }}? (Yes, no, or "
-            "unclear?)",
-            words={"entailment": "yes", "contradiction": "no", "neutral": "unclear"},
+            "{{ premise }}\nA reporter wants to write that, according to the speaker, {{ claim }}. Do the words above support "
+            "that, contradict it, or leave it unclear?",
+            words={"entailment": "support it", "contradiction": "contradict it", "neutral": "leave it unclear"},
             options="never",
         ),
         Template(
@@ -282,7 +283,7 @@ rte = Task(
             "Someone who has read only the text below claims this: {{ hypothesis }}\nAre they entitled to?\n{{ options "
             "}}\nText: {{ premise }}",
         ),
-        Template("If it is true that the press got this right: {{ premise }} Then is this right too? {{ hypothesis }}"),
+        Template("Suppose the press got this right: {{ premise }} Is this then right as well? {{ hypothesis }}"),
         Template(
             "Question for a fact checker. Source: {{ premise }} Sentence to be checked: {{ hypothesis }} Does the sentence "
             "follow from the source, or does it not follow?",
@@ -606,7 +607,7 @@ snli = Task(
         Template(
             "{{ premise }} Does that make it certain that the sentence below is true, does it rule the sentence out, or "
             "neither?\nSentence: {{ hypothesis }}",
-            words={"entailment": "certain", "neutral": "neither", "contradiction": "ruled out"},
+            words={"entailment": "it makes it certain", "neutral": "neither", "contradiction": "it rules it out"},
             options="always",
         ),
         Template(
@@ -698,8 +699,9 @@ scitail = Task(
             "she reads that, will she find the fact stated there?"
         ),
         Template(
-            "A fact from a science class can be checked against the following sentence{{ '' if answer == 'yes' else ', "
-            "although the sentence in the end does not settle it' }}. What is the fact?\nSentence: {{ premise }}",
+            "{% if answer == 'yes' %}Which fact from a science class does this sentence establish?{% else %}State a fact from "
+            "a science class that is close in topic to this sentence but not established by it.{% endif +%}\n"
+            "Sentence: {{ premise }}",
             "{{ hypothesis }}",
             kind="inverted",
             when=NEW_HYPOTHESIS,
@@ -750,12 +752,12 @@ sick = Task(
             words={
                 "entailment": "yes, always",
                 "neutral": "no, it depends",
-                "contradiction": "no, it is even ruled out",
+                "contradiction": "no, it is actually ruled out",
             },
             options="always",
         ),
         Template(
-            'Watch for negation and for words of opposite meaning. Given "{{ premise }}", is it so that "{{ hypothesis }}"? '
+            'Watch for negation and for words of opposite meaning. Given "{{ premise }}", is it true that "{{ hypothesis }}"? '
             "Say maybe if it cannot be determined.",
             words=YES_MAYBE_NO,
         ),
@@ -969,7 +971,7 @@ conj_nli = Task(
             cue="Choice:",
         ),
         Template(
-            "Two reference works disagree only in a word or two, perhaps in a list of names or dates. Work A: {{ premise }} "
+            "Two reference works differ only in a word or two, perhaps in a list of names or dates. Work A: {{ premise }} "
             "Work B: {{ hypothesis }} Trusting work A completely, what do you say about work B?",
             words={
                 "entailment": "it is right",
@@ -1138,7 +1140,7 @@ axb = Task(
             cue="The step from one to the other is",
         ),
         Template(
-            "The two sentences below are nearly alike. Whoever accepts A: do they have to accept B?\nA: {{ premise }}\nB: "
+            "The two sentences below are nearly alike. Does anyone who accepts A have to accept B?\nA: {{ premise }}\nB: "
             "{{ hypothesis }}",
         ),
         Template(
@@ -1337,7 +1339,7 @@ med = Task(
     example=lambda row: _pair(row["premise"], row["hypothesis"], label(MED_WORDS)(row["label"]), TWO),
     templates=[
         Template(
-            "The second sentence replaces a phrase of the first by a wider or a narrower one. Is the result still sure to "
+            "The second sentence replaces a phrase in the first with a wider or a narrower one. Is the result still sure to "
             "be true?\nFirst: {{ premise }}\nSecond: {{ hypothesis }}"
         ),
         Template('From "{{ premise }}", are we allowed to infer "{{ hypothesis }}"?'),
@@ -1391,7 +1393,7 @@ med = Task(
 # https://github.com/atticusg/MoNLI (nmonli; hub: tasksource/monli) · licence: unknown
 # {'premise': 'There is a man not wearing a hat staring at people on a subway.', 'hypothesis': 'There is a man not wearing a
 #  sunhat staring at people on a subway.', 'label': 0}   labels: entailment, neutral (contradiction never occurs)
-# One noun of an SNLI sentence that is under a negation is exchanged for a more general or a more special one.
+# One noun of an SNLI sentence that is under a negation is exchanged for a more general or a more specific one.
 monli = Task(
     name="monli",
     cluster="entailment",
@@ -1399,7 +1401,7 @@ monli = Task(
     example=lambda row: _pair(row["premise"], row["hypothesis"], label(MED_WORDS)(row["label"]), TWO),
     templates=[
         Template(
-            "{{ premise }}\nOne noun in this sentence has been exchanged for a more general or a more special one: {{ "
+            "{{ premise }}\nOne noun in this sentence has been exchanged for a more general or a more specific one: {{ "
             "hypothesis }}\nDoes the new sentence follow from the old one?"
         ),
         Template(
@@ -1508,7 +1510,7 @@ pmonli = Task(
             cue="Must it be so?",
         ),
         Template(
-            "Put a {% if answer == 'yes' %}more general{% else %}more special{% endif %} noun in the place of one noun of "
+            "Put a {% if answer == 'yes' %}more general{% else %}more specific{% endif %} noun in the place of one noun of "
             "this sentence.\n{{ premise }}",
             "{{ hypothesis }}",
             kind="inverted",
@@ -1542,8 +1544,8 @@ hans = Task(
     templates=[
         Template("{{ premise }}\nDoes that tell you for sure that the next sentence is true? {{ hypothesis }}"),
         Template(
-            "Two sentences may share their words and still not mean the same. Does the first imply the second?\nFirst: {{ "
-            "premise }}\nSecond: {{ hypothesis }}"
+            "Two sentences can be made of the same words and still differ in meaning. Does the first imply the second?\n"
+            "First: {{ premise }}\nSecond: {{ hypothesis }}"
         ),
         Template(
             "A witness testified: {{ premise }}\nThe clerk wrote down: {{ hypothesis }}\nIs the clerk's record justified or "

@@ -23,6 +23,7 @@ def _chosen(fields, options, position):
 #  'choices': ['Bottom to top', 'Top to bottom', 'Diagonally', 'Laterally'], 'answer': 1}   57 subjects
 def _mmlu(row):
     subject = row["subject"].replace("_", " ").replace("miscellaneous", "general knowledge")
+    subject = subject.replace("us history", "US history").replace("us foreign", "US foreign").replace("european", "European")
     topic = (
         subject.split(" ", 1)[1] if subject.startswith(("college", "professional")) else subject.removeprefix("high school ")
     )
@@ -58,11 +59,9 @@ mmlu = Task(
             "I'm preparing for an exam. Can you tell me which choice is right, and only that?\n{{ question }}", options="always"
         ),
         Template(
-            "Test item: {{ question }}\n{{ options }}\nThree of these choices are wrong. Name the fourth.", options="always"
+            "Test item: {{ question }}\n{{ options }}\nThree of these choices are wrong. Which one is not?", options="always"
         ),
-        Template(
-            "Grade the candidates' papers: which choice must be marked for a point?\nItem: {{ question }}", options="always"
-        ),
+        Template("You are grading papers for this item. Which choice earns the point?\nItem: {{ question }}", options="always"),
         Template("An expert on {{ topic }} is consulted. Which choice does the expert pick?\n{{ question }}", options="always"),
     ],
     lineage=["mmlu"],

@@ -161,7 +161,7 @@ gpteacher_roleplay = Task(
             "Stage direction: {{ instruction }}{% if given +%}\nMore about the scene: {{ given }}{% endif %}", cue="Lines:"
         ),
         Template(
-            "{{ answer }}\nThese are the words of a role in a game. Write the instruction that the player had been given.",
+            "{{ answer }}\nA character in a role-playing game said this. Write the instruction that the player had been given.",
             "{{ instruction }}{% if given %} {{ given }}{% endif %}",
             kind="inverted",
             name="write_role",

@@ -567,7 +567,7 @@ multiarith = Task(
         Template(
             "I asked my class the following, and almost everybody stopped halfway. {{ question }} What is the full answer?"
         ),
-        Template("Parentheses matter in this one. {{ question }}", cue="The answer, as a whole number, is"),
+        Template("Plan both steps before you calculate anything. {{ question }}", cue="The answer, as a whole number, is"),
         Template("Mental arithmetic, so no notes allowed. {{ question }} Say the number."),
         Template(
             "Write a word problem about everyday things that takes exactly two operations and has {{ answer }} as its answer.",
@@ -632,7 +632,7 @@ singleeq = Task(
         Template("Call the unknown x, write the equation, and give me the value of x. {{ question }}"),
         Template("Let x stand for the number that is asked for. {{ question }}", cue="x ="),
         Template("Pre-algebra: {{ question }} Answer with a number, in decimals if need be."),
-        Template("What has to be put for the question mark so that the story adds up?\n{{ question }}"),
+        Template("One number is missing from this story. Which one?\n{{ question }}"),
         Template("Word problem, single equation. {{ question }}", cue="Solution:"),
         Template("Translate from English into algebra and solve. Only the solution counts.\n{{ question }}"),
         Template("A store clerk needs the figure right now: {{ question }} What do you tell the clerk?"),

@@ -74,8 +74,8 @@ mrpc = Task(
             options="always",
         ),
         Template(
-            "True or false: a reader of the first sentence learns nothing important from the second.\nFirst: {{ first "
-            "}}\nSecond: {{ second }}",
+            "True or false: whichever of these sentences one reads first, the other adds nothing important to it.\n"
+            "First: {{ first }}\nSecond: {{ second }}",
             words=TRUE_FALSE,
             options="never",
         ),
@@ -301,9 +301,9 @@ paws_x = Task(
             "here?\nBefore rewording: {{ first }}\nAfter rewording: {{ second }}"
         ),
         Template(
-            "An encyclopedia must not contradict itself. On one page it says: {{ first }} On another: {{ second }} Are "
-            "these pages consistent or inconsistent?",
-            words={"yes": "consistent", "no": "inconsistent"},
+            "An encyclopedia should not say one thing twice. On one page it says: {{ first }} On another: {{ second }} Do "
+            "these pages state one fact or two different facts?",
+            words={"yes": "one fact", "no": "two different facts"},
             options="never",
         ),
         Template(
@@ -394,9 +394,9 @@ stsb = Task(
             "would their average be for the following pair, rounded to a whole number?\n{{ first }}\n{{ second }}"
         ),
         Template(
-            "A search engine ranks results by how well they match a query in meaning.\nQuery: {{ first }}\nResult: {{ "
-            "second }}\nWhich rank between 0 (no match) and 5 (perfect match) does the result deserve?",
-            cue="Rank:",
+            "A search engine rates results by how well they match a query in meaning.\nQuery: {{ first }}\nResult: {{ "
+            "second }}\nWhich rating from 0 (no match) to 5 (perfect match) does the result deserve?",
+            cue="Rating:",
         ),
         Template(
             "{{ first }}\n{{ second }}\nPut a number on this pair of sentences. 0 means that the two have nothing to do "
