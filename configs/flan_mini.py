@@ -3,8 +3,8 @@
     flanjax train --config configs/flan_mini.py --workdir runs/flan_mini
     flanjax heldout --workdir runs/flan_mini
 
-Data: a mirror of the Hugging Face hub in FLANJAX_HUB_MIRROR, or the hub itself with --config.data.on_error=quarantine, as ten of
-the 60 tasks are not there. From scratch and in so few steps a model learns formats and label words, not inference: expect
+Data: a mirror of the Hugging Face hub in FLANJAX_HUB_MIRROR, or the hub with --config.data.on_error=quarantine, as ten of the
+60 tasks are not there. From scratch and in so few steps a model learns formats and label words, not inference: expect
 held-out scores near chance. The figures of one run are in docs/performance.md.
 On a GPU or a TPU slice add --config.model.dtype=bfloat16 and a larger --config.data.batch_size.
 """

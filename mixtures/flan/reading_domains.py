@@ -115,7 +115,7 @@ def _subjqa(name, config, subject, lineage):
                 when="answerable",
             ),
             Template(
-                "Write a question that a buyer might ask about {{ subject }} and that this review does not help with.\n"
+                "Write a question that somebody might ask about {{ subject }} and that this review does not help with.\n"
                 "Review: {{ review }}",
                 "{{ question }}",
                 kind="inverted",
@@ -137,7 +137,7 @@ subjqa_books = _subjqa("subjqa_books", "books", "a book", ["amazon_reviews"])
 subjqa_electronics = _subjqa("subjqa_electronics", "electronics", "an electronic device", ["amazon_reviews"])
 subjqa_grocery = _subjqa("subjqa_grocery", "grocery", "a grocery product", ["amazon_reviews"])
 subjqa_movies = _subjqa("subjqa_movies", "movies", "a film", ["amazon_reviews"])
-subjqa_restaurants = _subjqa("subjqa_restaurants", "restaurants", "a restaurant", ["yelp"])
+subjqa_restaurants = _subjqa("subjqa_restaurants", "restaurants", "a restaurant", ["yelp_reviews"])
 subjqa_tripadvisor = _subjqa("subjqa_tripadvisor", "tripadvisor", "a hotel", ["tripadvisor"])
 
 

@@ -26,6 +26,8 @@ def _choice(fields, answer, options):
 #  'question': 'Where are the two persons?', 'choice': ['At home', 'In their classroom', 'On the street'],
 #  'answer': 'On the street'}
 def _dream(row):
+    if any(re.search(r"\b[A-C] and [A-C]\b|\bof the above\b", text) for text in row["choice"]):
+        raise SkipRow("a choice names the others by letter or place")
     question = re.sub(r"_{2,}", "____", _line(row["question"]))
     fields = {
         "dialogue": "\n".join(map(_line, row["dialogue"])),

@@ -187,6 +187,7 @@ quail = Task(
             'Answer the question on the text in a few words. If nobody could know, answer "not enough information".\n'
             "Question: {{ question }}\nText: {{ text }}",
             options="never",
+            when="asks",
         ),
         Template(
             "{{ text }}\nSuppose you have to tick one box on the text above. The heading is: {{ question }}", options="always"
@@ -217,6 +218,7 @@ quail = Task(
             "A detective goes through this account and wonders: {{ question }}\nAccount: {{ text }}\n"
             "What can the detective safely conclude?",
             options="always",
+            when="asks",
             words={"not enough information": "nothing for certain"},
         ),
         Template(
@@ -241,7 +243,7 @@ quail = Task(
             "{{ question }}",
             kind="inverted",
             name="ask_unanswerable",
-            when="not given",
+            when="not given and asks",
         ),
     ],
     lineage=["quail"],
@@ -455,7 +457,9 @@ quartz = Task(
         Template(
             "{{ question }}\nIs it {{ choices[0] }} or {{ choices[1] }}? This may help: {{ law }}",
         ),
-        Template("Fill the gap in the second sentence with the help of the first. {{ law }} {{ question }}", when="gap"),
+        Template(
+            "The law below tells you what belongs in the gap.\nLaw: {{ law }}\nText with a gap: {{ question }}", when="gap"
+        ),
         Template("{{ law }}\nWhat follows for this case? {{ question }}", when="not gap", options="always"),
         Template(
             "More of one thing means more or less of another. The rule says: {{ law }}\nUse it: {{ question }}\n"

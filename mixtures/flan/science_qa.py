@@ -18,6 +18,11 @@ from flanjax import Example, Mixture, SkipRow, Task, Template, hub, label, propo
 _POINTS_AT_CHOICES = re.compile(
     r"\b(which|following|these|those|except|best|most likely|least|not|true|correct)\b", re.IGNORECASE
 )
+_NAMES_CHOICES = re.compile(
+    r"^(all|none|both|any|neither)$|\b(all|none|both|any|neither) (of )?(the )?(above|these|those|mentioned)\b"
+    r"|\b[a-d] ?(and|&|,) ?[a-d]\b",
+    re.IGNORECASE,
+)
 
 
 def _without_stop(text):
@@ -36,7 +41,7 @@ def _choice(question, answer, options, rationale="", **more):
     fields = {
         "question": question[:1].upper() + question[1:],
         "asks": asks,
-        "open": asks and not _POINTS_AT_CHOICES.search(question),
+        "open": asks and not _POINTS_AT_CHOICES.search(question) and not _NAMES_CHOICES.search(answer),
         "others": [option for option in options if option != answer],
     }
     return Example({**fields, **more}, answer, options, " ".join(rationale.split()))
@@ -146,8 +151,7 @@ arc_challenge = Task(
         ),
         Template("Science olympiad, first round\n{{ question }}", options="always", cue="Your answer:"),
         Template(
-            "Imagine trying it out or watching it happen. What would the outcome tell you about the item below?\n"
-            "{{ question }}",
+            "Call to mind what you have seen or read of the subject of this item, then choose.\n{{ question }}",
             options="always",
         ),
         Template("Could you pick the right answer for me? I need to be sure about this one.\n{{ question }}", options="always"),

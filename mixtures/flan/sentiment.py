@@ -1093,9 +1093,8 @@ tweet_emotion = Task(
         ),
         Template("Twitter user: {{ tweet }}\nWhat does this user feel?", cue="Emotion:"),
         Template(
-            "If the person who tweeted this were sitting beside you, would you see a scowl, a grin, a look ahead or tears?\n"
-            "{{ tweet }}",
-            words={"anger": "a scowl", "joy": "a grin", "optimism": "a look ahead", "sadness": "tears"},
+            "Which picture goes with this tweet: a clenched fist, a laughing face, a rising sun or a tear?\n{{ tweet }}",
+            words={"anger": "a clenched fist", "joy": "a laughing face", "optimism": "a rising sun", "sadness": "a tear"},
             options="never",
         ),
         Template("Assign one of the emotions to the post.\n{{ options }}\nPost: {{ tweet }}", options="always"),
@@ -1570,8 +1569,8 @@ go_emotions = Task(
             name="write_comment",
         ),
         Template(
-            "{% if answer == 'neutral' %}You feel nothing in particular about{% else %}You feel {{ answer }} because of"
-            "{% endif %} something that you have read on Reddit. Reply to it in a sentence or two.",
+            "{% if answer == 'neutral' %}Something that you have read on Reddit leaves you cold.{% else %}You answer something "
+            "on Reddit, and your words show {{ answer }}.{% endif %} Write the reply, in a sentence or two.",
             "{{ comment }}",
             kind="inverted",
             name="reply_with_feeling",

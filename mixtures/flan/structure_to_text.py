@@ -797,8 +797,7 @@ rnnlg_laptop = Task(
             "Type the bot's message."
         ),
         Template(
-            "A customer does not know much about computers. Explain this data sheet in order to {{ goal }}. Data sheet: "
-            "{{ facts }}"
+            "A customer does not know much about computers. Avoid jargon and {{ goal }}. This is on your screen: {{ facts }}"
         ),
         Template(
             "What would you say across the counter of a computer shop if you had to {{ goal }} and the computer in front of "

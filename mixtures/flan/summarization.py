@@ -384,7 +384,7 @@ xsum = Task(
             "The page behind the link reads: {{ article }}",
             cue="Your friend's line:",
         ),
-        Template("Compress the whole of this news text into one sentence of twenty to thirty words: {{ article }}"),
+        Template("Compress the whole of this news text into one sentence of about twenty words: {{ article }}"),
         Template(
             "Without copying any sentence of it, state the gist of the following article in one sentence. Article: "
             "{{ article }}"
@@ -744,8 +744,7 @@ opinosis = Task(
         ),
         Template("Is the verdict good, bad or mixed, and why? Base your one or two sentences on these remarks: {{ opinions }}"),
         Template(
-            "Dozens of reviewers have had their say: {{ opinions }}\n"
-            "Now say in at most thirty words what the general opinion is."
+            "Dozens of reviewers have had their say: {{ opinions }}\nNow say in a sentence or two what the general opinion is."
         ),
         Template(
             "Condense the review sentences, weighing each opinion by how often it comes up. Review sentences: {{ opinions }}"
@@ -758,7 +757,7 @@ opinosis = Task(
             name="write_reviews",
         ),
     ],
-    lineage=["opinosis"],
+    lineage=["opinosis", "tripadvisor"],
     metrics=ROUGE,
     train="train",
     evaluation=None,

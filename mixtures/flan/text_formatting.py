@@ -378,7 +378,7 @@ iterater_revise = Task(
     templates=[
         Template("Revise the text to make it {{ purpose }}: {{ sentence }}"),
         Template('"{{ sentence }}"\nMake this {{ purpose }}.'),
-        Template("A reviewer asks that this part of the paper be {{ purpose }}. Rewrite it. {{ sentence }}"),
+        Template("Note on the first draft: this passage should be {{ purpose }}. Write the second draft of it. {{ sentence }}"),
         Template("Goal of the revision: {{ purpose }}. First version: {{ sentence }}", cue="Second version:"),
         Template("How would you edit the following so that it becomes {{ purpose }}?\nText: {{ sentence }}"),
         Template(

@@ -181,8 +181,8 @@ dbpedia_14 = Task(
             "I need the class of the following entity for a knowledge base.\nEntity: {{ text }}", cue="Class:", options="always"
         ),
         Template(
-            "Invent {{ ('an ' if answer[0] in 'aeiou' else 'a ') ~ answer }} and introduce it in the manner of an "
-            "encyclopedia.",
+            "Make up {{ ('an ' if answer[0] in 'aeiou' else 'a ') ~ answer }} and write the first lines of an encyclopedia "
+            "entry on the subject.",
             "{{ text }}",
             kind="inverted",
             name="write_entry",
@@ -494,9 +494,8 @@ newsgroups = Task(
             cue="Topic:",
         ),
         Template(
-            'Someone wrote: "{{ post }}"\nThe groups that I read deal with {{ choices[:-1] | join(", ") }} and '
-            "{{ choices[-1] }}. Which "
-            "of these did I find it in?",
+            'Someone wrote: "{{ post }}"\nEach group that I read has one subject: {{ choices[:-1] | join(", ") }} or '
+            "{{ choices[-1] }}. What is the subject of the group in which I found this?",
             words=_GROUPS,
         ),
         Template(
@@ -574,8 +573,8 @@ banking77 = Task(
             options="always",
         ),
         Template(
-            "You route messages in the help center of a bank. Name the issue that this message is about in two to six words.\n"
-            "Message: {{ message }}"
+            "You route messages in the help center of a bank. Name the issue that this message is about in two to eight "
+            "words.\nMessage: {{ message }}"
         ),
         Template(
             "{{ message }}\nFind the intent behind the message above, which was sent to a bank.\n{{ options }}",
@@ -586,10 +585,7 @@ banking77 = Task(
             'Someone types "{{ message }}" into the chat window of a banking app. Choose the help page to show.\n{{ options }}',
             options="always",
         ),
-        Template(
-            "Write a subject line, in plain words and without a verb if possible, for this ticket from a bank's customer: "
-            "{{ message }}"
-        ),
+        Template("Write a short subject line, in plain words, for this ticket from a bank's customer: {{ message }}"),
         Template(
             "Here are the things that people ask our bank about.\n{{ options }}\nWhich of them is meant here?\n{{ message }}",
             options="always",
@@ -645,7 +641,15 @@ _INTENT_NAMES = """
     update_playlist mpg min_payment change_user_name restaurant_suggestion travel_notification cancel pto_used
     travel_suggestion change_volume
 """
-_SPELLED = {"w2": "W-2 form", "apr": "APR", "mpg": "gas mileage", "uber": "Uber ride", "rollover_401k": "401(k) rollover"}
+_SPELLED = {
+    "w2": "W-2 form",
+    "apr": "APR",
+    "mpg": "gas mileage",
+    "uber": "Uber ride",
+    "rollover_401k": "401(k) rollover",
+    "what_can_i_ask_you": "what can I ask you",
+    "change_ai_name": "change AI name",
+}
 _INTENTS = tuple(_SPELLED.get(name, name.replace("_", " ").replace("pto", "PTO")) for name in _INTENT_NAMES.split())
 _OUT_OF_SCOPE = "out of scope"
 _intent = label(_INTENTS)
@@ -678,7 +682,7 @@ clinc_oos = Task(
             "press?"
         ),
         Template(
-            "Say in one to four words what this request to a digital assistant is for.\nRequest: {{ command }}",
+            "Say in one to five words what this request to a digital assistant is for.\nRequest: {{ command }}",
             options="never",
             when="in_scope",
         ),
@@ -747,9 +751,9 @@ snips = Task(
         Template(
             'A user tells the speaker in the kitchen, "{{ command }}"\nIs this about a playlist, a restaurant, the weather, '
             "playing music, "
-            "rating a book, finding a work or movie times?",
+            "rating a book, finding a title or movie times?",
             words=_skills(
-                "a playlist", "a restaurant", "the weather", "playing music", "rating a book", "finding a work", "movie times"
+                "a playlist", "a restaurant", "the weather", "playing music", "rating a book", "finding a title", "movie times"
             ),
             options="never",
         ),
@@ -806,9 +810,9 @@ subj = Task(
             options="never",
         ),
         Template(
-            "Two websites were mixed up in our files: one prints plot summaries and the other prints reviews. From which of "
-            "them is this line?\nLine: {{ sentence }}",
-            words={"objective": "plot summaries", "subjective": "reviews"},
+            "Two piles of texts were mixed up in our files, the plot summaries and the reviews. From which pile is this "
+            "line?\nLine: {{ sentence }}",
+            words={"objective": "the plot summaries", "subjective": "the reviews"},
             options="never",
         ),
         Template(
@@ -942,7 +946,15 @@ scicite = Task(
             words={"method": "a method", "background": "background", "result": "a comparison of results"},
             options="never",
         ),
-        Template("Why does the author cite other work in this passage?\n{{ options }}\n{{ passage }}", options="always"),
+        Template(
+            "Why does the author cite other work in this passage?\n{{ options }}\n{{ passage }}",
+            words={
+                "method": "to make use of its method",
+                "background": "to give background",
+                "result": "to compare results",
+            },
+            options="always",
+        ),
         Template(
             'The section "{{ section }}" of a paper contains this: {{ passage }}\nWhat is the purpose of the citation: method, '
             "background or "
@@ -986,6 +998,7 @@ scicite = Task(
         Template(
             "I'm reviewing this manuscript and would like to know what the reference is doing here. Is it part of the "
             "background, of the method or of the results?\n{{ passage }}",
+            words={"result": "results"},
             options="never",
             cue="It is part of the",
         ),
@@ -1020,9 +1033,10 @@ def _truths(*words):
 
 
 def _liar(row):
+    speaker = row["speaker"] or ""
     fields = {
         "statement": _one_line(row["statement"]),
-        "speaker": (row["speaker"] or "").replace("-", " ").strip().title(),
+        "speaker": re.sub(r"\bMc([a-z])", lambda m: "Mc" + m[1].upper(), speaker.replace("-", " ").strip().title()),
         "job": (row["job_title"] or "").strip(),
         "place": (row["context"] or "").strip(" .\n"),
         "subjects": (row["subject"] or "").replace("-", " ").replace(",", ", "),
@@ -1038,7 +1052,7 @@ liar = Task(
     templates=[
         Template("How true is this political statement?\n{{ options }}\nStatement: {{ statement }}", options="always"),
         Template(
-            "Speaker: {{ speaker }}\nStatement: {{ statement }}\nThe fact checkers of PolitiFact rate statements, from worst "
+            "Source: {{ speaker }}\nStatement: {{ statement }}\nThe fact checkers of PolitiFact rate statements, from worst "
             "to best, as pants on fire, false, barely true, half true, mostly true or true. How did they rate this one?",
             options="never",
             when="speaker",
@@ -1051,12 +1065,12 @@ liar = Task(
             cue="Score:",
         ),
         Template(
-            'This has been said in a debate: "{{ statement }}"\nChoose the verdict that it deserves.\n{{ options }}',
+            'You come across this claim: "{{ statement }}"\nChoose the verdict that it deserves.\n{{ options }}',
             options="always",
         ),
         Template(
-            "{{ speaker }}{% if job %} ({{ job }}){% endif %} made the following claim{% if subjects %} on {{ subjects }}"
-            "{% endif %}. Rate its truth.\n{{ options }}\nClaim: {{ statement }}",
+            "Source: {{ speaker }}{% if job %} ({{ job }}){% endif +%}\n{% if subjects %}Subject: {{ subjects }}\n{% endif %}"
+            "Claim: {{ statement }}\nRate the truth of the claim.\n{{ options }}",
             when="speaker",
             options="always",
         ),
