@@ -103,6 +103,16 @@ def test_a_catalogue_has_every_mixture_cluster_and_task_once_with_the_file_that_
     ]
 
 
+@pytest.mark.parametrize("place", [".hidden", "_private/deep", "env/lib"])
+def test_files_in_hidden_folders_and_virtual_environments_are_not_run(folder, place):
+    (folder / place).mkdir(parents=True)
+    (folder / "env").mkdir(exist_ok=True)
+    (folder / "env" / "pyvenv.cfg").touch()
+    (folder / place / "evil.py").write_text(f"open({str(folder / 'ran')!r}, 'w')")
+    catalogue([folder])
+    assert not (folder / "ran").exists()
+
+
 def test_a_search_keeps_entries_that_have_all_words(folder):
     found = catalogue(["mixtures"]).matching(["MOOD of", "imdb"])
     assert [t.file for t in found.tasks] == ["mixtures/all.py", "mixtures/parts/films.py"]

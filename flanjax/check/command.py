@@ -40,7 +40,6 @@ def check(args: argparse.Namespace, console: Console | None = None) -> int:
             known=known,
             progress=lambda what, done, of: bars.update(shown, description=what, completed=done, total=of),
         )
-    print_report(report, console)
     for path, text in (
         (args.json, lambda: json.dumps(report.to_json(), indent=1, ensure_ascii=False)),
         (args.html, lambda: render(report)),
@@ -48,7 +47,9 @@ def check(args: argparse.Namespace, console: Console | None = None) -> int:
         if path:
             storage.reach(path)
             storage.replace_text(epath.Path(path), text())
-            console.print(Text(f"written: {path}"))
+    print_report(report, console)
+    for path in filter(None, (args.json, args.html)):
+        console.print(Text(f"written: {path}"))
     return 1 if report.new else 0
 
 
@@ -81,7 +82,9 @@ def print_report(report: Report, console: Console) -> None:
                 cell += Text(f" ({example.where})", style="dim")
             what = " ".join(part for part in (finding.detail, finding.style and f"({finding.style})") if part)
             other = finding.template or (f"with {finding.other}" if finding.other else "")
-            table.add_row(finding.kind, finding.task, other, f"{finding.count:,} of {finding.of:,}", Text(what), cell)
+            table.add_row(
+                Text(finding.kind), Text(finding.task), Text(other), f"{finding.count:,} of {finding.of:,}", Text(what), cell
+            )
         console.print(table)
         for kind in KINDS:
             if any(f.kind == kind for f in report.new):

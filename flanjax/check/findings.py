@@ -134,8 +134,11 @@ def read_known(text: str) -> dict[str, str]:
     if not isinstance(known, dict):
         raise ValueError(f'known findings are a {type(known).__name__}, expected {{"kind/task": "why it is no defect"}}')
     for key, reason in known.items():
-        if key.partition("/")[0] not in KINDS:
+        kind, _, task = key.partition("/")
+        if kind not in KINDS:
             raise ValueError(f"known finding {key!r}: unknown kind; expected one of {', '.join(KINDS)}")
+        if not task:
+            raise ValueError(f"known finding {key!r} names no task; expected {kind}/TASK or {kind}/TASK/TEMPLATE")
         if not isinstance(reason, str) or not reason.strip():
             raise ValueError(f"known finding {key!r} has no reason; say why it is no defect")
     return known

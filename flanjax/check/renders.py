@@ -157,7 +157,7 @@ def _wordings(
     yield "options always" if bare else "plain", plain
     if not bare and shows_options(template, example, by_style=True):
         layouts = shares.option_styles
-        for layout in {layouts[0], layouts[at % len(layouts)]}:
+        for layout in dict.fromkeys((layouts[0], layouts[at % len(layouts)])):
             yield "options", plain._replace(style=Style(options=True), options=layout)
     if example.rationale and not inverted:
         yield "chain of thought", plain._replace(chain=shares.chains_of_thought[at % len(shares.chains_of_thought)])
@@ -172,7 +172,9 @@ def _check_rendering(
     name, style, text = rendering.template.name, rendering.style, rendering.input
     # White space around exemplars is their format's, and the rest was seen without exemplars.
     kinds = ("double cue",) if style == "few-shot" else ()
-    for part in {text, rendering.target} - seen:
+    for part in (text, rendering.target):
+        if part in seen:
+            continue
         seen.add(part)
         short = without_middles(part, own)
         for trap in traps(short, (*own, *rendering.asked.options, *rendering.asked.targets), kinds):

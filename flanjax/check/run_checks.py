@@ -8,6 +8,7 @@ from flanjax.check.findings import LEAKS, Collector, Finding, Report, ordered
 from flanjax.check.leaks import Part, find_leaks
 from flanjax.check.renders import check_task, spread
 from flanjax.data.tokenizer import Tokenizer
+from flanjax.names import nearest
 from flanjax.sources import Rows
 from flanjax.tasks.clusters import hold_out
 from flanjax.tasks.mixture import Mixture
@@ -92,9 +93,12 @@ def _concerns(key: str, checked: Set[str], compared: Set[str]) -> bool:
 
 
 def _chosen(mixture: Mixture, names: Sequence[str]) -> list[Task]:
-    clusters = mixture.clusters()
-    chosen = [task for name in names for task in clusters.get(name, ()) or (mixture.task(name),)]
-    return chosen if names else list(mixture.tasks())
+    clusters, tasks = mixture.clusters(), {task.name: task for task in mixture.tasks()}
+    for name in names:
+        if name not in clusters and name not in tasks:
+            raise KeyError(f"mixture {mixture.name} has no task or cluster {name!r}; {nearest(name, (*clusters, *tasks))}")
+    chosen = {task.name: task for name in names for task in clusters.get(name) or (tasks[name],)}
+    return list(chosen.values()) if names else list(tasks.values())
 
 
 def _open(tasks: Sequence[Task]) -> _Opened:

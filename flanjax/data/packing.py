@@ -120,7 +120,7 @@ def pack_rounds(sizes: np.ndarray, limits: Sequence[tuple[int, int]]) -> list[li
     return rounds
 
 
-def _without(values: np.ndarray, positions: Sequence[int]) -> np.ndarray:
+def _without(values: np.ndarray, positions: Sequence[int] | np.ndarray) -> np.ndarray:
     stay = np.ones(len(values), bool)
     stay[positions] = False
     return values[stay]

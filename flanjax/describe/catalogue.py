@@ -155,9 +155,19 @@ def _files(paths: Iterable[str]) -> list[Path]:
     for path in map(Path, paths):
         if not path.exists():
             raise FileNotFoundError(f"no file or folder {path}; a mixture is FILE:NAME")
-        inside = sorted(p for p in path.rglob("*.py") if not p.name.startswith((".", "_"))) if path.is_dir() else [path]
-        found.update(dict.fromkeys(file.resolve() for file in inside))
+        found.update(dict.fromkeys(file.resolve() for file in (_inside(path) if path.is_dir() else [path])))
     return list(found)
+
+
+def _inside(folder: Path) -> list[Path]:
+    """The Python files in a folder and below it, but nothing that is hidden or private, and no virtual environment."""
+    names = {p: p.relative_to(folder).parts for p in sorted(folder.rglob("*.py"))}
+    environments = {p.parent for p in folder.rglob("pyvenv.cfg")}
+    return [
+        file
+        for file, parts in names.items()
+        if not any(part.startswith((".", "_")) for part in parts) and environments.isdisjoint(file.parents)
+    ]
 
 
 def _task(task: Task, file: str) -> TaskEntry:

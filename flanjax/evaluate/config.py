@@ -81,7 +81,8 @@ class EvaluationConfig:
 
     def __post_init__(self) -> None:
         fields.check(self)
-        fields.require(bool(self.shots), self, "shots", "numbers of exemplars such as (0, 2)")
+        distinct = bool(self.shots) and len(set(self.shots)) == len(self.shots)
+        fields.require(distinct, self, "shots", "numbers of exemplars such as (0, 2), each of them once")
         varied = self.samples == 1 or self.temperature > 0
         fields.require(
             varied, self, "temperature", f"one over 0, such as 0.7: all {self.samples} samples would be the same text"

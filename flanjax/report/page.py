@@ -149,14 +149,15 @@ def _mixture_checks(run: RunRecord) -> list[dict[str, Any]]:
     tasks = run.mixture.get("tasks", [])
     if not tasks:
         return [_check(name, None, "", "no mixture.json") for name in names]
-    skipped, rows = sum(training_view.skipped(tasks).values()), sum(t["rows"] for t in tasks)
+    skipped = sum(training_view.skipped(tasks).values())
+    visited = skipped + sum(t["examples"] for t in tasks)
     error = max(abs(t["asked_share"] - t["realised_share"]) for t in tasks)
     leaked = _leaked(run)
     lost = [one["task"] for one in run.mixture.get("quarantined", [])]
     return [
         _check(names[0], not lost, str(len(lost)), ", ".join(lost[:3])),
         _check(names[1], not leaked, str(len(leaked)), ", ".join(sorted(leaked)[:3]) or "the split holds"),
-        _check(names[2], skipped <= SKIPPED_SHARE * rows, f"{skipped:,}", f"of {rows:,} training rows"),
+        _check(names[2], skipped <= SKIPPED_SHARE * visited, f"{skipped:,}", f"of {visited:,} visits to training rows"),
         _check(names[3], error <= SHARE_ERROR, _percent(error), "asked against realised"),
     ]
 

@@ -104,7 +104,6 @@ def speed_panels(runs: Sequence[RunRecord]) -> list[TableRow]:
     for name, title in names.items():
         lines = [line._replace(label=run.name) for i, run in enumerate(runs) if (line := _line(run.train, name, colour(i)))]
         if lines:
-            last = [(line.colour, sum(line.y) / len(line.y)) for line in lines]
             scale = plots.scale_for([v for line in lines for v in line.y], 2, low=0)
             last = [(line.colour, sum(line.y) / len(line.y)) for line in lines]
             panels.append({"name": title, "plot": plots.line_plot(lines, height=110, scale=scale, ends=False), "last": last})

@@ -15,6 +15,7 @@ from flanjax.names import nearest
 from flanjax.tasks import mixture as mixtures
 from flanjax.tasks.clusters import Split
 from flanjax.tasks.draws import hash64
+from flanjax.tasks.example import ANSWER, RATIONALE
 from flanjax.tasks.mixture import Mixture, Part, Rate
 from flanjax.tasks.styles import StyleShares
 from flanjax.tasks.task import Task
@@ -33,10 +34,10 @@ class RateText(NamedTuple):
 
     def holds(self, value: str) -> bool:
         try:
-            parse_rate(value)
+            rate = parse_rate(value)
         except (ValueError, TypeError, KeyError):
             return False
-        return True
+        return rate is None or 0 < rate(1000, 3) < math.inf
 
     def __str__(self) -> str:
         return "such as 'own', 'equal', 'proportional', 'proportional:3000', 'temperature:3' or 't0'"
@@ -124,7 +125,8 @@ def thinned(split: Split, config: AblationConfig) -> Split:
     kept = _drawn(clusters, config.clusters, config.seed, "clusters")
     removed |= {t.name: "not of the clusters drawn" for name in clusters if name not in kept for t in clusters[name]}
     left = [t.name for t in split.train.tasks() if t.name not in removed]
-    removed |= dict.fromkeys(set(left) - _drawn(left, config.tasks, config.seed, "tasks"), "not of the tasks drawn")
+    drawn = _drawn(left, config.tasks, config.seed, "tasks")
+    removed |= {name: "not of the tasks drawn" for name in left if name not in drawn}
     train = split.train.without(set(removed)) if removed else split.train
     if config.templates:
         train = _each(train, lambda task: _with_templates(task, config.templates, config.seed))
@@ -148,7 +150,8 @@ def _with_templates(task: Task, n: int, seed: int) -> Task:
     forward = [task.templates[i].name for i in task.forward]
     kept = set(sorted(forward, key=lambda name: hash64(seed, task.name, name))[:n])
     templates = tuple(t for i, t in enumerate(task.templates) if i not in task.forward or t.name in kept)
-    return dataclasses.replace(task, templates=templates)
+    used = {ANSWER, RATIONALE}.union(*(t.input_variables | t.target_variables for t in templates))
+    return dataclasses.replace(task, templates=templates, long_fields=[name for name in task.long_fields if name in used])
 
 
 def _with_rate(mixture: Mixture, rate: Rate) -> Mixture:

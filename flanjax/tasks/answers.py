@@ -14,8 +14,8 @@ _BRIDGES = {c.bridge for c in CHAINS_OF_THOUGHT if c.order == "reason first"}
 _SAID = r"the (?:final )?answer is|answer:"
 _ANSWER_IS = re.compile(_SAID, re.IGNORECASE)
 _BRIDGE = re.compile("|".join([*sorted(map(re.escape, _BRIDGES)), _SAID]), re.IGNORECASE)
-_LABEL = re.compile(r"^(?:option |choice )?[(\[]?([a-z]|\d{1,2})[)\].:]*$", re.IGNORECASE)
-_NAMED_LABEL = re.compile(r"\(([a-z]|\d{1,2})\)|\b(?:option|choice) ([a-z]|\d{1,2})\b", re.IGNORECASE)
+_LABEL = re.compile(r"^(?:option |choice )?[(\[]?([a-z]|\d{1,2})[)\].:]*$", re.IGNORECASE | re.ASCII)
+_NAMED_LABEL = re.compile(r"\(([a-z]|\d{1,2})\)|\b(?:option|choice) ([a-z]|\d{1,2})\b", re.IGNORECASE | re.ASCII)
 _BOX = re.compile(r"\\(?:boxed|fbox) *\{")
 _NUMBER = re.compile(r"(?:(?<![\w)\]])(-)\s?)?[$€£]?\s?(?<![\d.])((?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)")
 
@@ -183,10 +183,11 @@ def _after(words: re.Pattern[str], text: str) -> str | None:
 
 
 def _option(answer: str, options: Sequence[str]) -> str | None:
-    plain = _normal(answer)
-    for option in options:
-        if _normal(option) == plain:
-            return option
+    for form in (_spaced, _unstopped, _normal):
+        plain = form(answer)
+        alike = [option for option in options if form(option) == plain]
+        if plain and len(alike) == 1:
+            return alike[0]
     label = _LABEL.match(answer.strip())
     if label:
         position = _position(label.group(1))
@@ -196,6 +197,14 @@ def _option(answer: str, options: Sequence[str]) -> str | None:
 
 def _position(label: str) -> int:
     return int(label) - 1 if label.isdigit() else ord(label.lower()) - ord("a")
+
+
+def _spaced(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _unstopped(text: str) -> str:
+    return _spaced(text).removesuffix(".")
 
 
 def _normal(text: str) -> str:

@@ -57,6 +57,7 @@ def hold_out(mixture: Mixture, clusters: Sequence[str], leave_out: Sequence[str]
       leave_out: clusters or tasks that are neither trained on nor evaluated (for ablations).
     """
     known = mixture.clusters()
+    clusters = tuple(dict.fromkeys(clusters))
     for name in clusters:
         if name not in known:
             raise KeyError(f"mixture {mixture.name} has no cluster {name!r} to hold out; {nearest(name, known)}")
@@ -70,7 +71,7 @@ def hold_out(mixture: Mixture, clusters: Sequence[str], leave_out: Sequence[str]
     check_disjoint(train.tasks(), heldout)
     if evaluated := tuple(task for task in heldout if task.evaluation):
         train = dataclasses.replace(train, filters=(*train.filters, EvaluationRows(evaluated)))
-    return Split(train, heldout, removed, tuple(clusters))
+    return Split(train, heldout, removed, clusters)
 
 
 def check_disjoint(train: Iterable[Task], evaluation: Iterable[Task]) -> None:

@@ -16,12 +16,14 @@ Rate = Callable[[int, int], float]
 
 def proportional(cap: int | None = None) -> Rate:
     """Returns examples-proportional mixing with an artificial size limit (Raffel et al. 2020, section 3.5.2; FLAN: 3,000)."""
+    if cap is not None and cap < 1:
+        raise ValueError(f"the cap of a proportional rate is {cap}, expected at least 1")
     return lambda rows, templates: float(rows if cap is None else min(rows, cap))
 
 
 def temperature(t: float, cap: int | None = None) -> Rate:
     """Returns the capped size to the power 1/t (Raffel et al. 2020); t = 1 is proportional, a large t nearly equal."""
-    if t <= 0:
+    if not t > 0:
         raise ValueError(f"temperature is {t}, expected more than 0")
     return lambda rows, templates: float(rows if cap is None else min(rows, cap)) ** (1 / t)
 
@@ -32,6 +34,8 @@ def t0(limit: int = 500_000) -> Rate:
     A task with more rows than `limit` counts as `limit` examples in total. So a task just under the limit outweighs a larger
     one by its number of templates.
     """
+    if limit < 1:
+        raise ValueError(f"the limit of T0's rate is {limit}, expected at least 1")
     return lambda rows, templates: float(rows * templates if rows <= limit else limit // templates * templates)
 
 

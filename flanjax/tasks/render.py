@@ -10,7 +10,7 @@ from typing import NamedTuple
 from flanjax.tasks.asked import AnyTemplate, Asked, Wording
 from flanjax.tasks.chains import CHAINS_OF_THOUGHT
 from flanjax.tasks.draws import Draws
-from flanjax.tasks.example import ANSWER, RATIONALE, BadRow, Example
+from flanjax.tasks.example import ANSWER, OPTIONS, RATIONALE, BadRow, Example
 from flanjax.tasks.exemplar_formats import FORMATS
 from flanjax.tasks.exemplars import Shot
 from flanjax.tasks.options import PLAIN
@@ -124,7 +124,9 @@ def draw_wording(task: Task, number: int, example: Example, shares: StyleShares,
 
 def shows_options(template: AnyTemplate, example: Example, *, by_style: bool) -> bool:
     """Returns whether the options are shown. An inverted template shows them only if it places them itself."""
-    if not example.options or template.kind == "inverted" or template.options == "never":
+    if not example.options or template.options == "never":
+        return False
+    if template.kind == "inverted" and OPTIONS not in template.input_variables | template.target_variables:
         return False
     return template.lists_choices or template.options == "always" or by_style
 
@@ -152,8 +154,10 @@ def ask(
 
 def drawn_reference(task: Task, example: Example, draws: Draws) -> int:
     """Returns the position of the reference that is trained on."""
-    several = task.target == "random" and len(example.references) > 1
-    return draws.integer("reference", len(example.references)) if several else 0
+    if task.target != "random" or len(example.references) == 1:
+        return 0
+    written = [i for i, text in enumerate(example.references) if not example.options or text in example.options]
+    return written[draws.integer("reference", len(written))]
 
 
 def render(asked: Asked, wording: Wording) -> Rendered:

@@ -179,8 +179,9 @@ class Template:
 
     @functools.cached_property
     def places_options(self) -> bool:
-        """Whether the input itself places the options."""
-        return bool(self.input_variables & {OPTIONS, CHOICES})
+        """Whether the input places the options itself; of an inverted template, the input or the target."""
+        texts = self.input_variables | (self.target_variables if self.kind == "inverted" else frozenset())
+        return bool(texts & {OPTIONS, CHOICES})
 
     @functools.cached_property
     def lists_choices(self) -> bool:
@@ -213,10 +214,10 @@ class Template:
         block = style.block(options) if shows else _NO_OPTIONS
         values = {**fields, RATIONALE: example.rationale, OPTIONS: block, CHOICES: list(options)}
         answers = style.targets(options)
-        targets = tuple(self._written(self.render_target, {**values, ANSWER: answer}) for answer in answers)
         values[ANSWER] = answers[options.index(references[0])] if options else references[0]
         if self.when and not self._applies(values):
             return None
+        targets = tuple(self._written(self.render_target, {**values, ANSWER: answer}) for answer in answers)
         return Asked(
             self._written(self.render_input, values),
             targets[options.index(references[0])] if options else self._written(self.render_target, values),
@@ -231,10 +232,7 @@ class Template:
         )
 
     def render_input(self, values: Mapping[str, Any]) -> str:
-        text = self._render(self.input, values)
-        if _NO_OPTIONS in text and values.get(OPTIONS) is _NO_OPTIONS:
-            return _HIDDEN.sub("", _HIDDEN_LINE.sub("", text)).strip()
-        return text
+        return self._render(self.input, values)
 
     def render_target(self, values: Mapping[str, Any]) -> str:
         return values[ANSWER].strip() if self.target == _JUST_THE_ANSWER else self._render(self.target, values)
@@ -261,13 +259,16 @@ class Template:
 
     def _render(self, text: str, values: Mapping[str, Any]) -> str:
         try:
-            return _compiled(text)(values)
+            rendered = _compiled(text)(values)
         except RecursionError as error:
             raise TemplateError(f"{self}: it calls itself, or its values are nested, too deeply") from error
         except TooMuch as error:
             raise TemplateError(f"{self}: {error}") from error
         except Exception as error:  # a template's operations raise whatever Python's do
             raise TemplateError(f"{self}: {error}; the example has {sorted(values)}") from error
+        if _NO_OPTIONS in rendered and values.get(OPTIONS) is _NO_OPTIONS:
+            return _HIDDEN.sub("", _HIDDEN_LINE.sub("", rendered)).strip()
+        return rendered
 
 
 def _condition(expression: str) -> str:

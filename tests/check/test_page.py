@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from flanjax.check.findings import Example, Finding, Report
 from flanjax.check.page import literal, render, shared
 from flanjax.cli import main
@@ -63,6 +65,24 @@ def test_shared_words_are_marked_from_four_on_and_what_a_detail_quotes_whatever_
     assert literal("x?\n.", "'? .'") == "x<mark>?\n.</mark>"
     assert literal("<", "no quote") == "&lt;"
     assert literal("x", "''") == "x"
+
+
+def test_a_template_may_have_any_name_and_what_was_found_is_written_before_it_is_printed(tmp_path, capsys, monkeypatch):
+    (tmp_path / "odd.py").write_text(
+        "from flanjax import Example, Mixture, Task, Template, rows\n"
+        "templates = [Template('{{ text }}  Is it?', name='[/s] odd [yes/no]')]\n"
+        "read = lambda row: Example({'text': row['text']}, 'x')\n"
+        "one = Task(name='one', cluster='c', source=rows('one', train=[{'text': 'a'}]), example=read, templates=templates)\n"
+        "mine = Mixture(name='mine', parts=[one])\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "odd.py:mine", "--json", "odd.json"]) == 1
+    assert "[/s] odd [yes/no]" in " ".join(capsys.readouterr().out.split())
+    monkeypatch.setattr("flanjax.check.command.print_report", lambda report, console: 1 / 0)
+    (tmp_path / "odd.json").unlink()
+    with pytest.raises(ZeroDivisionError):
+        main(["check", "odd.py:mine", "--json", "odd.json"])
+    assert (tmp_path / "odd.json").exists()
 
 
 def test_a_mixture_without_findings_has_a_page_that_says_so(tmp_path, capsys):

@@ -179,6 +179,7 @@ def test_known_findings_explain_themselves_and_no_others():
         ("[]", "are a list"),
         ('{"articles/a": "x"}', "unknown kind"),
         ('{"article/a": " "}', "no reason"),
+        ('{"article": "x"}', "names no task; expected article/TASK"),
     ):
         with pytest.raises(ValueError, match=message):
             read_known(text)

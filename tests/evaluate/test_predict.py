@@ -318,6 +318,12 @@ def test_shots_come_from_training_rows_only():
     assert len({row["prompt"].split("asked")[0] for row in found}) > 10
 
 
+def test_a_template_with_a_number_of_exemplars_of_its_own_has_them_whatever_is_asked():
+    own = dataclasses.replace(task(), templates=[Template("{{ text }} which colour ?", shots=2)])
+    found, _ = answers(EvaluationConfig(items=3), length=200, of=own)
+    assert {(row["shots"], row["shots_shown"]) for row in found} == {(2, 2)}
+
+
 def test_shots_without_training_rows_are_an_error_with_the_way_out():
     with pytest.raises(SourceError, match=r"no training split to take exemplars from; .*shots=\(0,\)"):
         answers(EvaluationConfig(shots=(0, 2)), of=task(train=None))

@@ -169,6 +169,7 @@ def test_columns_stand_in_the_results_with_their_difference_and_other_normalizat
     [
         ({"demonstrations": ("random_labels",), "shots": (2,)}, "expected 'gold', which the others are held beside"),
         ({"demonstrations": ("gold", "gold"), "shots": (2,)}, "each of them once"),
+        ({"shots": (0, 0)}, "each of them once"),
         ({"demonstrations": ("gold", "labels_only")}, "without exemplars; set shots"),
         ({"demonstrations": ("gold", "label_only"), "shots": (2,)}, "'labels_only'"),
     ],

@@ -301,6 +301,17 @@ def test_health_sees_leaks_bad_losses_and_skipped_rows(tmp_path):
     }
 
 
+@pytest.mark.parametrize(("examples", "skipped", "state"), [(5_000, 5_000, "alarm"), (9_990, 10, "ok")])
+def test_skipped_rows_are_held_against_the_visits_of_the_plan(tmp_path, examples, skipped, state):
+    workdir = write_workdir(tmp_path / "run", "run", 0.3, tasks=NLI)
+    mixture = json.loads((workdir / "mixture.json").read_text())
+    whole = {"rows": 10, "examples": examples, "skipped": {"empty target": skipped}}
+    mixture["tasks"] = [{**mixture["tasks"][0], **whole, "asked_share": 1, "realised_share": 1}]
+    (workdir / "mixture.json").write_text(json.dumps(mixture))
+    (check,) = (c for c in health(load_run(workdir)) if c["name"] == "Skipped rows")
+    assert (check["state"], check["note"]) == (state, "of 10,000 visits to training rows")
+
+
 def test_a_run_without_quarantine_and_one_with_it_have_the_same_checks(tmp_path):
     runs = [write_workdir(tmp_path / name, name, 0.3, tasks=NLI) for name in ("whole", "partial")]
     mixture = json.loads((runs[1] / "mixture.json").read_text())

@@ -59,6 +59,18 @@ def test_training_has_fewer_forward_templates_and_the_held_out_tasks_have_all():
     assert fewer < more
 
 
+def test_long_fields_of_templates_that_are_not_drawn_are_no_longer_declared():
+    one = task("e3", "e", templates=2)
+    long = dataclasses.replace(
+        one, templates=[*one.templates[:2], Template("{{ text }} {{ details }}", name="long")], long_fields=["text", "details"]
+    )
+    seen = set()
+    for seed in range(10):
+        (drawn,) = thinned(hold_out(Mixture(name="m", parts=[long]), []), AblationConfig(templates=1, seed=seed)).train.tasks()
+        seen.add((names(drawn) == {"long"}, tuple(drawn.long_fields)))
+    assert seen == {(True, ("text", "details")), (False, ("text",))}
+
+
 def names(one):
     return {one.templates[i].name for i in one.forward}
 
@@ -89,7 +101,17 @@ def test_more_than_there_is_and_unknown_rates_are_refused():
         split(clusters=9)
     with pytest.raises(ValueError, match=r"ablation\.tasks is 3, but there are 2"):
         split(clusters=1, tasks=3)
-    for rate in ("equall", "temperature", "temperature:0", "proportional:x", "equal:3"):
+    wrong = (
+        "equall",
+        "temperature",
+        "temperature:0",
+        "temperature:nan",
+        "proportional:x",
+        "proportional:0",
+        "t0:-3",
+        "equal:3",
+    )
+    for rate in wrong:
         with pytest.raises(ConfigError, match=r"ablation.rate is .* expected text such as 'own', 'equal'"):
             RunConfig.from_config_dict({"name": "x", "mixture": "m", "model": {"size": "t5_small"}, "ablation": {"rate": rate}})
 

@@ -21,6 +21,23 @@ def test_what_names_no_option_is_unparsed_and_kept_as_written(written):
     assert extract(written, OPTIONS) == (written, False)
 
 
+@pytest.mark.parametrize(
+    ("written", "options", "found"),
+    [
+        ("-5", ("5", "-5"), ("-5", True)),
+        ("-5.", ("5", "-5"), ("-5", True)),
+        ("2", ("-2", "2"), ("2", True)),
+        ("*", ("+", "-", "*", "/"), ("*", True)),
+        ("?", (".", "?", "!"), ("?", True)),
+        ("", ("+", "-", "*", "/"), ("", False)),
+        ("İ", ("yes", "no"), ("İ", False)),
+        ("(İ)", ("yes", "no"), ("(İ)", False)),
+    ],
+)
+def test_signs_tell_options_apart_and_no_letter_is_too_strange(written, options, found):
+    assert extract(written, options) == found
+
+
 def test_a_text_comes_before_a_label_that_means_another_option():
     assert extract("B", ("b", "a")) == ("b", True)
     assert extract("2", ("1", "3", "2")) == ("2", True)

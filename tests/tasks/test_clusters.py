@@ -79,6 +79,11 @@ def test_several_clusters_are_held_out_together():
     assert names(split.train.tasks()) == ["boolq", "paws"]
 
 
+def test_a_cluster_named_twice_is_held_out_once():
+    first, again = (hold_out(mixture(), clusters) for clusters in (["nli"], ["nli", "nli"]))
+    assert (names(again.heldout), again.clusters) == (names(first.heldout), first.clusters)
+
+
 def test_holding_out_nothing_leaves_the_mixture_as_it_is():
     split = hold_out(mixture(), [])
     assert (names(split.train.tasks()), split.heldout, split.removed) == (names(mixture().tasks()), (), {})

@@ -101,6 +101,34 @@ def test_a_wording_is_used_only_where_it_applies_and_another_is_drawn_instead():
         ask(task(Template("{{ text }}", when="1 // 0")), PAIR, PLAIN)
 
 
+def test_a_wording_that_does_not_apply_asks_nothing_of_its_target_either():
+    reasoned = task(Template("{{ text }} Why?", "{{ answer }}, because {{ hint }}", when="hint"), Template("{{ text }}"))
+    assert {choose(reasoned, PAIR, StyleShares(), Draws(n)).wording.template for n in range(20)} == {1}
+
+
+def test_hidden_options_leave_no_mark_in_targets_and_preambles():
+    asks = task(Template("{{ text }}"), Template("Ask about: {{ text }}", "Wet?\n{{ options }}", "inverted"))
+    inverted = Wording(1, Style(inverted=True))
+    assert written(asks, PAIR, inverted)[1] == "Wet?"
+    assert written(asks, PAIR, inverted._replace(style=Style(inverted=True, options=True))) == (
+        "Ask about: It rained.",
+        "Wet?\nOptions:\n- yes\n- no",
+    )
+    above = task(Template("{{ text }}", preamble="Pick one.\n{{ options }}"))
+    assert written(above, PAIR, PLAIN)[0] == "Pick one.\n\nIt rained."
+
+
+def test_an_inverted_wording_shows_options_only_if_it_names_them():
+    placing, other = (Template(text, "{{ text }}", "inverted") for text in ("Ask.\n{{ options }}", "Ask."))
+    assert [shows_options(t, PAIR, by_style=True) for t in (placing, other)] == [True, False]
+
+
+def test_of_several_answers_one_that_is_an_option_is_trained_on():
+    several = PAIR._replace(answer=("yes", "yeah", "no"))
+    chosen = [choose(task(Template("{{ text }}"), target="random"), several, StyleShares(), Draws(n)) for n in range(40)]
+    assert {c.asked.references[0] for c in chosen} == {"yes", "no"}
+
+
 def test_a_cue_comes_last_and_only_once():
     cued = task(Template("Wet? {{ text }}", cue="Answer:"), Template("Wet? {{ text }} Say:"), Template("Wet? {{ text }}"))
     assert written(cued, PAIR, SHOWN)[0] == "Wet? It rained.\nOptions:\n- yes\n- no\nAnswer:"
