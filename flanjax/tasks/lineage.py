@@ -85,6 +85,12 @@ _MOVED = {
     "zeroshot": "twitter-financial-news-topic",
 }
 
+# Corpora whose configurations are never corpora of their own: sizes, settings and ways of asking the same texts.
+_ONE = frozenset(
+    "adversarial_qa ai2_arc cnn_dailymail common_gen dream duorc hotpot_qa openbookqa paws quail race trivia_qa web_nlg "
+    "winogrande xsum".split()
+)
+
 # Names that several namespaces above have, or none of them as an id -> where the old id leads today.
 _LEADS_TO = {
     "banking77": "PolyAI/banking77",
@@ -206,6 +212,8 @@ def canonical(name: str) -> str:
     corpus = "/".join(parts)
     if corpus in called:
         return called[corpus]
+    if parts[0] in _ONE:
+        return parts[0]
     return corpus if corpus in _CALLED or parts[0] in moved.values() else bare
 
 

@@ -28,6 +28,10 @@ from flanjax.tasks.lineage import canonical
         (["hub:cnn_dailymail/3.0.0", "hub:abisee/cnn_dailymail/3.0.0", "cnn_dailymail"], "cnn_dailymail"),
         (["hub:google-research-datasets/paws/labeled_final", "hub:paws/labeled_final", "paws_wiki"], "paws"),
         (["samsum", "hub:samsum/samsum", "hub:knkarthick/samsum/samsum"], "samsum"),
+        (["hub:allenai/winogrande/winogrande_l", "hub:winogrande/winogrande_xl", "winogrande"], "winogrande"),
+        (["hub:hotpotqa/hotpot_qa/distractor", "hub:hotpot_qa/fullwiki", "hotpotqa"], "hotpot_qa"),
+        (["hub:mandarjoshi/trivia_qa/rc.wikipedia", "trivia_qa/unfiltered.nocontext", "TriviaQA"], "trivia_qa"),
+        (["hub:UCLNLP/adversarial_qa/dbidaf", "adversarial_qa"], "adversarial_qa"),
         (["hub:nyu-mll/glue/wnli", "super_glue/wsc.fixed", "winograd_schemas", "wsc"], "winograd_schemas"),
     ],
 )
