@@ -28,6 +28,8 @@ KINDS = {
     "not checked": "a task whose rows could not be opened",
 }
 
+OF_A_WHOLE = frozenset({"does not apply", "names one answer", "tokenizer", "label balance", "unused words"})  # not of one row
+APART = frozenset({"bad row", "unrendered"})  # kinds whose cases are of different reasons, each a finding of its own
 LEAKS = frozenset({"same row", "same text", "near copy"})  # the kinds that compare a task with another
 
 
@@ -149,12 +151,12 @@ class Collector:
 
     def __init__(self, keep: int = 3):
         self._keep = keep
-        self._found: dict[tuple[str, str, str, str], tuple[str, int, list[Example]]] = {}
+        self._found: dict[tuple[str, str, str, str, str], tuple[str, int, list[Example]]] = {}
 
     def add(
         self, kind: str, task: str, template: str = "", style: str = "", detail: str = "", example: Example | None = None
     ) -> None:
-        key = (kind, task, template, style)
+        key = (kind, task, template, style, detail if kind in APART else "")
         said, count, examples = self._found.get(key, (detail, 0, []))
         if example is not None and len(examples) < self._keep:
             examples.append(example)
@@ -162,8 +164,8 @@ class Collector:
 
     def findings(self, of: Mapping[tuple[str, str], int]) -> Iterable[Finding]:
         """Yields the findings. `of`: (task, template) -> number of cases that were tried."""
-        for (kind, task, template, style), (detail, count, examples) in self._found.items():
-            tried = of.get((task, template), count)
+        for (kind, task, template, style, _), (detail, count, examples) in self._found.items():
+            tried = count if kind in OF_A_WHOLE else of.get((task, template), count)
             yield Finding(
                 kind=kind,
                 task=task,

@@ -86,10 +86,10 @@ _MOVED = {
 }
 
 # Corpora whose configurations are never corpora of their own: sizes, settings and ways of asking the same texts.
-_ONE = frozenset(
-    "adversarial_qa ai2_arc cnn_dailymail common_gen dream duorc hotpot_qa openbookqa paws quail race trivia_qa web_nlg "
-    "winogrande xsum".split()
-)
+_ONE = """
+    adversarial_qa ai2_arc cnn_dailymail common_gen dream duorc hotpot_qa openbookqa paws quail race trivia_qa web_nlg
+    winogrande xsum
+"""
 
 # Names that several namespaces above have, or none of them as an id -> where the old id leads today.
 _LEADS_TO = {
@@ -212,7 +212,7 @@ def canonical(name: str) -> str:
     corpus = "/".join(parts)
     if corpus in called:
         return called[corpus]
-    if parts[0] in _ONE:
+    if parts[0] in _ONE.split():
         return parts[0]
     return corpus if corpus in _CALLED or parts[0] in moved.values() else bare
 

@@ -168,6 +168,17 @@ def test_traps_are_told_from_what_is_right(text, kind):
     assert not list(traps(f"Say {text} twice", [f"so {text} it"]))
 
 
+def test_bad_rows_of_two_reasons_are_two_findings_and_a_whole_template_is_one_case():
+    def read(row):
+        return Example({"text": row["text"]}, ("yes", "no", "maybe")[row["label"]], ("yes", "no"))
+
+    odd = [{"text": "the apple", "label": i % 2} for i in range(40)] + [{"label": 0}] * 2 + [{"text": "x", "label": 2}] * 3
+    made = found(*CLEAN, Template("Say {{ text }}", words={"perhaps": "x"}), example=read, source=rows("fruit", train=odd))
+    cases = {(f.kind, f.detail[:12]): (f.count, f.of) for f in made if f.kind in ("bad row", "unused words")}
+    assert sorted(count for (kind, _), (count, _) in cases.items() if kind == "bad row") == [2, 3]
+    assert [case for (kind, _), case in cases.items() if kind == "unused words"] == [(1, 1)]
+
+
 def test_known_findings_explain_themselves_and_no_others():
     findings = (Finding(kind="article", task="a", template="1"), Finding(kind="same row", task="a", other="b"))
     report = Report(mixture="m", findings=findings, checked={}, known={"article/a": "a name", "near copy/c": "gone"})
