@@ -11,6 +11,7 @@ from typing import Any
 from etils import epath
 
 from flanjax import storage
+from flanjax.evaluate.protocol import HELD_OUT
 from flanjax.evaluate.results import CUT_SHARE, FEWEST_SHOTS, LENGTH_STOPS, PARSE_RATE
 from flanjax.evaluate.verdict import count
 from flanjax.pages.environment import asset, environment
@@ -165,8 +166,8 @@ def _mixture_checks(run: RunRecord) -> list[dict[str, Any]]:
 def _leaked(run: RunRecord) -> set[str]:
     """Returns tasks and clusters that the mixture trains on although they are held out or evaluated as held out."""
     trained = {t["task"] for t in run.mixture["tasks"]} | {t["cluster"] for t in run.mixture["tasks"]}
-    results = run.headline.results if run.headline else {"tasks": []}
-    held = {name for row in results["tasks"] for name in (row["task"], row["cluster"])}
+    evaluated = run.headline.results["tasks"] if run.headline and run.headline.label == HELD_OUT else []
+    held = {name for row in evaluated for name in (row["task"], row["cluster"])}
     return trained & (held | set(run.mixture.get("heldout", [])) | set(run.config.get("heldout") or []))
 
 

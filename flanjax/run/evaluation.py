@@ -126,7 +126,7 @@ def evaluate_model(
     with _progress(f"evaluating {model.name}", asked) as advance:
         scorer = model.scorer(layout, batch_size=evaluation.batch_size, progress=advance)
         predictions = predict(asked, evaluation, layout, scorer, model=TRAINED, step=model.step)
-    asked_how = protocol.protocol(evaluation, tasks, asked.digest, {})
+    asked_how = protocol.protocol(evaluation, tasks or (mixture.name,), asked.digest, {})
     devices = sharding.describe(sharding.make_mesh(sharding.MeshConfig()))
     made = protocol.record(asked_how, model.step, seconds=time.perf_counter() - began, devices=devices)
     folder = open_workdir(output if output is not None else epath.Path("evaluations") / epath.Path(str(source)).name)

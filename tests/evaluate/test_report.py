@@ -1,5 +1,6 @@
 """The page is whole, self-contained and safe, for one run, for several, and for runs that lack parts."""
 
+import dataclasses
 import json
 import re
 from html.parser import HTMLParser
@@ -310,6 +311,18 @@ def test_skipped_rows_are_held_against_the_visits_of_the_plan(tmp_path, examples
     (workdir / "mixture.json").write_text(json.dumps(mixture))
     (check,) = (c for c in health(load_run(workdir)) if c["name"] == "Skipped rows")
     assert (check["state"], check["note"]) == (state, "of 10,000 visits to training rows")
+
+
+@pytest.mark.parametrize(("label", "state"), [("held-out", "alarm"), ("rte", "ok")])
+def test_a_task_that_was_trained_on_and_is_asked_by_name_is_no_leak(tmp_path, label, state):
+    workdir = write_workdir(tmp_path / "run", "run", 0.3, tasks=NLI)
+    mixture = json.loads((workdir / "mixture.json").read_text())
+    mixture["tasks"][0] |= {"task": "rte"}
+    (workdir / "mixture.json").write_text(json.dumps({**mixture, "heldout": []}))
+    run = load_run(workdir)
+    run = dataclasses.replace(run, config={}, evaluations=[dataclasses.replace(e, label=label) for e in run.evaluations])
+    (check,) = (c for c in health(run) if c["name"] == "Held-out tasks trained on")
+    assert check["state"] == state
 
 
 def test_a_run_without_quarantine_and_one_with_it_have_the_same_checks(tmp_path):
