@@ -7,6 +7,7 @@ from typing import Any, Literal
 import jax
 
 from flanjax.config import RunConfig
+from flanjax.failures import is_out_of_memory
 
 Work = Literal["training", "scoring"]
 
@@ -33,12 +34,6 @@ def explained(work: Work, config: RunConfig, **now: Any) -> Iterator[None]:
         raise OutOfMemoryError(_message(work, config, now, error)) from error
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a compiler, a device or numpy has run out of memory. jax raises some of its errors as ValueError."""
-    # A CPU says INTERNAL: ... Out of memory allocating N bytes.
-    return isinstance(error, MemoryError) or any(words in str(error) for words in ("RESOURCE_EXHAUSTED", "Out of memory"))
-
-
 def _message(work: Work, config: RunConfig, now: Mapping[str, Any], error: BaseException) -> str:
     reason = str(error).strip().partition("\n")[0][:200].rstrip(".") or "no more memory"
     lengths = f"data.features.inputs_length={config.data.features.inputs_length}"
@@ -48,7 +43,7 @@ def _message(work: Work, config: RunConfig, now: Mapping[str, Any], error: BaseE
     microbatches = now.get("microbatches", config.train.microbatches)
     helps = {
         "training": (
-            f"more parts of a batch (train.microbatches, now {microbatches}, which changes no result)",
+            f"more parts of a batch (train.microbatches, now {microbatches}, which changes no result but dropout's draws)",
             f"model.remat=full (now {fields.get('remat', 'none')})",
             f"shorter rows (now {lengths})",
             f"more devices, or mesh.tensor=2 (now {config.mesh.tensor})",

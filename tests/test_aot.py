@@ -123,7 +123,7 @@ def test_what_does_not_fit_is_refused_with_what_helps(eight_fake_chips, monkeypa
 
 
 def test_a_batch_that_the_chips_do_not_divide_is_named(eight_fake_chips):
-    with pytest.raises(ConfigError, match="4 rows, which 8 chips"):
+    with pytest.raises(ConfigError, match="4 rows, which 8 devices"):
         aot.compile_training(config(train={"microbatches": 2}), "v5e:2x4")
     with pytest.raises(ConfigError, match=r"v5e:2x4: mesh .* there are 8 devices"):
         aot.compile_training(config(mesh={"tensor": 3}), "v5e:2x4")

@@ -1,6 +1,7 @@
 """Checkpoints: whole and in part, on another mesh, damaged, kept and dropped, and on a disk that is full."""
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -322,6 +323,28 @@ def test_corrupt_steps_do_not_drive_out_sound_ones(tmp_path):
     assert checkpoint.steps_of(tmp_path) == [10, 13]
 
 
+@pytest.mark.parametrize(
+    ("error", "raised", "said"),
+    [
+        (ValueError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes"), ValueError, "RESOURCE_EXHAUSTED"),
+        (
+            ValueError("UNAVAILABLE: the bucket does not answer"),
+            CheckpointError,
+            r"checkpoints/20 could not be read now: .*UNAVAI",
+        ),
+        (OSError(errno.EIO, "Input/output error"), CheckpointError, "could not be read now: .*Run the same command again"),
+    ],
+)
+def test_a_failure_that_says_nothing_of_a_checkpoint_leaves_it_alone(workdir, monkeypatch, error, raised, said):
+    def fails(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr("orbax.checkpoint.CheckpointManager.restore", fails)
+    with pytest.raises(raised, match=said):
+        restore(workdir)
+    assert checkpoint.steps_of(workdir) == [10, 20]
+
+
 def test_when_every_step_is_corrupt_the_error_names_them_and_nothing_is_renamed(tmp_path):
     save(tmp_path, [10, 20])
     for step in (10, 20):
@@ -343,8 +366,19 @@ def test_a_temporary_folder_of_a_killed_write_is_ignored(tmp_path):
 
 def test_the_best_by_score_are_kept_whatever_their_loss(tmp_path):
     losses = {10: 3.0, 20: 2.0, 30: 1.0, 40: 1.5}
-    save(tmp_path, [10, 20, 30, 40], losses, {10: 40.0, 20: 61.0, 30: 50.0, 40: 55.0}, keep=1, keep_best=1)
+    save(tmp_path, [10, 20, 30, 40], losses, {10: 40.0, 20: 61.0, 30: 50.0, 40: 55.0}, keep=1, keep_best=1, best_by="nli")
     assert checkpoint.steps_of(tmp_path) == [20, 40]
+
+
+def test_scores_of_another_cluster_and_losses_are_not_compared(tmp_path):
+    kept = {"keep": 1, "keep_best": 1}
+    losses = {60: 1.0, 70: 0.5, 80: 2.0}
+    save(tmp_path, [10, 20], None, {10: 80.0, 20: 70.0}, best_by="nli", **kept)
+    assert checkpoint.steps_of(tmp_path) == [10, 20]
+    save(tmp_path, [30, 40, 50], None, {30: 40.0, 40: 60.0, 50: 50.0}, best_by="topic", **kept)
+    assert checkpoint.steps_of(tmp_path) == [40, 50]
+    save(tmp_path, [60, 70, 80], losses, **kept)
+    assert checkpoint.steps_of(tmp_path) == [70, 80]
 
 
 def test_the_newest_and_the_best_are_kept(tmp_path):

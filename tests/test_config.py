@@ -337,6 +337,12 @@ def test_validations_and_checkpoints_that_meet_at_the_end_only_are_noted(validat
     assert [note.partition(" keeps")[0] for note in made.notes()] == ["checkpoint.keep_best=1"] * noted
 
 
+def test_scores_of_no_held_out_cluster_are_noted():
+    (note,) = build(model=SHAPE, train={"heldout_every": 5}).notes()
+    assert "no cluster is held out" in note
+    assert not build(model=SHAPE, heldout=("nli",), train={"heldout_every": 5}).notes()
+
+
 def test_every_key_is_explained_and_docs_config_md_is_current():
     keys = {key.name: key for group in reference.groups() for key in group.keys}
     assert set(reference.flat(build(model=SHAPE).to_dict())) <= keys.keys()

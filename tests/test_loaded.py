@@ -1,13 +1,16 @@
 """Models that are loaded by name."""
 
+import json
 import types
 
 import jax
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from flanjax import huggingface as hf
-from flanjax import parts
+from flanjax import parts, storage
+from flanjax.config import ConfigError
 from flanjax.data.tokenizer import ByteTokenizer, TokenizerConfig, train_tokenizer
 from flanjax.models import functional
 from flanjax.models.params import Params
@@ -46,14 +49,34 @@ def test_a_run_reads_its_own_copy_of_the_tokenizer_and_else_the_one_at_its_confi
         ({"init": "run", "step": 20}, 20),
         ({"init": "run", "step": 10}, None),
         ({"init": "run", "step": 10, "fingerprint": "few weights are trained over these"}, 10),
+        ({"init": "another", "step": 20}, None),
     ],
 )
 def test_a_run_goes_on_from_the_step_that_it_began_with_as_long_as_it_is_there(monkeypatch, base, step):
     monkeypatch.setattr("flanjax.parts.base.checkpoint.steps_of", lambda workdir: {"run": [20, 30]}[workdir])
-    assert parts.base_step(base) == step
+    assert parts.base_step(base, "run") == step
 
 
-def test_references_are_of_the_weights_that_training_begins_with(monkeypatch):
+def test_references_of_a_run_that_goes_on_are_its_own_and_its_first_weights_are_not_read(tmp_path, monkeypatch):
+    config = types.SimpleNamespace(
+        train=types.SimpleNamespace(seed=0, validate_every=0),
+        data=types.SimpleNamespace(features=types.SimpleNamespace(length=8), seed=1),
+    )
+    record = {"weights": "gone", "tokenizer": "bytes", "features": {"length": 8}, "seed": 1, "validation_examples": 0}
+    columns = {name: pa.array([0], kind) for name, kind in (("key", pa.uint64()), ("chosen", pa.float32()))}
+    table = pa.table({**columns, "rejected": columns["chosen"]})
+    storage.replace_table(tmp_path / "reference.parquet", table.replace_schema_metadata({b"flanjax": json.dumps(record)}))
+    corpus = types.SimpleNamespace(tokenizer=ByteTokenizer(), _replace=lambda **made: made)
+    weights = types.SimpleNamespace(make=lambda: pytest.fail("the weights that it began with may be gone"))
+    folder = types.SimpleNamespace(path=tmp_path)
+    found = references.with_references(config, folder, corpus, None, weights, None, print, resumed=True)
+    assert set(found) == {"make_features"}
+    config.data.seed = 2
+    with pytest.raises(ConfigError, match="another reference: seed"):
+        references.with_references(config, folder, corpus, None, weights, None, print, resumed=True)
+
+
+def test_references_are_of_the_weights_that_training_begins_with(tmp_path, monkeypatch):
     """Those of `adapt.init` among them."""
 
     class Told(Exception):
@@ -68,5 +91,5 @@ def test_references_are_of_the_weights_that_training_begins_with(monkeypatch):
     weights = types.SimpleNamespace(make=lambda: {"base": np.ones(2)}, model=TINY)
     config = types.SimpleNamespace(train=types.SimpleNamespace(seed=0))
     with pytest.raises(Told) as told:
-        references.with_references(config, None, None, program, weights, None, print)
+        references.with_references(config, types.SimpleNamespace(path=tmp_path), None, program, weights, None, print)
     assert set(told.value.args[0].trainable) == {"few", "begun"}

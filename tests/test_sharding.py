@@ -1,6 +1,7 @@
 """The mesh, the rules from logical axes to mesh axes, and moving a host's batch onto the mesh."""
 
 import dataclasses
+import types
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh, PartitionSpec
 
+from flanjax.config import ConfigError
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.layout import make_layout
 from flanjax.data.packing import Encoded
@@ -30,6 +32,7 @@ from flanjax.parallel.sharding import (
     table,
     to_global,
 )
+from flanjax.run.starting import open_devices
 from flanjax.train.config import TrainConfig
 from flanjax.train.optimizer import OptimizerConfig
 from flanjax.train.program import Program
@@ -281,3 +284,12 @@ def test_the_table_names_the_axes_and_the_bytes_of_every_parameter():
 
 def zeros(shapes):
     return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(jnp.zeros(x.shape, x.dtype), x.sharding), shapes)
+
+
+@pytest.mark.parametrize(("rows", "microbatches", "left"), [(12, 1, 12), (4, "auto", 4), (16, 4, 4)])
+def test_a_batch_that_the_devices_do_not_divide_is_refused_before_anything_is_read(rows, microbatches, left):
+    config = types.SimpleNamespace(
+        mesh=MeshConfig(), data=types.SimpleNamespace(batch_size=rows), train=types.SimpleNamespace(microbatches=microbatches)
+    )
+    with pytest.raises(ConfigError, match=rf"is {left} rows, which 8 devices \(data x fsdp\) do not divide"):
+        open_devices(config)

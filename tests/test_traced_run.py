@@ -45,6 +45,17 @@ def test_a_trace_that_a_run_cuts_short_is_written(tmp_path):
     assert [n for n in range(1, 5) if _annotated(trace, n)] == [2, 3]
 
 
+def test_steps_that_a_run_does_not_reach_are_told_and_a_mistake_at_once(home, monkeypatch, capsys):
+    monkeypatch.chdir(home)
+    monkeypatch.setattr("flanjax.run.training.fit", lambda state, *_, **__: state)
+    asked = ["train", "--config", "config.py", "--workdir", "untraced", *SHORT, "--profile"]
+    assert main([*asked, "5:9"]) == 0
+    assert "note: --profile=5:9 traces no step, or not all: the run goes from step 0 to 6" in capsys.readouterr().out
+    monkeypatch.setattr("flanjax.run.training.open_text", lambda *_: pytest.fail("opened"))
+    assert main([*asked, "9:5"]) == 1
+    assert "expected FIRST:LAST" in capsys.readouterr().err
+
+
 def _annotated(trace, step):
     data = jax.profiler.ProfileData.from_file(str(trace))
     events = (event for plane in data.planes for line in plane.lines for event in line.events)

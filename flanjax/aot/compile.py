@@ -104,7 +104,7 @@ def compile_training(config: RunConfig, topology: str, usable: float = 1.0) -> C
       ConfigError: the topology is unknown, libtpu is missing, or the step does not fit.
     """
     mesh = slice_mesh(config, topology)
-    _check_batch(config, mesh)
+    parts.check_batch(config, mesh)
     model, batch = model_of(config), parts.batch_shapes(config, mesh, parts.numbers_of(config))
     began, hbm = time.perf_counter(), int(usable * CHIPS[_chip(topology)].hbm_gib * GIB)
     objective = parts.objective_of(config, num_tasks := _num_tasks(config))
@@ -332,16 +332,6 @@ def _chip(topology: str) -> str:
     if kind not in CHIPS or ":" not in topology:
         raise ConfigError(f"topology is {topology!r}, expected a chip and its grid such as v5e:4x4; {nearest(kind, CHIPS)}")
     return kind
-
-
-def _check_batch(config: RunConfig, mesh: sharding.Mesh) -> None:
-    number = 1 if config.train.microbatches == "auto" else int(config.train.microbatches)
-    rows, shards = config.data.batch_size // number, sharding.num_batch_shards(mesh)
-    if rows % shards:
-        raise ConfigError(
-            f"data.batch_size / train.microbatches is {rows} rows, which {shards} chips (data x fsdp) do not divide; "
-            "raise the batch or set mesh.tensor"
-        )
 
 
 def _bytes_per_device(state: object) -> int:

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import jax
 import orbax.checkpoint as ocp
@@ -15,8 +15,9 @@ from flanjax.checkpoint import checksums, step_folder
 from flanjax.checkpoint.config import VALIDATION_LOSS, CheckpointConfig
 from flanjax.checkpoint.reading import CheckpointError, anywhere, comparing, pass_over
 from flanjax.checkpoint.step_folder import DATA, META, PARAMS, REST
+from flanjax.failures import is_no_damage, is_out_of_memory
 
-_LOSS, _SCORE, _UNREADABLE = VALIDATION_LOSS, "score", ".unreadable"
+_ANY_SCORE, _UNREADABLE = "score", ".unreadable"  # older runs did not say of which cluster a score is
 _REWRITTEN_AT_THE_END = "_CHECKPOINT_METADATA"  # Orbax rewrites it with the time when the step is complete
 
 
@@ -47,12 +48,13 @@ class Checkpoints:
             registry.add(item, ocp.args.JsonSave, as_json)
             registry.add(item, ocp.args.JsonRestore, as_json)
         policies = ocp.checkpoint_managers
-        best = policies.BestN(get_metric_fn=_goodness, n=config.keep_best, keep_checkpoints_without_metrics=False)
+        self._best_by = config.best_by
+        best = policies.BestN(get_metric_fn=self._goodness, n=config.keep_best, keep_checkpoints_without_metrics=False)
         self._manager = ocp.CheckpointManager(
             self._directory,
             options=ocp.CheckpointManagerOptions(
                 preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(config.keep), best]),
-                best_fn=_goodness,  # without it Orbax writes no metrics, and a later process cannot find the best
+                best_fn=self._goodness,  # without it Orbax writes no metrics, and a later process cannot find the best
                 # Only asynchronous writing calls back before a step counts as complete. For synchronous saves, `save` waits.
                 async_options=ocp.options.AsyncOptions(post_finalization_callback=self._sum),
                 cleanup_tmp_directories=True,
@@ -86,7 +88,9 @@ class Checkpoints:
             data=ocp.args.JsonSave(data),
             meta=ocp.args.JsonSave(meta),
         )
-        known = {_LOSS: validation_loss} if score is None else {_SCORE: score}
+        known = {VALIDATION_LOSS: validation_loss}
+        if self._best_by != VALIDATION_LOSS:
+            known[self._best_by] = score
         metrics = {name: value for name, value in known.items() if value is not None and math.isfinite(value)} or None
         self._writing = step
         with self._naming_failure():
@@ -112,13 +116,15 @@ class Checkpoints:
           check_data: raises an error for an invalid position in the data.
 
         Raises:
-          CheckpointError: there are checkpoints, but none of them can be read.
+          CheckpointError: there are checkpoints, but none of them can be read, or the storage does not answer.
           FormatError: a newer flanjax wrote the step.
         """
         steps = sorted(self._manager.all_steps(), reverse=True)
         passed: list[int] = []
         for step in steps:
             restored, failed = self._restore_step(step, params, rest, check_data)
+            if failed is not None and is_no_damage(failed):
+                self._raise_unread(step, failed)
             if anywhere(failed is not None):
                 pass_over(self._directory / str(step), failed or CheckpointError("another process cannot read it"))
                 passed.append(step)
@@ -154,6 +160,15 @@ class Checkpoints:
             return None, error
         return Restored(step, found[PARAMS], found[REST], found[DATA], found[META]), None
 
+    def _raise_unread(self, step: int, error: Exception) -> NoReturn:
+        """Raises why a sound checkpoint was not read: going on from an older one would lose steps."""
+        if is_out_of_memory(error):
+            raise error
+        raise CheckpointError(
+            f"checkpoint {self._directory / str(step)} could not be read now: {step_folder.reason(error)}. Run the same "
+            "command again; if the checkpoint stays unreadable, move it away, and the run goes on from the one before"
+        ) from error
+
     def _sum(self) -> None:
         """Writes the step's checksums. Called in process 0 when all items are on disk, before the step counts as complete."""
         assert self._params.written_to is not None
@@ -169,6 +184,12 @@ class Checkpoints:
         if steps:
             anywhere(False)  # no process reloads before process 0 has renamed
             self._manager.reload()
+
+    def _goodness(self, metrics: dict[str, float]) -> float:
+        """How good a checkpoint is by what `best_by` names now; the least if it was kept for something else."""
+        if self._best_by == VALIDATION_LOSS:
+            return -metrics.get(VALIDATION_LOSS, math.inf)
+        return metrics.get(self._best_by, metrics.get(_ANY_SCORE, -math.inf))
 
     @contextlib.contextmanager
     def _naming_failure(self) -> Iterator[None]:
@@ -206,7 +227,3 @@ class _SummedHandler(ocp.StandardCheckpointHandler):
         own = f"ocdbt.process_{jax.process_index()}"
         sums = {f"{self._item}/{own}/{name}": found for name, found in checksums.sums_of(directory / own).items()}
         checksums.write_part(directory.parent, f"{self._item}.{jax.process_index()}", sums)
-
-
-def _goodness(metrics: dict[str, float]) -> float:
-    return metrics[_SCORE] if _SCORE in metrics else -metrics[_LOSS]

@@ -92,6 +92,14 @@ class RunConfig:
 
     def notes(self) -> list[str]:
         """What its keys do together and hardly anybody means."""
+        return [*self._note_on_best(), *self._note_on_heldout()]
+
+    def _note_on_heldout(self) -> list[str]:
+        if not self.train.heldout_every or self.heldout:
+            return []
+        return [f"train.heldout_every={self.train.heldout_every} scores nothing, since no cluster is held out"]
+
+    def _note_on_best(self) -> list[str]:
         saved, validated, steps = self.checkpoint.every_steps, self.train.validate_every, self.train.steps
         if not self.checkpoint.keep_best or self.checkpoint.best_by != VALIDATION_LOSS or not validated:
             return []

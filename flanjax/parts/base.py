@@ -71,12 +71,12 @@ def base_record(config: RunConfig, step: int | None, frozen: Any) -> dict[str, A
     return {"init": config.model.init, "step": step, **({} if frozen is None else {"fingerprint": fingerprint(frozen)})}
 
 
-def base_step(base: Mapping[str, Any] | None) -> int | None:
-    """The step, by a checkpoint's record, of the run that its own began with; None for the newest.
+def base_step(base: Mapping[str, Any] | None, init: str) -> int | None:
+    """The step, by a checkpoint's record, of the run `init` that its own began with; None for the newest.
 
     If all weights are trained, those of another step serve as well once it is gone: only their shapes are read.
     """
-    if not base or base["step"] is None:
+    if not base or base["step"] is None or base["init"] != init:
         return None
     gone = "fingerprint" not in base and base["step"] not in checkpoint.steps_of(base["init"])
     return None if gone else base["step"]

@@ -128,6 +128,17 @@ def check_identity(directory: epath.PathLike, manifest: Mapping[str, Any], ident
 _ELSEWHERE = ". Set these back, prepare into another directory, or leave data.prepared out and make the rows while training"
 
 
+def check_batch(config: RunConfig, mesh: sharding.Mesh) -> None:
+    """Raises ConfigError if the mesh does not divide the rows of a batch, or of a microbatch."""
+    number = 1 if config.train.microbatches == "auto" else int(config.train.microbatches)
+    rows, shards = config.data.batch_size // number, sharding.num_batch_shards(mesh)
+    if rows % shards:
+        raise ConfigError(
+            f"data.batch_size / train.microbatches is {rows} rows, which {shards} devices (data x fsdp) do not divide; "
+            "raise the batch or set mesh.tensor"
+        )
+
+
 def batch_shapes(
     config: RunConfig, mesh: sharding.Mesh, numbers: Sequence[str] = (), lengths: Lengths | None = None
 ) -> dict[str, jax.ShapeDtypeStruct]:

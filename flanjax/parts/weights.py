@@ -135,7 +135,8 @@ def frozen_params(model: functional.Config, mesh: sharding.Mesh, tuning: Tuning,
     shapes = abstract_pair(model, tuning, mesh).frozen
     if not jax.tree.leaves(shapes):
         return {}
-    frozen = jax.jit(lambda tree: tuning.split(tree, jax.random.key(0)).frozen, out_shardings=jax.tree.map(_place, shapes))
+    placed = jax.tree.map(_place, shapes)
+    frozen = jax.jit(lambda tree: tuning.split(tree, jax.random.key(0)).frozen, out_shardings=placed, donate_argnums=0)
     return frozen(base())
 
 

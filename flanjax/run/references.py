@@ -51,25 +51,34 @@ def with_references(
     weights: parts.Weights,
     mesh: sharding.Mesh,
     log: Callable[[str], None],
+    *,
+    resumed: bool = False,
 ) -> Corpus:
     """Returns the corpus with features of pairs that carry their references, from the folder's file or computed now.
+
+    Args:
+      resumed: whether the run has checkpoints. The file is then its own, and the weights that it began with, which may be gone,
+        are not read again.
 
     Raises:
       ConfigError: the file is of other weights, or of texts that were made otherwise.
     """
-    params = program.split(weights.make(), jax.random.key(config.train.seed))
-    params = params._replace(trainable=parts.beginning(config, weights.model, params.trainable))
+    path = folder.path / REFERENCES
+    there = distributed.from_first(path.exists)
+    if not (there and resumed):
+        params = program.split(weights.make(), jax.random.key(config.train.seed))
+        params = params._replace(trainable=parts.beginning(config, weights.model, params.trainable))
     made = {
-        "weights": parts.fingerprint(params),
+        **({} if there and resumed else {"weights": parts.fingerprint(params)}),
         "tokenizer": corpus.tokenizer.fingerprint,
         "features": parts.as_json(vars(config.data.features)),
         "seed": config.data.seed,
         "validation_examples": config.train.validation_examples if config.train.validate_every else 0,
     }
-    path = folder.path / REFERENCES
-    if distributed.from_first(path.exists):
+    if there:
         table = storage.read_table(path)
-        _check(path, json.loads((table.schema.metadata or {}).get(_RECORD, b"{}")), made)
+        record = json.loads((table.schema.metadata or {}).get(_RECORD, b"{}"))
+        _check(path, record, {"weights": record.get("weights"), **made})
     else:
         table = _computed(config, corpus, program, params, mesh, log).replace_schema_metadata({_RECORD: json.dumps(made)})
         if folder.writes:

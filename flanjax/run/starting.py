@@ -91,6 +91,7 @@ def open_text(
 def open_devices(config: RunConfig) -> Devices:
     """The mesh over all devices, and this process's share of the data."""
     mesh = sharding.make_mesh(config.mesh)
+    parts.check_batch(config, mesh)
     hosts = sharding.data_hosts(mesh)
     index = next(i for i, processes in enumerate(hosts) if jax.process_index() in processes)
     return Devices(mesh, hosts, Host(index, len(hosts)))

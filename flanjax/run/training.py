@@ -113,13 +113,17 @@ def _train(
     log: Log,
 ) -> int:
     workdir = folder.path
+    if profile:
+        parse_steps(profile, 0)  # a mistake is told before anything is opened
     config = parts.settled(config)
     text = open_text(config, workdir, mixture, features, numbers or parts.numbers_of(config), log)
     stages.passed("mixture and tokenizer")
     devices = open_devices(config)
     prepared = parts.prepared_of(config, text.corpus, devices.host)
     saved = checkpoint.read_meta(workdir)[1] if checkpoint.steps_of(workdir) else {}
-    weights = parts.weights_of(config, text.corpus.tokenizer, devices.mesh, parts.base_step(saved.get("base")))
+    weights = parts.weights_of(
+        config, text.corpus.tokenizer, devices.mesh, parts.base_step(saved.get("base"), config.model.init)
+    )
     tuning = parts.tuning_of(config, weights.model, text.corpus.tokenizer, tuning)
     for line in (*weights.notes, *config.notes()):
         log(f"note: {line}")
@@ -129,7 +133,7 @@ def _train(
 
     meta = parts.meta_of(config, text.split, text.corpus, weights.model, tuning)
     if config.objective.of_pairs:
-        corpus = with_references(config, folder, text.corpus, program, weights, devices.mesh, log)
+        corpus = with_references(config, folder, text.corpus, program, weights, devices.mesh, log, resumed=bool(saved))
         text = text._replace(corpus=corpus)
     checkpoints = checkpoint.Checkpoints(workdir, config.checkpoint)
     start, meta = find_start(config, workdir, text.corpus, program, weights, checkpoints, saved, meta, log)
@@ -143,20 +147,23 @@ def _train(
     stop = Stop()
     batches = BatchIterator(text.corpus, devices.host, start.data, prepared, stop.while_waiting)
     report = open_report(config, folder, text.corpus, devices, start.step, stages.began)
-    prompts = parts.training_prompts(text.corpus)
-    saving = Saving(folder, report.writer, checkpoints, meta, text.split, text.corpus, batches, devices.hosts, prompts)
-    actions = periodic_actions(config, text, devices, program, weights.model, start, report, saving)
-    log(f"{program.size} on {sharding.describe(devices.mesh)}; MFU against {report.meter.limit_named}")
-    for line in attention_lines(config, devices, program, text.corpus):
-        log(line)
-    stages.passed("records and logs")
-    step_fn, work = step_of(program, start.frozen), functools.partial(work_of, model=weights.model)
-    first, state = start.step, start.state
-    del start, weights  # the step takes over the memory of the state that it is given
-    steps_to_trace = parse_steps(profile, first) if profile else None
-    with Profiler(steps_to_trace, workdir, first, silent=not folder.writes) as profiler, collected_rarely():
-        traced = stages.until_first(profiler.around(step_fn), log)
-        loop(config, devices, first, state, batches, traced, work, report, actions, saving, checkpoints, stop)
+    with contextlib.closing(report.bar):
+        prompts = parts.training_prompts(text.corpus)
+        saving = Saving(folder, report.writer, checkpoints, meta, text.split, text.corpus, batches, devices.hosts, prompts)
+        actions = periodic_actions(config, text, devices, program, weights.model, start, report, saving)
+        log(f"{program.size} on {sharding.describe(devices.mesh)}; MFU against {report.meter.limit_named}")
+        for line in attention_lines(config, devices, program, text.corpus):
+            log(line)
+        stages.passed("records and logs")
+        step_fn, work = step_of(program, start.frozen), functools.partial(work_of, model=weights.model)
+        first, state = start.step, start.state
+        del start, weights  # the step takes over the memory of the state that it is given
+        steps_to_trace = parse_steps(profile, first) if profile else None
+        if steps_to_trace and not first < steps_to_trace.last <= config.train.steps:
+            log(f"note: --profile={profile} traces no step, or not all: the run goes from step {first} to {config.train.steps}")
+        with Profiler(steps_to_trace, workdir, first, silent=not folder.writes) as profiler, collected_rarely():
+            traced = stages.until_first(profiler.around(step_fn), log)
+            loop(config, devices, first, state, batches, traced, work, report, actions, saving, checkpoints, stop)
     log(f"trained {config.train.steps} steps; checkpoints and metrics are in {workdir}")
     return config.train.steps
 

@@ -38,8 +38,8 @@ class TrainConfig:
     Args:
       steps: optimizer steps of the whole run, counted from its initial weights.
       seed: seed of the initial weights and of dropout.
-      microbatches: number of parts into which a global batch is split to save memory; the result stays the same. "auto" takes
-        the smallest number that fits, by the compiler's analysis of the step.
+      microbatches: number of parts into which a global batch is split to save memory; the result stays the same, apart from
+        the draws of dropout. "auto" takes the smallest number that fits, by the compiler's analysis of the step.
       xla_options: XLA's options for the step alone, such as xla_jf_spmd_threshold_for_windowed_einsum_mib=1000000. Those of
         another kind of device (xla_tpu_, xla_jf_, xla_gpu_, xla_cpu_) are left out. `flanjax compile --search` suggests them.
       log_every: steps between lines of metrics.jsonl.

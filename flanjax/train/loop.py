@@ -135,7 +135,7 @@ def fit(
         except StoppedWaiting:
             if pending:
                 _report(pending, report)
-            if not stop.at_once:
+            if jax.process_count() > 1:
                 raise RuntimeError(
                     f"stopped by {signal.Signals(stop.signal).name} at step {step - 1} while it looked for a batch. The other "
                     "processes could not be asked to save, so the same command goes on from the newest checkpoint"

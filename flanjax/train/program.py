@@ -20,7 +20,7 @@ from flanjax.parallel.xla_options import check, options_for
 from flanjax.train.config import TrainConfig
 from flanjax.train.objective import Batch, CrossEntropy, Hooks, Objective
 from flanjax.train.optimizer import make_optimizer, schedule, state_axes
-from flanjax.train.step import StepMetrics, StepSpec, TrainState, init_state, train_step, validation_step
+from flanjax.train.step import StepMetrics, StepSpec, TrainState, init_state, read_rows, train_step, validation_step
 
 
 class Compiled(NamedTuple):
@@ -141,11 +141,12 @@ class Program:
         return self._spec.objective
 
     def reading(self, function: Callable[[functional.Model, Batch, Hooks], jax.Array]) -> Any:
-        """Returns the jitted function (trainable, frozen, batch) -> `function` of the model, without dropout."""
+        """Returns the jitted function (trainable, frozen, batch) -> `function` of the model, without dropout: [rows, ...]."""
         spec, one = self._spec, self._one
 
         def read(trainable: Any, frozen: Any, batch: Batch) -> jax.Array:
-            return function(functional.bind(spec.model, spec.tuning.join(Params(trainable, frozen))), batch, spec.hooks)
+            model = functional.bind(spec.model, spec.tuning.join(Params(trainable, frozen)))
+            return read_rows(spec, lambda rows: function(model, rows, spec.hooks), batch)
 
         return jax.jit(read, in_shardings=self._inputs, out_shardings=one)
 

@@ -4,7 +4,7 @@ Letters: M microbatches, B global batch.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -79,8 +79,20 @@ def train_step(spec: StepSpec, state: TrainState, frozen: Any, batch: Batch) -> 
 
 
 def validation_step(spec: StepSpec, trainable: Any, frozen: Any, batch: Batch) -> Sums:
-    """Returns the sums of a batch, without dropout."""
-    return _sums(spec, trainable, frozen, batch, None)[1]
+    """Returns the sums of a batch, without dropout. It takes the microbatches of a step, and so no more memory than that."""
+    if spec.microbatches == 1:
+        return _sums(spec, trainable, frozen, batch, None)[1]
+    each = jax.lax.map(lambda micro: _sums(spec, trainable, frozen, micro, None)[1], _split(batch, spec.microbatches))
+    sums: Sums = jax.tree.map(lambda x: x.sum(axis=0), each)
+    return sums
+
+
+def read_rows(spec: StepSpec, function: Callable[[Batch], jax.Array], batch: Batch) -> jax.Array:
+    """Returns [B, ...], what a function gives for each row of a batch, in the microbatches of a step."""
+    if spec.microbatches == 1:
+        return function(batch)
+    each = jax.lax.map(function, _split(batch, spec.microbatches))
+    return each.swapaxes(0, 1).reshape(-1, *each.shape[2:])
 
 
 def _accumulate(spec: StepSpec, trainable: Any, frozen: Any, batch: Batch, key: jax.Array) -> tuple[Any, Sums]:

@@ -133,6 +133,9 @@ def test_references_of_other_weights_or_other_rows_are_refused(home, tmp_path):
     with pytest.raises(ValueError, match=r"task preferences, row \d+: its pair has no log-likelihoods in .*reference"):
         train(config, tmp_path / "other", mixture=judged, log=lambda line: None)
     changed = load_config("config.py", [*overrides, "train.steps=30", "model.init=runs/preferred"])
+    with pytest.raises(ConfigError, match=r"model\.init"):
+        flanjax.open_run(changed, workdir=tmp_path / "other", log=lambda line: None).train()
+    shutil.rmtree(tmp_path / "other" / "checkpoints")
     with pytest.raises(ConfigError, match="another reference: weights: "):
         flanjax.open_run(changed, workdir=tmp_path / "other", log=lambda line: None).train()
 

@@ -151,9 +151,8 @@ def test_a_signal_saves_one_step_after_it_was_heard_and_stops(train, tmp_path, n
     assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)] == handlers
 
 
-@pytest.mark.parametrize(("hosts", "searching", "reached", "saves"), [(1, 6, 5, [5]), (1, 1, 0, []), (2, 1, 0, [])])
-def test_a_signal_ends_the_search_for_a_batch_at_once(train, tmp_path, monkeypatch, hosts, searching, reached, saves):
-    monkeypatch.setattr("flanjax.train.loop.jax.process_count", lambda: hosts)
+@pytest.mark.parametrize(("searching", "reached", "saves"), [(6, 5, [5]), (1, 0, [])])
+def test_a_signal_ends_the_search_for_a_batch_at_once(train, tmp_path, searching, reached, saves):
     saved = []
 
     def search(n):
@@ -168,6 +167,19 @@ def test_a_signal_ends_the_search_for_a_batch_at_once(train, tmp_path, monkeypat
     assert saved == saves, "the last whole step, unless nothing was trained"
     assert raised.value.signal == signal.SIGTERM
     assert not saves or [r["step"] for r in records(tmp_path)] == [3, 5]
+
+
+def test_one_of_several_processes_that_is_stopped_before_its_first_batch_tells_the_others(train, monkeypatch):
+    """Its error goes through `distributed.leave`, as an Interrupted does not."""
+    monkeypatch.setattr("flanjax.train.loop.jax.process_count", lambda: 2)
+
+    def search(n):
+        os.kill(os.getpid(), signal.SIGTERM)
+        stop.while_waiting()
+        raise AssertionError("the search goes on")
+
+    with Stop() as stop, pytest.raises(RuntimeError, match="SIGTERM at step 0 while it looked for a batch"):
+        train(stop=stop, search=search)
 
 
 def test_one_of_several_processes_does_not_leave_the_others_in_the_middle_of_a_run(train, monkeypatch):

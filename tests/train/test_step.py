@@ -22,7 +22,7 @@ from flanjax.tasks.draws import Draws
 from flanjax.train.losses import LossConfig
 from flanjax.train.objective import CrossEntropy, Hooks
 from flanjax.train.optimizer import OptimizerConfig, make_optimizer, schedule, state_axes
-from flanjax.train.step import StepSpec, TrainState, init_state, train_step, validation_step
+from flanjax.train.step import StepSpec, TrainState, init_state, read_rows, train_step, validation_step
 
 S, T, TASKS, ROWS = 24, 12, 3, 8
 LAYOUT = make_layout(FeatureConfig(inputs_length=S, targets_length=T), ByteTokenizer())
@@ -208,6 +208,18 @@ def test_validation_has_no_dropout():
     batch = uneven_batch()
     sums = jax.jit(functools.partial(validation_step, spec_of(dropout=0.3)))(weights(), {}, batch)
     np.testing.assert_allclose(sums.loss / sums.weight, one_step(spec_of(), batch)[1]["loss"], rtol=1e-6)
+
+
+def test_validation_and_readings_take_the_microbatches_of_a_step_and_give_the_same():
+    batch = uneven_batch()
+    whole, parts = (jax.jit(functools.partial(validation_step, spec_of(microbatches=n)))(weights(), {}, batch) for n in (1, 4))
+    assert_alike(parts, whole, 1e-6)
+    rows = {"n": jnp.arange(8)}
+    for count in (1, 2, 4):
+        seen = []
+        found = read_rows(spec_of(microbatches=count), lambda b, seen=seen: (seen.append(b["n"].shape), b["n"] * 10)[1], rows)
+        assert found.tolist() == [10 * n for n in range(8)]
+        assert set(seen) == {(8 // count,)}
 
 
 def test_losses_of_the_tasks_sum_to_the_loss_of_the_batch():
