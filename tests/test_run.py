@@ -465,6 +465,13 @@ def test_training_begins_alike_from_an_earlier_run_and_from_its_export_on_the_hu
     assert runs["from_run"][0][1] < figures(whole)[0][1] - 0.2
 
 
+def test_weights_of_a_run_without_checkpoints_are_asked_for_by_name(home, whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "emptied", ignore=shutil.ignore_patterns("checkpoints"))
+    status, said = train_here(home, "from_emptied", f"--config.model.init={tmp_path / 'emptied'}", config="tune.py")
+    assert status == 1
+    assert "emptied is the workdir of a run that has no checkpoint, or none any more" in said
+
+
 def on_the_hub(cache, name, revision):
     """The empty snapshot of an id at a revision, as a download leaves it in the hub's cache."""
     repository, commit = cache / f"models--{name.replace('/', '--')}", "0123456789" * 4

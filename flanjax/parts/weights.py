@@ -14,7 +14,7 @@ from flanjax.data.tokenizer import Tokenizer
 from flanjax.models import functional
 from flanjax.models.params import Full, Params, Tuning
 from flanjax.parallel import sharding
-from flanjax.workdir import TOKENIZER, open_workdir
+from flanjax.workdir import SHARDING, TOKENIZER, open_workdir
 
 
 class Weights(NamedTuple):
@@ -81,6 +81,8 @@ def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh, ste
 
 
 def _directory_of(init: str) -> Any:
+    if (open_workdir(init).path / SHARDING).exists() and not checkpoint.steps_of(init):
+        raise ConfigError(f"model.init={init} is the workdir of a run that has no checkpoint, or none any more: put one back")
     try:
         return hf.find(init)
     except FileNotFoundError as error:
