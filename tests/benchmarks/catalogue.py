@@ -25,6 +25,7 @@ ACCELERATED = {
 WIDER = ("model.d_model=512", "model.head_dim=64", "model.num_layers=6", "model.num_decoder_layers=6")
 AUTO = "train.microbatches=auto"  # as few as fit
 TINY_ACCELERATED = ("flan_t5_base", "qwen3_0_6b")
+WRITTEN = {"gpu_generation_t5_base": "t5_base", "gpu_generation_qwen3_0_6b": "qwen3_0_6b"}  # comparison -> model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +76,7 @@ def keys_with_tokenizer(size: str) -> list[str]:
 
 
 def accelerated_keys() -> list[str]:
-    return [key for name in ACCELERATED for key in _ways_of(name)]
+    return [*(key for name in ACCELERATED for key in _ways_of(name)), *(f"{name}_vs_hf" for name in WRITTEN)]
 
 
 def _all(size: str) -> list[Comparison]:
@@ -118,7 +119,10 @@ def _accelerated(asked: Asked) -> list[Comparison]:
             "needs_gpu": not asked.tiny,
         }
         found.append(_training(asked, name, job, LOSSES, together=False))
-    return found
+    profiles = ["summaries", "reasoning"]
+    return found + [
+        _generation(asked, name, model, {f"{name}_vs_hf": profiles}, dtype="bfloat16") for name, model in WRITTEN.items()
+    ]
 
 
 def _ways_of(name: str) -> dict[str, str]:
@@ -140,18 +144,26 @@ def _scoring(asked: Asked) -> Comparison:
     return Comparison("scoring", {"scoring_vs_lm_eval": "items/s"}, job, ours, theirs, {"log-likelihoods": 1e-4})
 
 
-def _generation(asked: Asked, name: str, model: str, profiles: Mapping[str, Sequence[str]], *, items: int = 192) -> Comparison:
-    tiny = {"t5_20m": "tiny", "t5_77m": "tiny", "llama_20m": "tiny_llama"}
+def _generation(
+    asked: Asked,
+    name: str,
+    model: str,
+    profiles: Mapping[str, Sequence[str]],
+    *,
+    items: int = 192,
+    dtype: str = "float32",
+) -> Comparison:
     job = {
-        "model": tiny[model] if asked.tiny else model,
+        "model": ("tiny" if model.startswith("t5") else "tiny_llama") if asked.tiny else model,
         "items": 6 if asked.tiny else items if asked.full else 48,
         "slots": 4 if asked.tiny else 32,
-        "dtype": "float32",
+        "dtype": dtype,
         "batch_sizes": [4] if asked.tiny else [16, 32, 64] if asked.full else [64],
         "profiles": sorted({profile for names in profiles.values() for profile in names}),
         "keys": profiles,
     }
-    return Comparison(name, dict.fromkeys(profiles, "tokens/s"), job, _side("generation"), _side("generation_torch"))
+    sides = (_side("generation"), _side("generation_torch"))
+    return Comparison(name, dict.fromkeys(profiles, "tokens/s"), job, *sides, together=dtype == "float32")
 
 
 def _input(asked: Asked) -> Comparison:

@@ -13,6 +13,7 @@ from .sides import SideError
 
 Log = Callable[[str], None]
 OURS, THEIRS = 0, 1
+WARM_UPS = 2  # an engine compiles once more when it has seen how long texts are
 
 
 class Asked(Protocol):
@@ -115,7 +116,8 @@ def _compare(comparison: Comparison, sides: "_Sides", rounds: int, log: Log) -> 
                 for key in comparison.units:
                     given = settings.get(key) if side == THEIRS else None
                     if key not in warmed:
-                        asked.ask("run", key, given)
+                        for _ in range(WARM_UPS):
+                            asked.ask("run", key, given)
                         warmed.add(key)
                     seen[side][key] = asked.ask("run", key, given)
                 if number == rounds - 1:

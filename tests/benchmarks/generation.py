@@ -33,6 +33,8 @@ LLAMA: Any = {"d_model": 256, "d_ff": 640, "num_layers": 8, "num_heads": 8, "num
 TINY: Any = {"vocab_size": 99, "d_model": 16, "d_ff": 32, "num_layers": 1, "num_heads": 2, "head_dim": 8}
 MODELS: dict[str, Any] = {
     "t5_20m": T5Config(vocab_size=30_000, **T5_20M),
+    "t5_base": functional.SIZES["t5_v1_1_base"],
+    "qwen3_0_6b": functional.SIZES["qwen3_0_6b"],
     "t5_77m": T5Config(vocab_size=32_128, **T5_77M),  # the shape of T5-v1.1-small
     "llama_20m": DecoderConfig(vocab_size=30_000, **LLAMA),
     "tiny": T5Config(num_decoder_layers=1, **TINY),
@@ -83,8 +85,9 @@ class Ours:
         return {"said": said, "parameters": count, "tokens": tokens}
 
     def check(self) -> dict[str, Any]:
-        """The greedy texts of a few prompts, in float32."""
-        return {"texts": self._written("few", self._make_engine("float32", 4))}
+        """The greedy texts of a few prompts, in float32 with exact products."""
+        with jax.default_matmul_precision("highest"):
+            return {"texts": self._written("few", self._make_engine("float32", 4))}
 
     def run(self, key: str, settings: Any = None) -> dict[str, Any]:
         """Writes the texts of the key's profiles, one profile after another."""
@@ -106,7 +109,8 @@ class Ours:
         kind: Any = "encoder_decoder" if config.kind == "t5" else "causal"
         layout = make_layout(FeatureConfig(layout=kind), ByteTokenizer())
         mesh = make_mesh(MeshConfig(), jax.devices()[:1])
-        return Engine(config, self._params, mesh, layout, slots=slots, stop_ids=(), end_repetition=False)
+        params = jax.tree.map(lambda x: x.astype(dtype), self._params)  # as the peer's weights are
+        return Engine(config, params, mesh, layout, slots=slots, stop_ids=(), end_repetition=False)
 
     def _written(self, profile: str, engine: Engine) -> list[list[int]]:
         asked = json.loads((self._folder / "requests.json").read_text())[profile]

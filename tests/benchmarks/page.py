@@ -20,6 +20,8 @@ TITLES = {
     "generation_labels_vs_hf": "texts of 2 to 5 tokens, beside `generate`",
     "generation_77m_vs_hf": "long texts of a model of three times the size, beside `generate`",
     "generation_llama_vs_hf": "a decoder's texts, beside `generate` or continuous batching",
+    "gpu_generation_t5_base_vs_hf": "T5-v1.1-base's long texts on a GPU, bfloat16, beside `generate`",
+    "gpu_generation_qwen3_0_6b_vs_hf": "Qwen3-0.6B's on a GPU, bfloat16, beside `generate` or continuous batching",
     "input_vs_seqio": "input pipeline, beside SeqIO",
 }
 
