@@ -45,8 +45,21 @@ train_command alone
 if [ -z "$heldout" ]; then
   exec "${command[@]}"
 fi
-# Not ended by a signal itself: it waits for flanjax, which saves, and hands on its status.
-trap : TERM INT HUP
-run "${command[@]}"
+# Hands a signal on to flanjax, which saves, and waits for it.
+attended() {
+  local child status=0
+  say "$(quoted "$@")"
+  "$@" &
+  child=$!
+  trap 'kill -TERM "$child" 2> /dev/null || :' TERM INT HUP
+  while :; do
+    status=0
+    wait "$child" || status=$?
+    kill -0 "$child" 2> /dev/null || break
+  done
+  trap - TERM INT HUP
+  return "$status"
+}
+attended "${command[@]}" || exit
 heldout_command alone
-run "${command[@]}"
+attended "${command[@]}" || { status=$?; exit $((status > 128 ? status : no_evaluation)); }

@@ -163,6 +163,14 @@ def _last_line(text: str) -> str:
     return lines[-1].strip() if lines else "it said nothing"
 
 
+def _how_many() -> int:
+    """Returns how many GPUs a process sees; 1 where nvidia-smi does not tell."""
+    try:
+        return _gpus()[1]
+    except RuntimeError:
+        return 1
+
+
 def _gpus() -> tuple[str, int]:
     """Returns the name of this machine's GPUs, as a key of GPU, and how many of them a process sees."""
     advice = f"Name the chip yourself: {', '.join(GPU)}, or none for no flags"
@@ -188,7 +196,7 @@ def main() -> int:
     parser.add_argument("--no-check", action="store_true", help="print all, without trying them on what is installed here")
     args = parser.parse_args()
     try:
-        chip, count = _gpus() if args.chip == "gpu" else (args.chip, 1)
+        chip, count = _gpus() if args.chip == "gpu" else (args.chip, _how_many() if args.chip in GPU else 1)
         chosen = preset(chip, args.several or count > 1)
         own = os.environ.get(chosen.variable, "")
         if own and not own.startswith("--"):

@@ -466,6 +466,41 @@ def test_one_gpu_runs_with_its_flags_and_what_the_user_set(tmp_path):
     assert ran.stdout.splitlines() == [f"{flags}|0.9|train --config c.py --workdir w"]
 
 
+@pytest.mark.parametrize(("signalled", "status", "did"), [(True, 143, ["train", "saved"]), (False, 4, ["train", "heldout"])])
+def test_one_gpu_hands_a_signal_on_and_tells_a_failed_evaluation(tmp_path, signalled, status, did):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "python").symlink_to(sys.executable)
+    flanjax = """#!/bin/bash
+echo "$1" >> did
+[ "$1" = train ] || exit 1
+[ -z "$WAITS" ] || { trap 'echo saved >> did; exit 143' TERM; while :; do sleep 0.1; done; }
+"""
+    (programs / "flanjax").write_text(flanjax)
+    (programs / "flanjax").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "WAITS": "1" if signalled else ""}
+    command = ["bash", str(LAUNCH / "gpu.sh"), "--chip", "none", "--config", "c.py", "--workdir", "w", "--heldout"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    while signalled and not (tmp_path / "did").exists():
+        time.sleep(0.05)
+    if signalled:
+        time.sleep(0.3)  # until flanjax has set its trap
+        process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == status, said
+    assert (tmp_path / "did").read_text().split() == did
+
+
+def test_several_gpus_are_counted_whatever_the_chip_is_called(tmp_path):
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\nprintf 'NVIDIA H100\\nNVIDIA H100\\n'\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    one, two = (
+        launch("xla_flags.py", "h100", "--no-check", path=tmp_path, CUDA_VISIBLE_DEVICES=seen).stdout for seen in ("0", "0,1")
+    )
+    assert one != two
+    assert two == launch("xla_flags.py", "h100", "--no-check", "--several").stdout
+
+
 @pytest.fixture
 def job(tmp_path):
     """Runs slurm.sbatch in a job whose srun ends with a status; gives its status and what was asked of SLURM."""

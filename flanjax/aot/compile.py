@@ -20,6 +20,7 @@ from flanjax.adapt.methods import make_tuning
 from flanjax.aot import hlo, libtpu
 from flanjax.aot.roofline import Roofline, explain, roofline
 from flanjax.config import ConfigError, RunConfig
+from flanjax.config.model import SCRATCH
 from flanjax.data.feature_config import Lengths
 from flanjax.data.layout import make_layout
 from flanjax.data.tokenizer import ByteTokenizer
@@ -229,7 +230,8 @@ def model_of(config: RunConfig) -> functional.Config:
     """Returns the config's model, without opening a tokenizer: its vocabulary is the one that the tokenizer's config asks for,
     or the model size's own."""
     size = config.model.size
-    known = functional.SIZES[size].vocab_size if size and config.tokenizer.path != "train" else config.tokenizer.vocab_size
+    is_known = config.tokenizer.path != "train" or config.model.init != SCRATCH  # weights bring their tokenizer
+    known = functional.SIZES[size].vocab_size if size and is_known else config.tokenizer.vocab_size
     return config.model.build(known)
 
 

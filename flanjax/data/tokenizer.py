@@ -8,6 +8,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
@@ -93,6 +94,8 @@ class SentencePieceTokenizer:
         except RuntimeError as error:
             raise ValueError(f"{path} is not a SentencePiece model, or not all of one: {error}") from error
         pieces = self._model.get_piece_size()
+        if any(self._model.piece_to_id(piece) != self._model.unk_id() for piece in ("<extra_id_0>", "▁<extra_id_0>")):
+            extra_ids = 0  # mT5's sentinels are among its pieces
         self.unk_id = self._model.unk_id()
         self.bos_id: int | None = self._model.bos_id() if self._model.bos_id() >= 0 else None
         missing = [i for i in (self._model.pad_id(), self._model.eos_id()) if i < 0]
@@ -234,6 +237,16 @@ class ByteTokenizer:
         (epath.Path(directory) / "bytes").write_text("")
 
 
+def _adds_tokens(place: epath.Path) -> bool:
+    """Whether a tokenizer.json has tokens besides the pieces of the spiece.model beside it and T5's sentinels."""
+    if not ((place / TOKENIZER).exists() and (place / CONFIG).exists()):
+        return False
+    model = sentencepiece.SentencePieceProcessor(model_proto=(place / "spiece.model").read_bytes())
+    pieces = {model.id_to_piece(i) for i in range(model.get_piece_size())}
+    added = (token["content"] for token in json.loads((place / TOKENIZER).read_text()).get("added_tokens") or [])
+    return any(token not in pieces and not re.fullmatch(r"<extra_id_\d+>", token) for token in added)
+
+
 def load_tokenizer(path: str) -> Tokenizer:
     """Returns the tokenizer at a path, or of a Hugging Face id. Raises FileNotFoundError naming what was not found."""
     if path == "bytes":
@@ -242,7 +255,7 @@ def load_tokenizer(path: str) -> Tokenizer:
     if place.is_dir():
         if (place / "bytes").exists():
             return ByteTokenizer()
-        if (place / "spiece.model").exists():
+        if (place / "spiece.model").exists() and not _adds_tokens(place):
             return SentencePieceTokenizer(place / "spiece.model")
         return HFTokenizer.load(path)
     if path.endswith(".model"):

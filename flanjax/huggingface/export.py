@@ -134,9 +134,16 @@ def _loading(card: Card, auto_class: str, is_decoder: bool) -> list[str]:
             "inputs = tokenizer.apply_chat_template(messages, **options)",
         ]
     else:
-        end = f" + {json.dumps(card.prompt_end)}" if card.prompt_end else ""
-        comment = "  # every prompt ends like this" if end else ""
-        inputs = ['prompt = "Is the sky blue?"', f'inputs = tokenizer(prompt{end}, return_tensors="pt"){comment}']
+        inputs = ['prompt = "Is the sky blue?"', 'inputs = tokenizer(prompt, return_tensors="pt")']
+        if card.prompt_end:  # by itself, as in training: some vocabularies have one token for "?\n"
+            inputs = [
+                "import torch",
+                "",
+                'prompt = "Is the sky blue?"',
+                f"end = tokenizer({json.dumps(card.prompt_end)}, add_special_tokens=False)  # every prompt ends like this",
+                'ids = torch.tensor([tokenizer(prompt)["input_ids"] + end["input_ids"]])',
+                'inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}',
+            ]
     text = 'text[0, inputs["input_ids"].shape[1] :]' if is_decoder else "text[0]"
     return [
         f"from transformers import {auto_class}, AutoTokenizer",

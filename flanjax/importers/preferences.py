@@ -66,6 +66,9 @@ def preferences(
     return Imported((task,))
 
 
+_BEFORE_ALL = ("system", "tools", "functions")  # columns that stand before the prompt of a conversation
+
+
 def preference_of(prompt: str, chosen: str, rejected: str, row: Row) -> Example:
     """Returns a row's example: its field `prompt`, the chosen answer, and the rejected one.
 
@@ -78,9 +81,13 @@ def preference_of(prompt: str, chosen: str, rejected: str, row: Row) -> Example:
     """
     asked, good, bad = row.get(prompt), row[chosen], row[rejected]
     if isinstance(good, str) and isinstance(bad, str):
-        if asked is not None:
-            return _plain(asked, good, bad, (prompt, chosen, rejected))
-        good, bad = _transcript(good, chosen), _transcript(bad, rejected)
+        if asked is None:
+            good, bad = _transcript(good, chosen), _transcript(bad, rejected)
+        else:
+            plain = _plain(asked, good, bad, (prompt, chosen, rejected))
+            if not any(row.get(name) for name in _BEFORE_ALL):
+                return plain
+            good, bad = ([{"role": "assistant", "content": text}] for text in (good, bad))
     for column, value in ((chosen, good), (rejected, bad)):
         if isinstance(value, str) or not isinstance(value, Sequence):
             raise BadRow(f"{column} is {shown(value)}, expected a text or a list of messages, as the other answer is")

@@ -119,7 +119,7 @@ class FileStore:
     def num_rows(self, split: str) -> int | None:
         paths = self._paths(split)
         if self.kind != "parquet":
-            return tables.known_rows(paths) if self.kind in ("csv", "tsv") else None
+            return tables.known_rows(paths, self.kind) if self.kind in ("csv", "tsv") else None
         from flanjax.sources import parquet_files  # pyarrow would slow down every start
 
         return parquet_files.count_parquet(paths, self.name)

@@ -38,6 +38,10 @@ def element_spans(buffer: Buffer, key: str | None = None) -> np.ndarray:  # int6
     text = bytes(buffer).decode("utf-8", "surrogateescape")
     start = _array_start(text, key)
     spans = np.array(list(_elements(text, start)), np.int64).reshape(-1, 2)
+    if key is None:
+        end = _skip(text, int(spans[-1, 1]) if len(spans) else start + 1)  # the bracket that closes the array
+        if (rest := _skip(text, end + 1)) < len(text):
+            raise json.JSONDecodeError("Extra data", text, rest)
     return spans if text.isascii() else _in_bytes(text, spans)
 
 

@@ -38,24 +38,24 @@ class TableRows:
         return f"{path}:{line}"
 
 
-def known_rows(paths: Sequence[epath.Path]) -> int | None:
-    """Returns the number of rows of files that were read before; None if one was not."""
-    counts = [kept.known(path, "table") for path in paths]
+def known_rows(paths: Sequence[epath.Path], kind: str) -> int | None:
+    """Returns the number of rows of files that were read before as "csv" or "tsv"; None if one was not."""
+    counts = [kept.known(path, kind) for path in paths]
     return None if None in counts else sum(map(int, counts))  # type: ignore[arg-type]
 
 
 def read_csv(paths: Sequence[epath.Path]) -> TableRows:
     """Returns all rows, with strings as values. Quotes and line breaks inside quotes follow RFC 4180."""
-    return _read_tables(paths, {"delimiter": ",", "strict": True})
+    return _read_tables(paths, "csv", {"delimiter": ",", "strict": True})
 
 
 def read_tsv(paths: Sequence[epath.Path]) -> TableRows:
     """Returns all rows, with strings as values. Quotes have no special meaning: GLUE's files have unpaired quotes, and a reader
     that pairs them would silently lose thousands of rows."""
-    return _read_tables(paths, {"delimiter": "\t", "quoting": csv.QUOTE_NONE})
+    return _read_tables(paths, "tsv", {"delimiter": "\t", "quoting": csv.QUOTE_NONE})
 
 
-def _read_tables(paths: Sequence[epath.Path], dialect: dict[str, Any]) -> TableRows:
+def _read_tables(paths: Sequence[epath.Path], kind: str, dialect: dict[str, Any]) -> TableRows:
     rows: list[Row | RowError] = []
     places: list[tuple[str, int]] = []
     first_header: list[str] | None = None
@@ -64,7 +64,7 @@ def _read_tables(paths: Sequence[epath.Path], dialect: dict[str, Any]) -> TableR
         if first_header is not None and header != first_header:
             raise SourceError(f"{path} has columns {header}, but {paths[0]} has {first_header}.")
         first_header = header
-        kept.remember(path, "table", len(table))
+        kept.remember(path, kind, len(table))
         rows.extend(row for _, row in table)
         places.extend((str(path), line) for line, _ in table)
     return TableRows(rows, places)

@@ -115,6 +115,13 @@ def test_a_sentencepiece_model_gives_the_pieces_ids_and_room_for_the_sentinels(t
     assert ours.vocab_size == reference.get_piece_size() + EXTRA_IDS
 
 
+def test_sentinels_among_the_pieces_get_no_further_room(tmp_path):
+    symbols = [f"<extra_id_{i}>" for i in range(3)]
+    path = spiece(tmp_path, pad_id=0, eos_id=1, unk_id=2, bos_id=-1, user_defined_symbols=symbols)
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(path)).get_piece_size()
+    assert load_tokenizer(str(path)).vocab_size == pieces
+
+
 def test_a_sentencepiece_model_without_padding_gets_ids_behind_its_pieces(tmp_path):
     path = spiece(tmp_path)  # the library's default: no padding
     ours, pieces = load_tokenizer(str(path)), sentencepiece.SentencePieceProcessor(model_file=str(path)).get_piece_size()

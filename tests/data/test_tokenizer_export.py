@@ -78,6 +78,19 @@ def test_a_tokenizer_with_a_beginning_keeps_it_and_its_chat_template(tmp_path):
     assert ids == [*tokenizer.encode(["the cat"])[0], tokenizer.eos_id]
 
 
+def test_tokens_that_were_added_beside_a_sentencepiece_model_are_read(tmp_path):
+    path = spiece(tmp_path, pad_id=0, eos_id=1, unk_id=2, bos_id=-1)
+    ours, saved = load_tokenizer(str(path)), tmp_path / "saved"
+    export_tokenizer(ours, saved, make_layout(FeatureConfig(), ours))
+    path.rename(saved / "spiece.model")
+    assert isinstance(load_tokenizer(str(saved)), SentencePieceTokenizer)
+    theirs = AutoTokenizer.from_pretrained(saved)
+    theirs.add_tokens(["{", "}"])
+    theirs.save_pretrained(saved)
+    read = theirs("the {cat}", add_special_tokens=False)["input_ids"]
+    assert load_tokenizer(str(saved)).encode(["the {cat}"]) == [read] != ours.encode(["the {cat}"])
+
+
 def test_a_tokenizer_that_would_give_other_ids_is_not_exported(tmp_path, monkeypatch):
     tokenizer = SentencePieceTokenizer(spiece(tmp_path, pad_id=0, eos_id=1, unk_id=2, bos_id=-1))
     monkeypatch.setattr(tokenizer, "encode", lambda texts: [[5] for _ in texts])

@@ -255,6 +255,15 @@ def test_a_config_that_is_silent_means_what_transformers_takes_it_for(family):
     assert config_of(silent, {}, PATH) == config_of(full, {}, PATH)
 
 
+@pytest.mark.parametrize("family", ["qwen2", "qwen3"])
+def test_a_window_that_is_used_and_not_said_is_that_of_transformers(family):
+    silent = {**SHAPE, "model_type": family, "hidden_size": 256, "num_attention_heads": 32, "num_hidden_layers": 2}
+    silent |= {"max_position_embeddings": 64, "use_sliding_window": True, "max_window_layers": 0}
+    full = transformers.AutoConfig.for_model(**silent).to_dict()
+    assert config_of(silent, {}, PATH) == config_of(full, {}, PATH)
+    assert full["sliding_window"] == 4096
+
+
 def test_gemmas_first_name_of_its_activation_means_the_approximation():
     gemma = {**LLAMA_JSON, "model_type": "gemma", "hidden_act": "gelu", "hidden_activation": None}
     assert config_of(gemma, {}, PATH).activation == "gelu"

@@ -35,6 +35,13 @@ def test_every_known_form_gives_the_prompt_and_both_answers(form):
     assert [m.content for m in example.messages] == ([] if form == "texts" else ["Name a river.", "The Nile."])
 
 
+def test_a_system_message_beside_texts_stands_before_them():
+    row = {"system": "Be brief.", **FORMS["texts"]}
+    texts, messages = example_of(row), example_of({**row, "chosen": [GOOD], "rejected": [BAD]})
+    assert texts == messages
+    assert texts.fields["prompt"] == "System: Be brief.\nUser: Name a river.\nAssistant:"
+
+
 def test_columns_have_other_names_and_a_file_is_read_as_it_is(tmp_path):
     file = tmp_path / "spin.jsonl"
     row = {"real": [USER, GOOD], "generated": [USER, BAD]}

@@ -335,3 +335,9 @@ def test_a_compressed_file_is_refused_not_read_as_text(tmp_path):
     path.write_bytes(gzip.compress(b'{"i": 1}\n'))
     with pytest.raises(RowError, match=r"reviews\.jsonl\.gz:1: not JSON"):
         jsonl(train=path).open("train")[0]
+
+
+def test_rows_counted_as_csv_are_not_those_of_tsv(tmp_path):
+    (tmp_path / "x").write_text('a\n"x\ny"\nz\n')
+    assert len(csv(train=tmp_path / "x").open("train")) == 2
+    assert tsv(train=tmp_path / "x").num_rows("train") == len(tsv(train=tmp_path / "x").open("train")) == 3

@@ -93,3 +93,11 @@ def test_a_file_of_a_bucket_is_read_through_epath(bucket):
 def test_spans_are_of_bytes():
     text = '{"é": 1, "d": [{"a": "日"} ,\n 2]}'.encode()
     assert [text[a:b] for a, b in element_spans(text, "d")] == ['{"a": "日"}'.encode(), b"2"]
+
+
+@pytest.mark.parametrize("text", [b'[{"a": 1}]\n[{"a": 2}]', b'[{"a": 1}] more', b"[] []"])
+def test_what_stands_behind_an_array_is_not_passed_over(text):
+    with pytest.raises(ValueError, match="Extra data"):
+        element_spans(text)
+    assert len(element_spans(b'[{"a": 1}, 2]\n ')) == 2
+    assert len(element_spans(b" [ ] ")) == 0
