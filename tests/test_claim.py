@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -74,9 +75,10 @@ def test_a_second_run_is_refused_by_name_until_the_first_gives_the_folder_back(f
 
 def test_a_claim_is_renewed_while_its_run_lives_and_not_after(folder, quick):
     first = taken(folder)
-    began = held_by(folder).renewed
-    time.sleep(0.4)
-    assert held_by(folder).renewed > began
+    began, ends = held_by(folder).renewed, time.monotonic() + 30
+    while held_by(folder).renewed == began:
+        assert time.monotonic() < ends
+        time.sleep(0.05)
     first.release()
     time.sleep(0.2)
     assert not (folder / NAME).exists()
@@ -118,17 +120,18 @@ def test_the_claim_of_a_process_that_was_killed_here_is_taken_over_at_once(folde
 
 
 def test_a_restarted_job_waits_until_another_hosts_claim_has_lapsed_and_says_so(folder, quick):
-    leave(folder, holder())
-    said, began = [], time.monotonic()
+    left, said = holder(), []
+    leave(folder, left)
     second = taken(folder, said)
-    assert 0.6 <= time.monotonic() - began < 5
+    assert 0.8 <= time.time() - left.renewed < 60
     assert "process 7 on host elsewhere" in said[0]
-    assert "waiting up to 1 s" in said[0]
+    assert re.search(r"waiting up to \d s", said[0])
     assert held_by(folder).process == os.getpid()
     second.release()
 
 
-def test_a_claim_that_moves_while_it_is_watched_is_refused_whatever_its_clock_says(folder, quick):
+def test_a_claim_that_moves_while_it_is_watched_is_refused_whatever_its_clock_says(folder, quick, monkeypatch):
+    monkeypatch.setattr(claim, "WATCH_SECONDS", 60)  # the first move ends it
     leave(folder, holder(renewed=time.time() - HOUR))
     renewal = threading.Timer(0.1, leave, [folder, holder(renewed=time.time() - HOUR + 1)])
     renewal.start()
@@ -168,14 +171,13 @@ def test_a_folder_that_cannot_be_claimed_is_named_with_the_reason(tmp_path, caps
 
 def test_a_trainer_whose_folder_is_taken_over_stops_before_its_next_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(claim, "RENEW_SECONDS", 0.02)
     (tmp_path / "toy.py").write_text(MIXTURE)
     (tmp_path / "config.py").write_text(CONFIG)
     record = parts.mixture_record
 
     def take_over(*args):
         leave(tmp_path / "run", holder())
-        time.sleep(0.5)
+        monkeypatch.setattr(claim, "STALE_SECONDS", 0)  # as if much time had passed
         return record(*args)
 
     monkeypatch.setattr(parts, "mixture_record", take_over)  # of the first checkpoint, at step 6

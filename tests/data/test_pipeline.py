@@ -318,6 +318,8 @@ def test_a_mixture_of_which_nothing_fits_is_an_error_that_names_tasks_and_reason
 def test_a_search_can_be_broken_off_and_leaves_the_position_where_it_was(sequence):
     came = threading.Event()
 
+    reached = threading.Event()
+
     class Stuck:
         """The corpus's windows, of which one does not come."""
 
@@ -325,11 +327,12 @@ def test_a_search_can_be_broken_off_and_leaves_the_position_where_it_was(sequenc
 
         def __call__(self, stream, number):
             if (stream, number) == (2, 3):
+                reached.set()
                 came.wait(60)
             return make_window(CORPUS, stream, number)
 
     def look():
-        if time.monotonic() - last[0] > 1:
+        if reached.is_set() and time.monotonic() - last[0] > 1:
             raise InterruptedError
 
     batches, taken, last = BatchIterator(CORPUS, prepared=Stuck(), while_waiting=look), [], [time.monotonic()]

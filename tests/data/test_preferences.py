@@ -1,6 +1,7 @@
 """Features of pairs: both answers after one prompt, the same in every epoch, with numbers found by the pair's tokens."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def test_both_answers_follow_the_same_prompt_and_carry_the_numbers_of_their_row(
                 numbers = [set(batch[REFERENCE][i][segments == n].tolist()) for n in (first, first + 1)]
                 row = int(texts[0].split()[1].strip("</s>"))
                 assert numbers == [{float(row)}, {float(-row)}]
-                assert texts[1].startswith("" if row == 3 else "nnn" if row == 5 else f"no {row}")
+                assert texts[1].startswith("nnn" if row == 5 else f"no {row}") if row != 3 else not texts[1].strip("</s>")
                 seen.add(row)
                 if layout == "encoder_decoder":
                     asked = [batch["inputs"][i][batch["inputs_segment_ids"][i] == n].tolist() for n in (first, first + 1)]
@@ -96,4 +97,4 @@ def test_a_pair_that_the_references_do_not_know_stops_the_run_by_name():
         task(), references=references_of({row: pair for row, pair in pairs_of(corpus_of(task())).items() if row != 7})
     )
     with pytest.raises(ValueError, match="task say, row 7: its pair has no log-likelihoods in reference"):
-        [next(BatchIterator(corpus)) for _ in range(6)]
+        list(itertools.islice(BatchIterator(corpus), 20))

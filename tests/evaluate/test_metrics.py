@@ -163,3 +163,7 @@ def test_shapes_are_checked():
 
 def test_tasks_know_the_names_of_exactly_the_metrics_that_there_are():
     assert sorted(METRICS) == sorted(METRIC_NAMES)
+
+
+def test_macro_f1_counts_any_of_several_right_labels_as_the_first():
+    assert METRICS["macro_f1"].corpus(["b", "a"], [["a", "b"], ["a"]]) == 100

@@ -318,6 +318,13 @@ def test_shots_come_from_training_rows_only():
     assert len({row["prompt"].split("asked")[0] for row in found}) > 10
 
 
+def test_the_seed_of_an_evaluation_chooses_its_exemplars():
+    one, two, again = (
+        [r["prompt"] for r in answers(EvaluationConfig(items=0, shots=(2,), seed=seed), length=200)[0]] for seed in (0, 1, 0)
+    )
+    assert one == again != two
+
+
 def test_a_template_with_a_number_of_exemplars_of_its_own_has_them_whatever_is_asked():
     own = dataclasses.replace(task(), templates=[Template("{{ text }} which colour ?", shots=2)])
     found, _ = answers(EvaluationConfig(items=3), length=200, of=own)

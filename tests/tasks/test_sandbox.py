@@ -67,10 +67,10 @@ RUNAWAYS = {
 
 @pytest.mark.parametrize("text", RUNAWAYS.values(), ids=RUNAWAYS)
 def test_a_template_that_runs_away_ends_within_a_second_with_its_name(text):
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(TemplateError, match="template 'wild': "):
         Template(text, name="wild").render_input(VALUES)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_template_that_runs_away_makes_a_bad_row_whether_in_input_target_or_options():

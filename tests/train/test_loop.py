@@ -260,6 +260,40 @@ def test_goodput_leaves_out_the_wait_for_the_first_batch_and_the_compiling_of_ev
     assert second["goodput"] * second["wall_seconds"] == pytest.approx(7 + 2 * (2 + 1))
 
 
+def test_an_action_between_steps_is_no_time_of_theirs(train, tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
+    def search(n):
+        now[0] += 2
+        return n
+
+    def evaluate(step, state):
+        now[0] += 500
+
+    train(steps=6, log_every=2, search=search, periodic=[Periodic(2, evaluate)])
+    assert max(r["seconds"] for r in records(tmp_path)) <= 3
+
+
+def test_a_lost_terminal_stays_ignored_under_nohup():
+    old = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Stop() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert stop.signal == 0
+    finally:
+        signal.signal(signal.SIGHUP, old)
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_ctrl_c_ends_the_program_at_once(first):
+    with Stop() as stop:
+        os.kill(os.getpid(), first)
+        assert stop.signal == first
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
 def test_every_record_holds_goodput_and_a_damaged_line_does_not_stop_a_run(train, tmp_path):
     train(steps=6)
     found = records(tmp_path)
