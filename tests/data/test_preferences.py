@@ -83,6 +83,16 @@ def test_a_row_is_the_same_pair_in_every_epoch_and_an_answer_that_is_cut_has_no_
     assert first[4].rejected.targets[-1] == end
 
 
+def test_both_answers_of_a_pair_are_of_its_task():
+    mixture = Mixture(name="m", parts=[task(), dataclasses.replace(task(), name="other")], styles=StyleShares(few_shot=0.0))
+    features = FeatureConfig(inputs_length=32, targets_length=16, answers=2)
+    config = DataConfig(batch_size=4, num_streams=2, window=16, features=features)
+    corpus = open_corpus(mixture, open_rows(mixture), ByteTokenizer(), config, numbers=(REFERENCE,))
+    visits = Visits(np.array([0, 1, 0, 1]), np.array([0, 1, 2, 4]), np.zeros(4, np.int64))
+    pairs = [pair for _, _, pair in read_pairs(corpus.entries, corpus.rows, visits, corpus.layout, 0)]
+    assert [(pair.chosen.task, pair.rejected.task) for pair in pairs] == [(0, 0), (1, 1), (0, 0), (1, 1)]
+
+
 def test_what_gives_no_pair_says_why():
     missing = pairs_of(corpus_of(task(bad=lambda row: None)))
     assert {str(why) for why in missing.values()} == {"it has no rejected answer, and objective.name=dpo learns from pairs"}

@@ -13,10 +13,12 @@ from flanjax.data.validation import validation_batches
 from flanjax.data.windows import make_window
 from flanjax.sources import rows
 from flanjax.tasks.exemplar_formats import FORMATS
+from flanjax.tasks.filters import Duplicates
 from flanjax.tasks.mixture import Mixture
 from flanjax.tasks.styles import StyleShares
 from flanjax.tasks.task import Example, Task
 from flanjax.tasks.template import Template
+from flanjax.tasks.text_filters import Length
 
 BYTES = ByteTokenizer()
 
@@ -91,3 +93,8 @@ def test_evaluation_rows_that_all_fail_are_an_error_with_task_row_and_reason():
 
 def test_a_mixture_without_evaluation_rows_has_no_batches():
     assert batches(mixture=Mixture(name="m", parts=[task("untested", 9, None)]))[0] == []
+
+
+def test_filters_of_training_rows_leave_evaluation_rows_alone():
+    filtered = dataclasses.replace(MIXTURE, filters=(Length(min_words=99), Duplicates(answers=True)))
+    assert shown(batches(10, filtered)[0]) == shown(batches(10)[0])

@@ -207,6 +207,15 @@ def test_cut_prompts_unparsed_answers_and_length_stops_raise_alarms():
     assert of(results, "natural_questions")["stops"] == {"eos": 0.0, "length": 1.0}
 
 
+@pytest.mark.parametrize(("share", "alarming"), [(0.03, {"unparsed"}), (0.08, {"unparsed", "length_stops"}), (0.005, set())])
+def test_alarms_are_raised_beyond_their_shares_of_texts(share, alarming):
+    table = predictions(0.3, tasks=(SyntheticTask("qa", "written", (), ("exact_match",), 400),))
+    marked = np.arange(table.num_rows) % 200 < 200 * share  # spread over models and templates
+    for name, values in (("parsed", ~marked), ("stop", np.where(marked, "length", "eos"))):
+        table = column(table, name, values.tolist())
+    assert {a["kind"] for a in summarize(table)["alarms"]} & {"unparsed", "length_stops"} == alarming
+
+
 def test_bleu_keeps_its_signature():
     task = SyntheticTask("translation", "wmt", (), ("bleu",), 20)
     scores = of(summarize(predictions(0.5, tasks=(task,))), "wmt")["metrics"]["bleu"]

@@ -1,5 +1,7 @@
 """Seeds and items as samples: known variances, arms that differ only in seed, and the columns beside a score."""
 
+import types
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -191,6 +193,13 @@ def test_ranked_options_by_hand():
         assert (found.positions[n], found.chosen[n]) == (gold, p.argmax())
     recalls = [(found.chosen[found.positions == place] == place).mean() for place in range(3)]
     assert cl.position_bias(found) == pytest.approx(100 * np.std(recalls))
+
+
+def test_of_several_right_options_the_most_probable_counts():
+    columns = {"options": [["a", "b", "c"]], "references": [["a", "b"]], "option_log_likelihoods": [np.log([0.1, 0.7, 0.2])]}
+    found = cl.ranked(types.SimpleNamespace(scorer="rank", columns=columns))
+    assert (found.positions.tolist(), found.right.tolist()) == ([1], [True])
+    assert found.brier[0] == pytest.approx(0.1**2 + 0.3**2 + 0.2**2)
 
 
 def test_flips_between_templates_seeds_and_arms():
