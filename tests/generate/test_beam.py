@@ -1,5 +1,6 @@
 """Beam search finds what Hugging Face's finds, and with beams enough the best text that there is."""
 
+import functools
 import itertools
 
 import jax
@@ -11,6 +12,7 @@ from flanjax.generate.request import Request
 from flanjax.generate.sampler import HF_BEAM, T5X_BEAM, Beam
 from flanjax.models.functional import bind
 
+LIMIT = 14  # tokens of a text whose search is written out
 SETTINGS = [
     Beam(beams=2),
     Beam(beams=3, length_penalty=0.0),
@@ -75,3 +77,64 @@ def test_searches_and_samplers_share_an_engine_and_presets_differ():
     assert any(found[2 * i] != found[100 + i] for i in range(6))
     with pytest.raises(ValueError, match="request 5: beam search gives one text, not 2"):
         writer.add(Request(5, [4], 3, HF_BEAM, samples=2))
+
+
+@pytest.mark.parametrize(
+    ("beam", "stops"),
+    [
+        (Beam(beams=2, penalty="t5x", length_penalty=0.6), (EOS,)),
+        (Beam(beams=3, penalty="t5x", length_penalty=2.0), (EOS,)),
+        (Beam(beams=3, penalty="t5x", length_penalty=4.0), (EOS,)),  # a longer text may always become the best
+        (Beam(beams=2, penalty="t5x", length_penalty=0.6), (EOS, 7, 9)),
+    ],
+    ids=["2 beams", "3 beams", "long texts", "three ends"],
+)
+def test_texts_are_those_of_t5xs_search_written_out(beam, stops):
+    name, asked = "t5 v1.1", [prompt for prompt, _ in prompts(24)]
+    limits = [LIMIT - 3 * (i % 4) for i in range(len(asked))]
+    requests = [Request(i, prompt, limit, beam) for i, (prompt, limit) in enumerate(zip(asked, limits, strict=True))]
+    found = engine(name, slots=8 * beam.beams, stop_ids=stops).generate(requests)
+    texts = {text.item: tuple(text.ids) for text in found}
+    expected = [written_out(name, prompt, limit, beam, stops) for prompt, limit in zip(asked, limits, strict=True)]
+    assert [texts[i] for i in range(len(asked))] == [text for text, _ in expected]
+    early = [steps < limit for (_, steps), limit in zip(expected, limits, strict=True)]
+    assert any(early) is (beam.length_penalty < 4), "whether a search ends before its limit"
+
+
+@functools.cache
+def likelihoods(name):
+    """The jitted function (params, prompts, tokens int32 [K, T]) -> log-likelihoods of the next token after each beginning,
+    [T, K, V]."""
+
+    @jax.jit
+    def told(params, arrays, tokens):
+        model = bind(MODELS[name], params)
+        read, cache = model.begin(model.read(arrays), tokens.shape[1])
+        after = []
+        for step in range(tokens.shape[1]):
+            logits, cache = model.stepper()(read, cache)
+            after.append(jax.nn.log_softmax(logits))
+            read = tokens[:, step]
+        return jax.numpy.stack(after)
+
+    return told
+
+
+def written_out(name, prompt, limit, beam, stops):
+    """The text that T5X's search finds (t5x/decoding.py, `beam_search`), and after how many steps it ends."""
+    arrays = {k: np.asarray(v) for k, v in layout(name).prompts([prompt] * beam.beams, beam.beams, 64).items()}
+    work, done = [((), 0.0)], []
+    for step in range(limit):
+        tokens = np.zeros((beam.beams, LIMIT), np.int32)
+        for i, (text, _) in enumerate(work):
+            tokens[i, :step] = text
+        after = np.asarray(likelihoods(name)(weights(name), arrays, tokens))[step]
+        grown = [((*text, t), score + after[i, t]) for i, (text, score) in enumerate(work) for t in range(VOCABULARY)]
+        grown.sort(key=lambda one: -one[1])
+        best = grown[: max(2, 1 + len(stops)) * beam.beams]
+        done += [(text[:-1], beam.score(score, step + 1)) for text, score in best if text[-1] in stops]
+        done = sorted(done, key=lambda one: -one[1])[: beam.beams]
+        work = [one for one in best if one[0][-1] not in stops][: beam.beams]
+        if len(done) == beam.beams and beam.score(work[0][1], limit) <= done[-1][1]:
+            break
+    return (done or work)[0][0], step + 1
