@@ -150,3 +150,16 @@ def test_what_a_chip_with_sparse_cores_would_run_is_known():
     assert "compiling training of flan_t5_small for v6e:2x2 ..." in ran.stderr
     assert ran.stdout.count("MFU") == 4
     assert "not known" not in ran.stdout
+
+
+def test_weights_bring_their_vocabulary_and_a_model_from_scratch_has_the_trained_one():
+    def vocabulary(**model):
+        made = {
+            "name": "x",
+            "mixture": "m.py:m",
+            "model": {"size": "t5_v1_1_small", **model},
+            "tokenizer": {"vocab_size": 8192},
+        }
+        return aot.model_of(RunConfig.from_config_dict(made)).vocab_size
+
+    assert (vocabulary(init="google/t5-v1_1-small"), vocabulary()) == (32_128, 8192)
