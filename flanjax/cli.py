@@ -255,17 +255,17 @@ def _report(args: argparse.Namespace) -> None:
     print(f"report: {write_report(args.workdirs, args.output)}")
 
 
-def _of(address: str, args: argparse.Namespace) -> int | None:
+def _call(address: str, args: argparse.Namespace) -> int | None:
     """Runs the command "package.module:function", which is imported only now."""
     module, _, function = address.partition(":")
     called: Callable[[argparse.Namespace], int | None] = getattr(importlib.import_module(module), function)
     return called(args)
 
 
-def _started(address: str, args: argparse.Namespace) -> int | None:
+def _start_and_call(address: str, args: argparse.Namespace) -> int | None:
     """The same for a command that several processes may run together: it starts as a training does."""
     _start(args)
-    return _of(address, args)
+    return _call(address, args)
 
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
@@ -274,25 +274,25 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int | None]] = {
     "compile": _compile,
     "evaluate": _evaluate,
     "heldout": _evaluate,
-    "lm-eval": partial(_started, "flanjax.harness.command:lm_eval"),
+    "lm-eval": partial(_start_and_call, "flanjax.harness.command:lm_eval"),
     "report": _report,
     "export": _export,
-    "generate": partial(_of, "flanjax.ask.command:generate"),
-    "chat": partial(_of, "flanjax.ask.command:chat"),
-    "serve": partial(_of, "flanjax.serve.command:serve"),
-    "ablate": partial(_of, "flanjax.lab.ablate.command:ablate"),
-    "spin": partial(_of, "flanjax.lab.spin.command:spin"),
-    "swarm": partial(_of, "flanjax.lab.swarm.command:swarm"),
-    "weights": partial(_of, "flanjax.lab.swarm.command:weights"),
-    "judge": partial(_of, "flanjax.lab.judge.command:judge"),
-    "entail": partial(_of, "flanjax.lab.judge.entail:entail"),
-    "self-instruct": partial(_of, "flanjax.lab.instruct.command:self_instruct"),
-    "documents": partial(_of, "flanjax.lab.documents.command:documents"),
-    "check": partial(_of, "flanjax.check.command:check"),
-    "doctor": partial(_of, "flanjax.lab.doctor.command:doctor"),
-    "suite": partial(_started, "flanjax.lab.suite.command:suite"),
-    "explore": partial(_of, "flanjax.explore.command:explore"),
-    "show": partial(_of, "flanjax.show.command:show"),
+    "generate": partial(_call, "flanjax.ask.command:generate"),
+    "chat": partial(_call, "flanjax.ask.command:chat"),
+    "serve": partial(_call, "flanjax.serve.command:serve"),
+    "ablate": partial(_call, "flanjax.lab.ablate.command:ablate"),
+    "spin": partial(_call, "flanjax.lab.spin.command:spin"),
+    "swarm": partial(_call, "flanjax.lab.swarm.command:swarm"),
+    "weights": partial(_call, "flanjax.lab.swarm.command:weights"),
+    "judge": partial(_call, "flanjax.lab.judge.command:judge"),
+    "entail": partial(_call, "flanjax.lab.judge.entail:entail"),
+    "self-instruct": partial(_call, "flanjax.lab.instruct.command:self_instruct"),
+    "documents": partial(_call, "flanjax.lab.documents.command:documents"),
+    "check": partial(_call, "flanjax.check.command:check"),
+    "doctor": partial(_call, "flanjax.lab.doctor.command:doctor"),
+    "suite": partial(_start_and_call, "flanjax.lab.suite.command:suite"),
+    "explore": partial(_call, "flanjax.explore.command:explore"),
+    "show": partial(_call, "flanjax.show.command:show"),
 }
 
 

@@ -2,8 +2,8 @@
 
 import errno
 
-_PASSING = {errno.EIO, errno.EAGAIN, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN}
-_SAID = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "UNAUTHENTICATED", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED: Quota")
+_TRANSIENT = {errno.EIO, errno.EAGAIN, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN}
+_SAID = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "UNAUTHENTICATED", "PERMISSION_DENIED")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -12,13 +12,13 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or any(words in str(error) for words in ("RESOURCE_EXHAUSTED", "Out of memory"))
 
 
-def is_passing(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether a storage does not answer for now: a connection, a time limit, credentials, or a disk that fails to read."""
     if isinstance(error, ConnectionError | TimeoutError | PermissionError):
         return True
-    return (isinstance(error, OSError) and error.errno in _PASSING) or any(words in str(error) for words in _SAID)
+    return (isinstance(error, OSError) and error.errno in _TRANSIENT) or any(words in str(error) for words in _SAID)
 
 
 def is_no_damage(error: BaseException) -> bool:
     """Whether an error says nothing of what was read."""
-    return is_out_of_memory(error) or is_passing(error)
+    return is_out_of_memory(error) or is_transient(error)

@@ -9,7 +9,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 usage() {
   cat <<'END'
-Trains on the GPU of this machine: sets XLA's flags and the memory fraction, then runs flanjax. Run the same command again to continue.
+Trains on the GPU of this machine: sets XLA's flags and the memory fraction, then runs flanjax. Run the same
+command again to continue.
 
   launch/gpu.sh --config configs/flan_t5.py:base --workdir runs/base [--config.KEY=VALUE ...]
 

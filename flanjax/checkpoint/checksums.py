@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import xxhash
 from etils import epath
 
-from flanjax.failures import is_passing
+from flanjax.failures import is_transient
 from flanjax.records import FormatError, check_format, read_object, stamped
 
 FILE = "checksums.json"
@@ -116,7 +116,7 @@ def _fault(path: epath.Path, size: int, digest: str) -> str:
     try:
         found = _sum(path)
     except OSError as error:
-        if is_passing(error):
+        if is_transient(error):
             raise
         return f"{path} cannot be read: {error}"
     if found[0] != size:

@@ -91,7 +91,7 @@ class RunConfig:
             )
 
     def notes(self) -> list[str]:
-        """What its keys do together and hardly anybody means."""
+        """Lines about keys that have no effect as they are set."""
         return [*self._note_on_best(), *self._note_on_heldout()]
 
     def _note_on_heldout(self) -> list[str]:

@@ -243,7 +243,7 @@ def _adds_tokens(place: epath.Path) -> bool:
         return False
     model = sentencepiece.SentencePieceProcessor(model_proto=(place / "spiece.model").read_bytes())
     pieces = {model.id_to_piece(i) for i in range(model.get_piece_size())}
-    added = (token["content"] for token in json.loads((place / TOKENIZER).read_text()).get("added_tokens") or [])
+    added = (token["content"] for token in check_backend(place / TOKENIZER).get("added_tokens") or [])
     return any(token not in pieces and not re.fullmatch(r"<extra_id_\d+>", token) for token in added)
 
 

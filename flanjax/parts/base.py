@@ -61,14 +61,14 @@ def beginning(config: RunConfig, model: functional.Config, trainable: Any) -> An
     return jax.tree.map(lambda new, old: sharding.place(new, old.sharding), found.trainable, trainable)
 
 
-def base_record(config: RunConfig, step: int | None, frozen: Any) -> dict[str, Any]:
+def base_record(config: RunConfig, step: int | None, params: Any) -> dict[str, Any]:
     """What a checkpoint says of the weights that its run began with.
 
     Args:
       step: of the run that they are of, if they are a run's.
-      frozen: all of them, if some stay as they are; None if all are trained.
+      params: the weights themselves, if some of them are not trained, for their fingerprint; None if all are trained.
     """
-    return {"init": config.model.init, "step": step, **({} if frozen is None else {"fingerprint": fingerprint(frozen)})}
+    return {"init": config.model.init, "step": step, **({} if params is None else {"fingerprint": fingerprint(params)})}
 
 
 def base_step(base: Mapping[str, Any] | None, init: str) -> int | None:

@@ -135,7 +135,7 @@ def check_batch(config: RunConfig, mesh: sharding.Mesh) -> None:
     if rows % shards:
         raise ConfigError(
             f"data.batch_size / train.microbatches is {rows} rows, which {shards} devices (data x fsdp) do not divide; "
-            "raise the batch or set mesh.tensor"
+            "raise the batch, take fewer microbatches, or set mesh.tensor"
         )
 
 

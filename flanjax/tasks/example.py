@@ -111,6 +111,7 @@ def checked(example: Example) -> Example:
     return example
 
 
+# The usual type stands first in these checks: asking an abstract class takes ten times as long.
 def _check_fields(fields: Mapping[str, Any]) -> None:
     if not isinstance(fields, dict | Mapping) or not all(isinstance(name, str) for name in fields):
         raise BadRow(f"fields are {shown(fields)}, expected a dict with names as its keys")
