@@ -115,8 +115,9 @@ def _queries(task: Task, config: EvaluationConfig, tried: dict[str, int], why: d
     if task.evaluation is None:
         raise SourceError(f"task {task.name} has no evaluation split; set Task(evaluation='validation'), or leave it out")
     rows = task.source.open(task.evaluation)
-    few_shot = (task.few_shot and max(config.shots) > 0) or any(task.templates[i].shots for i in task.forward)
-    pool = task.source.open(task.train) if task.train and few_shot and not task.exemplars else None
+    few_shot = task.few_shot and max(config.shots) > 0
+    shown = few_shot or any(task.templates[i].shots for i in task.forward)
+    pool = task.source.open(task.train) if task.train and shown and not task.exemplars else None
     if few_shot and pool is None and not task.exemplars:
         raise SourceError(f"task {task.name} has no training split to take exemplars from; evaluate it with shots=(0,)")
     count = min(config.items or len(rows), len(rows))

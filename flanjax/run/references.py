@@ -65,11 +65,12 @@ def with_references(
     """
     path = folder.path / REFERENCES
     there = distributed.from_first(path.exists)
-    if not (there and resumed):
+    own = there and resumed
+    if not own:
         params = program.split(weights.make(), jax.random.key(config.train.seed))
         params = params._replace(trainable=parts.beginning(config, weights.model, params.trainable))
     made = {
-        **({} if there and resumed else {"weights": parts.fingerprint(params)}),
+        **({} if own else {"weights": parts.fingerprint(params)}),
         "tokenizer": corpus.tokenizer.fingerprint,
         "features": parts.as_json(vars(config.data.features)),
         "seed": config.data.seed,
