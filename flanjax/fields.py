@@ -106,7 +106,9 @@ def check(config: Any) -> None:
 def require(good: bool, config: Any, name: str, expected: str) -> None:
     """Raises FieldError unless `good`. It is for conditions that a single field's type cannot express."""
     if not good:
-        raise FieldError(config, name, f"is {getattr(config, name)!r}, expected {expected}")
+        value = getattr(config, name)
+        found = shown(value) if value is None or isinstance(value, bool) else repr(value)
+        raise FieldError(config, name, f"is {found}, expected {expected}")
 
 
 def fit(hint: Any, value: Any) -> Any:

@@ -286,7 +286,7 @@ def test_the_layout_follows_from_the_model_and_a_contradiction_is_named():
     open_yet = build(model={"init": "dir"}, data={"features": {"chat": True}})  # weights tell when they are opened
     assert open_yet.data.features.layout == "auto"
     assert open_yet.for_model(DecoderConfig).data.features.layout == "causal"
-    with pytest.raises(ConfigError, match=r"data\.features\.chat is True"):
+    with pytest.raises(ConfigError, match=r"data\.features\.chat is true"):
         open_yet.for_model(T5Config)
 
 

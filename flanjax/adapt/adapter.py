@@ -8,6 +8,7 @@ Axes: D in, M out, R bottleneck, L layers.
 """
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +24,7 @@ _DEVIATION = 1e-2
 class KernelAndAdapter(Adapted):
     """A kernel, and what is added to its output y: gelu(y down + down_bias) up + up_bias."""
 
-    base: jax.Array  # [D, M]
+    base: Any  # [D, M]
     down: jax.Array  # [M, R]
     down_bias: jax.Array  # [R]
     up: jax.Array  # [R, M]
@@ -42,7 +43,7 @@ class Bottleneck:
 
     size: int
 
-    def start(self, base: jax.Array, key: jax.Array) -> Learned:
+    def start(self, base: Any, key: jax.Array) -> Learned:
         *layers, _, out = base.shape
 
         def small(number: int, *shape: int) -> jax.Array:
@@ -57,7 +58,7 @@ class Bottleneck:
         kernels = {"down": (*layers, out, "rank"), "up": (*layers, "rank", out)}
         return {**kernels, "down_bias": (*layers, "rank"), "up_bias": (*layers, out)}
 
-    def value(self, base: jax.Array, learned: Learned, key: jax.Array | None) -> Adapted:
+    def value(self, base: Any, learned: Learned, key: jax.Array | None) -> Adapted:
         return KernelAndAdapter(base, **learned)
 
     def bias(self, base: jax.Array, learned: Learned) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import jax
 from flax.nnx.traversals import flatten_mapping, unflatten_mapping
 
+from flanjax.adapt import int8
 from flanjax.models.kernels import Adapted
 from flanjax.models.params import Params, Path, Tree
 
@@ -18,7 +19,7 @@ Learned = dict[str, Any]  # the parameters added to one of the model's, by name
 class Method(Protocol):
     """How one parameter is changed. Its arrays have the layers first if the parameter has."""
 
-    def start(self, base: jax.Array, key: jax.Array) -> Learned:
+    def start(self, base: Any, key: jax.Array) -> Learned:
         """Returns the initial additional parameters."""
         ...
 
@@ -26,7 +27,7 @@ class Method(Protocol):
         """Returns the logical axes of the additional parameters, given those of the parameter."""
         ...
 
-    def value(self, base: jax.Array, learned: Learned, key: jax.Array | None) -> Adapted:
+    def value(self, base: Any, learned: Learned, key: jax.Array | None) -> Adapted:
         """Returns what takes the parameter's place. Without a key there is no dropout."""
         ...
 
@@ -43,15 +44,18 @@ class Added:
       name: of the method, in records.
       targets: the parameters that are changed, each by its path and how.
       own: paths of the model's parameters that are trained themselves.
+      int8: paths of the kernels that are held in eight bits, the changed ones among them.
     """
 
     name: str
     targets: tuple[tuple[Path, Method], ...]
     own: tuple[Path, ...] = ()
+    int8: tuple[Path, ...] = ()
 
     def split(self, tree: Tree, key: jax.Array) -> Params:
         flat = flatten_mapping(tree)
         trainable: dict[Path, Any] = {path: flat.pop(path) for path in self.own}
+        flat |= {path: int8.rounded(flat[path]) for path in self.int8}
         for number, (path, method) in enumerate(self.targets):
             learned = method.start(flat[path], jax.random.fold_in(key, number))
             trainable |= {(*path, name): value for name, value in learned.items()}
@@ -62,6 +66,7 @@ class Added:
         trainable: dict[Path, Any] = {path: flat.pop(path) for path in self.own}
         for path, method in self.targets:
             trainable |= {(*path, name): value for name, value in method.axes(flat[path]).items()}
+        flat |= {path: int8.axes_of(flat[path]) for path in self.int8}
         return Params(_tree(trainable), _tree(flat))
 
     def join(self, params: Params, key: jax.Array | None = None) -> Tree:

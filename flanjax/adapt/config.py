@@ -29,16 +29,16 @@ METHODS: Mapping[str, Defaults] = {
     "lora": Defaults(
         2e-4,
         ("attention/q", "attention/v", "cross/q", "cross/v", "attention/qkv"),
-        ("targets", "rank", "alpha", "rank_stabilized", "dropout"),
+        ("targets", "rank", "alpha", "rank_stabilized", "dora", "dropout", "int8"),
     ),
     # Liu et al. 2022, arXiv:2205.05638: T-Few.
-    "ia3": Defaults(3e-3, ("attention/k", "attention/v", "cross/k", "cross/v", "attention/qkv", "mlp/wo"), ("targets",)),
+    "ia3": Defaults(3e-3, ("attention/k", "attention/v", "cross/k", "cross/v", "attention/qkv", "mlp/wo"), ("targets", "int8")),
     # Houlsby et al. 2019, arXiv:1902.00751: the middle of the rates and sizes that they try.
-    "adapter": Defaults(3e-4, ("attention/o", "cross/o", "mlp/wo"), ("targets", "bottleneck")),
+    "adapter": Defaults(3e-4, ("attention/o", "cross/o", "mlp/wo"), ("targets", "bottleneck", "int8")),
     # Lester et al. 2021, arXiv:2104.08691: their rate, of an Adafactor whose updates have Adam's size.
-    "prompt": Defaults(0.3, ("embedding",), ("tokens", "words")),
+    "prompt": Defaults(0.3, ("embedding",), ("tokens", "words", "int8")),
     # Li and Liang 2021, arXiv:2101.00190: table-to-text.
-    "prefix": Defaults(5e-5, ("attention/o",), ("tokens", "hidden")),
+    "prefix": Defaults(5e-5, ("attention/o",), ("tokens", "hidden", "int8")),
     # Ben Zaken et al. 2021, arXiv:2106.10199 (BitFit): the middle of their rates; norms too, since a T5 has no other biases.
     "select": Defaults(4e-4, ("*bias", *NORMS), ("targets",)),
 }
@@ -60,6 +60,8 @@ class AdaptConfig:
       rank: of lora's update.
       alpha: lora's update is multiplied by alpha / rank; none is the rank.
       rank_stabilized: lora's update is multiplied by alpha / sqrt(rank) instead (rsLoRA, Kalajdzievski 2023).
+      dora: lora's update changes only the direction of a kernel's columns, and their lengths are learned beside it (DoRA, Liu
+        et al. 2024).
       dropout: share of the inputs of lora's update that training drops.
       bottleneck: inner size of adapter.
       tokens: number of soft tokens of prompt (none is 100) or of places of prefix (none is 10). Rows become
@@ -67,6 +69,8 @@ class AdaptConfig:
       words: text whose embeddings the soft tokens of prompt begin with, such as the labels of classes; repeated as often as it
         takes. Empty draws from the first 5,000 ids of the vocabulary.
       hidden: inner size of the MLP that makes the keys and values of prefix while training; 0 trains them directly.
+      int8: the kernels of the weights that stay are held as eight-bit numbers with a scale for each column: a quarter of the
+        memory, and rounded. Embeddings and the head stay as they are. Not for select.
       init: a directory in Hugging Face's peft format whose weights training begins with; none begins without an effect.
     """
 
@@ -75,11 +79,13 @@ class AdaptConfig:
     rank: Count = 8
     alpha: Positive | None = None
     rank_stabilized: bool = False
+    dora: bool = False
     dropout: Fraction = 0.0
     bottleneck: Count = 64
     tokens: Count | None = None
     words: str = ""
     hidden: Whole = 512
+    int8: bool = False
     init: str | None = None
 
     def __post_init__(self) -> None:

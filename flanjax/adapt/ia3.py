@@ -7,12 +7,13 @@ Axes: D in, M out, L layers.
 """
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from flanjax.adapt.added import Learned
-from flanjax.models.kernels import Adapted, product
+from flanjax.models.kernels import Adapted, product, whole
 
 
 @jax.tree_util.register_dataclass
@@ -20,11 +21,11 @@ from flanjax.models.kernels import Adapted, product
 class ScaledKernel(Adapted):
     """A kernel whose outputs are scaled."""
 
-    base: jax.Array  # [D, M]
+    base: Any  # [D, M]
     scale: jax.Array  # [M]
 
     def merged(self) -> jax.Array:
-        return self.base * self.scale[..., None, :]
+        return whole(self.base) * self.scale[..., None, :]
 
     def project(self, x: jax.Array, bias: jax.Array | None) -> jax.Array:
         y = product(x, self.base, None) * self.scale.astype(x.dtype)
@@ -36,11 +37,11 @@ class ScaledKernel(Adapted):
 class ScaledInputs(Adapted):
     """A kernel whose inputs are scaled."""
 
-    base: jax.Array  # [D, M]
+    base: Any  # [D, M]
     scale: jax.Array  # [D]
 
     def merged(self) -> jax.Array:
-        return self.base * self.scale[..., None]
+        return whole(self.base) * self.scale[..., None]
 
     def project(self, x: jax.Array, bias: jax.Array | None) -> jax.Array:
         return product(x * self.scale.astype(x.dtype), self.base, bias)
@@ -51,7 +52,7 @@ class ScaledInputs(Adapted):
 class ScaledBias(Adapted):
     """The bias of a kernel whose outputs are scaled."""
 
-    base: jax.Array  # [M]
+    base: Any  # [M]
     scale: jax.Array  # [M]
 
     def merged(self) -> jax.Array:
@@ -64,7 +65,7 @@ class IA3:
 
     inputs: bool
 
-    def start(self, base: jax.Array, key: jax.Array) -> Learned:
+    def start(self, base: Any, key: jax.Array) -> Learned:
         *layers, size, out = base.shape
         return {"scale": jnp.ones((*layers, size if self.inputs else out), jnp.float32)}
 
@@ -72,7 +73,7 @@ class IA3:
         *layers, size, out = axes
         return {"scale": (*layers, size if self.inputs else out)}
 
-    def value(self, base: jax.Array, learned: Learned, key: jax.Array | None) -> Adapted:
+    def value(self, base: Any, learned: Learned, key: jax.Array | None) -> Adapted:
         return ScaledInputs(base, learned["scale"]) if self.inputs else ScaledKernel(base, learned["scale"])
 
     def bias(self, base: jax.Array, learned: Learned) -> Adapted | None:

@@ -45,7 +45,7 @@ def make_tuning(method: str, config: AdaptConfig, model: functional.Config, enco
         targets = chosen(patterns, kernels, each=given)
     make = functools.partial(_method, method, config, model, encode)
     own = chosen(NORMS, axes, each=False) if method == "adapter" else ()
-    return Added(method, tuple((path, make(path)) for path in targets), own)
+    return Added(method, tuple((path, make(path)) for path in targets), own, tuple(kernels) if config.int8 else ())
 
 
 def reserved(method: str | None, config: AdaptConfig, kind: Any) -> int:
@@ -56,7 +56,7 @@ def reserved(method: str | None, config: AdaptConfig, kind: Any) -> int:
 
 def _method(method: str, config: AdaptConfig, model: Any, encode: Encode, path: Path) -> Method:
     if method == "lora":
-        return Lora(config.rank, config.alpha or config.rank, config.rank_stabilized, config.dropout)
+        return Lora(config.rank, config.alpha or config.rank, config.rank_stabilized, config.dropout, config.dora)
     if method == "ia3":
         return IA3(inputs=matches(_INNER, path))
     if method == "adapter":

@@ -34,9 +34,10 @@ from flanjax.models.params import Tree, Tuning
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _BEFORE, _TABLE = "base_model.model.", "prompt_embeddings"
+_MAGNITUDE = "lora_magnitude_vector"
+_BESIDE = {"a": "lora_A.weight", "b": "lora_B.weight", "magnitude": _MAGNITUDE, "scale": "ia3_l"}  # our names, peft's
 _NAMES = {"LORA": "lora", "IA3": "ia3", "PROMPT_TUNING": "prompt", "PREFIX_TUNING": "prefix"}
 _NEUTRAL: dict[str, tuple[Any, ...]] = {  # settings with which a LoRA is more, or other, than what is here
-    "use_dora": (False, None),
     "bias": ("none", None),
     "modules_to_save": (None, []),
     "rank_pattern": ({}, None),
@@ -55,6 +56,7 @@ _KINDS = {
     "r": SIZE,
     "lora_alpha": NUMBER,
     "use_rslora": FLAG,
+    "use_dora": FLAG,
     "lora_dropout": NUMBER,
 }
 _NEEDED = {"lora": ("r", "lora_alpha"), "ia3": (), "prompt": ("num_virtual_tokens",), "prefix": ("num_virtual_tokens",)}
@@ -155,7 +157,7 @@ def _of_kernels(
     arrays: dict[str, np.ndarray] = {}
     modules: dict[bool, list[str]] = {False: [], True: []}  # by whether (IA)^3 scales their inputs
     for path, method in tuning.targets:
-        learned = {name: np.asarray(flat[*path, name]) for name in ("a", "b", "scale") if (*path, name) in flat}
+        learned = {name: np.asarray(flat[*path, name]) for name in ("a", "b", "magnitude", "scale") if (*path, name) in flat}
         inputs = isinstance(method, IA3) and method.inputs
         for number, module in enumerate(_modules(tensors[path])):
             modules[inputs].append(module)
@@ -164,6 +166,8 @@ def _of_kernels(
             else:
                 arrays[f"{_BEFORE}{module}.lora_A.weight"] = learned["a"][number].T
                 arrays[f"{_BEFORE}{module}.lora_B.weight"] = learned["b"][number].T
+                if "magnitude" in learned:
+                    arrays[f"{_BEFORE}{module}.{_MAGNITUDE}"] = learned["magnitude"][number]
     every = [name for tensor in tensors.values() if tensor.transpose for name in _modules(tensor)]
     both = modules[False] + modules[True]
     lora = next((method for _, method in tuning.targets if isinstance(method, Lora)), None)
@@ -180,6 +184,7 @@ def _of_kernels(
         "lora_alpha": lora.alpha,
         "lora_dropout": lora.dropout,
         "use_rslora": lora.rank_stabilized,
+        "use_dora": lora.dora,
         "bias": "none",
     }, arrays
 
@@ -238,7 +243,7 @@ def _beside_kernels(
     """Yields the trainable arrays of LoRA or (IA)^3, by path."""
     family, left = family_of(model), set(arrays)
     for tensor in family.tensors(model, family.family_of(model)):
-        for ours, theirs in {"a": "lora_A.weight", "b": "lora_B.weight", "scale": "ia3_l"}.items():
+        for ours, theirs in _BESIDE.items():
             names = [f"{_BEFORE}{module}.{theirs}" for module in _modules(tensor)]
             if not left.intersection(names):
                 continue
@@ -251,6 +256,10 @@ def _beside_kernels(
                 if each.shape[1:] != expected[not inputs]:
                     raise ValueError(f"{place / WEIGHTS}: {names[0]} is {each.shape[1:]}, expected {expected[not inputs]}")
                 yield (*tensor.path, ours), each.reshape(len(each), -1)
+            elif ours == "magnitude":
+                if each.shape[1:] != tensor.shape[:1]:
+                    raise ValueError(f"{place / WEIGHTS}: {names[0]} is {each.shape[1:]}, expected {tensor.shape[:1]}")
+                yield (*tensor.path, ours), each
             else:
                 yield (*tensor.path, ours), each.swapaxes(1, 2)
     if left:
@@ -270,6 +279,7 @@ def _config(method: str, settings: Mapping[str, Any], found: Mapping[TreePath, n
         rank=settings["r"],
         alpha=float(settings["lora_alpha"]),
         rank_stabilized=bool(settings.get("use_rslora")),
+        dora=bool(settings.get("use_dora")),
         dropout=float(settings.get("lora_dropout") or 0.0),
     )
 

@@ -8,12 +8,13 @@ Axes: n places, M keys of all heads, H inner size of the MLP, L layers.
 """
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from flanjax.adapt.added import Learned
-from flanjax.models.kernels import Adapted
+from flanjax.models.kernels import Adapted, whole
 
 
 @jax.tree_util.register_dataclass
@@ -21,14 +22,14 @@ from flanjax.models.kernels import Adapted
 class KernelAndPrefix(Adapted):
     """The output kernel of an attention, which carries the attention's prefix."""
 
-    base: jax.Array
+    base: Any
     keys: jax.Array  # [n, M]
     values: jax.Array  # [n, M]
 
     can_merge = False
 
     def merged(self) -> jax.Array:
-        return self.base
+        return whole(self.base)
 
     @property
     def prefix(self) -> tuple[jax.Array, jax.Array]:
@@ -48,7 +49,7 @@ class Prefix:
     size: int
     hidden: int
 
-    def start(self, base: jax.Array, key: jax.Array) -> Learned:
+    def start(self, base: Any, key: jax.Array) -> Learned:
         layers = base.shape[0]
 
         def normal(number: int, *shape: int) -> jax.Array:
@@ -73,7 +74,7 @@ class Prefix:
         kernels = {"vectors": ("soft_tokens", "kv"), "into": ("kv", "rank"), "out": ("rank", "kv")}
         return {**kernels, "into_bias": ("rank",), "out_bias": ("kv",)}
 
-    def value(self, base: jax.Array, learned: Learned, key: jax.Array | None) -> Adapted:
+    def value(self, base: Any, learned: Learned, key: jax.Array | None) -> Adapted:
         return KernelAndPrefix(base, *self.keys_values(learned, base.shape[0]))
 
     def keys_values(self, learned: Learned, layers: int) -> tuple[jax.Array, jax.Array]:

@@ -63,7 +63,7 @@ class FeatureConfig:
             self.reserved <= room, self, "reserved", f"at most {room}: it is taken from inputs_length={self.inputs_length}"
         )
         with_chat = not self.chat or self.layout != "encoder_decoder"
-        fields.require(with_chat, self, "chat", "False: a T5 has no turns; a decoder-only model has, with layout='causal'")
+        fields.require(with_chat, self, "chat", "false: a T5 has no turns; a decoder-only model has, with layout='causal'")
         object.__setattr__(self, "lengths", tuple(Lengths(*pair) for pair in self.lengths))
         limits = (self.inputs_length, self.targets_length)
         fields.require(

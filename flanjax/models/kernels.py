@@ -9,7 +9,7 @@ Axes: D in, M out, V vocabulary, L layers.
 
 import dataclasses
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 from flax import nnx
@@ -21,11 +21,11 @@ class Adapted:
     A subclass is a frozen dataclass, registered as a pytree. Its arrays have the layers first if the parameter has.
 
     Attributes:
-      base: the parameter that it replaces.
+      base: the parameter that it replaces, which may itself be such a value.
       can_merge: whether `merged` alone has the same effect.
     """
 
-    base: jax.Array
+    base: Any
     can_merge: ClassVar[bool] = True
 
     @property
@@ -53,12 +53,13 @@ class Adapted:
 
 def project(x: jax.Array, kernel: nnx.Param, bias: nnx.Param | None = None) -> jax.Array:
     """Returns `x` [..., D] times `kernel` [D, M], plus `bias` [M], in the type of `x`: [..., M]."""
-    value, added = kernel.get_value(), None if bias is None else merged(bias)
-    return value.project(x, added) if isinstance(value, Adapted) else product(x, value, added)
+    return product(x, kernel.get_value(), None if bias is None else merged(bias))
 
 
-def product(x: jax.Array, kernel: jax.Array, bias: jax.Array | None) -> jax.Array:
-    """Returns x @ kernel + bias in the type of `x`."""
+def product(x: jax.Array, kernel: jax.Array | Adapted, bias: jax.Array | None) -> jax.Array:
+    """Returns x @ kernel + bias in the type of `x`, or what an adapted kernel has in its place."""
+    if isinstance(kernel, Adapted):
+        return kernel.project(x, bias)
     y = x @ kernel.astype(x.dtype)
     return y if bias is None else y + bias.astype(x.dtype)
 
@@ -85,7 +86,11 @@ def look_up(
 
 def merged(parameter: nnx.Param) -> jax.Array:
     """Returns a parameter as one array, with its additional learned parameters merged in."""
-    value = parameter.get_value()
+    return whole(parameter.get_value())
+
+
+def whole(value: jax.Array | Adapted) -> jax.Array:
+    """Returns the value of a parameter as one array."""
     return value.merged() if isinstance(value, Adapted) else value
 
 

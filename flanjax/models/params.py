@@ -116,15 +116,18 @@ def share(first: Tree, other: Tree) -> Tree:
     """
 
     def base(value: Any) -> jax.Array:
-        return value.base if isinstance(value, Adapted) else value
+        return base(value.base) if isinstance(value, Adapted) else value
+
+    def over(value: Any, array: jax.Array) -> Any:
+        return dataclasses.replace(value, base=over(value.base, array)) if isinstance(value, Adapted) else array  # type: ignore[type-var]
 
     known = nnx.traversals.flatten_mapping(first)
 
     def one(path: Path, value: Any) -> Any:
         mine, theirs = base(value), base(known[path]) if path in known else None
-        if theirs is None or mine.shape != theirs.shape or not bool(jnp.array_equal(mine, theirs)):
+        if theirs is None or mine.shape != theirs.shape or mine.dtype != theirs.dtype:
             return value
-        return dataclasses.replace(value, base=theirs) if isinstance(value, Adapted) else theirs  # type: ignore[type-var]
+        return over(value, theirs) if bool(jnp.array_equal(mine, theirs)) else value
 
     return nnx.traversals.unflatten_mapping({path: one(path, v) for path, v in nnx.traversals.flatten_mapping(other).items()})
 

@@ -9,6 +9,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pyarrow.parquet as pq
 import pytest
+import qwix
 from tiny_base import KINDS, MIXTURE, STEPS, config_of, quiet, tuned
 
 import flanjax
@@ -78,6 +79,31 @@ def test_a_stopped_lora_goes_on_bit_for_bit(home, lora):
     jax.tree.map(np.testing.assert_array_equal, kept_in(again.workdir), kept_in(lora.workdir))
 
 
+def test_few_weights_over_a_base_in_eight_bits(home, capsys):
+    """Its kernels are held and read so; the run goes on bit for bit; the rounded base is exported with what it learned."""
+    settings = {**LORA, "int8": True}
+    whole = tuned("t5_base", "eight", "lora", settings).train()
+    assert losses(whole)[-1] < losses(whole)[0] - 0.02
+    tuned("t5_base", "eight_stopped", "lora", settings, steps=2).train()
+    again = tuned("t5_base", "eight_stopped", "lora", settings).train()
+    assert losses(again) == losses(whole)
+    jax.tree.map(np.testing.assert_array_equal, kept_in(again.workdir), kept_in(whole.workdir))
+    loaded, base = flanjax.load_model("eight"), flanjax.load_model("t5_base")
+    for adapted, kernel in (
+        (loaded.params["decoder"]["layers"]["cross"]["q"].base, base.params["decoder"]["layers"]["cross"]["q"]),
+        (loaded.params["encoder"]["layers"]["mlp"]["wo"], base.params["encoder"]["layers"]["mlp"]["wo"]),
+    ):
+        expected = qwix.quantize(kernel, "int8", channelwise_axes=(0, 2))
+        assert adapted.base.dtype == np.int8
+        np.testing.assert_array_equal(adapted.base, expected.qvalue)
+        np.testing.assert_allclose(adapted.scale, expected.scale[:, 0], rtol=1e-6)
+    np.testing.assert_array_equal(loaded.params["embedding"], base.params["embedding"])
+    expected = loaded.score("After sun", ["moon", "star"])
+    assert main(["export", "--workdir", "eight", "--output", "eight_merged"]) == 0
+    assert flanjax.load_model("eight_merged").score("After sun", ["moon", "star"]) == pytest.approx(expected, abs=1e-4)
+    assert "int8" in (whole.workdir / "sharding.txt").read_text()
+
+
 def test_soft_tokens_are_read_where_they_were_trained_and_their_base_is_read_without(home):
     run = tuned("t5_base", "prompt", "prompt", {"tokens": 3, "words": "moon or sun"}, steps=2)
     model, base = flanjax.load_model(run.train().workdir), flanjax.load_model("t5_base")
@@ -131,6 +157,11 @@ REFUSED = [
     (OVER, {"tokens": 3}, "adapt.tokens is 3, expected none: it belongs to prompt, prefix, and model.adapt is lora"),
     ({"init": "t5_base"}, {"rank": 3}, "adapt.rank is 3, expected 8: it belongs to lora, and model.adapt is none"),
     (OVER, {"init": "t5_base"}, "adapt.init=t5_base is no directory in the format of peft"),
+    (
+        {**OVER, "adapt": "select"},
+        {"int8": True},
+        "adapt.int8 is true, expected false: it belongs to lora, ia3, adapter,",
+    ),
     ({"adapt": "lore"}, {}, "did you mean 'lora'"),
 ]
 

@@ -4,8 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import qwix
 
 from flanjax.adapt.adapter import Bottleneck
+from flanjax.adapt.ia3 import IA3
+from flanjax.adapt.int8 import rounded
 from flanjax.adapt.lora import Lora
 from flanjax.adapt.targets import chosen, matches
 from flanjax.models.params import share
@@ -41,6 +44,79 @@ def test_lora_drops_inputs_of_its_update_alone_and_only_with_a_key():
     np.testing.assert_allclose(np.mean(draws, axis=0), whole, rtol=0, atol=0.35)
 
 
+def test_dora_learns_the_lengths_of_columns_beside_their_directions():
+    """At the start it is the kernel. Its gradient in the directions takes each column's length as a constant."""
+    method, base = Lora(3, 6.0, dora=True), jnp.asarray(KERNEL)
+    learned = method.start(base, jax.random.key(0))
+    np.testing.assert_allclose(method.value(base, learned, None).project(X, BIAS), X @ KERNEL + BIAS, rtol=0, atol=2e-6)
+    learned = {name: jnp.asarray(RNG.normal(size=x.shape), jnp.float32) for name, x in learned.items()}
+    a, b, magnitude = (np.asarray(learned[name], np.float64) for name in ("a", "b", "magnitude"))
+    whole = KERNEL + 2 * a @ b
+    length = np.sqrt((whole**2).sum(axis=0))
+    value = method.value(base, learned, None)
+    np.testing.assert_allclose(value.project(X, BIAS), X @ (whole * magnitude / length) + BIAS, rtol=0, atol=2e-5)
+    np.testing.assert_allclose(value.merged(), whole * magnitude / length, rtol=0, atol=2e-5)
+
+    def total(learned):
+        return method.value(base, learned, None).project(X, BIAS).sum()
+
+    got = jax.grad(total)(learned)
+    inputs = X.reshape(-1, 5).sum(axis=0, dtype=np.float64)
+    of_whole = np.outer(inputs, magnitude / length)  # of the sum of the outputs in base + 2 a b, the lengths fixed
+    np.testing.assert_allclose(got["b"], 2 * a.T @ of_whole, rtol=0, atol=2e-4)
+    np.testing.assert_allclose(got["a"], 2 * of_whole @ b.T, rtol=0, atol=2e-4)
+    np.testing.assert_allclose(got["magnitude"], inputs @ whole / length, rtol=0, atol=2e-4)
+
+
+def test_dora_drops_inputs_of_what_it_adds_alone():
+    method, base = Lora(3, 6.0, dropout=0.5, dora=True), jnp.asarray(KERNEL)
+    learned = method.start(base, jax.random.key(0))
+    for n in range(3):  # at the start nothing is added, so nothing is dropped
+        np.testing.assert_allclose(
+            method.value(base, learned, jax.random.key(n)).project(X, BIAS), X @ KERNEL + BIAS, rtol=0, atol=2e-6
+        )
+    learned["magnitude"] = 3 * learned["magnitude"]
+    whole = method.value(base, learned, None).project(X, BIAS)
+    draws = [method.value(base, learned, jax.random.key(n)).project(X, BIAS) for n in range(400)]
+    assert np.abs(draws[0] - whole).max() > 0.05
+    np.testing.assert_allclose(np.mean(draws, axis=0), whole, rtol=0, atol=0.7)
+
+
+def test_a_kernel_in_eight_bits_is_that_of_qwix():
+    layers = RNG.normal(size=(3, 5, 4)).astype(np.float32)
+    layers[1, :, 2] = 0
+    for kernel, axes in ((KERNEL, (1,)), (layers, (0, 2))):
+        expected = qwix.quantize(jnp.asarray(kernel), jnp.int8, channelwise_axes=axes)
+        found = rounded(jnp.asarray(kernel))
+        assert found.base.dtype == jnp.int8
+        np.testing.assert_array_equal(found.base, expected.qvalue)
+        np.testing.assert_allclose(found.merged(), qwix.dequantize(expected), rtol=1e-6, atol=0)
+        assert np.abs(found.merged() - kernel).max() <= 0.5 * np.abs(kernel).max() / 127.5 + 1e-6
+
+
+WAYS = {
+    "lora": Lora(3, 6.0),
+    "dora": Lora(3, 6.0, dora=True),
+    "ia3": IA3(inputs=False),
+    "ia3, inputs": IA3(inputs=True),
+    "adapter": Bottleneck(2),
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_a_way_over_a_kernel_in_eight_bits_is_that_over_the_rounded_kernel(name):
+    method, held = WAYS[name], rounded(jnp.asarray(KERNEL))
+    learned = method.start(held, jax.random.key(0))
+    jax.tree.map(np.testing.assert_array_equal, learned, method.start(held.merged(), jax.random.key(0)))
+    learned = jax.tree.map(lambda x: x + RNG.normal(size=x.shape).astype(np.float32), learned)
+    found, expected = (method.value(base, learned, None) for base in (held, held.merged()))
+    np.testing.assert_allclose(found.project(X, BIAS), expected.project(X, BIAS), rtol=0, atol=2e-5)
+    if found.can_merge:
+        np.testing.assert_allclose(found.merged(), expected.merged(), rtol=0, atol=2e-6)
+    else:
+        assert found.base is held
+
+
 def test_patterns_match_the_ends_of_paths():
     paths = [("encoder", "layers", "attention", "q"), ("decoder", "layers", "cross", "q"), ("decoder", "layers", "mlp", "wo")]
     assert chosen(("q",), paths, each=True) == tuple(paths[:2])
@@ -72,3 +148,14 @@ def test_models_over_one_base_hold_it_once():
     assert shared["k"].base is base
     assert shared["k"].a is learned["a"]
     assert shared["bias"] is other["bias"]
+
+
+def test_models_over_one_base_in_eight_bits_hold_it_once():
+    held, again = rounded(jnp.asarray(KERNEL)), rounded(jnp.asarray(KERNEL))
+    learned = Lora(2, 2.0).start(held, jax.random.key(0))
+    shared = share(
+        {"k": held, "v": held}, {"k": Lora(2, 2.0).value(again, learned, None), "v": rounded(jnp.asarray(KERNEL + 1))}
+    )
+    assert shared["k"].base.base is held.base
+    assert shared["k"].a is learned["a"]
+    assert shared["v"].base is not held.base

@@ -37,12 +37,15 @@ MODELS = {
 }  # fmt: skip
 METHODS = {
     "lora": hf_peft.LoraConfig(r=3, lora_alpha=1, use_rslora=True, lora_dropout=0.0),
+    "dora": hf_peft.LoraConfig(r=3, lora_alpha=2, use_dora=True, lora_dropout=0.0),
     "ia3": hf_peft.IA3Config(),
     "prompt": hf_peft.PromptTuningConfig(num_virtual_tokens=TOKENS),
     "prefix": hf_peft.PrefixTuningConfig(num_virtual_tokens=TOKENS, token_dim=12, num_attention_heads=2),
 }
 TARGETS = {
     ("lora", "t5"): {"target_modules": ["q", "v", "wi_0"]},
+    ("dora", "t5"): {"target_modules": ["q", "wo"]},
+    ("dora", "llama"): {"target_modules": ["q_proj", "down_proj"]},
     ("lora", "llama"): {"target_modules": ["q_proj", "v_proj", "gate_proj"]},
     ("ia3", "t5"): {"target_modules": ["k", "v", "wo"], "feedforward_modules": ["wo"]},
     ("ia3", "llama"): {"target_modules": ["k_proj", "v_proj", "down_proj"], "feedforward_modules": ["down_proj"]},
@@ -173,8 +176,9 @@ def ours(method, name, folder, place):
     """Our model of a base and a folder of few weights: (config, tuning, pair). Llama's layers are scanned, T5's are not."""
     config, tree = hf.load(folder, scan=name == "llama")
     found = peft.load(place, config)
-    assert found.method == method
-    tuning = make_tuning(method, found.config, config, lambda text: [])
+    assert found.method == ("lora" if method == "dora" else method)
+    assert found.config.dora == (method == "dora")
+    tuning = make_tuning(found.method, found.config, config, lambda text: [])
     return config, tuning, Params(found.trainable, tuning.split(tree, jax.random.key(0)).frozen)
 
 

@@ -18,10 +18,11 @@ def home(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [*METHODS, "lora over eight bits", "dora"])
 def test_few_weights_are_trained_alike_by_one_device_eight_and_two_processes(home, method):
-    own = [f"adapt.{key}" for key in KEYS.get(method, ())]
-    keys = ["model.init=base", f"model.adapt={method}", "adapt.learning_rate=0.01", *own]
+    way, more = {"lora over eight bits": ("lora", ["int8=true"]), "dora": ("lora", ["dora=true"])}.get(method, (method, []))
+    own = [f"adapt.{key}" for key in (*KEYS.get(way, ()), *more)]
+    keys = ["model.init=base", f"model.adapt={way}", "adapt.learning_rate=0.01", *own]
     runs = Runs(home, MORE, [f"--config.{key}" for key in keys], f"{method} ")
     for name in MORE:
         found, expected = compared(runs[name], runs[ALONE])
