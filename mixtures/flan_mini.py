@@ -4,9 +4,12 @@ The recipe of FLAN (Wei et al. 2022) and of the Flan collection (Longpre et al. 
 laptop: examples-proportional mixing with a cap of 3,000 rows a task, zero- and few-shot prompts, options shown and not shown,
 some tasks turned round. The tasks are those of mixtures/flan/, where each opens with its link, its licence and one row.
 
-`flan_mini.py:direct` leaves the reasoning out. Ten tasks are not on the Hugging Face hub and need a mirror: the seven `cot_*`
-tasks (as flan_cot/<name>/train.parquet; see mixtures/flan/chain_of_thought.py), rnnlg_hotel, newstest_de_en and mutual.
-`--config.data.on_error=quarantine` trains without them.
+`flan_mini.py:direct` leaves the reasoning out. `flan_mini.py:reviews_apart` is `direct` with IMDb's reviews as a cluster of
+their own, so that they can be held out while the sentences and tweets of "sentiment" are trained on.
+
+Ten tasks are not on the Hugging Face hub and need a mirror: the seven `cot_*` tasks (as flan_cot/<name>/train.parquet; see
+mixtures/flan/chain_of_thought.py), rnnlg_hotel, newstest_de_en and mutual. `--config.data.on_error=quarantine` trains without
+them.
 
 Holding out entailment removes its tasks; paraphrase, as FLAN does, because telling a paraphrase is entailment both ways; and
 multi30k, because its sentences are captions of the pictures that SNLI's premises describe.
@@ -72,3 +75,8 @@ chain_of_thought = Mixture(
     styles=StyleShares(few_shot=0.4, max_shots=3, options=0.75, chain_of_thought=0.8, inverted=0.1),
 )
 flan_mini = Mixture(name="flan_mini", parts=[Part(direct, 0.9), Part(chain_of_thought, 0.1)])
+reviews_apart = dataclasses.replace(
+    direct,
+    name="reviews_apart",
+    parts=[dataclasses.replace(t, cluster="reviews") if t.name == "imdb" else t for t in direct.tasks()],
+)

@@ -5,6 +5,13 @@ trains on that cluster alone, and is scored on "topic", which asks for kinds in 
 
     flanjax train --config configs/quickstart.py --workdir runs/base --config.leave_out=categorise --config.train.steps=800
     flanjax ablate configs/studies/few_weights.py:quickstart --out runs/few_weights
+
+The same on public data: flan_mini without sentiment. Each way trains on its sentences and tweets, and is scored on whole
+reviews of films, which are a cluster of their own there:
+
+    flanjax train --config configs/flan_mini.py --workdir runs/mini_base --config.train.steps=150 \\
+        --config.mixture=mixtures/flan_mini.py:reviews_apart --config.heldout=reviews --config.leave_out=sentiment
+    flanjax ablate configs/studies/few_weights.py:flan_mini --out runs/few_weights_mini
 """
 
 from flanjax.lab.ablate.study import Study
@@ -33,5 +40,40 @@ quickstart = Study(
         "train.steps": 120,
         "train.optimizer.warmup_steps": 12,
         "checkpoint.every_steps": 60,
+    },
+)
+
+OTHERS = (
+    "topic",
+    "paraphrase",
+    "linguistic",
+    "coreference",
+    "entailment",
+    "reading_comprehension",
+    "common_sense",
+    "closed_book_qa",
+    "science_qa",
+    "math",
+    "summarization",
+    "structure_to_text",
+    "translation",
+    "text_formatting",
+    "dialogue",
+)
+flan_mini = Study(
+    title="flan_mini without sentiment, and ways to add it",
+    config="configs/flan_mini.py",
+    axes={"way": {name: way for name, way in ways(3e-3).items() if name not in ("ia3", "select")}},
+    seeds=2,
+    overrides={
+        **QUIET,
+        "mixture": "mixtures/flan_mini.py:reviews_apart",
+        "heldout": ("reviews",),
+        "model.init": "runs/mini_base",
+        "leave_out": OTHERS,
+        "train.steps": 60,
+        "train.optimizer.warmup_steps": 6,
+        "checkpoint.every_steps": 30,
+        "evaluation.untuned": False,
     },
 )

@@ -12,7 +12,10 @@ from typing import Any
 
 import jax
 
-_MOST = 8  # devices: each has parameters of its own to gather, and small shares of the rows
+from flanjax.parallel.sharding import MeshConfig
+
+_MOST = 8  # devices: each has small shares of the rows
+_MOST_HELD = 200_000_000  # parameters of all replicas: with gradients and AdamW's moments 3.2 GB
 
 
 def a_device_each(rows: int) -> None:
@@ -25,6 +28,16 @@ def a_device_each(rows: int) -> None:
     if not asked and not jax.distributed.is_initialized():
         with contextlib.suppress(RuntimeError):  # there are devices already
             jax.config.update("jax_num_cpu_devices", devices_for(rows, cores()))
+
+
+def replicas(config: MeshConfig, num_parameters: int) -> MeshConfig:
+    """Returns the mesh on which each core has all parameters, if cores are the devices, nobody chose a mesh and they are few.
+
+    Nothing is gathered then: a step of the quickstart takes 0.075 s, and 0.09 s with the parameters split between two cores.
+    """
+    ours = jax.config.jax_num_cpu_devices != -1 and jax.default_backend() == "cpu"  # type: ignore[attr-defined]
+    few = num_parameters * jax.device_count() <= _MOST_HELD
+    return MeshConfig(data=-1, fsdp=1) if ours and few and config == MeshConfig() else config
 
 
 def cores() -> int:

@@ -46,7 +46,7 @@ class SavedRun(NamedTuple):
           ConfigError: few weights were trained over them, and they are not the same any more.
         """
         base = self.meta.get("base")
-        params = weights_of(self.config, self.tokenizer, mesh, base and base["step"]).make()
+        params = weights_of(self.config, self.tokenizer, base and base["step"]).make(mesh)
         check_base(base, params)
         return params
 

@@ -13,7 +13,7 @@ from flanjax.config import ConfigError, RunConfig
 from flanjax.data.tokenizer import Tokenizer
 from flanjax.models import functional
 from flanjax.models.params import Full, Params, Tuning
-from flanjax.parallel import sharding
+from flanjax.parallel import cores, sharding
 from flanjax.workdir import SHARDING, TOKENIZER, open_workdir
 
 
@@ -22,14 +22,14 @@ class Weights(NamedTuple):
 
     Attributes:
       model: its shape.
-      make: () -> parameters on the mesh.
+      make: mesh -> parameters on it.
       directory: that they are read from; None if they are drawn.
       step: of the checkpoint that they are of; None if they are no run's.
       notes: what the config says of the shape that the weights contradict.
     """
 
     model: functional.Config
-    make: Callable[[], Any]
+    make: Callable[[sharding.Mesh], Any]
     directory: epath.PathLike | None = None
     step: int | None = None
     notes: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ def settled(config: RunConfig) -> RunConfig:
     return config.for_model(type(hf.open_model(_directory_of(init)).config))
 
 
-def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh, step: int | None = None) -> Weights:
+def weights_of(config: RunConfig, tokenizer: Tokenizer, step: int | None = None) -> Weights:
     """The weights that training begins with: drawn from the seed, Hugging Face's, or of another run.
 
     Args:
@@ -63,11 +63,9 @@ def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh, ste
     init = config.model.init
     if init == "scratch":
         model = config.model.build(tokenizer.vocab_size)
-        placed = param_shardings(model, mesh)
-        key = jax.random.key(config.train.seed)
-        return Weights(model, jax.jit(lambda: functional.init(model, key), out_shardings=placed))
+        return Weights(model, lambda mesh: _drawn(model, config.train.seed, mesh))
     if is_run(init):
-        return _of_run(config, epath.Path(init), tokenizer, mesh, step)
+        return _of_run(config, epath.Path(init), tokenizer, step)
     directory = _directory_of(init)
     published = hf.open_model(directory, **config.model.computed)
     model = published.config
@@ -77,7 +75,7 @@ def weights_of(config: RunConfig, tokenizer: Tokenizer, mesh: sharding.Mesh, ste
             f"model.init={init} has {model.vocab_size} embeddings, but the tokenizer has {tokenizer.vocab_size} ids"
         )
     notes = tuple(config.model.overruled(model))
-    return Weights(model, lambda: published.params(param_shardings(model, mesh)), directory, notes=notes)
+    return Weights(model, lambda mesh: published.params(param_shardings(model, mesh)), directory, notes=notes)
 
 
 def _directory_of(init: str) -> Any:
@@ -94,7 +92,12 @@ def is_run(init: str) -> bool:
     return (open_workdir(init).path / hf.CONFIG).exists() and bool(checkpoint.steps_of(init))
 
 
-def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, mesh: sharding.Mesh, step: int | None) -> Weights:
+def _drawn(model: functional.Config, seed: int, mesh: sharding.Mesh) -> Any:
+    key = jax.random.key(seed)
+    return jax.jit(lambda: functional.init(model, key), out_shardings=param_shardings(model, mesh))()
+
+
+def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, step: int | None) -> Weights:
     step, meta = checkpoint.read_meta(place, step)
     if (tuning := meta.get("tuning", Full.__name__)) != Full.__name__:
         way = meta["config"]["model"].get("adapt") or tuning
@@ -109,7 +112,8 @@ def _of_run(config: RunConfig, place: epath.Path, tokenizer: Tokenizer, mesh: sh
         )
     model = functional.config_from({**meta["model"], **config.model.computed})
     config.for_model(type(model))
-    return Weights(model, lambda: read_params(place, step, model, mesh), place, step, tuple(config.model.overruled(model)))
+    notes = tuple(config.model.overruled(model))
+    return Weights(model, lambda mesh: read_params(place, step, model, mesh), place, step, notes)
 
 
 def read_newest_trainable(
@@ -157,6 +161,12 @@ def _place(x: Any) -> Any:
 def read_params(workdir: epath.PathLike, step: int, model: functional.Config, mesh: sharding.Mesh) -> Any:
     """The parameters of a checkpoint of a run that trained all of them, on the mesh."""
     return read_newest_trainable(workdir, step, model, mesh, fixed=True)[1]
+
+
+def mesh_for(config: sharding.MeshConfig, model: functional.Config) -> sharding.Mesh:
+    """The mesh over all devices. Where cores are the devices, each has all parameters of a small model."""
+    _, shapes = functional.abstract(model)
+    return sharding.make_mesh(cores.replicas(config, sum(x.size for x in jax.tree.leaves(shapes))))
 
 
 def param_shardings(model: functional.Config, mesh: sharding.Mesh) -> Any:

@@ -76,7 +76,7 @@ def evaluate(
 
     layout = scoring_layout(config.data.features, evaluation, saved.tokenizer)
     asked = _asked(chosen, evaluation, layout, log)
-    mesh = sharding.make_mesh(sharding.MeshConfig())  # the devices here may be others than those of the training
+    mesh = parts.mesh_for(sharding.MeshConfig(), saved.model)  # the devices here may be others than those of the training
     began = time.perf_counter()
     readers: dict[str, Callable[[], tuple[int, Any]]] = {TRAINED: lambda: saved.read_params(mesh)}
     if evaluation.untuned:

@@ -67,7 +67,7 @@ def with_references(
     there = distributed.from_first(path.exists)
     own = there and resumed
     if not own:
-        params = program.split(weights.make(), jax.random.key(config.train.seed))
+        params = program.split(weights.make(mesh), jax.random.key(config.train.seed))
         params = params._replace(trainable=parts.beginning(config, weights.model, params.trainable))
     made = {
         **({} if own else {"weights": parts.fingerprint(params)}),

@@ -131,6 +131,7 @@ def find_start(
     corpus: Corpus,
     program: Program,
     weights: parts.Weights,
+    mesh: sharding.Mesh,
     checkpoints: checkpoint.Checkpoints,
     saved: dict[str, Any],
     meta: dict[str, Any],
@@ -155,7 +156,7 @@ def find_start(
         params: Any = Params({}, {})
         base = restored.meta.get("base")
     else:
-        first = weights.make()
+        first = weights.make(mesh)
         parts.check_base(saved.get("base"), first)
         base = parts.base_record(config, weights.step, first if program.params.frozen else None)
         params = program.split(first, jax.random.key(config.train.seed))

@@ -121,9 +121,8 @@ def _train(
     devices = open_devices(config)
     prepared = parts.prepared_of(config, text.corpus, devices.host)
     saved = checkpoint.read_meta(workdir)[1] if checkpoint.steps_of(workdir) else {}
-    weights = parts.weights_of(
-        config, text.corpus.tokenizer, devices.mesh, parts.base_step(saved.get("base"), config.model.init)
-    )
+    weights = parts.weights_of(config, text.corpus.tokenizer, parts.base_step(saved.get("base"), config.model.init))
+    devices = devices._replace(mesh=parts.mesh_for(config.mesh, weights.model))
     tuning = parts.tuning_of(config, weights.model, text.corpus.tokenizer, tuning)
     for line in (*weights.notes, *config.notes()):
         log(f"note: {line}")
@@ -136,7 +135,7 @@ def _train(
         corpus = with_references(config, folder, text.corpus, program, weights, devices.mesh, log, resumed=bool(saved))
         text = text._replace(corpus=corpus)
     checkpoints = checkpoint.Checkpoints(workdir, config.checkpoint)
-    start, meta = find_start(config, workdir, text.corpus, program, weights, checkpoints, saved, meta, log)
+    start, meta = find_start(config, workdir, text.corpus, program, weights, devices.mesh, checkpoints, saved, meta, log)
     if start.step >= config.train.steps:
         checkpoints.close()
         log(f"{workdir} has trained its {start.step} steps already; a larger train.steps would go on from there")

@@ -229,7 +229,7 @@ class Ours:
 
     @functools.cached_property
     def _mesh(self) -> sharding.Mesh:
-        return sharding.make_mesh(self._config.mesh)
+        return parts.mesh_for(self._config.mesh, self._model)
 
     @functools.cached_property
     def _batches(self) -> list[dict[str, np.ndarray]]:

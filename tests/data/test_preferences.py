@@ -5,8 +5,10 @@ import itertools
 
 import numpy as np
 import pytest
+from test_chat import TALK, TEMPLATES, tokenizer
 
 from flanjax import Example, Mixture, StyleShares, Task, Template, rows
+from flanjax.data.chat import Chat
 from flanjax.data.corpus import DataConfig, open_corpus, open_rows
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.pipeline import BatchIterator
@@ -91,6 +93,30 @@ def test_both_answers_of_a_pair_are_of_its_task():
     visits = Visits(np.array([0, 1, 0, 1]), np.array([0, 1, 2, 4]), np.zeros(4, np.int64))
     pairs = [pair for _, _, pair in read_pairs(corpus.entries, corpus.rows, visits, corpus.layout, 0)]
     assert [(pair.chosen.task, pair.rejected.task) for pair in pairs] == [(0, 0), (1, 1), (0, 0), (1, 1)]
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_conversation_is_a_pair_of_its_last_answers_and_only_they_count(template):
+    """Both are laid out by the chat template as the conversation alone is; what was said before is read, and not trained on."""
+    reader = tokenizer(TEMPLATES[template][0])
+    source = rows("talk", train=[{"bad": "What is the tallest"}, {"bad": "metres " * 300}])
+    example = lambda row: Example({}, TALK[-1].content, messages=TALK, rejected=row["bad"])  # noqa: E731
+    judged = Task(name="talk", cluster="talk", source=source, example=example, templates=[Template("Talk")], metrics=["rougeL"])
+    features = FeatureConfig(layout="causal", inputs_length=160, targets_length=96, answers=2, chat=True)
+    config = DataConfig(batch_size=2, num_streams=1, window=2, features=features)
+    mixture = Mixture(name="m", parts=[judged], styles=StyleShares(few_shot=0.0))
+    corpus = open_corpus(mixture, open_rows(mixture), reader, config, numbers=(REFERENCE,))
+    pair, too_long = (
+        found.pair
+        for found in read_pairs(corpus.entries, corpus.rows, Visits(*np.array([[0, 0], [0, 1], [0, 0]])), corpus.layout, 0)
+    )
+    chat, before = Chat(reader), [m._replace(trained=False) for m in TALK[:-1]]
+    for side, text in ((pair.chosen, TALK[-1].content), (pair.rejected, "What is the tallest")):
+        alone = chat.conversation([*before, TALK[-1]._replace(content=text)])
+        assert (side.inputs.tolist(), side.targets.tolist()) == (alone.inputs.tolist(), alone.targets.tolist())
+        trained = side.targets[side.trained].tolist()
+        assert (reader.decode(trained), trained[-1]) == (text, chat.end_id)
+    assert str(too_long).startswith("a pair of ")
 
 
 def test_what_gives_no_pair_says_why():

@@ -189,13 +189,14 @@ def open_patient(
     config = parts.settled(load_config(source, overrides, with_mixture=mixture is None) if isinstance(source, str) else source)
     _check_whole(config)
     with tempfile.TemporaryDirectory(prefix="flanjax-doctor-") as folder:
-        mesh, place = mesh or sharding.make_mesh(config.mesh), epath.Path(folder)
+        place = epath.Path(folder)
         split = _split(config, mixture, {})
         rows = open_rows(split.train)
         corpus = open_corpus(split.train, rows, parts.tokenizer_of(config, place, split.train, rows), config.data)
-        weights = parts.weights_of(config, corpus.tokenizer, mesh)
+        weights = parts.weights_of(config, corpus.tokenizer)
+        mesh = mesh or parts.mesh_for(config.mesh, weights.model)
         published = None if parts.is_run(config.model.init) else weights.directory
-        whole, params = mixture or load_mixture(config.mixture), weights.make()
+        whole, params = mixture or load_mixture(config.mixture), weights.make(mesh)
         yield Patient(
             config.name, config, whole, config.mixture, split, corpus, mesh, weights.model, params, directory=published
         )
@@ -216,7 +217,7 @@ def _check_is_config(source: str) -> None:
 
 def _of_workdir(workdir: epath.Path, mixture: Mixture | None, mesh: sharding.Mesh | None) -> Patient:
     saved = parts.open_saved(open_workdir(workdir).path)
-    config, mesh = saved.config, mesh or sharding.make_mesh(saved.config.mesh)
+    config, mesh = saved.config, mesh or parts.mesh_for(saved.config.mesh, saved.model)
     _check_whole(config)
     step, params = saved.read_params(mesh)
     split = _split(config, mixture, saved.meta["split"].get("quarantined", {}))
