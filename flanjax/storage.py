@@ -4,6 +4,7 @@ Everything uses etils.epath. An object store cannot append to files or rename fo
 local file is written under another name and then renamed, so that a reader never sees half of it.
 """
 
+import errno
 import importlib.util
 import io
 import json
@@ -53,6 +54,21 @@ def place(path: epath.PathLike) -> epath.Path:
     """Returns the absolute path, prepared for use. Raises StorageError as `reach` does."""
     reach(path)
     return epath.Path(path) if is_remote(path) else epath.Path(path).resolve()
+
+
+def prepare_file(path: epath.PathLike) -> epath.Path:
+    """Returns the path of a file that is written later, with its folder made, so that a wrong path is told before the work.
+
+    Raises:
+      StorageError: as `reach` does.
+      OSError: its folder cannot be made, or there is a folder in its place.
+    """
+    reach(path)
+    file = epath.Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder; name a file in it", str(path))
+    return file
 
 
 def replace_text(path: epath.Path, text: str) -> None:

@@ -5,7 +5,6 @@ import json
 import sys
 from pathlib import Path
 
-from etils import epath
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
@@ -25,6 +24,7 @@ _WIDTH = 150  # columns, if the output is not a terminal
 def check(args: argparse.Namespace, console: Console | None = None) -> int:
     """Checks the mixture of the arguments, and returns the exit status: 1 if there are findings that are not known."""
     console = console or Console(width=None if sys.stdout.isatty() else _WIDTH)
+    json_file, page = (storage.prepare_file(path) if path else None for path in (args.json, args.html))
     mixture = load_mixture(args.mixture)
     known = known_beside(args.known, args.mixture)
     with Progress(
@@ -40,15 +40,12 @@ def check(args: argparse.Namespace, console: Console | None = None) -> int:
             known=known,
             progress=lambda what, done, of: bars.update(shown, description=what, completed=done, total=of),
         )
-    for path, text in (
-        (args.json, lambda: json.dumps(report.to_json(), indent=1, ensure_ascii=False)),
-        (args.html, lambda: render(report)),
-    ):
-        if path:
-            storage.reach(path)
-            storage.replace_text(epath.Path(path), text())
+    if json_file:
+        storage.replace_text(json_file, json.dumps(report.to_json(), indent=1, ensure_ascii=False))
+    if page:
+        storage.replace_text(page, render(report))
     print_report(report, console)
-    for path in filter(None, (args.json, args.html)):
+    for path in filter(None, (json_file, page)):
         console.print(Text(f"written: {path}"))
     return 1 if report.new else 0
 

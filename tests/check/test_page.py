@@ -85,6 +85,17 @@ def test_a_template_may_have_any_name_and_what_was_found_is_written_before_it_is
     assert (tmp_path / "odd.json").exists()
 
 
+def test_where_nothing_can_be_written_is_told_before_the_work(tmp_path, capsys, monkeypatch):
+    (tmp_path / "films.py").write_text("raise RuntimeError('the work has begun')\n")
+    monkeypatch.chdir(tmp_path)
+    for option in ("--json", "--html"):
+        assert main(["check", "films.py:films", option, str(tmp_path)]) == 1
+        assert "it is a folder; name a file in it" in capsys.readouterr().err
+    assert main(["check", "films.py:films", "--json", "new/folder/found.json"]) == 1
+    assert "the work has begun" in capsys.readouterr().err
+    assert (tmp_path / "new/folder").is_dir()
+
+
 def test_a_mixture_without_findings_has_a_page_that_says_so(tmp_path, capsys):
     (tmp_path / "films.py").write_text(
         "from flanjax import *\n"

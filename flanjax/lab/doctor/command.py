@@ -5,7 +5,6 @@ import json
 import sys
 from typing import Any
 
-from etils import epath
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -27,8 +26,7 @@ def doctor(args: argparse.Namespace, mixture: Any = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     checks_named(args.only or ())  # a misspelt one is told before anything is opened
-    for path in filter(None, (args.json, args.html)):
-        storage.reach(path)
+    json_file, page = (storage.prepare_file(path) if path else None for path in (args.json, args.html))
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         bar = bars.add_task("opening", total=None)
 
@@ -42,13 +40,12 @@ def doctor(args: argparse.Namespace, mixture: Any = None) -> int:
             devices = sharding.describe(patient.mesh)
             report = Report(patient.name, args.source, patient.step, patient.program.size, devices, tuple(results))
     print_report(report, console)
-    for path, text in (
-        (args.json, lambda: json.dumps(report.to_json(), indent=1, ensure_ascii=False)),
-        (args.html, lambda: render(report)),
-    ):
-        if path:
-            storage.replace_text(epath.Path(path), text())
-            console.print(Text(f"written: {path}"))
+    if json_file:
+        storage.replace_text(json_file, json.dumps(report.to_json(), indent=1, ensure_ascii=False))
+    if page:
+        storage.replace_text(page, render(report))
+    for path in filter(None, (json_file, page)):
+        console.print(Text(f"written: {path}"))
     return 1 if report.failed else 0
 
 
