@@ -15,10 +15,10 @@ from flanjax.adapt.prefix import Prefix
 from flanjax.adapt.prompt import Prompt
 from flanjax.adapt.targets import chosen, matches
 from flanjax.models import functional
+from flanjax.models.kernels import is_kernel
 from flanjax.models.params import Path, Selected, Tuning
 
 _INNER = ("mlp/wo",)  # kernels whose inputs (IA)^3 scales
-_NO_KERNELS = ("embedding", "head", "relative_bias")
 Encode = Callable[[str], Sequence[int]]
 
 
@@ -36,7 +36,7 @@ def make_tuning(method: str, config: AdaptConfig, model: functional.Config, enco
     if method == "select":
         chosen(patterns, axes, each=given)
         return Selected(functools.partial(matches, patterns))
-    kernels = [path for path, names in axes.items() if _is_kernel(path, names)]
+    kernels = [path for path, names in axes.items() if is_kernel(path, names)]
     if method == "prompt":
         targets: tuple[Path, ...] = (("embedding",),)
     elif method == "prefix":
@@ -68,7 +68,3 @@ def _method(method: str, config: AdaptConfig, model: Any, encode: Encode, path: 
     if config.words and not ids:
         raise ValueError(f"adapt.words is {config.words!r}, of which the tokenizer makes no ids")
     return Prompt(tokens, ids)
-
-
-def _is_kernel(path: Path, axes: tuple[str, ...]) -> bool:
-    return len([name for name in axes if name != "layers"]) == 2 and path[-1] not in _NO_KERNELS

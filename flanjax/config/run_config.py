@@ -118,6 +118,11 @@ class RunConfig:
             self.adapt.check_for(method)
         except fields.FieldError as error:
             raise ConfigError(f"adapt.{error.name} {error.problem}") from error
+        if method and self.train.quantization != "none":
+            raise ConfigError(
+                f"train.quantization={self.train.quantization} is for training all weights; with model.adapt={method}, "
+                "adapt.int8 holds those that stay in eight bits"
+            )
         if method:
             few = dataclasses.replace(self.train.optimizer, name="adamw", learning_rate=self.adapt.rate(method))
             object.__setattr__(self, "train", dataclasses.replace(self.train, optimizer=few))

@@ -8,11 +8,13 @@ Axes: D in, M out, V vocabulary, L layers.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import jax
 from flax import nnx
+
+_TABLES = ("embedding", "head", "relative_bias")
 
 
 class Adapted:
@@ -49,6 +51,11 @@ class Adapted:
         """Returns the replacement of base[tokens]: [..., D] for int32 [...]. The function `look_up` explains `reserved`."""
         del reserved
         return self.merged()[tokens]
+
+
+def is_kernel(path: Sequence[str], axes: Sequence[str]) -> bool:
+    """Whether a parameter is a kernel that `project` multiplies by, by its path and logical axes."""
+    return len([name for name in axes if name != "layers"]) == 2 and path[-1] not in _TABLES
 
 
 def project(x: jax.Array, kernel: nnx.Param, bias: nnx.Param | None = None) -> jax.Array:

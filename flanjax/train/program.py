@@ -20,6 +20,7 @@ from flanjax.parallel.xla_options import check, options_for
 from flanjax.train.config import TrainConfig
 from flanjax.train.objective import Batch, CrossEntropy, Hooks, Objective
 from flanjax.train.optimizer import make_optimizer, schedule, state_axes
+from flanjax.train.quantization import quantized
 from flanjax.train.step import StepMetrics, StepSpec, TrainState, init_state, read_rows, train_step, validation_step
 
 
@@ -104,6 +105,7 @@ class Program:
             tuning=tuning,
             hooks=hooks,
         )
+        self._trained = quantized(tuning, config.quantization, functional.logical_axes(model))
         self._compile_functions(mesh, config.xla_options)
 
     def _compile_functions(self, mesh: Mesh, xla_options: Sequence[str]) -> None:
@@ -126,7 +128,7 @@ class Program:
         if xla_options:
             check(options, jax.ShapeDtypeStruct((mesh.size,), np.float32, sharding=sharding.batch_sharding(mesh)))
         self._step = jax.jit(
-            functools.partial(train_step, spec),
+            functools.partial(train_step, dataclasses.replace(spec, tuning=self._trained)),
             in_shardings=(placed, fixed, rows),
             out_shardings=(placed, one),
             donate_argnums=0,
