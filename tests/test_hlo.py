@@ -317,6 +317,7 @@ def test_what_is_not_a_program_is_refused():
 
 COUNTS = Counts(
     matmul_flops=int(197e12),
+    int8_flops=0,
     hbm_bytes=int(2 * 819e9),
     collectives={"all-gather": Collective(3, 8, int(100e9)), "all-reduce": Collective(1, 4, int(500e9))},
     kernels={},
@@ -334,6 +335,16 @@ def test_a_step_lies_between_the_largest_part_and_the_sum():
     assert chips.roofline(COUNTS, CHIPS["v5e"], kernel_flops=2.5 * 197e12).bound == "compute"
 
 
+def test_products_of_eight_bit_integers_are_counted_apart_and_take_their_own_rate():
+    text = text_of(lambda x, w: jax.lax.dot(x, w, preferred_element_type=jnp.int32), X.astype(jnp.int8), W[0].astype(jnp.int8))
+    assert count(text).int8_flops == count(text).matmul_flops == PRODUCT
+    assert count(text_of(lambda x, w: x @ w, X, W[0])).int8_flops == 0
+    half = COUNTS._replace(int8_flops=COUNTS.matmul_flops // 2)
+    assert chips.roofline(half, CHIPS["v5e"]).compute_seconds == pytest.approx(0.75)
+    assert chips.roofline(half, CHIPS["v4"]).compute_seconds == pytest.approx(197 / 275)  # a v4 has one rate for both
+    assert "98.50 of them at 394 TOP/s int8" in chips.explain(half, CHIPS["v5e"], 1e12)
+
+
 def test_the_words_give_mfu_at_both_ends_and_name_what_is_assumed_and_what_is_missing():
     words = chips.explain(COUNTS, CHIPS["v5e"], model_flops=0.75 * 197e12)
     for part in ("3000.0 ms, MFU 25%", "6000.0 ms, MFU 12%", "bound by interconnect", "splash x 24", "not counted", "while.3"):
@@ -349,12 +360,12 @@ def test_the_chips_peaks_are_those_that_training_reports_against():
 
 
 def test_two_programs_add_up():
-    one = Counts(5, 7, {"all-gather": Collective(2, 10, 20)}, {"k": 1}, {"a": 1}, ("while",), 0)
+    one = Counts(5, 2, 7, {"all-gather": Collective(2, 10, 20)}, {"k": 1}, {"a": 1}, ("while",), 0)
     other = Counts(
-        1, 1, {"all-gather": Collective(1, 30, 30), "all-reduce": Collective(1, 4, 8)}, {"k": 3}, {"a": 2, "b": 1}, (), 3
+        1, 1, 1, {"all-gather": Collective(1, 30, 30), "all-reduce": Collective(1, 4, 8)}, {"k": 3}, {"a": 2, "b": 1}, (), 3
     )
     together = {"all-gather": Collective(3, 30, 50), "all-reduce": Collective(1, 4, 8)}
-    assert both(one, other) == Counts(6, 8, together, {"k": 4}, {"a": 3, "b": 1}, ("while",), 3)
+    assert both(one, other) == Counts(6, 3, 8, together, {"k": 4}, {"a": 3, "b": 1}, ("while",), 3)
 
 
 def test_a_kernels_metadata_over_several_lines_does_not_end_its_computation():

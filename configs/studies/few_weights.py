@@ -9,7 +9,7 @@ trains on that cluster alone, and is scored on "topic", which asks for kinds in 
 The same on public data: flan_mini without sentiment. Each way trains on its sentences and tweets, and is scored on whole
 reviews of films, which are a cluster of their own there:
 
-    flanjax train --config configs/flan_mini.py --workdir runs/mini_base --config.train.steps=150 \\
+    flanjax train --config configs/flan_mini.py --workdir runs/mini_base --config.train.steps=100 \\
         --config.mixture=mixtures/flan_mini.py:reviews_apart --config.heldout=reviews --config.leave_out=sentiment
     flanjax ablate configs/studies/few_weights.py:flan_mini --out runs/few_weights_mini
 """

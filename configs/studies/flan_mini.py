@@ -12,11 +12,11 @@ from flanjax.lab.ablate.study import Study
 
 CONFIG = "configs/flan_mini.py"
 OVERRIDES = {
-    "train.steps": 40,
+    "train.steps": 20,
     "train.validate_every": 0,
     "train.tensorboard": False,
-    "train.optimizer.warmup_steps": 10,
-    "checkpoint.every_steps": 20,
+    "train.optimizer.warmup_steps": 5,
+    "checkpoint.every_steps": 10,
     "evaluation.items": 40,
     "evaluation.templates": 2,
     "evaluation.untuned": False,

@@ -17,6 +17,8 @@ class Counted(Protocol):
     @property
     def matmul_flops(self) -> int: ...
     @property
+    def int8_flops(self) -> int: ...
+    @property
     def hbm_bytes(self) -> int: ...
     @property
     def received_bytes(self) -> int: ...
@@ -56,8 +58,9 @@ def roofline(counts: Counted, chip: Chip, kernel_flops: float = 0.0) -> Roofline
 
     kernel_flops: FLOPs inside custom calls (attention kernels) that a program's text does not show.
     """
+    in_bf16 = counts.matmul_flops - counts.int8_flops + kernel_flops
     return Roofline(
-        compute_seconds=(counts.matmul_flops + kernel_flops) * chip.devices / chip.bf16_flops,
+        compute_seconds=(in_bf16 / chip.bf16_flops + counts.int8_flops / chip.int8_flops) * chip.devices,
         memory_seconds=counts.hbm_bytes * chip.devices / chip.hbm_bytes_per_second,
         interconnect_seconds=counts.received_bytes * chip.devices / chip.ici_bytes_per_second,
     )
@@ -76,7 +79,7 @@ def explain(counts: Counted, chip: Chip, model_flops: float, kernel_flops: float
 
     lines = [
         f"compute {found.compute_seconds * 1e3:.1f} ms: {flops / 1e12:.2f} TFLOP of matrix products, recomputation included, "
-        f"at {peak / 1e12:g} TFLOP/s bf16",
+        f"at {peak / 1e12:g} TFLOP/s bf16{_int8(counts, chip)}",
         f"memory {found.memory_seconds * 1e3:.1f} ms: {counts.hbm_bytes / 1e9:.2f} GB between fusions, "
         f"at {chip.hbm_bytes_per_second / chip.devices / 1e9:g} GB/s; interconnect {found.interconnect_seconds * 1e3:.1f} ms: "
         f"{counts.received_bytes / 1e9:.2f} GB received, at {chip.ici_bytes_per_second / chip.devices / 1e9:g} GB/s",
@@ -92,6 +95,11 @@ def explain(counts: Counted, chip: Chip, model_flops: float, kernel_flops: float
             f"{counts.unparsed} instructions could not be read"
         )
     return "\n".join(lines)
+
+
+def _int8(counts: Counted, chip: Chip) -> str:
+    rate = chip.int8_flops / chip.devices / 1e12
+    return f", {counts.int8_flops / 1e12:.2f} of them at {rate:g} TOP/s int8" if counts.int8_flops else ""
 
 
 def _kernels(counts: Counted, kernel_flops: float) -> str:

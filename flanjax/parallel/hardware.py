@@ -47,6 +47,7 @@ class Chip(NamedTuple):
       hbm_gib: size of main memory, in GiB.
       hbm_bytes_per_second: bandwidth of main memory.
       bf16_flops: FLOP/s of dense matrix products.
+      int8_flops: operations a second of those of eight-bit integers.
       ici_bytes_per_second: bytes received over all of the chip's links together. Each link also sends as many.
       devices: number of devices that jax shows for the chip.
     """
@@ -54,6 +55,7 @@ class Chip(NamedTuple):
     hbm_gib: int
     hbm_bytes_per_second: float
     bf16_flops: float
+    int8_flops: float
     ici_bytes_per_second: float
     devices: int = 1
 
@@ -65,10 +67,10 @@ class Chip(NamedTuple):
 # page once gave 3584 Gbit/s, which is 448 GB/s; the later and lower number is used here.) v4's page gives no number: it has six
 # links of 50 GB/s by arXiv:2304.01433. jax shows the two cores of a v4 or v5p as one device.
 CHIPS = {
-    "v4": Chip(32, 1200e9, 275e12, 6 * 50e9),
-    "v5e": Chip(16, 819e9, 197e12, 4 * 50e9),
-    "v5p": Chip(95, 2765e9, 459e12, 6 * 100e9),
-    "v6e": Chip(32, 1640e9, 918e12, 4 * 100e9),
+    "v4": Chip(32, 1200e9, 275e12, 275e12, 6 * 50e9),
+    "v5e": Chip(16, 819e9, 197e12, 394e12, 4 * 50e9),
+    "v5p": Chip(95, 2765e9, 459e12, 918e12, 6 * 100e9),
+    "v6e": Chip(32, 1640e9, 918e12, 1836e12, 4 * 100e9),
 }
 
 

@@ -78,4 +78,7 @@ def test_the_table_of_the_page_is_that_of_the_code():
         numbers = {key.removeprefix("adapt."): int(value) for key, value in re.findall(r"`([a-z_.]+)` (\d+)", keys)}
         tokens = {"tokens": AdaptConfig().num_tokens(name.strip("`"))} if "tokens" in numbers else {}
         assert numbers == {key: getattr(AdaptConfig(), key) for key in numbers} | tokens
-    assert found == {name: (set(method.keys), method.learning_rate) for name, method in METHODS.items()}
+    assert found == {name: (set(method.keys) - {"int8"}, method.learning_rate) for name, method in METHODS.items()}
+    assert {name for name, method in METHODS.items() if "int8" not in method.keys} == {"select"}
+    assert "`--config.adapt.int8` holds" in TEXT
+    assert "for every way but `select`" in TEXT

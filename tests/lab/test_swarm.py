@@ -39,6 +39,7 @@ def swarm(losses_of, clusters=5, runs=30, tasks=2, seed=0):
         tasks=tuple(("held", str(task)) for task in range(tasks)),
         losses=losses_of(shares, generator),
         own=np.full(clusters, 1 / clusters),
+        proportional=np.linspace(1, 2, clusters) / np.linspace(1, 2, clusters).sum(),
         repeats=np.full(clusters, 10.0),
     )
 
@@ -158,7 +159,7 @@ def ran(axes, effect=of_topic, out=Path("out")):
 
 def test_a_swarm_chooses_the_cluster_that_matters_and_its_weights_are_an_axis(here, capsys):
     plan = ran({"weights": ("swarm:16",)})
-    assert [cell.labels[0] for cell in plan.cells][:3] == ["own", "equal", "drawn-01"]
+    assert [cell.labels[0] for cell in plan.cells][:4] == ["own", "equal", "proportional", "drawn-01"]
     assert main(["weights", "out", "--examples", "9000"]) == 0
     said = capsys.readouterr().out
     record = json.loads(Path("out/weights.json").read_text())
@@ -168,7 +169,8 @@ def test_a_swarm_chooses_the_cluster_that_matters_and_its_weights_are_an_axis(he
     assert record["own"] == pytest.approx(dict.fromkeys(chosen, 1 / 3))
     # A cluster's two tasks have nine rows each: at 9,000 examples of the cluster alone each is gone through 500 times.
     assert record["chosen"]["topic"]["repeats"] == pytest.approx(500 * chosen["topic"])
-    assert "put them to the test: flanjax ablate --config config.py --axis weights=own,equal,out/weights.json" in said
+    assert "to the test: flanjax ablate --config config.py --axis weights=own,equal,proportional,out/weights.json" in said
+    assert set(record["gain"]) == {"own", "equal", "proportional"}
     assert "rank correlation" in Path("out/weights.html").read_text()
     Path("out/runs/weights-equal_seed-0/config.json").rename("kept")
     assert main(["weights", "out"]) == 1  # and not taken to have had the mixture's own weights
@@ -195,7 +197,7 @@ def test_a_swarm_whose_weights_do_not_matter_chooses_none(here, capsys):
     [
         ("swarm", "did you mean 'swarm:N'"),
         ("swarm:two", "expected swarm:N or swarm:N:SEED"),
-        ("swarm:2", "of at least 3"),
+        ("swarm:3", "of at least 4"),
         ("swarm:5", "expected 6 runs or more for 3 clusters"),
         ("none.json", "there is no none.json; `flanjax weights` writes one"),
         ("equel", "did you mean 'equal'"),

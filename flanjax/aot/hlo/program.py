@@ -46,9 +46,13 @@ _SCALAR: dict[str, Callable[[int, int], int]] = {
 class Array(NamedTuple):
     """An array of a value. Space 0 is main memory (HBM); a TPU's VMEM, scalar memory and semaphores have other numbers."""
 
+    dtype: str
     shape: tuple[int, ...]
     bits: int
     space: int = 0
+
+    def __repr__(self) -> str:
+        return f"Array{tuple(self)}"
 
     @property
     def elements(self) -> int:
@@ -119,7 +123,7 @@ def arrays(value_type: str) -> tuple[Array, ...]:
     """Returns the arrays of an HLO type.
 
     >>> arrays("(s4[3]{0:T(128)S(1)}, pred[]{:T(512)}, f8e4m3fn[<=2,5]{1,0})")
-    (Array(shape=(3,), bits=4, space=1), Array(shape=(), bits=8, space=0), Array(shape=(2, 5), bits=8, space=0))
+    (Array('s4', (3,), 4, 1), Array('pred', (), 8, 0), Array('f8e4m3fn', (2, 5), 8, 0))
     """
 
     return tuple(_array(*found) for found in _ARRAY.findall(value_type))
@@ -132,7 +136,7 @@ def _array(dtype: str, shape: str, layout: str) -> Array:
         if not (width := _WIDTH.fullmatch(dtype)):
             raise ValueError(f"Unknown element type {dtype}.")
         bits = int(width[1])
-    return Array(tuple(int(d) for d in re.findall(r"\d+", shape)), bits, int(space[1]) if space else 0)
+    return Array(dtype, tuple(int(d) for d in re.findall(r"\d+", shape)), bits, int(space[1]) if space else 0)
 
 
 def parse(text: str) -> HloProgram:

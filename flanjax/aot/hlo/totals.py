@@ -52,6 +52,7 @@ class Counts(NamedTuple):
 
     Attributes:
       matmul_flops: 2 * m * n * k of every dot and convolution that runs, recomputation included, plus what kernels state.
+      int8_flops: those of them whose operands are eight-bit integers.
       hbm_bytes: bytes read from and written to main memory by the instructions outside fusions.
       collectives: kind -> totals of the collectives of that kind.
       kernels: kernel -> executions, for kernels that state their FLOPs (pallas_call's cost_estimate).
@@ -61,6 +62,7 @@ class Counts(NamedTuple):
     """
 
     matmul_flops: int
+    int8_flops: int
     hbm_bytes: int
     collectives: dict[str, Collective]
     kernels: dict[str, int]
@@ -82,6 +84,7 @@ def both(first: Counts, second: Counts) -> Counts:
     }
     return Counts(
         first.matmul_flops + second.matmul_flops,
+        first.int8_flops + second.int8_flops,
         first.hbm_bytes + second.hbm_bytes,
         {
             kind: Collective(
@@ -113,7 +116,7 @@ def count(text: str) -> Counts:
 
 
 def _total(program: HloProgram, name: str) -> Counts:
-    flops = moved = 0
+    flops = in_int8 = moved = 0
     stating: dict[str, int] = defaultdict(int)
     silent: dict[str, int] = defaultdict(int)
     unknown: dict[str, None] = {}
@@ -121,7 +124,9 @@ def _total(program: HloProgram, name: str) -> Counts:
     for run in runs(program, name, choose=lambda branches: max(branches, key=lambda b: _total(program, b)[:2])):
         computation, instruction, times, fused, known = run
         if instruction.opcode in ("dot", "convolution"):
-            flops += times * _flops(computation, instruction)
+            found = times * _flops(computation, instruction)
+            flops += found
+            in_int8 += found * _is_int8(computation, instruction)
         elif instruction.opcode == "custom-call" and (kernel := _kernel(instruction)):
             stated = _stated_flops(instruction)
             (silent if stated is None else stating)[kernel] += times
@@ -133,7 +138,7 @@ def _total(program: HloProgram, name: str) -> Counts:
         if not known:
             unknown[instruction.name] = None
     collectives, stepped = _collectives(talking, program.devices)
-    return Counts(flops, moved + stepped, collectives, dict(stating), dict(silent), tuple(unknown), program.unparsed)
+    return Counts(flops, in_int8, moved + stepped, collectives, dict(stating), dict(silent), tuple(unknown), program.unparsed)
 
 
 def _kernel(call: Instruction) -> str:
@@ -161,6 +166,11 @@ def _flops(computation: Computation, product: Instruction) -> int:
         contracted = _numbers(product, "lhs_contracting_dims")
         return 2 * product.result[0].elements * math.prod(left.shape[d] for d in contracted)
     return _convolution_flops(left, right, product)
+
+
+def _is_int8(computation: Computation, product: Instruction) -> bool:
+    operands = computation.operands(product)
+    return all(operands) and all(array.dtype in ("s8", "u8") for (array,) in operands)
 
 
 def _convolution_flops(image: Array, kernel: Array, product: Instruction) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 
 from flanjax.evaluate.arms import Name
 from flanjax.evaluate.statistics import LEVEL
-from flanjax.lab.ablate.weights import RUNS_A_CLUSTER
+from flanjax.lab.ablate.weights import EQUAL, OWN, PROPORTIONAL, RUNS_A_CLUSTER
 from flanjax.lab.swarm.fit import Law, best_shares, cross_validated, fit, rank_correlation
 
 LEAST_CORRELATION = 0.8
@@ -24,6 +24,7 @@ class Swarm(NamedTuple):
       tasks: M held-out tasks.
       losses: [R, M], in nats per token.
       own: [K], the mixture's own shares.
+      proportional: [K], the shares of all rows.
       repeats: [K], how often the most repeated task of a cluster would be gone through if all examples were the cluster's.
     """
 
@@ -33,6 +34,7 @@ class Swarm(NamedTuple):
     tasks: tuple[Name, ...]
     losses: np.ndarray
     own: np.ndarray
+    proportional: np.ndarray
     repeats: np.ndarray
 
     @property
@@ -139,7 +141,7 @@ def _choose(swarm: Swarm, law: Law, laws: Sequence[Law], low: np.ndarray, high: 
     weights = swarm.task_weights
     best = np.stack([best_shares(one, weights, low, high) for one in laws])
     shares = best.mean(0)
-    others = {"own": swarm.own, "equal": np.full(len(shares), 1 / len(shares))}
+    others = {OWN: swarm.own, EQUAL: np.full(len(shares), 1 / len(shares)), PROPORTIONAL: swarm.proportional}
     loss = [float(one(shares) @ weights) for one in (law, *laws)]
     gain = {}
     for name, other in others.items():

@@ -11,13 +11,13 @@ from flanjax import storage
 from flanjax.lab.ablate import command as ablate
 from flanjax.lab.ablate.axes import WEIGHTS
 from flanjax.lab.ablate.study import Study, load_study, study_of_options
-from flanjax.lab.ablate.weights import DRAWN, EQUAL, FORMAT, KEY, OWN, as_text
+from flanjax.lab.ablate.weights import DRAWN, EQUAL, FORMAT, KEY, OWN, PROPORTIONAL, as_text
 from flanjax.lab.swarm.choice import Interval, Judged, judge
 from flanjax.lab.swarm.page import render
 from flanjax.lab.swarm.swarm import Read, read_swarm
 
 RECORD, PAGE = "weights.json", "weights.html"
-_OTHERS = {OWN: "the mixture's own", EQUAL: "equal"}
+_OTHERS = {OWN: "the mixture's own", EQUAL: "equal", PROPORTIONAL: "proportional"}
 
 
 def swarm(args: argparse.Namespace) -> int:
@@ -63,16 +63,16 @@ def weights(args: argparse.Namespace) -> int:
 
 def verdict(judged: Judged) -> str:
     """Returns what a swarm shows, in a sentence."""
-    runs, found = len(judged.loss), judged.correlation
+    runs, rank = len(judged.loss), judged.correlation
     if judged.chosen is None:
         return f"no weights are chosen from {runs} runs: {judged.refused}."
     gains = [f"{_nats(gain)} against {_OTHERS[name]} weights" for name, gain in judged.chosen.gain.items()]
     unsure = judged.chosen.gain[OWN].low <= 0
     keep = " The gain over the mixture's own is not told from none: keep these." if unsure else ""
+    found = f"{rank.value:.2f} ({rank.low:.2f} to {rank.high:.2f})"
     return (
-        f"the chosen weights are predicted to lower the held-out loss by {' and by '.join(gains)}. The law of the other runs "
-        f"predicts a run's loss with a rank correlation of {found.value:.2f} ({found.low:.2f} to {found.high:.2f}), in {runs} "
-        f"runs.{keep}"
+        f"the chosen weights are predicted to lower the held-out loss by {', by '.join(gains[:-1])} and by {gains[-1]}. The law of "
+        f"the other runs predicts a run's loss with a rank correlation of {found}, in {runs} runs.{keep}"
     )
 
 
@@ -130,7 +130,7 @@ def told(read: Read, judged: Judged, record: Mapping[str, Any], out: epath.Path)
         shares = f"own {record[OWN][name]:6.1%}  chosen {row['share']:6.1%} ({row['low']:.1%} to {row['high']:.1%})"
         lines.append(f"  {name:{width}}  {shares}, up to {row['repeats']:.2g} times through a task's rows")
     text = as_text({name: row["share"] for name, row in record["chosen"].items()})
-    axis = f"{WEIGHTS}={OWN},{EQUAL},{out / RECORD}"
+    axis = f"{WEIGHTS}={OWN},{EQUAL},{PROPORTIONAL},{out / RECORD}"
     test = ["flanjax", "ablate", "--config", read.config, "--axis", axis, "--seeds", "3", "--out", f"{out}-test"]
     test += [f"--config.{key}={value}" for key, value in read.fixed.items()]
     lines.append(f"train with them: --config.{KEY}={text}")

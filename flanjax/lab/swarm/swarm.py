@@ -11,7 +11,7 @@ from flanjax.lab.ablate.axes import WEIGHTS
 from flanjax.lab.ablate.command import RECORD
 from flanjax.lab.ablate.findings import FORMAT
 from flanjax.lab.ablate.finished import cost_of, workdir_of
-from flanjax.lab.ablate.weights import counted, own_shares
+from flanjax.lab.ablate.weights import counted, own_shares, proportional_shares
 from flanjax.lab.swarm.choice import Swarm
 from flanjax.lab.swarm.losses import held_out_losses
 from flanjax.tasks.ablation import completed, parse_weights
@@ -70,6 +70,7 @@ def read_swarm(out: epath.Path, examples: float | None = None) -> Read:
         tasks=tuple(losses[0]),
         losses=np.array([[one[task] for task in losses[0]] for one in losses]),
         own=np.array(list(own.values())),
+        proportional=np.array([proportional_shares(train, rows)[cluster] for cluster in own]),
         repeats=np.array([most[cluster] for cluster in own]),
     )
     return Read(swarm, study["config"], study["fixed"], size)
