@@ -39,6 +39,20 @@ DECODER = {"family": "llama", "d_model": 16, "d_ff": 32, "num_layers": 2, "num_h
 KINDS = {"t5": {}, "decoder": {"model": DECODER, "data": CAUSAL}}
 
 
+def test_few_weights_over_eight_bits_take_the_memory_that_they_have():
+    """What `flanjax compile` counts of the state, for training all weights, few, and few over a base in eight bits."""
+    held = []
+    few = {"init": "base", "adapt": "lora"}
+    for model, adapt in (({}, {}), (few, {}), (few, {"int8": True})):
+        made = config(model={**TINY["model"], **model}, adapt=adapt)
+        built = aot.model_of(made)
+        mesh = sharding.make_mesh(made.mesh)
+        program = Program(made.train, built, mesh, num_tasks=3, tuning=aot._tuning(made, built))
+        held.append(aot._bytes_per_device((program.state, program.params.frozen)))
+    everything, lora, in_eight_bits = held
+    assert in_eight_bits < lora < 0.6 * everything
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_shapes_compiled_for_are_those_of_a_real_batch(kind):
     made = config(**KINDS[kind])

@@ -97,6 +97,15 @@ def assert_same_figures(workdir, other, kind="train"):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_few_weights_over_a_base_in_eight_bits_are_trained_alike_by_one_device_and_eight(home):
+    train_here(home, home / "base")
+    keys = ["model.init=base", "model.adapt=lora", "adapt.learning_rate=0.01", "adapt.dora=true", "adapt.int8=true"]
+    few = Runs(home, MESHES, [f"--config.{key}" for key in keys], "few ")
+    found, expected = compared(few["8 devices, all axes"], few[ALONE])
+    assert expected[-1, 1] < expected[0, 1]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_every_mesh_and_number_of_processes_gives_the_losses_of_one_device(runs):
     assert_losses_of_one_device(runs, MESHES)
     for name in VALIDATED:

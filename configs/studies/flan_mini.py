@@ -25,7 +25,7 @@ OVERRIDES = {
 held_out = Study(
     title="Clusters of flan_mini held out and scored",
     config=CONFIG,
-    axes={"hold_out": ("entailment", "sentiment", "paraphrase", "common_sense")},
+    axes={"hold_out": ("entailment", "sentiment", "topic", "common_sense")},
     seeds=2,
     overrides=OVERRIDES,
 )

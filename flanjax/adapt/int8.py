@@ -30,7 +30,8 @@ class Int8Kernel(Adapted):
         return self.base.astype(jnp.float32) * self.scale[..., None, :]
 
     def project(self, x: jax.Array, bias: jax.Array | None) -> jax.Array:
-        y = product(x, self.base, None) * self.scale.astype(x.dtype)
+        # The backward pass keeps the whole numbers, and casts them again.
+        y = jax.checkpoint(lambda x, base: product(x, base, None))(x, self.base) * self.scale.astype(x.dtype)
         return y if bias is None else y + bias.astype(x.dtype)
 
 

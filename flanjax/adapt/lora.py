@@ -48,8 +48,10 @@ class LoraKernel(Adapted):
         low = jnp.asarray(self.scale, x.dtype) * (dropped @ self.a.astype(x.dtype) @ self.b.astype(x.dtype))
         if self.magnitude is None:
             return product(x, self.base, bias) + low
-        stretch = self._stretch(self._sum()).astype(x.dtype)
-        return product(x, self.base, bias) + (stretch - 1) * product(dropped, self.base, None) + stretch * low
+        # Made again in the backward pass, which would keep base + scale * a b of every layer.
+        stretch = jax.checkpoint(lambda kernel: kernel._stretch(kernel._sum()))(self)
+        longer = (stretch - 1).astype(x.dtype)  # before it is rounded: lengths change by less than bfloat16 tells apart at 1
+        return product(x, self.base, bias) + longer * product(dropped, self.base, None) + stretch.astype(x.dtype) * low
 
     def _sum(self) -> jax.Array:
         return whole(self.base) + self.scale * (self.a @ self.b)
@@ -57,7 +59,8 @@ class LoraKernel(Adapted):
     def _stretch(self, total: jax.Array) -> jax.Array:
         """Returns by what each column of base + scale * a b, [D, M], is multiplied: [M]."""
         assert self.magnitude is not None
-        return self.magnitude / jax.lax.stop_gradient(jnp.linalg.norm(total, axis=-2))
+        length = jax.lax.stop_gradient(jnp.linalg.norm(total, axis=-2))
+        return jnp.where(length > 0, self.magnitude / jnp.where(length > 0, length, 1), 1)
 
 
 @dataclasses.dataclass(frozen=True)

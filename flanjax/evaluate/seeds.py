@@ -78,10 +78,10 @@ class SeedEstimate(NamedTuple):
         """Two-sided, of a mean of zero; NaN for one seed or one item."""
         return p_value(self.mean, *self.levels) if self.seeds > 1 else np.nan
 
-    @property
-    def detectable(self) -> float:
-        """The smallest true difference that such a study finds 8 times in 10; NaN for one seed or one item."""
-        return detectable(*self.levels) if self.seeds > 1 else np.nan
+    def detectable(self, comparisons: int = 1) -> float:
+        """Returns the smallest true difference that such a study finds 8 times in 10, if it is the largest of so many
+        comparisons; NaN for one seed or one item."""
+        return detectable(*self.levels, comparisons=comparisons) if self.seeds > 1 else np.nan
 
 
 def single(scores: np.ndarray, groups: np.ndarray | None = None) -> Part:
@@ -108,16 +108,18 @@ def unpaired(first: np.ndarray, second: np.ndarray, groups: np.ndarray | None = 
     return Part((first.mean(1), second.mean(1)), Level(found.se**2, found.df), residual)
 
 
-def of_draws(sides: Sequence[np.ndarray], draws: Sequence[np.ndarray], units: int) -> Part:
+def of_draws(sides: Sequence[np.ndarray], draws: Sequence[np.ndarray], units: int, bottom: float = -st.SCALE) -> Part:
     """Returns the part of a corpus metric, from each seed's score [S] and its bootstrap draws [S, DRAWS] over the same items.
 
     Args:
       sides, draws: one of each, or one of each arm.
       units: the number of items, or of groups.
+      bottom: the lowest value of the mean: 0 for a score, -100 for a difference.
     """
     whole = draws[0].mean(0) - (draws[1].mean(0) if len(draws) > 1 else 0.0)
+    found = st.bootstrap_interval(_mean(sides), whole, units, bottom)
     residual = sum(float(_spread(d - d.mean(0)).sum()) / (len(d) - 1) / len(d) for d in draws if len(d) > 1)
-    return Part(tuple(sides), Level(float(whole.var()), units - 1.0), residual)
+    return Part(tuple(sides), Level(found.se**2, found.df), residual)
 
 
 def average(parts: Sequence[Part]) -> Part:
@@ -140,7 +142,7 @@ def estimate(part: Part, bottom: float = -st.SCALE) -> SeedEstimate:
     >>> found.seeds, round(found.mean, 1), round(found.seed_sd, 1)
     (3, 66.7, 14.4)
     """
-    mean = float(np.mean(part.sides[0]) - (np.mean(part.sides[1]) if len(part.sides) > 1 else 0.0))
+    mean = _mean(part.sides)
     count = min(map(len, part.sides))
     if count < 2:
         half = st.quantile(part.items.df) * np.sqrt(part.items.variance)
@@ -164,6 +166,10 @@ def estimate(part: Part, bottom: float = -st.SCALE) -> SeedEstimate:
     )
 
 
+def _mean(sides: Sequence[np.ndarray]) -> float:
+    return float(np.mean(sides[0]) - (np.mean(sides[1]) if len(sides) > 1 else 0.0))
+
+
 def seed_level(part: Part) -> Level:
     """Returns the variance of the mean that is seen between seeds. Arms of other seeds add up, with the degrees of freedom of
     Welch 1947."""
@@ -175,7 +181,7 @@ def seed_level(part: Part) -> Level:
 
 
 def half_width(seeds: Level, items: Level, level: Any = st.LEVEL) -> Any:
-    """Returns the half width of an interval of this level, or of each of several levels.
+    """Returns the half width of an interval of this level, or of each of several levels; NaN if there is one item alone.
 
     Args:
       items: the variance that items have beyond what the seeds' level holds already.
@@ -185,6 +191,8 @@ def half_width(seeds: Level, items: Level, level: Any = st.LEVEL) -> Any:
 
 def _half_width(seeds: Any, seeds_df: float, items: Any, items_df: float, level: Any) -> Any:
     total = seeds + items
+    if not items_df > 0:  # one item says nothing of others
+        return total * np.nan
     wide = np.sqrt(_quantile(seeds_df, level) ** 2 * seeds + _quantile(items_df, level) ** 2 * items)
     if seeds_df < FEWEST_FOR_BOTH_RULES:
         return wide
@@ -214,8 +222,10 @@ def p_value(mean: float, seeds: Level, items: Level) -> float:
     return float(10**high)
 
 
-def detectable(seeds: Level, items: Level, power: float = POWER) -> float:
+def detectable(seeds: Level, items: Level, power: float = POWER, *, comparisons: int = 1) -> float:
     """Returns the smallest true difference that is found with this power at two-sided 5 %, if the variances are as given.
+
+    Of several comparisons the largest difference is held to 5 % divided by their number, as Holm's first step does.
 
     A study estimates its own variance between seeds, so its interval is sometimes wide and sometimes narrow: the power is the
     mean over the distribution of that estimate, chi-squared with the seeds' degrees of freedom. It is NaN if a variance is
@@ -227,7 +237,7 @@ def detectable(seeds: Level, items: Level, power: float = POWER) -> float:
         return 0.0
     special, sd = _scipy_special(), np.sqrt(seeds.variance + items.variance)
     drawn = 2 * special.gammaincinv(seeds.df / 2, (np.arange(_POINTS) + 0.5) / _POINTS) / seeds.df
-    halves = _half_width(seeds.variance * drawn, seeds.df, items.variance, items.df, st.LEVEL)
+    halves = _half_width(seeds.variance * drawn, seeds.df, items.variance, items.df, 1 - (1 - st.LEVEL) / comparisons)
     low, high = 0.0, float(halves.max() + 10 * sd)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
@@ -236,8 +246,8 @@ def detectable(seeds: Level, items: Level, power: float = POWER) -> float:
     return high
 
 
-def planned(seeds: int, items: int, *, seed_sd: float, item_sd: float) -> float:
-    """Returns what a study of two arms with so many seeds and items will detect; NaN with one seed.
+def planned(seeds: int, items: int, *, seed_sd: float, item_sd: float, comparisons: int = 1) -> float:
+    """Returns what a study with so many seeds and items will detect, as `detectable` says; NaN with one seed.
 
     Args:
       seed_sd: of the difference of two runs, one of each arm and of one seed, over seeds; in points.
@@ -248,7 +258,8 @@ def planned(seeds: int, items: int, *, seed_sd: float, item_sd: float) -> float:
     """
     if seeds < 2:
         return float("nan")
-    return detectable(Level(seed_sd**2 / seeds, seeds - 1.0), Level(item_sd**2 / items, items - 1.0))
+    levels = Level(seed_sd**2 / seeds, seeds - 1.0), Level(item_sd**2 / items, items - 1.0)
+    return detectable(*levels, comparisons=comparisons)
 
 
 def _items_alone(part: Part, seeds: Level) -> Level:

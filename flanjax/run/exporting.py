@@ -55,6 +55,8 @@ def export(
         write = functools.partial(peft.export, output, saved.tuning, model, whole, base=config.model.init)
         distributed.first_then_others("export", write)
         log(f"few weights of step {step} of {workdir} written to {output}, over the base {config.model.init}")
+        if config.adapt.int8:
+            log("note: they were trained over that base rounded to eight bits (adapt.int8), and are read over it as it is")
         return
     layout = make_layout(config.data.features, tokenizer)
     step, params = saved.read_params(mesh)

@@ -13,11 +13,17 @@ import qwix
 from tiny_base import KINDS, MIXTURE, STEPS, config_of, quiet, tuned
 
 import flanjax
+from flanjax import parts
+from flanjax.adapt.config import METHODS
+from flanjax.ask.models import open_models
 from flanjax.cli import main
 from flanjax.config import ConfigError
 from flanjax.config.run_config import RunConfig
+from flanjax.lab.ablate.finished import cost_of
+from flanjax.parallel import sharding
 from flanjax.run import evaluate_model
 from flanjax.train.loop import Diverged
+from flanjax.train.program import Program
 
 LORA = {"rank": 2, "dropout": 0.1}
 
@@ -29,6 +35,12 @@ def home(tmp_path_factory):
     with contextlib.chdir(folder):
         quiet(config_of(KINDS["t5"]), "t5_base").train()
     return folder
+
+
+@pytest.fixture(scope="module")
+def decoder_base(home):
+    with contextlib.chdir(home):
+        quiet(config_of(KINDS["decoder"]), "decoder_base").train()
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +114,57 @@ def test_few_weights_over_a_base_in_eight_bits(home, capsys):
     assert main(["export", "--workdir", "eight", "--output", "eight_merged"]) == 0
     assert flanjax.load_model("eight_merged").score("After sun", ["moon", "star"]) == pytest.approx(expected, abs=1e-4)
     assert "int8" in (whole.workdir / "sharding.txt").read_text()
+
+
+@pytest.mark.parametrize("settings", [LORA, {**LORA, "int8": True}], ids=["float32", "eight bits"])
+def test_no_step_changes_a_bit_of_what_stays(home, monkeypatch, settings):
+    seen, step = [], Program.step
+
+    def watched(program, state, frozen, batch):
+        seen.append(parts.fingerprint(frozen))
+        done = step(program, state, frozen, batch)
+        seen.append(parts.fingerprint(frozen))
+        return done
+
+    monkeypatch.setattr(Program, "step", watched)
+    run = tuned("t5_base", f"watched_{len(settings)}", "lora", settings).train()
+    assert len(seen) == 2 * STEPS
+    mesh = sharding.make_mesh(sharding.MeshConfig())
+    saved = parts.open_saved(run.workdir)
+    assert set(seen) == {parts.fingerprint(saved.tuning.split(saved.base_params(mesh), jax.random.key(0)).frozen)}
+
+
+def test_what_a_way_costs_is_what_lies_in_its_run(home, lora):
+    found, base = cost_of(lora.workdir), flanjax.load_model("t5_base")
+    few = sum(x.size for x in leaves(kept_in(lora.workdir)).values())
+    whole = sum(x.size for x in jax.tree.leaves(base.params))
+    assert found.trained_share == pytest.approx(100 * few / (whole + few))
+    files = Path(lora.workdir, "checkpoints", str(STEPS)).rglob("*")
+    assert found.checkpoint_bytes == pytest.approx(sum(file.stat().st_size for file in files if file.is_file()), rel=0.05)
+    assert found.held_bytes < 4 * (whole + 3 * few) + 100  # on one of the devices
+    assert cost_of("t5_base").trained_share == 100
+
+
+def test_models_over_one_base_hold_it_once_where_they_stand_side_by_side(home, lora):
+    tuned("t5_base", "prefixed", "prefix", {"tokens": 2, "hidden": 0}, steps=1).train()
+    first, other = (served.model.params for served in open_models(["lora", "prefixed"]))
+    assert other["embedding"] is first["embedding"]
+    assert other["decoder"]["layers"]["attention"]["o"].base is first["decoder"]["layers"]["attention"]["o"]
+    assert other["decoder"]["layers"]["cross"]["q"] is first["decoder"]["layers"]["cross"]["q"].base
+
+
+SMALL = {"adapter": {"bottleneck": 2}, "prefix": {"tokens": 2, "hidden": 4}, "prompt": {"tokens": 2}}
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_every_way_trains_a_decoder_and_goes_on_bit_for_bit(home, decoder_base, method):
+    settings = SMALL.get(method, {})
+    whole = tuned("decoder_base", f"{method}_whole", method, settings, steps=3).train()
+    tuned("decoder_base", f"{method}_stopped", method, settings, steps=2).train()
+    again = tuned("decoder_base", f"{method}_stopped", method, settings, steps=3).train()
+    assert losses(again) == losses(whole)
+    jax.tree.map(np.testing.assert_array_equal, kept_in(again.workdir, 3), kept_in(whole.workdir, 3))
+    assert losses(whole)[-1] != losses(whole)[0]
 
 
 def test_soft_tokens_are_read_where_they_were_trained_and_their_base_is_read_without(home):

@@ -82,6 +82,50 @@ def test_dora_drops_inputs_of_what_it_adds_alone():
     np.testing.assert_allclose(np.mean(draws, axis=0), whole, rtol=0, atol=0.7)
 
 
+def test_dora_in_bfloat16_tells_lengths_apart_as_finely_as_its_outputs():
+    method, base = Lora(3, 6.0, dora=True), jnp.asarray(KERNEL)
+    learned = method.start(base, jax.random.key(0))
+    x = jnp.asarray(X, jnp.bfloat16)
+    before = method.value(base, learned, None).project(x, None).astype(np.float32)
+    for longer in (1.004, 0.996, 1.01):
+        value = method.value(base, {**learned, "magnitude": longer * learned["magnitude"]}, None)
+        ratio = np.mean(value.project(x, None).astype(np.float32) / before)
+        assert abs(ratio - longer) < 0.002
+
+
+def test_dora_of_a_column_of_zeros_stays_finite():
+    method, base = Lora(3, 6.0, dora=True), jnp.asarray(KERNEL).at[:, 1].set(0)
+    learned = method.start(base, jax.random.key(0))
+    value, gradient = jax.value_and_grad(lambda some: method.value(base, some, None).project(X, BIAS).sum())(learned)
+    np.testing.assert_allclose(value, (X @ np.asarray(base) + BIAS).sum(), rtol=1e-5)
+    assert all(np.isfinite(x).all() for x in gradient.values())
+    assert np.abs(gradient["b"][:, 1]).max() > 0
+
+
+@pytest.mark.parametrize("dora", [False, True])
+def test_the_backward_pass_keeps_a_base_in_eight_bits_as_it_is(dora):
+    """And does not make whole kernels of what LoRA learned, one for each layer."""
+    layers = jnp.ones((6, 256, 256))
+    method, x = Lora(2, 2.0, dora=dora), jnp.ones((4, 256))
+
+    def used(base):
+        learned = method.start(base, jax.random.key(0))
+
+        def loss(learned, base):
+            def layer(h, kernel):
+                return jnp.tanh(kernel.project(h, None)), None
+
+            return jax.lax.scan(layer, x, method.value(base, learned, None))[0].sum()
+
+        return jax.jit(jax.grad(loss)).lower(learned, base).compile().memory_analysis()
+
+    plain, eight = used(layers), used(rounded(layers))
+    one = layers.nbytes / 6
+    assert eight.argument_size_in_bytes < 0.3 * plain.argument_size_in_bytes
+    assert eight.temp_size_in_bytes < plain.temp_size_in_bytes + one
+    assert eight.temp_size_in_bytes < 4 * one
+
+
 def test_a_kernel_in_eight_bits_is_that_of_qwix():
     layers = RNG.normal(size=(3, 5, 4)).astype(np.float32)
     layers[1, :, 2] = 0

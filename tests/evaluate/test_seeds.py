@@ -94,7 +94,7 @@ def test_scores_of_seeds_that_tie_by_chance_leave_the_variance_of_items(seeds):
 def test_one_item_says_nothing_of_others():
     found = sd.estimate(sd.paired(np.array([[60.0], [70.0]]), np.array([[50.0], [50.0]])))
     assert found.mean == 15
-    assert np.isnan([found.low, found.high, found.p, found.detectable, *found.shares]).all()
+    assert np.isnan([found.low, found.high, found.p, found.detectable(), *found.shares]).all()
 
 
 def test_pairing_by_seed_takes_out_what_both_arms_share():
@@ -110,7 +110,7 @@ def test_one_seed_has_an_interval_of_items_and_no_p():
     found = sd.estimate(sd.paired(np.full((1, 40), 60.0) + np.arange(40), np.full((1, 40), 50.0)))
     assert found.low < found.mean < found.high
     assert found.seeds == 1
-    assert np.isnan([found.p, found.seed_sd, found.detectable]).all()
+    assert np.isnan([found.p, found.seed_sd, found.detectable()]).all()
 
 
 def test_what_a_study_will_detect_is_detected_eight_times_in_ten():
@@ -120,6 +120,17 @@ def test_what_a_study_will_detect_is_detected_eight_times_in_ten():
         hits = [sd.estimate(part_of(made(rng, seeds, 100, seed_sd=2, item_sd=20, effect=effect))).p < 0.05 for _ in range(500)]
         assert 0.74 < np.mean(hits) < 0.86, (seeds, np.mean(hits))
     assert sd.planned(2, 100, seed_sd=2, item_sd=20) > sd.planned(3, 100, seed_sd=2, item_sd=20)
+
+
+def test_of_several_comparisons_too_it_is_detected_eight_times_in_ten_after_holm():
+    rng = np.random.default_rng(6)
+    effect = sd.planned(3, 100, seed_sd=2.0, item_sd=20.0, comparisons=4)
+    hits = []
+    for _ in range(400):
+        parts = [part_of(made(rng, 3, 100, seed_sd=2, item_sd=20, effect=e)) for e in (effect, 0, 0, 0)]
+        hits.append(st.holm([sd.estimate(part).p for part in parts])[0] < 0.05)
+    assert 0.74 < np.mean(hits) < 0.86
+    assert sd.estimate(parts[0]).detectable(4) > sd.estimate(parts[0]).detectable()
 
 
 # ---- arms of predictions
@@ -153,6 +164,35 @@ def test_a_corpus_metric_has_an_interval_over_seeds_and_bootstrapped_items():
     assert found.whole.high - found.whole.low == pytest.approx(per_item.whole.high - per_item.whole.low, rel=0.5)
 
 
+@pytest.mark.parametrize("seeds", [1, 2, 3])
+@pytest.mark.parametrize("metric", ["macro_f1", "accuracy"])
+def test_one_item_has_no_interval_by_any_metric_and_any_number_of_seeds(metric, seeds):
+    tasks = (TASKS[0]._replace(metrics=(metric,), items=1),)
+    one, two = arm(0.9, range(seeds), tasks), arm(0.1, range(seeds), tasks)
+    for found in (score([one]), compare([one], [two])):
+        for estimate in (found.whole, found.tasks["nli", "rte"]):
+            assert np.isfinite(estimate.mean)
+            assert np.isnan([estimate.low, estimate.high, estimate.p, estimate.detectable()]).all()
+
+
+def test_bootstrap_draws_that_all_agree_leave_the_least_width_of_an_interval():
+    """As for items that all agree: so many unseen ones may differ as Wilson's interval allows."""
+    high, low = np.full((3, st.DRAWS), 100.0), np.full((3, st.DRAWS), 40.0)
+    found = sd.estimate(sd.of_draws([(high - low)[:, 0]], [high - low], 30))
+    items = sd.estimate(sd.paired(np.full((3, 30), 100.0), np.full((3, 30), 40.0)))
+    assert (found.low, found.mean, found.high) == pytest.approx((items.low, items.mean, items.high))
+    assert found.p == pytest.approx(items.p)
+    assert found.low < 60 < found.high
+    assert 0 < found.p < 0.05
+    alone = sd.estimate(sd.of_draws([low[:, 0]], [low], 30, bottom=0.0), 0.0)
+    wanted = sd.estimate(sd.single(np.full((3, 30), 40.0)), 0.0)
+    assert (alone.low, alone.high) == pytest.approx((wanted.low, wanted.high))
+    tasks = (TASKS[0]._replace(metrics=("macro_f1",)),)
+    right = arm(3.0, range(3), tasks)
+    assert score([right]).whole.low < score([right]).whole.mean == 100
+    assert compare([right], [right]).whole.low < 0 < compare([right], [right]).whole.high
+
+
 def test_sides_of_several_arms_are_averaged_over_the_seeds_that_all_have():
     one, two = arm(0.5, range(3), TASKS[:1]), arm(0.3, range(1, 4), TASKS[:1])
     both = score([one, two]).whole
@@ -167,6 +207,34 @@ def test_seeds_evaluated_on_other_tasks_or_items_are_refused():
         read_arm({0: tables[0], 1: tables[1].filter(pa.compute.equal(tables[1]["task"], "rte"))})
     with pytest.raises(ValueError, match="have other items of task"):
         read_arm({0: tables[0], 1: tables[1].filter(pa.compute.less(tables[1]["item"], 30))})
+
+
+def replaced(table, name, values):
+    return table.set_column(table.column_names.index(name), name, [values])
+
+
+def test_seeds_that_were_asked_in_other_words_or_by_other_settings_are_refused_by_name():
+    tables = {s: predictions(0.5, seed=s, tasks=TASKS[:1], templates=2, untuned=False) for s in (0, 1)}
+    more = predictions(0.5, seed=1, tasks=TASKS[:1], templates=3, untuned=False)
+    edited = replaced(
+        tables[1], "template_text", [text.replace("True", "Right") for text in tables[1]["template_text"].to_pylist()]
+    )
+    tokens = replaced(tables[1], "normalization", ["tokens"] * len(tables[1]))
+    renamed = {0: "one_seed-0", 1: "one_seed-1"}
+    for other, said in (
+        (more, r"have other templates of task rte: only one of them has t2; the mixture was edited between them"),
+        (
+            edited,
+            r"have other words of template t1 of task rte: '.*True or not\?' and '.*Right or not\?'; .* evaluate both again",
+        ),
+        (tokens, r"have other settings of task rte: normalization is 'none' and 'tokens'; evaluate both alike"),
+    ):
+        with pytest.raises(ValueError, match=rf"^seeds 0 and 1 {said}"):
+            read_arm({0: tables[0], 1: other})
+        with pytest.raises(ValueError, match=r"^seeds 0 and 1 \(one_seed-0 and one_seed-1\) have other"):
+            read_arm({0: tables[0], 1: other}, names=renamed)
+    older = tables[1].drop_columns(["template_text"])
+    assert read_arm({0: tables[0], 1: older}).seeds == (0, 1)
 
 
 # ---- columns
@@ -193,6 +261,19 @@ def test_ranked_options_by_hand():
         assert (found.positions[n], found.chosen[n]) == (gold, p.argmax())
     recalls = [(found.chosen[found.positions == place] == place).mean() for place in range(3)]
     assert cl.position_bias(found) == pytest.approx(100 * np.std(recalls))
+
+
+def test_position_bias_is_that_of_tasks_whose_options_differ_by_item():
+    fixed = {s: predictions(0.3, seed=s, tasks=TASKS[1:2], templates=2, untuned=False) for s in (0, 1)}
+    turned = {s: replaced(t, "options", [o[n % 3 :] + o[: n % 3] for n, o in by_item(t, "options")]) for s, t in fixed.items()}
+    assert cl.columns([read_arm(fixed)])["position_bias"] is None
+    assert cl.columns([read_arm(fixed)])["ece"] is not None
+    found = [cl.position_bias(cl.ranked(m)) for m in read_arm(turned).tasks["nli", "cb"].matrices]
+    assert cl.columns([read_arm(turned), read_arm(fixed)])["position_bias"] == pytest.approx(np.mean(found))
+
+
+def by_item(table, name):
+    return zip(table["item"].to_pylist(), table[name].to_pylist(), strict=True)
 
 
 def test_of_several_right_options_the_most_probable_counts():

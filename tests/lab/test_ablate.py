@@ -1,5 +1,6 @@
 """Studies: planned before anything runs, gone on with after an interruption, and summed up without claiming too much."""
 
+import dataclasses
 import fcntl
 import json
 import os
@@ -14,16 +15,19 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from compiling import flags
-from scripted_study import ITEMS, Script, furnish, predictions
+from etils import epath
+from gcs_stand_in import BUCKET, bucket
+from scripted_study import ITEMS, MIXTURE, Script, furnish, predictions
 
 from flanjax.cli import main
 from flanjax.config import ConfigError
+from flanjax.evaluate.config import EvaluationConfig
 from flanjax.evaluate.statistics import holm
 from flanjax.lab.ablate import finished
-from flanjax.lab.ablate.command import plan_lines, write
+from flanjax.lab.ablate.command import detectable_line, plan_lines, write
 from flanjax.lab.ablate.findings import findings
 from flanjax.lab.ablate.plan import make_plan
-from flanjax.lab.ablate.runner import Processes, StudyStopped, run_plan
+from flanjax.lab.ablate.runner import Processes, StudyStopped, heldout_command, run_plan
 from flanjax.lab.ablate.study import Study, load_study, study_of_options
 
 
@@ -69,6 +73,42 @@ def test_cells_that_differ_only_in_their_evaluation_share_a_training(here):
     assert {(c.config.evaluation.shots, c.config.evaluation.chain_of_thought) for c in plan.cells} == {
         (shots, cot) for shots in ((0,), (4,)) for cot in (True, False)
     }
+
+
+SETTINGS = {
+    "items": (10, 20),
+    "templates": (0, 1),
+    "shots": (0, (0, 4)),
+    "demonstrations": ("gold", ("gold", "labels_only")),
+    "preset": ("flan", "t0"),
+    "normalization": ("pmi", "", "bytes"),
+    "premise": ("", "Answer: "),
+    "extractor": ("auto", "last_number"),
+    "samples": (1, 3),
+    "temperature": (0.7, 0.2),
+    "max_target_tokens": (64, 8),
+    "seed": (0, 1),
+    "chain_of_thought": (False, True),
+    "perplexity": (False, True),
+    "options": (True, False),
+    "untuned": (True, False),
+}
+NEEDED = {"demonstrations": {"shots": 4}, "premise": {"normalization": "pmi"}, "samples": {"temperature": 0.7}}
+
+
+def test_every_setting_of_an_evaluation_shares_its_training_and_heldout_takes_it(here, monkeypatch):
+    assert {*SETTINGS} == {field.name for field in dataclasses.fields(EvaluationConfig)} - {"batch_size"}
+    changes = []
+    monkeypatch.setattr("flanjax.cli._start", lambda args: None)
+    monkeypatch.setattr("flanjax.run.evaluate", lambda workdir, **given: changes.append(given["changes"]))
+    for name, values in SETTINGS.items():
+        needed = {f"evaluation.{key}": value for key, value in NEEDED.get(name, {}).items()}
+        plan = make_plan(study({f"evaluation.{name}": values}, seeds=1, overrides=needed))
+        (training,) = plan.trainings.values()
+        assert len({cell.config.evaluation for cell in plan.cells}) == len(values)
+        for cell in plan.cells:
+            assert main(heldout_command("out", cell)) == 0
+            assert dataclasses.replace(training.config.evaluation, **changes.pop()) == cell.config.evaluation
 
 
 def test_leave_one_out_begins_with_nothing_and_crossed_with_hold_out_skips_what_is_both(here):
@@ -141,9 +181,22 @@ def test_a_study_file_may_have_several_studies(here):
 def test_the_plan_tells_its_cost_and_what_it_will_be_able_to_see(here):
     lines = " ".join(plan_lines(make_plan(study({"templates": (1, 2)}, seeds=3)), []))
     assert "6 trainings of 240 steps together, up to 122,880 tokens; 6 evaluations, 0 of them finished" in lines
-    assert re.search(r"with 3 seeds and 120 items you can see \d+\.\d points", lines)
+    assert "with 3 seeds and 2 items no difference is large enough to be seen" in lines  # of 60 that the config asks for
     one = " ".join(plan_lines(make_plan(study({"templates": (1, 2)}, seeds=1)), []))
     assert "nothing will be claimed about a config" in one
+
+
+def test_the_plan_counts_the_items_that_there_are_and_that_are_asked_for(here):
+    def line(tests, items=60):
+        Path("toy.py").write_text(MIXTURE.replace('test=[{"text": "b"}]', f"test={tests}"))
+        return detectable_line(make_plan(study({"templates": (1, 2)}, seeds=3, overrides={"evaluation.items": items})))
+
+    assert re.search(r"with 3 seeds and 80 items you can see \d+\.\d points", line('[{"text": "b"}] * 40'))
+    assert "120 items" in line('[{"text": "b"}] * 400')
+    assert "800 items" in line('[{"text": "b"}] * 400', items=0)
+    unread = "lambda: 1 / 0"  # rows that can be counted only by making them
+    assert "120 items" in line(unread)
+    assert "400 items" in line(unread, items=0)
 
 
 JOBS = ("ablate", "--config", "config.py", "--axis", "rate=own,temperature:3", "--seeds", "2", "--out", "gs://b/o", "--print")
@@ -151,8 +204,11 @@ JOBS = ("ablate", "--config", "config.py", "--axis", "rate=own,temperature:3", "
 
 def printed(kind, capsys):
     assert main([*JOBS, kind]) == 0
+    said = capsys.readouterr()
+    assert "4 trainings of 160 steps together, up to 81,920 tokens; 4 evaluations\n" in said.err
+    assert "leave out" not in said.err
     script = Path(f"{kind}.sh").resolve()
-    script.write_text(capsys.readouterr().out)
+    script.write_text(said.out)
     return script
 
 
@@ -188,6 +244,17 @@ def test_jobsets_and_a_tpu_slice_are_given_every_run(here, capsys):
         assert len(lines) == 4
         assert all(line.startswith(first) and " ".join(more) in line and "--heldout" in line for line in lines)
         assert len({line.partition("--workdir ")[2].partition(" ")[0] for line in lines}) == 4
+
+
+@pytest.mark.parametrize(("out", "then"), [("gs://b/o", "prints the commands that make them"), ("o", "makes them")])
+def test_jobs_that_leave_evaluations_out_say_so(here, capsys, out, then):
+    study = ("--config", "config.py", "--axis", "shots=0,1,4", "--seeds", "2")
+    assert main(["ablate", *study, "--out", out, "--print", "tpu"]) == 0
+    said = capsys.readouterr()
+    assert "--heldout" not in said.out
+    assert f"the jobs leave out 6 evaluations with settings of their own: when they are done, the same command {then}" in (
+        said.err.replace("without --print ", "")
+    )
 
 
 def launched(script, *flags, **environment):
@@ -282,6 +349,66 @@ def alive(process):
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
+
+
+# ---- in a bucket
+
+
+@pytest.fixture
+def place():
+    bucket().objects.clear()  # of other files' tests in this process
+    return f"gs://{BUCKET}/study"
+
+
+def in_bucket(folder):
+    """Copies the folder of a study into the bucket."""
+    for file in (f for f in folder.rglob("*") if f.is_file()):
+        epath.Path(f"gs://{BUCKET}/study/{file.relative_to(folder)}").write_bytes(file.read_bytes())
+        if file.name == "_CHECKPOINT_METADATA":
+            epath.Path(f"gs://{BUCKET}/study/{file.parent.relative_to(folder)}/commit_success.txt").write_text("")
+
+
+def commands_in(said):
+    return [line for line in said.splitlines() if line.startswith("flanjax ")]
+
+
+def test_a_study_in_a_bucket_is_finished_by_the_commands_that_are_printed(here, capsys, place):
+    command = ["ablate", "--config", "config.py", "--axis", "shots=0,4", "--seeds", "2", "--out", place]
+    assert main(command) == 1
+    said = capsys.readouterr().out
+    assert "4 evaluations not finished; the same command prints the commands that finish them" in said
+    trained, scored = [], []
+    for seed in (0, 1):
+        workdir = f"--workdir {place}/runs/seed-{seed}"
+        seeds = " ".join(f"--config.{key}={seed}" for key in ("train.seed", "data.seed", "ablation.seed"))
+        trained.append(f"flanjax train --config config.py {workdir} {seeds} --config.name=seed-{seed}")
+        scored.append(f"flanjax heldout {workdir} --shots")
+    first = [trained[0], f"{scored[0]} 0", trained[1], f"{scored[1]} 0"]
+    assert commands_in(said) == [*first, *(f"{line} 4" for line in scored)]
+
+    plan, local = make_plan(study({"shots": (0, 4)})), Path("local")
+    ran(plan, local)
+    evaluations = {cell: finished.find(local, cell).folder for cell in plan.cells}
+    missing = plan.cells[-1]
+    shutil.rmtree(evaluations[missing])
+    in_bucket(local)
+    assert main(command) == 1
+    said = capsys.readouterr().out
+    assert "4 evaluations, 3 of them finished" in said
+    assert commands_in(said) == [f"flanjax heldout --workdir {place}/runs/{missing.training} --shots 4"]
+    page = epath.Path(place) / "index.html"
+    assert "1 evaluation not finished" in page.read_text()
+    assert re.findall(r'href="(runs/[^"]+)"', page.read_text())
+
+    ran(plan, local)
+    in_bucket(local)
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert commands_in(said) == []
+    assert f"page: {page}" in said
+    assert "not finished" not in page.read_text()
+    assert main([*command, "--plan"]) == 0
+    assert "4 evaluations, 4 of them finished" in capsys.readouterr().out
 
 
 # ---- what is found
@@ -436,6 +563,6 @@ def test_a_real_study_is_measured_run_and_summed_up(tmp_path, monkeypatch, capsy
     assert "going on from step" in log
     (axis,) = json.loads((tmp_path / "out/study.json").read_text())["axes"]
     assert axis["levels"][0]["items"] == 2  # one row of each of two tasks
-    assert "nothing is claimed about the config" in axis["verdict"]
+    assert "nothing is claimed of topic" in axis["verdict"]
     (link,) = re.findall(r'href="(runs/[^"]+)"', (tmp_path / "out/index.html").read_text())
     assert "<html" in (tmp_path / "out" / link).read_text()

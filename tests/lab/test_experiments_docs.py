@@ -18,7 +18,7 @@ from flanjax.models.t5 import T5Config
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "experiments.md").read_text()
-FILE, SCORES, DIFFERENCE, COLUMNS, LOSSES, WIN_RATE, ENTAILMENT = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+FILE, SCORES, DIFFERENCE, COLUMNS, FLIPS, LOSSES, WIN_RATE, ENTAILMENT = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 def test_the_pages_numbers_are_recomputed_from_predictions_by_pandas(tmp_path, monkeypatch):
@@ -30,7 +30,7 @@ def test_the_pages_numbers_are_recomputed_from_predictions_by_pandas(tmp_path, m
     assert write(plan, out, [], lambda line: None) == 0
     monkeypatch.chdir(out)
     found: dict = {}
-    for number, block in enumerate((SCORES, DIFFERENCE, COLUMNS, LOSSES), 1):
+    for number, block in enumerate((SCORES, DIFFERENCE, COLUMNS, FLIPS, LOSSES), 1):
         exec(compile(block, f"docs/experiments.md, block {number}", "exec"), found)
     (axis,) = json.loads(Path("study.json").read_text())["axes"]
     for level in axis["levels"]:
@@ -40,12 +40,17 @@ def test_the_pages_numbers_are_recomputed_from_predictions_by_pandas(tmp_path, m
         assert {str(seed): value for seed, value in scores.items()} == pytest.approx(level["by_seed"], abs=1e-5)
         for name, value in found["columns"].loc[level["label"]].items():
             assert value == pytest.approx(level["columns"][name], abs=1e-5), name
+        assert [found["chance"], found["majority"]] == pytest.approx([level["chance"], level["majority"]], abs=1e-5)
     for run in json.loads(Path("study.json").read_text())["runs"]:
         tasks = held_out_losses(storage.read_table(storage.place(run["predictions"])))
         assert found["losses"][run["labels"][0], run["seed"]] == pytest.approx(sum(tasks.values()) / len(tasks))
     (row,) = axis["comparisons"]
-    mean, half = found["seeds"].mean(), found["half"]
+    mean, half = found["seeds"].mean(), found["half"]()
     assert [mean, mean - half, mean + half] == pytest.approx([row["mean"], row["low"], row["high"]], abs=1e-4)
+    assert found["p_value"] == pytest.approx(row["p"], rel=1e-3)
+    assert row["p_holm"] == row["p"]  # of one comparison
+    assert list(found["shares"]) == pytest.approx([row["shares"][name] for name in ("seeds", "items", "both")], abs=1e-5)
+    assert found["answers_that_differ"] == pytest.approx(row["flips"], abs=1e-5)
 
 
 def test_the_study_of_the_page_and_those_of_configs_can_be_planned(tmp_path, monkeypatch):
@@ -53,7 +58,7 @@ def test_the_study_of_the_page_and_those_of_configs_can_be_planned(tmp_path, mon
     monkeypatch.chdir(ROOT)
     files = sorted(Path("configs/studies").glob("*.py"))
     addresses = [f"{file}:{name}" for file in files for name in re.findall(r"^(\w+) = Study\(", file.read_text(), re.MULTILINE)]
-    assert len(addresses) == 8
+    assert len(addresses) == 9
     for address in (str(tmp_path / "study.py"), *addresses):
         study = load_study(address)
         with monkeypatch.context() as patched:

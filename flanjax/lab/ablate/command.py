@@ -2,7 +2,9 @@
 
 import argparse
 import contextlib
+import math
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,21 +15,24 @@ from etils import epath
 from flanjax import storage
 from flanjax.claim import Claim
 from flanjax.evaluate import seeds
+from flanjax.evaluate.statistics import SCALE
 from flanjax.evaluate.verdict import count
 from flanjax.lab.ablate import finished
 from flanjax.lab.ablate.findings import findings
 from flanjax.lab.ablate.jobs import script
 from flanjax.lab.ablate.page import render
 from flanjax.lab.ablate.plan import Plan, make_plan
-from flanjax.lab.ablate.runner import Failure, Processes, StudyStopped, measure, run_plan
+from flanjax.lab.ablate.runner import Failure, Processes, StudyStopped, commands_left, measure, run_plan
 from flanjax.lab.ablate.study import Study, load_study, study_of_options
 from flanjax.lab.folder import made_folder
 from flanjax.parts import split_of
+from flanjax.sources.base import known_rows
+from flanjax.tasks.task import Task
 
 PAGE, RECORD = "index.html", "study.json"
 # Assumed before there are runs: of the difference of two arms, between seeds and between items, in points.
 ASSUMED_SEED_SD, ASSUMED_ITEM_SD = 2.0, 30.0
-_UNKNOWN_ITEMS = 200  # of a task that is evaluated in full: its rows are not counted before they are opened
+_UNKNOWN_ITEMS = 200  # of a task that is evaluated in full, where its rows can be counted only by reading them
 
 
 def ablate(args: argparse.Namespace) -> int:
@@ -38,19 +43,21 @@ def ablate(args: argparse.Namespace) -> int:
 def run_study(study: Study, out: str, *, plan_only: bool = False, jobs: str | None = None) -> int:
     """Plans a study, runs what is not finished and writes the page; 0 if every run is finished.
 
+    Of a study in a bucket nothing is run: the commands that finish it are printed.
+
     Args:
-      jobs: print the runs as jobs of this kind instead.
+      jobs: print the runs as jobs of this kind instead, and the plan on stderr.
     """
     plan = make_plan(study)
     if jobs:
+        print(*plan_lines(plan), *left_out_lines(plan, out), sep="\n", file=sys.stderr, flush=True)
         print(script(jobs, plan, out), end="")
         return 0
     found, failed = finished.find_all(out, plan), list[Failure]()
-    for line in plan_lines(plan, found):
-        print(line)
+    print(*plan_lines(plan, found), sep="\n")
+    if storage.is_remote(out):
+        return 0 if plan_only else write_remote(plan, out)
     if len(found) < len(plan.cells):
-        if storage.is_remote(out):
-            raise ValueError(f"--out {out}: runs in a bucket are started as jobs: --print slurm, jobset or tpu")
         try:
             with claimed(out) as folder:
                 measured(plan, folder)
@@ -91,15 +98,19 @@ def measured(plan: Plan, out: Path) -> None:
     print(time_line(plan, out))
 
 
-def plan_lines(plan: Plan, found: Sequence[finished.Finished]) -> list[str]:
-    """What the study will run, and what it costs."""
+def plan_lines(plan: Plan, found: Sequence[finished.Finished] | None = None) -> list[str]:
+    """What the study will run, and what it costs.
+
+    Args:
+      found: what is finished of it; None if nobody has looked.
+    """
     crossed = " x ".join(f"{axis.name} ({', '.join(level.label for level in axis.levels)})" for axis in plan.axes)
     trainings = plan.trainings.values()
     tokens = sum(t.tokens for t in trainings)
     lines = [
         f"{plan.title}: {crossed} x {count(plan.study.seeds, 'seed')}",
         f"{count(len(trainings), 'training')} of {sum(t.steps for t in trainings):,} steps together, up to {tokens:,} tokens; "
-        f"{count(len(plan.cells), 'evaluation')}, {len(found)} of them finished",
+        f"{count(len(plan.cells), 'evaluation')}{'' if found is None else f', {len(found)} of them finished'}",
     ]
     if plan.study.seeds < 2:
         return [*lines, "one seed compares runs, not configs: nothing will be claimed about a config"]
@@ -109,9 +120,14 @@ def plan_lines(plan: Plan, found: Sequence[finished.Finished]) -> list[str]:
 def detectable_line(plan: Plan) -> str:
     """What the study will be able to see, by variances that are assumed."""
     items, seed_sd, item_sd = _num_items(plan), ASSUMED_SEED_SD, ASSUMED_ITEM_SD
-    smallest = seeds.planned(plan.study.seeds, items, seed_sd=seed_sd, item_sd=item_sd)
+    comparisons = max(len(axis.levels) - 1 if axis.compared else 1 for axis in plan.axes)
+    smallest = math.inf
+    if items > 1:
+        smallest = seeds.planned(plan.study.seeds, items, seed_sd=seed_sd, item_sd=item_sd, comparisons=comparisons)
+    seen = f"you can see {smallest:.1f} points" if smallest <= SCALE else "no difference is large enough to be seen"
     return (
-        f"with {plan.study.seeds} seeds and {items:,} items you can see {smallest:.1f} points (8 times in 10, at 5%), if the "
+        f"with {plan.study.seeds} seeds and {count(items, 'item')} {seen} (8 times in 10, at 5%"
+        f"{f' over {comparisons} comparisons' if comparisons > 1 else ''}), if the "
         f"difference of two runs varies by {seed_sd:g} points with the seed (sd) and by {item_sd:g} with the item; the page "
         "says it by the variances found"
     )
@@ -119,9 +135,28 @@ def detectable_line(plan: Plan) -> str:
 
 def _num_items(plan: Plan) -> int:
     """Items of an arm, at most."""
-    first = plan.cells[0]
-    tasks = sum(1 for task in split_of(first.config).heldout if task.evaluation)
-    return tasks * (first.config.evaluation.items or _UNKNOWN_ITEMS)
+    config = plan.cells[0].config
+    return sum(_num_items_of(task, config.evaluation.items) for task in split_of(config).heldout if task.evaluation)
+
+
+def _num_items_of(task: Task, items: int) -> int:
+    """Items of a task, at most, if so many are asked for; 0 for all."""
+    try:
+        rows = known_rows(task.source, task.evaluation or "")
+    except (ValueError, OSError):  # the data is not on this machine
+        rows = None
+    if rows is None:
+        return items or _UNKNOWN_ITEMS
+    return min(items or rows, rows)
+
+
+def left_out_lines(plan: Plan, out: str) -> list[str]:
+    """Says what the jobs of a plan leave out."""
+    if not (left_out := sum(1 for cell in plan.cells if cell.flags)):
+        return []
+    then = "prints the commands that make them" if storage.is_remote(out) else "makes them"
+    settings = f"the jobs leave out {count(left_out, 'evaluation')} with settings of their own"
+    return [f"{settings}: when they are done, the same command without --print {then}"]
 
 
 def time_line(plan: Plan, out: epath.PathLike) -> str:
@@ -140,7 +175,8 @@ def write(plan: Plan, out: epath.PathLike, failed: Sequence[Failure], log: Calla
     found = finished.find_all(out, plan)
     problems = [f"{f.name} failed with status {f.status}: {f.told} (all of it: {f.log})" for f in failed]
     if (left := len(plan.cells) - len(found)) and not failed:
-        problems.append(f"{count(left, 'evaluation')} not finished; the same command goes on with them")
+        then = "prints the commands that finish them" if storage.is_remote(out) else "goes on with them"
+        problems.append(f"{count(left, 'evaluation')} not finished; the same command {then}")
     if found:
         result = findings(plan.axes, finished.arms_of(found))
         costs = {name: finished.cost_of(finished.workdir_of(out, name)) for name in {f.cell.training for f in found}}
@@ -154,6 +190,15 @@ def write(plan: Plan, out: epath.PathLike, failed: Sequence[Failure], log: Calla
     for problem in problems:
         log(problem)
     return 1 if problems else 0
+
+
+def write_remote(plan: Plan, out: str) -> int:
+    """Writes the page of a study in a bucket and prints the commands that finish it; 1 if there are any."""
+    status = write(plan, out, [])
+    if commands := commands_left(plan, out):
+        print("to be run where there are devices; --print starts trainings as jobs:")
+        print(*(shlex.join(["flanjax", *command]) for command in commands), sep="\n")
+    return status
 
 
 def _run_row(one: finished.Finished, out: Path) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def findings(axes: Sequence[Axis], arms: Arms) -> Row:
 
 def _axis(place: int, axis: Axis, axes: Sequence[Axis], arms: Arms) -> Row:
     sides = {level.label: _side(place, level.label, arms) for level in axis.levels}
-    levels = [{"label": label, **_scores(list(side.values())), **_details(side)} for label, side in sides.items() if side]
+    levels = [{"label": label, **_level(side)} for label, side in sides.items() if side]
     compared = _comparisons(axis, sides) if axis.compared else []
     found: Row = {
         "name": axis.name,
@@ -68,7 +68,7 @@ def _comparisons(axis: Axis, sides: Mapping[str, Mapping[tuple[str, ...], Arm]])
         if not matched:
             continue
         ours, theirs = ([sides[label][key] for key in matched] for label in (level.label, first))
-        difference = {**_difference(compare(ours, theirs)), "flips": _number(arm_flips(ours, theirs))}
+        difference = {**_difference(compare(ours, theirs), len(axis.levels) - 1), "flips": _number(arm_flips(ours, theirs))}
         found.append({"label": level.label, "against": first, **difference})
     known = [row["p"] for row in found if row["p"] is not None]
     adjusted = iter(st.holm(known))
@@ -83,11 +83,14 @@ def _judgement(row: Row, p_holm: float | None) -> str:
     return SAME if p_holm is None or p_holm >= SIGNIFICANT else "better" if row["mean"] > 0 else "worse"
 
 
-def _difference(found: Levels) -> Row:
+def _difference(found: Levels, comparisons: int = 1) -> Row:
+    def row(e: sd.SeedEstimate) -> Row:
+        return estimate_row(e, comparisons)
+
     return {
-        **estimate_row(found.whole),
-        "clusters": [{"cluster": name, **estimate_row(e)} for name, e in found.clusters.items()],
-        "tasks": [{"cluster": cluster, "task": task, **estimate_row(e)} for (cluster, task), e in found.tasks.items()],
+        **row(found.whole),
+        "clusters": [{"cluster": name, **row(e)} for name, e in found.clusters.items()],
+        "tasks": [{"cluster": cluster, "task": task, **row(e)} for (cluster, task), e in found.tasks.items()],
     }
 
 
@@ -95,13 +98,19 @@ def _scores(side: Sequence[Arm]) -> Row:
     return _difference(score(side))
 
 
-def _details(side: Mapping[tuple[str, ...], Arm]) -> Row:
+def _level(side: Mapping[tuple[str, ...], Arm]) -> Row:
     members = list(side.values())
+    scored, majority = score(members), _macro(members, "majority")
+    beats = None
+    if majority is not None and scored.whole.seeds > 1:
+        beats = _number(sd.p_value(scored.whole.mean - majority, *scored.whole.levels))
     return {
+        **_difference(scored),
+        "p_majority": beats,
+        "majority": majority,
         "items": sum(len(task.groups) for task in _tasks(members).values()),
         "by_seed": {str(seed): _of_seed(members, seed) for seed in common_seeds(members)},
         "chance": _macro(members, "chance"),
-        "majority": _macro(members, "majority"),
         "columns": {name: _number(value) for name, value in columns(members).items()},
         "reliability": [
             {"confidence": _number(bin.confidence), "accuracy": _number(bin.accuracy), "size": bin.size}
@@ -177,12 +186,17 @@ def _verdict_alone(axis: Row) -> str:
     known = [row for row in axis["levels"] if row["majority"] is not None]
     if not known:
         return f"{axis['name']}: scored, but not compared: its values are scored on other tasks."
-    above = [row["label"] for row in known if row["low"] is not None and row["low"] > row["majority"]]
+    single = [row["label"] for row in known if row["num_seeds"] < 2]
+    known = [row for row in known if row["num_seeds"] > 1]
+    unclaimed = f" One seed scores runs, not configs: nothing is claimed of {', '.join(single)}." if single else ""
+    if not known:
+        return f"{axis['name']}:{unclaimed}"
+    adjusted = st.holm([1.0 if row["p_majority"] is None else row["p_majority"] for row in known])
+    above = [row["label"] for row, p in zip(known, adjusted, strict=True) if p < SIGNIFICANT and row["mean"] > row["majority"]]
     named = f" ({', '.join(above)})" if 0 < len(above) < len(known) else ""
-    single = " Of a value with one seed nothing is claimed about the config." if _fewest(axis["levels"]) < 2 else ""
     return (
         f"{axis['name']}: {len(above)} of {count(len(known), 'value')}{named} {'scores' if len(above) == 1 else 'score'} above "
-        f"always giving the most frequent answer, in {_seeds(axis['levels'])}.{single}"
+        f"always giving the most frequent answer, in {_seeds(known)}.{unclaimed}"
     )
 
 
@@ -199,8 +213,8 @@ def _points(row: Row) -> str:
     return f"{abs(row['mean']):.1f} points ({low:.1f} to {high:.1f}) {'higher' if row['mean'] > 0 else 'lower'}"
 
 
-def estimate_row(e: sd.SeedEstimate) -> Row:
-    """Returns an estimate as JSON; what is unknown is null."""
+def estimate_row(e: sd.SeedEstimate, comparisons: int = 1) -> Row:
+    """Returns an estimate, one of so many comparisons, as JSON; what is unknown is null."""
     return {
         "mean": _number(e.mean),
         "low": _number(e.low),
@@ -211,7 +225,7 @@ def estimate_row(e: sd.SeedEstimate) -> Row:
         "shares": None
         if math.isnan(e.shares[0])
         else {name: _number(share) for name, share in zip(("seeds", "items", "both"), e.shares, strict=True)},
-        "detectable": _number(e.detectable),
+        "detectable": _number(e.detectable(comparisons)),
     }
 
 

@@ -1,6 +1,8 @@
 """What of a study is finished: found in its folder, so that it does not matter who ran it, or how often it was interrupted."""
 
+import hashlib
 import json
+import shlex
 import statistics
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -10,6 +12,7 @@ from etils import epath
 from flanjax import checkpoint, records, storage
 from flanjax.checkpoint import step_folder
 from flanjax.config import ConfigError, differences, same_mixture
+from flanjax.data import kept_tokenizer
 from flanjax.evaluate import protocol
 from flanjax.evaluate.arms import Arm, read_arm
 from flanjax.lab.ablate.plan import Cell, Plan, Training
@@ -20,10 +23,15 @@ RUNS = "runs"
 
 
 class Finished(NamedTuple):
-    """The evaluation of a finished cell."""
+    """The evaluation of a finished cell.
+
+    Attributes:
+      questions: the digest of all that was asked, from its protocol.
+    """
 
     cell: Cell
     folder: epath.Path
+    questions: str
 
     @property
     def predictions(self) -> epath.Path:
@@ -39,28 +47,35 @@ def workdir_of(out: epath.PathLike, training: str) -> epath.Path:
 
 
 def find(out: epath.PathLike, cell: Cell) -> Finished | None:
-    """Returns the cell's evaluation after its last step, with the settings that it asks for; None if there is none yet."""
+    """Returns the cell's evaluation after its last step, with the settings that it asks for; None if there is none yet.
+
+    Of several, which were asked other questions, the newest counts.
+    """
     asked = protocol.protocol(cell.config.evaluation, (), "", {})["evaluation"]
     folder = open_workdir(workdir_of(out, cell.training)).evaluations
+    dated: dict[str, Finished] = {}
     for place in sorted(folder.iterdir()) if folder.is_dir() else []:
         record = storage.read_json(place / protocol.NAME, protocol.FORMAT)
         if not record or not (place / "report.html").exists():  # which is written last
             continue
         found = record["protocol"]
         if record["step"] == cell.config.train.steps and not found["tasks"] and found["evaluation"] == asked:
-            return Finished(cell, place)
-    return None
+            dated[record["made"]["date"]] = Finished(cell, place, found["questions"])
+    return dated[max(dated)] if dated else None
 
 
 def find_all(out: epath.PathLike, plan: Plan) -> list[Finished]:
     """Returns all finished cells of a plan.
 
     Raises:
-      ConfigError: a run in the folder was made by another config than the plan's; the message names both values.
+      ConfigError: a run in the folder was made by another config than the plan's, or two runs were asked other questions by the
+        same settings; the message names both values or both runs.
     """
     for training in plan.trainings.values():
         check_same(out, training)
-    return [found for cell in plan.cells if (found := find(out, cell)) is not None]
+    finished = [found for cell in plan.cells if (found := find(out, cell)) is not None]
+    check_questions(out, plan, finished)
+    return finished
 
 
 def check_same(out: epath.PathLike, training: Training) -> None:
@@ -85,6 +100,48 @@ _FREE = ("checkpoint.", "evaluation.", "mesh.", "train.microbatches", "train.log
          "train.tensorboard", "train.wandb", "data.num_", "data.prefetch_windows")  # fmt: skip
 
 
+def check_questions(out: epath.PathLike, plan: Plan, finished: Iterable[Finished]) -> None:
+    """Raises ConfigError if two runs were evaluated alike, but on other questions: the mixture was edited between them.
+
+    Runs that read by other tokenizers may differ: a prompt that is too long for one of them is cut, or has fewer exemplars.
+    """
+    alike: dict[str, list[Finished]] = {}
+    for one in finished:
+        alike.setdefault(_asked(plan, one.cell), []).append(one)
+    for members in alike.values():
+        first: dict[str, Finished] = {}  # by tokenizer
+        for one in members if len({member.questions for member in members}) > 1 else ():
+            other = first.setdefault(_tokenizer_digest(workdir_of(out, one.cell.training)), one)
+            if one.questions != other.questions:
+                raise ConfigError(
+                    f"{other.cell.training} and {one.cell.training} were evaluated by the same settings, but on other "
+                    f"questions: {one.cell.config.mixture}, its data or flanjax changed between them. Evaluate both as it is "
+                    f"now: {_heldout_command(out, other.cell)} and {_heldout_command(out, one.cell)}"
+                )
+
+
+def _asked(plan: Plan, cell: Cell) -> str:
+    """All that decides which questions a cell is asked, beside its tokenizer and the contents of the mixture's file."""
+    config, split = cell.config, plan.base.split
+    clusters = {task.name: task.cluster for task in (*split.train.tasks(), *split.heldout)}
+    settings = protocol.protocol(config.evaluation, (), "", {})["evaluation"]
+    left_out = sorted(name for name in config.leave_out if clusters.get(name) in config.heldout)
+    return repr((settings, config.mixture, config.heldout, left_out, config.data.features, config.tokenizer))
+
+
+def _heldout_command(out: epath.PathLike, cell: Cell) -> str:
+    return shlex.join(["flanjax", "heldout", "--workdir", str(workdir_of(out, cell.training)), *cell.flags])
+
+
+def _tokenizer_digest(workdir: epath.PathLike) -> str:
+    """A hash of the tokenizer that a run keeps; the same for all runs that keep none."""
+    folder, digest = open_workdir(workdir).tokenizer, hashlib.blake2b(digest_size=8)
+    for file in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if file.is_file() and file.name != kept_tokenizer.ORIGIN:
+            digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
 def arms_of(finished: Iterable[Finished]) -> dict[tuple[str, ...], Arm]:
     """Returns the arm of each combination of levels, from the seeds that are finished."""
     grouped: dict[tuple[str, ...], list[Finished]] = {}
@@ -93,7 +150,8 @@ def arms_of(finished: Iterable[Finished]) -> dict[tuple[str, ...], Arm]:
     arms = {}
     for labels, members in grouped.items():
         try:
-            arms[labels] = read_arm({f.cell.seed: storage.read_table(f.predictions) for f in members})
+            tables = {f.cell.seed: storage.read_table(f.predictions) for f in members}
+            arms[labels] = read_arm(tables, names={f.cell.seed: f.cell.training for f in members})
         except ValueError as error:
             error.add_note(f"in the runs of {', '.join(labels)}")
             raise

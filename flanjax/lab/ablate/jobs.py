@@ -1,7 +1,8 @@
 """The runs of a study as jobs for the launchers in launch/: a SLURM array, JobSets, or one TPU slice after another.
 
 A job trains and, where the cell is evaluated as its config says, evaluates. Once the jobs are done, `flanjax ablate` with the
-same study and --out finds them finished, evaluates what is left, and writes the page.
+same study and --out finds them finished, evaluates what is left (in a bucket it prints the commands that do), and writes the
+page.
 """
 
 import shlex

@@ -21,9 +21,14 @@ COLUMNS = {
     "seed_flips": ("Flips by seed", "answers that change with the seed, %"),
     "ece": ("ECE", "expected calibration error, %, ten bins"),
     "brier": ("Brier", "Brier score, 0 to 2, lower is better"),
-    "position_bias": ("Position", "standard deviation of the recall over the options' positions, points"),
+    "position_bias": (
+        "Position",
+        "standard deviation of the recall over the options' positions, points; of tasks whose options differ by item",
+    ),
     "prompt_tokens": ("Prompt", "tokens of an evaluation prompt"),
+    "seconds": ("Seconds", "of scoring an evaluation prompt"),
 }
+DIGITS = {"brier": "%.2f", "seconds": "%.4f"}  # of columns that are no scores
 
 
 def render(
@@ -50,6 +55,7 @@ def render(
         "problems": problems,
         "axes": [_axis(axis) for axis in found["axes"]],
         "columns": COLUMNS,
+        "digits": DIGITS,
         "names": [axis.name for axis in plan.axes],
         "table": _runs(found, finished, costs, out),
         "cost": _total(costs.values()),

@@ -6,11 +6,11 @@ A cell is one combination of levels under one seed. Cells that differ only in ho
 
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import NamedTuple
 
-from flanjax import parts
+from flanjax import fields, parts
 from flanjax.config import RunConfig, load_config
 from flanjax.lab.ablate.axes import Axis, Base, make_axis
 from flanjax.lab.ablate.study import Study
@@ -18,12 +18,22 @@ from flanjax.names import LONGEST_NAME
 from flanjax.parts import split_of
 
 SEED_KEYS = ("train.seed", "data.seed", "ablation.seed")
-# Fields of EvaluationConfig that `flanjax heldout` takes, so that no other training is needed; a switch only turns on.
+# What `flanjax heldout` can set of EvaluationConfig, so that no other training is needed: config key -> flag.
 FLAGS = {
-    f"evaluation.{name}": f"--{name}"
-    for name in ("items", "templates", "shots", "preset", "normalization", "premise", "extractor", "samples", "temperature")
+    f"evaluation.{name}": f"--{name.replace('_', '-')}"
+    for name in (
+        *("items", "templates", "shots", "demonstrations", "preset", "normalization", "premise"),
+        *("extractor", "samples", "temperature", "max_target_tokens", "seed"),
+    )
 }
-SWITCHES = {"evaluation.chain_of_thought": "--chain-of-thought"}
+# Config key -> flag, and the one value that the flag can set.
+SWITCHES = {
+    "evaluation.chain_of_thought": ("--chain-of-thought", True),
+    "evaluation.perplexity": ("--perplexity", True),
+    "evaluation.options": ("--no-options", False),
+    "evaluation.untuned": ("--no-untuned", False),
+}
+EVALUATED = {*FLAGS, *SWITCHES}
 
 
 class Training(NamedTuple):
@@ -122,31 +132,32 @@ def _cell(
 ) -> tuple[Cell, Training] | None:
     """One cell and its training; None if nothing would be left to evaluate."""
     seeds = {key: str(_seed_of(base.config, key) + index) for key in SEED_KEYS}
-    evaluated = {key: value for key, value in overrides.items() if key in {*FLAGS, *SWITCHES}}
+    evaluated = {key: value for key, value in overrides.items() if key in EVALUATED}
     trained = {key: value for key, value in overrides.items() if key not in evaluated}
-    # A switch cannot turn off, so it is off in the training's config.
-    off = {key: "false" for key in SWITCHES if any(key in axis.keys for axis in axes)}
-    varied = [
-        f"{axis.name}-{label}" for axis, label in zip(axes, labels, strict=True) if axis.keys - {*FLAGS, *SWITCHES}
-    ]  # in the training's name
+    # A switch cannot set the other value, so the training's config has that one.
+    unset = {key: fields.shown(not value) for key, (_, value) in SWITCHES.items() if any(key in axis.keys for axis in axes)}
+    # In the training's name.
+    varied = [f"{axis.name}-{label}" for axis, label in zip(axes, labels, strict=True) if axis.keys - EVALUATED]
     name = _file_name("_".join([*varied, f"seed-{index}"]))
-    whole = {**study.fixed, **off, **trained, **seeds, "name": name}
+    whole = {**study.fixed, **unset, **trained, **seeds, "name": name}
     config = _loaded(study, whole)
     if not config.heldout:
         raise ValueError("the study holds no cluster out, so nothing is scored; set heldout=CLUSTER or --axis hold_out=...")
     if {*config.heldout} & {*config.leave_out}:
         return None
-    cell = Cell(labels, index, name, _flags(evaluated), _loaded(study, {**whole, **evaluated}))
-    return cell, Training(name, whole, config)
+    asked = _loaded(study, {**whole, **evaluated})
+    return Cell(labels, index, name, _flags(asked, evaluated), asked), Training(name, whole, config)
 
 
-def _flags(evaluated: Mapping[str, str]) -> tuple[str, ...]:
+def _flags(config: RunConfig, keys: Iterable[str]) -> tuple[str, ...]:
+    """The flags of `flanjax heldout` that set these keys to the config's values."""
     found: list[str] = []
-    for key, value in evaluated.items():
+    for key in keys:
+        value = getattr(config.evaluation, key.removeprefix("evaluation."))
         if key in FLAGS:
-            found += [FLAGS[key], *value.split(",")] if key == "evaluation.shots" else [FLAGS[key], value]
-        elif value == "true":
-            found.append(SWITCHES[key])
+            found += [FLAGS[key], *map(str, value if isinstance(value, tuple) else (value,))]
+        elif SWITCHES[key][1] is value:
+            found.append(SWITCHES[key][0])
     return tuple(found)
 
 

@@ -76,7 +76,7 @@ def run_plan(plan: Plan, out: Path, execute: Execute, log: Log) -> list[Failure]
             continue
         where = f"[{done + spent + 1}/{len(plan.cells)}] {_label(plan, cell)}"
         log_file = out / LOGS / f"{cell.training}.log"
-        for command in _commands(plan, out, cell):
+        for command in _commands(plan, out, cell, _is_trained(plan, out, cell)):
             log(f"{where}: {'training' if command[0] == 'train' else 'evaluating'}")
             if status := execute(command, log_file):
                 failed[cell.training] = Failure(cell.training, status, last_line(log_file), log_file)
@@ -89,12 +89,26 @@ def run_plan(plan: Plan, out: Path, execute: Execute, log: Log) -> list[Failure]
     return list(failed.values())
 
 
-def _commands(plan: Plan, out: Path, cell: Cell) -> Iterator[list[str]]:
-    """What is left of a cell. Where it is evaluated as its config says, one process trains and evaluates."""
+def commands_left(plan: Plan, out: epath.PathLike) -> list[list[str]]:
+    """Returns the arguments of `flanjax` that finish a study, in an order in which they can be run."""
+    commands: list[list[str]] = []
+    begun: set[str] = set()
+    for cell in plan.cells:
+        if finished.find(out, cell) is None:
+            commands += _commands(plan, out, cell, cell.training in begun or _is_trained(plan, out, cell))
+            begun.add(cell.training)
+    return commands
+
+
+def _is_trained(plan: Plan, out: epath.PathLike, cell: Cell) -> bool:
     training = plan.trainings[cell.training]
-    trained = finished.steps_done(out, training) >= training.steps
+    return finished.steps_done(out, training) >= training.steps
+
+
+def _commands(plan: Plan, out: epath.PathLike, cell: Cell, trained: bool) -> Iterator[list[str]]:
+    """What is left of a cell. Where it is evaluated as its config says, one process trains and evaluates."""
     if not trained:
-        yield train_command(out, plan, training, *([] if cell.flags else ["--heldout"]))
+        yield train_command(out, plan, plan.trainings[cell.training], *([] if cell.flags else ["--heldout"]))
     if trained or cell.flags:
         yield heldout_command(out, cell)
 
