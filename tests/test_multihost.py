@@ -106,6 +106,30 @@ def test_few_weights_over_a_base_in_eight_bits_are_trained_alike_by_one_device_a
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+PAIRS = """
+from flanjax import Mixture
+from flanjax.importers.preferences import preferences
+
+(judged,) = preferences("judged.jsonl", train="train[16:]", evaluation="train[:16]").tasks
+pairs = Mixture(name="pairs", parts=[judged])
+"""
+
+
+def test_pairs_are_trained_on_alike_by_one_device_by_eight_and_by_two_processes(home):
+    """With the references, which are computed before the first step, by each in its own share of the rows."""
+    train_here(home, home / "base")
+    (home / "pairs.py").write_text(PAIRS)
+    rows = [{"prompt": f"say {n}", "chosen": f"it is {n}", "rejected": f"no, {n} not"} for n in range(80)]
+    (home / "judged.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    keys = ["mixture=pairs.py:pairs", "heldout=", "objective.name=dpo", "model.init=base", "data.features.lengths="]
+    of_pairs = Runs(home, MESHES, [f"--config.{key}" for key in keys], "pairs ")
+    for name in MESHES:
+        found, expected = compared(of_pairs[name], of_pairs[ALONE])
+        assert expected[0, 1] == pytest.approx(np.log(2), abs=0.02)  # dropout moves it
+        assert expected[-1, 1] < expected[0, 1] - 0.01
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_every_mesh_and_number_of_processes_gives_the_losses_of_one_device(runs):
     assert_losses_of_one_device(runs, MESHES)
     for name in VALIDATED:
