@@ -68,6 +68,10 @@ class Holder:
         """Whether the process is known to have ended: it ran on this machine and no longer does."""
         return self.is_here() and _born(self.process) != self.born
 
+    def has_lapsed(self) -> bool:
+        """Whether the claim was not renewed for STALE_SECONDS by this machine's clock, or its process is known to be gone."""
+        return self.is_dead() or time.time() - self.renewed > STALE_SECONDS
+
 
 class _Found(NamedTuple):
     """The contents of the claim's file. There is no holder if the file does not exist or cannot be read."""
@@ -212,6 +216,12 @@ class Claim:
             return _Found(Holder(**json.loads(read.value)), read.stamp.generation)
         except (ValueError, TypeError):
             return _Found(None, read.stamp.generation)
+
+
+def is_claimed(folder: epath.PathLike) -> bool:
+    """Whether a run has a folder at present: it has not given its claim back, and the claim has not lapsed."""
+    holder = Claim(folder)._read().holder
+    return holder is not None and not holder.has_lapsed()
 
 
 def _store(folder: epath.Path) -> ts.KvStore:

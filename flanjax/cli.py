@@ -166,6 +166,9 @@ def _evaluate(args: argparse.Namespace) -> None:
         "chain_of_thought": args.chain_of_thought or None,
         "perplexity": args.perplexity or None,
         **{name: getattr(args, name) for name in ("normalization", "premise", "extractor", "samples", "temperature")},
+        "max_target_tokens": args.max_target_tokens,
+        "seed": args.seed,
+        "options": False if args.no_options else None,
         "untuned": False if args.no_untuned else None,
     }
     changes = {k: v for k, v in given.items() if v is not None}

@@ -15,7 +15,7 @@ from gcs_stand_in import BUCKET, bucket
 from test_run import CONFIG, MIXTURE, refused
 
 from flanjax import claim, parts, workdir
-from flanjax.claim import NAME, Claim, ClaimError, Holder
+from flanjax.claim import NAME, Claim, ClaimError, Holder, is_claimed
 from flanjax.storage import place
 
 pytestmark = pytest.mark.usefixtures("one_device")
@@ -71,6 +71,19 @@ def test_a_second_run_is_refused_by_name_until_the_first_gives_the_folder_back(f
     first.release()
     assert not (folder / NAME).exists()
     taken(folder).release()
+
+
+def test_a_folder_is_claimed_until_its_claim_is_given_back_or_has_lapsed(folder):
+    assert not is_claimed(folder)
+    held = taken(folder)
+    assert is_claimed(folder)
+    leave(folder, dataclasses.replace(held_by(folder), born=1))  # a process of this number that began at another time
+    assert not is_claimed(folder)
+    leave(folder, holder())
+    assert is_claimed(folder)
+    leave(folder, holder(renewed=time.time() - claim.STALE_SECONDS - 1))
+    assert not is_claimed(folder)
+    held.release()
 
 
 def test_a_claim_is_renewed_while_its_run_lives_and_not_after(folder, quick):

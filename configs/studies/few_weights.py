@@ -71,9 +71,9 @@ flan_mini = Study(
         "heldout": ("reviews",),
         "model.init": "runs/mini_base",
         "leave_out": OTHERS,
-        "train.steps": 60,
-        "train.optimizer.warmup_steps": 6,
-        "checkpoint.every_steps": 30,
+        "train.steps": 30,
+        "train.optimizer.warmup_steps": 3,
+        "checkpoint.every_steps": 15,
         "evaluation.untuned": False,
     },
 )

@@ -107,9 +107,14 @@ def heldout(command: argparse.ArgumentParser) -> None:
         ("extractor", "how an answer is found in a text, such as last_number or boxed"),
         ("samples", "chains of thought an item, whose answers vote"),
         ("temperature", "of chains of thought; 0 is greedy"),
+        ("max_target_tokens", "tokens of the longest generated text"),
+        ("seed", "of the choice of exemplars, and of sampled chains of thought"),
     ):
         what = {"type": takes_field(EvaluationConfig, name), "help": f"{meaning} {config.format(name)}"}
-        command.add_argument(f"--{name}", **what)
+        command.add_argument(f"--{name.replace('_', '-')}", **what)
+    command.add_argument(
+        "--no-options", action="store_true", help=f"leave the options out of the prompts {config.format('options')}"
+    )
     command.add_argument(
         "--no-untuned", action="store_true", help=f"leave out the weights before training {config.format('untuned')}"
     )

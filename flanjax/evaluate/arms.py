@@ -15,6 +15,7 @@ from flanjax.evaluate import score_matrix as sm
 from flanjax.evaluate import seeds as sd
 from flanjax.evaluate import statistics as st
 from flanjax.evaluate.score_matrix import ScoreMatrix
+from flanjax.names import shown
 
 Name = tuple[str, str]  # cluster and task
 
@@ -55,23 +56,30 @@ class Levels(NamedTuple):
     whole: sd.SeedEstimate
 
 
-def read_arm(tables: Mapping[int, pa.Table], model: str = "trained") -> Arm:
+def read_arm(tables: Mapping[int, pa.Table], model: str = "trained", names: Mapping[int, str] | None = None) -> Arm:
     """Returns the arm of predictions tables, seed -> table.
 
     Of a task that was evaluated in several settings, the one with the most shots counts, and with reasoning where there is one.
 
+    Args:
+      names: seed -> the name of its run, for the messages of errors.
+
     Raises:
-      ValueError: the tables are of other tasks, items or templates.
+      ValueError: the tables are of other tasks, items, templates or settings; the message names two seeds that differ.
     """
     if not tables:
         raise ValueError("got no predictions; expected one table for each seed")
     seeds = tuple(sorted(tables))
     found = [_by_task(sm.split_matrices(sm.of_model(tables[seed], model))) for seed in seeds]
     for seed, one in zip(seeds, found, strict=True):
+        who = f"seeds {seeds[0]} and {seed}" + (f" ({names[seeds[0]]} and {names[seed]})" if names else "")
         if one.keys() != found[0].keys():
             odd = sorted(one.keys() ^ found[0].keys())
-            raise ValueError(f"seeds {seeds[0]} and {seed} were evaluated on other tasks: {odd[:3]}; evaluate them alike")
-    return Arm(seeds, {name: _task_scores(seeds, [one[name] for one in found]) for name in found[0]})
+            raise ValueError(f"{who} were evaluated on other tasks: {odd[:3]}; evaluate them alike")
+        for name, matrix in one.items():
+            _check_alike(found[0][name], matrix, who)
+            _check_asked_alike(found[0][name], matrix, who)
+    return Arm(seeds, {name: _task_scores([one[name] for one in found]) for name in found[0]})
 
 
 def score(side: Sequence[Arm]) -> Levels:
@@ -119,10 +127,8 @@ def _by_task(matrices: Iterable[ScoreMatrix]) -> dict[Name, ScoreMatrix]:
     return {(m.key.cluster, m.key.task): m for m in matrices}  # sorted by shots, then reasoning: the last one counts
 
 
-def _task_scores(seeds: Sequence[int], matrices: Sequence[ScoreMatrix]) -> TaskScores:
+def _task_scores(matrices: Sequence[ScoreMatrix]) -> TaskScores:
     first = matrices[0]
-    for seed, matrix in zip(seeds, matrices, strict=True):
-        _check_alike(first, matrix, f"seeds {seeds[0]} and {seed}")
     metric = first.metrics[0]
     scores = [sm.score_matrix(matrix, metric) for matrix in matrices]
     if scores[0].items is not None:
@@ -144,6 +150,25 @@ def _check_alike(a: ScoreMatrix, b: ScoreMatrix, who: str) -> None:
     ):
         if one != other:
             raise ValueError(f"{who} have other {what} of task {a.key.task}; evaluate both on the same ones")
+
+
+def _check_asked_alike(a: ScoreMatrix, b: ScoreMatrix, who: str) -> None:
+    """Raises ValueError if two seeds' answers to the same items were asked for in other words or by other settings."""
+    task = a.key.task
+    for what, one, other in (
+        *((name, getattr(a.key, name), getattr(b.key, name)) for name in ("shots", "chain_of_thought")),
+        *((name, getattr(a, name), getattr(b, name)) for name in ("scorer", "preset", "normalization")),
+    ):
+        if one != other:
+            raise ValueError(f"{who} have other settings of task {task}: {what} is {one!r} and {other!r}; evaluate both alike")
+    edited = "the mixture was edited between them: evaluate both again, as it is now"
+    if odd := sorted({*a.templates} ^ {*b.templates}):
+        raise ValueError(f"{who} have other templates of task {task}: only one of them has {', '.join(odd)}; {edited}")
+    words = zip(a.templates, *(m.columns["template_text"][: len(m.templates)] for m in (a, b)), strict=True)
+    for template, one, other in words:
+        if None not in (one, other) and one != other:  # tables of format 1 do not have them
+            said = f"{shown(one)} and {shown(other)}"
+            raise ValueError(f"{who} have other words of template {template} of task {task}: {said}; {edited}")
 
 
 def common_seeds(side: Sequence[Arm]) -> tuple[int, ...]:
@@ -184,4 +209,4 @@ def _part(sides: Sequence[TaskScores], by_seed: bool = True) -> sd.Part:
     means, draws = [s.means for s in sides], [s.draws for s in sides if s.draws is not None]
     if by_seed and len(sides) > 1:
         means, draws = [means[0] - means[1]], [draws[0] - draws[1]]
-    return sd.of_draws(means, draws, len(set(one.groups)))
+    return sd.of_draws(means, draws, len(set(one.groups)), 0.0 if len(sides) == 1 else -st.SCALE)

@@ -110,12 +110,15 @@ def columns(side: Sequence[Arm]) -> dict[str, float | None]:
     """Returns the columns of a side: name -> value.
 
     worst_template, spread: score of the worst template, and how far the best is above it. template_flips, seed_flips: share of
-    answers that change with the template, and with the seed. ece, brier, position_bias: as the functions above. prompt_tokens
-    and seconds: of one prediction.
+    answers that change with the template, and with the seed. ece, brier, position_bias: as the functions above, the last of
+    tasks alone whose options differ by item: where they are the same labels in the same order, it would be a bias for labels.
+    prompt_tokens and seconds: of one prediction.
     """
     tasks = [task for arm in side for task in arm.tasks.values()]
     matrices = [matrix for task in tasks for matrix in task.matrices]
-    thoughts = [found for matrix in matrices if (found := ranked(matrix)) is not None]
+    found = [(matrix, ranked(matrix)) for matrix in matrices]
+    thoughts = [thought for _, thought in found if thought is not None]
+    ordered = [thought for matrix, thought in found if thought is not None and _options_differ(matrix)]
     templates = [[e.mean for e in _template_means(matrix)] for matrix in matrices]
     return {
         "worst_template": _mean(min(t) for t in templates),
@@ -124,7 +127,7 @@ def columns(side: Sequence[Arm]) -> dict[str, float | None]:
         "seed_flips": _mean(flips([m.columns["prediction"] for m in task.matrices]) for task in tasks),
         "ece": _mean(SCALE * calibration_error(reliability(t.confidence, t.right)) for t in thoughts),
         "brier": _mean(float(t.brier.mean()) for t in thoughts),
-        "position_bias": _mean(position_bias(t) for t in thoughts),
+        "position_bias": _mean(position_bias(t) for t in ordered),
         "prompt_tokens": _mean(float(m.grid("prompt_tokens").mean()) for m in matrices),
         "seconds": _mean(float(m.grid("seconds").mean()) for m in matrices),
     }
@@ -154,6 +157,11 @@ def diagram(side: Sequence[Arm]) -> list[Bin]:
 
 def _template_means(matrix: ScoreMatrix) -> list[Any]:
     return sm.template_estimates(sm.score_matrix(matrix, matrix.metrics[0]), matrix.groups)
+
+
+def _options_differ(matrix: ScoreMatrix) -> bool:
+    """Whether the options are not one list for all items."""
+    return len(set(map(tuple, matrix.of_items("options")))) > 1
 
 
 def _by_template(matrix: ScoreMatrix) -> list[list[str]]:

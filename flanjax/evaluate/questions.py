@@ -19,7 +19,7 @@ from flanjax.tasks.draws import Draws, hash64
 from flanjax.tasks.render import CHAINS_OF_THOUGHT, FORMATS, shows_options
 from flanjax.tasks.render import ask as ask_example
 from flanjax.tasks.styles import Style
-from flanjax.tasks.task import BadRow, Example, Task
+from flanjax.tasks.task import BadRow, Example, SkipRow, Task
 
 
 class Item(NamedTuple):
@@ -48,17 +48,24 @@ class Questions(NamedTuple):
     Attributes:
       rows: task -> how many rows were tried.
       skipped: task -> row number -> why it was left out: unreadable, bad, skipped by its task, or too long.
+      on_purpose: task -> how many of its skipped rows the task itself leaves out (SkipRow).
     """
 
     items: list[Item]
     rows: dict[str, int]
     skipped: dict[str, dict[int, str]]
+    on_purpose: dict[str, int]
 
     @property
     def left_out(self) -> dict[str, dict[str, Any]]:
         """The counts that `results.with_left_out` keeps, of the tasks that lost rows."""
         return {
-            task: {"rows": self.rows[task], "left_out": len(why), "reasons": [f"row {n}: {why[n]}" for n in sorted(why)[:3]]}
+            task: {
+                "rows": self.rows[task],
+                "left_out": len(why),
+                "on_purpose": self.on_purpose.get(task, 0),
+                "reasons": [f"row {n}: {why[n]}" for n in sorted(why)[:3]],
+            }
             for task, why in self.skipped.items()
             if why
         }
@@ -81,10 +88,10 @@ def ask(tasks: Sequence[Task], config: EvaluationConfig, layout: Layout) -> Ques
     A row that cannot be asked under one template is left out under all of them, so that templates are compared on the same
     items.
     """
-    asked = Questions([], {}, {})
+    asked = Questions([], {}, {}, {})
     for task in tasks:
         why = asked.skipped.setdefault(task.name, {})
-        items = _items(task, config, layout, asked.rows, why)
+        items = _items(task, config, layout, asked)
         if not items:
             reasons = [f"row {n}: {why[n]}" for n in sorted(why)[:3]]
             raise SourceError(f"task {task.name}: none of its evaluation rows can be asked: {reasons}")
@@ -92,8 +99,9 @@ def ask(tasks: Sequence[Task], config: EvaluationConfig, layout: Layout) -> Ques
     return asked
 
 
-def _items(task: Task, config: EvaluationConfig, layout: Layout, rows: dict[str, int], why: dict[int, str]) -> list[Item]:
-    queries = list(_queries(task, config, rows, why))
+def _items(task: Task, config: EvaluationConfig, layout: Layout, asked: Questions) -> list[Item]:
+    """The items of a task; its rows, and those that are left out, are counted in `asked`."""
+    queries, why = list(_queries(task, config, asked)), asked.skipped[task.name]
     prompts = build_prompts([q for _, q in queries], layout.tokenizer, layout.budget._replace(targets=None))
     holes = set()
     for (row, query), prompt in zip(queries, prompts, strict=True):
@@ -111,7 +119,7 @@ def _setting(query: Query) -> tuple[int, bool]:
     return query.wording.num_shots, query.wording.style.chain_of_thought
 
 
-def _queries(task: Task, config: EvaluationConfig, tried: dict[str, int], why: dict[int, str]) -> Iterator[tuple[int, Query]]:
+def _queries(task: Task, config: EvaluationConfig, asked: Questions) -> Iterator[tuple[int, Query]]:
     if task.evaluation is None:
         raise SourceError(f"task {task.name} has no evaluation split; set Task(evaluation='validation'), or leave it out")
     rows = task.source.open(task.evaluation)
@@ -121,12 +129,13 @@ def _queries(task: Task, config: EvaluationConfig, tried: dict[str, int], why: d
     if few_shot and pool is None and not task.exemplars:
         raise SourceError(f"task {task.name} has no training split to take exemplars from; evaluate it with shots=(0,)")
     count = min(config.items or len(rows), len(rows))
-    tried[task.name] = count
+    asked.rows[task.name], why = count, asked.skipped[task.name]
     numbers = np.linspace(0, len(rows), count, endpoint=False).astype(int).tolist()
     draws = [Draws(config.seed, "evaluation", task.name, number) for number in numbers]
     for (number, example), drawn in zip(read_examples(task, rows, numbers, draws), draws, strict=True):
         if not isinstance(example, Example):
             why[number] = str(example)
+            asked.on_purpose[task.name] = asked.on_purpose.get(task.name, 0) + isinstance(example, SkipRow)
             continue
         try:
             queries = [

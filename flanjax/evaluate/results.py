@@ -64,7 +64,8 @@ def summarize(predictions: pa.Table) -> TableRow:
 
 
 def with_left_out(predictions: pa.Table, counts: TableRow) -> pa.Table:
-    """Returns the table with the counts of rows left out: task -> {"rows": tried, "left_out": number, "reasons": examples}."""
+    """Returns the table with the counts of rows left out: task -> {"rows": tried, "left_out": number, "on_purpose": how many of
+    them the task itself leaves out, "reasons": examples}."""
     return predictions.replace_schema_metadata({**(predictions.schema.metadata or {}), _LEFT_OUT: json.dumps(counts)})
 
 

@@ -230,7 +230,7 @@ def bootstrap(
     weights = np.random.default_rng(seed).multinomial(len(units), np.full(len(units), 1 / len(units)), DRAWS)
     draws = score(np.tensordot(weights.astype(np.float64), units, 1)).mean(-1)  # [DRAWS]
     mean = float(score(units.sum(0)).mean())
-    return _percentiles(mean, draws, len(units), 0.0), draws
+    return bootstrap_interval(mean, draws, len(units), 0.0), draws
 
 
 def bootstrap_difference(first: tuple[Estimate, np.ndarray], second: tuple[Estimate, np.ndarray], units: int) -> Difference:
@@ -238,12 +238,13 @@ def bootstrap_difference(first: tuple[Estimate, np.ndarray], second: tuple[Estim
     draws = first[1] - second[1]
     tail = min((draws <= 0).sum(), (draws >= 0).sum())
     p = min(1.0, 2 * (1 + tail) / (1 + len(draws)))
-    estimate = _percentiles(first[0].mean - second[0].mean, draws, units, -SCALE)
+    estimate = bootstrap_interval(first[0].mean - second[0].mean, draws, units, -SCALE)
     return Difference(estimate, float(p), float("nan"), detectable(estimate.se))
 
 
-def _percentiles(mean: float, draws: np.ndarray, units: int, bottom: float) -> Estimate:
-    """Returns the interval of bootstrap draws: NaN for one unit, and of a minimum width if all draws agree."""
+def bootstrap_interval(mean: float, draws: np.ndarray, units: int, bottom: float) -> Estimate:
+    """Returns a mean with the percentile interval of its draws [DRAWS]: NaN for one unit, and of a minimum width if all draws
+    agree. `bottom`..100 is the range of the mean."""
     if units < 2:
         return _unknown(mean)
     if np.ptp(draws) < 1e-9:

@@ -1,8 +1,9 @@
 """Suites: published sets of tasks with their protocol, and what others scored on them.
 
 A suite is a JSON file: a mixture's address, the names of its tasks or clusters, fields of EvaluationConfig, a metric, and
-references. A reference is a score with its source and protocol. It stands beside ours where every part of its protocol is that
-of our evaluation, and refused, with what differs, where one is not.
+references. A reference is a score with its source and protocol; what its protocol does not say is as the suite's settings have
+it. It stands beside ours where our evaluation has all of that and every item was asked with all its exemplars, and is refused,
+with what differs, where not.
 """
 
 import dataclasses
@@ -12,11 +13,14 @@ from typing import Any, NamedTuple
 
 from etils import epath
 
-from flanjax.evaluate.config import EvaluationConfig
+from flanjax.evaluate.config import PRESETS, EvaluationConfig
 from flanjax.evaluate.metrics import get_metric
+from flanjax.evaluate.verdict import count
 from flanjax.names import nearest
 
 MEAN = "mean"  # over tasks, as the name of a reference's score
+# No score depends on the first four, and on the seed only by the draw of exemplars: they count where a reference names them.
+_FREE = ("batch_size", "untuned", "perplexity", "demonstrations", "seed")
 _SHIPPED = epath.Path("mixtures/suites")
 
 
@@ -27,7 +31,7 @@ class Reference:
     Attributes:
       model: theirs.
       source: where it was published.
-      protocol: fields of EvaluationConfig that an evaluation must have to be held beside it.
+      protocol: fields of EvaluationConfig that an evaluation must have to be held beside it; the others are the suite's.
       scores: MEAN or the name of a task -> 0 to 100.
       differs: what cannot be the same, in words: it is said beside the score.
     """
@@ -74,6 +78,18 @@ class SuiteScore(NamedTuple):
     mean: float
     clusters: dict[str, float]
     tasks: dict[str, float]
+
+
+class Shortfalls(NamedTuple):
+    """Where an evaluation asked less than its settings say.
+
+    Attributes:
+      exemplars: task -> "3.2 of 5", where fewer were shown than were asked for, on average over its prompts.
+      rows: task -> "2 of 100", where rows could not be asked. Rows that the task itself leaves out on purpose do not count.
+    """
+
+    exemplars: dict[str, str]
+    rows: dict[str, str]
 
 
 class Beside(NamedTuple):
@@ -159,20 +175,35 @@ def score(suite: Suite, results: Mapping[str, Any], model: str = "trained") -> S
     return SuiteScore(sum(tasks.values()) / len(tasks), {name: sum(x) / len(x) for name, x in of.items()}, tasks)
 
 
-def beside(suite: Suite, ours: SuiteScore, settings: Mapping[str, Any], expected: Sequence[str]) -> Iterator[Beside]:
+def shortfalls(results: Mapping[str, Any], model: str = "trained") -> Shortfalls:
+    """Returns where an evaluation asked less than its settings say, from results.json."""
+    exemplars: dict[str, str] = {}
+    for row in results["tasks"]:
+        asked, shown = row["shots"], row["shots_shown"]
+        if row["model"] == model and asked and (shown is None or shown < asked):
+            exemplars[row["task"]] = f"{'an unknown number' if shown is None else f'{shown:g}'} of {asked}"
+    lost = {task: counts["left_out"] - counts.get("on_purpose", 0) for task, counts in results["left_out"].items()}
+    rows = {task: f"{number:,} of {results['left_out'][task]['rows']:,}" for task, number in lost.items() if number}
+    return Shortfalls(exemplars, rows)
+
+
+def beside(
+    suite: Suite, ours: SuiteScore, settings: Mapping[str, Any], expected: Sequence[str], short: Shortfalls
+) -> Iterator[Beside]:
     """Yields every published score with ours, or why ours may not stand beside it.
 
     Args:
       settings: the evaluation's fields of EvaluationConfig, as protocol.json has them.
       expected: names of all tasks of the suite.
+      short: of the evaluation.
     """
-    made = {**vars(suite.config), **settings}
+    made = _comparable({**vars(EvaluationConfig()), **settings})
     missing = [name for name in expected if name not in ours.tasks]
     for reference in suite.references:
         differing = [
             f"{name} is {_said(made[name])} here, {_said(theirs)} there"
-            for name, theirs in reference.protocol.items()
-            if not _same(made[name], theirs)
+            for name, theirs in _wanted(suite, reference).items()
+            if made[name] != theirs
         ]
         for what, theirs in reference.scores.items():
             reasons = list(differing)
@@ -180,17 +211,36 @@ def beside(suite: Suite, ours: SuiteScore, settings: Mapping[str, Any], expected
                 reasons.append(f"{len(missing)} of {len(expected)} tasks were not evaluated, such as {missing[0]}")
             if what != MEAN and what not in ours.tasks:
                 reasons.append(f"{what} was not evaluated")
+            reasons += _lacking(short, list(ours.tasks) if what == MEAN else [what])
             value = ours.mean if what == MEAN else ours.tasks.get(what)
             yield Beside(reference, what, theirs, None if reasons else value, "; ".join(reasons))
 
 
-def _same(ours: Any, theirs: Any) -> bool:
-    return _plain(ours) == _plain(theirs)
+def _wanted(suite: Suite, reference: Reference) -> dict[str, Any]:
+    """The settings that an evaluation must have to be held beside a reference: first those that it names itself."""
+    free = [name for name in _FREE if name not in reference.protocol]
+    whole = _comparable({**vars(suite.config), **reference.protocol})
+    names = [*reference.protocol, *(name for name in whole if name not in reference.protocol)]
+    return {name: whole[name] for name in names if name not in free}
 
 
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+def _comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as JSON has them, with the normalization by its name where it is the preset's."""
+    named = settings["normalization"] or PRESETS[settings["preset"]].normalization
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
+    return {**plain, "normalization": named}
+
+
+def _lacking(short: Shortfalls, tasks: Sequence[str]) -> Iterator[str]:
+    """Yields what some of these tasks were not asked, in words."""
+    for found, what in (
+        (short.exemplars, "fewer exemplars were shown than asked for, where no more fitted or were found"),
+        (short.rows, "rows were left out"),
+    ):
+        if those := [task for task in tasks if task in found]:
+            more = f", and in {count(len(those) - 1, 'more task')}" if those[1:] else ""
+            yield f"{what}: in {those[0]} {found[those[0]]}{more}"
 
 
 def _said(value: Any) -> str:
-    return json.dumps(_plain(value))
+    return json.dumps(value)

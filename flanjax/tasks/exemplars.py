@@ -1,6 +1,7 @@
 """Few-shot prompts: worked examples of the same task before the question, in the words of an exemplar format."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -103,6 +104,8 @@ class ExemplarFormat:
 def candidate_rows(draws: Draws, num_rows: int, query_row: int | None, wanted: int) -> Iterator[int]:
     """Yields distinct row numbers of the exemplar pool, at most twice as many as wanted, without the query's own row.
 
+    Of a small pool, such as one of just as many rows as are wanted, all rows are among them.
+
     Args:
       query_row: the number of the query's row if it is in the pool, else None.
     """
@@ -114,3 +117,5 @@ def candidate_rows(draws: Draws, num_rows: int, query_row: int | None, wanted: i
             yield row
             if len(seen) > 2 * wanted:
                 return
+    missed = (row for row in range(num_rows) if row not in seen)
+    yield from itertools.islice(missed, 2 * wanted + 1 - len(seen))

@@ -362,6 +362,7 @@ def test_rows_left_out_are_counted_with_their_reasons():
     assert asked.skipped["colour"][2] == "blue"
     lost = asked.left_out["colour"]
     assert (lost["rows"], lost["left_out"], lost["reasons"][1]) == (20, 10, "row 2: blue")
+    assert lost["on_purpose"] == 5  # the others have no label, which is an error
     results = summarize(predict(asked, config, layout(config), Told(), model="trained", step=1))
     assert results["left_out"] == asked.left_out
 

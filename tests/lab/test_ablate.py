@@ -187,16 +187,18 @@ def test_the_plan_tells_its_cost_and_what_it_will_be_able_to_see(here):
 
 
 def test_the_plan_counts_the_items_that_there_are_and_that_are_asked_for(here):
-    def line(tests, items=60):
-        Path("toy.py").write_text(MIXTURE.replace('test=[{"text": "b"}]', f"test={tests}"))
-        return detectable_line(make_plan(study({"templates": (1, 2)}, seeds=3, overrides={"evaluation.items": items})))
+    def line(file, items):
+        overrides = {"mixture": f"{file}.py:toy", "evaluation.items": items}
+        return detectable_line(make_plan(study({"templates": (1, 2)}, seeds=3, overrides=overrides)))
 
-    assert re.search(r"with 3 seeds and 80 items you can see \d+\.\d points", line('[{"text": "b"}] * 40'))
-    assert "120 items" in line('[{"text": "b"}] * 400')
-    assert "800 items" in line('[{"text": "b"}] * 400', items=0)
-    unread = "lambda: 1 / 0"  # rows that can be counted only by making them
-    assert "120 items" in line(unread)
-    assert "400 items" in line(unread, items=0)
+    # The last one's rows can be counted only by making them.
+    for file, rows in (("few", '[{"text": "b"}] * 40'), ("many", '[{"text": "b"}] * 400'), ("unknown", "lambda: 1 / 0")):
+        Path(f"{file}.py").write_text(MIXTURE.replace('test=[{"text": "b"}]', f"test={rows}"))
+    assert re.search(r"with 3 seeds and 80 items you can see \d+\.\d points", line("few", 60))
+    assert "120 items" in line("many", 60)
+    assert "800 items" in line("many", 0)
+    assert "120 items" in line("unknown", 60)
+    assert "400 items" in line("unknown", 0)
 
 
 JOBS = ("ablate", "--config", "config.py", "--axis", "rate=own,temperature:3", "--seeds", "2", "--out", "gs://b/o", "--print")
@@ -388,9 +390,8 @@ def test_a_study_in_a_bucket_is_finished_by_the_commands_that_are_printed(here, 
 
     plan, local = make_plan(study({"shots": (0, 4)})), Path("local")
     ran(plan, local)
-    evaluations = {cell: finished.find(local, cell).folder for cell in plan.cells}
     missing = plan.cells[-1]
-    shutil.rmtree(evaluations[missing])
+    shutil.rmtree(finished.find(local, missing).folder)
     in_bucket(local)
     assert main(command) == 1
     said = capsys.readouterr().out

@@ -13,7 +13,8 @@ from flanjax.importers import alpaca, chat_file
 from flanjax.lab.documents import command
 from flanjax.lab.documents.checks import checked_answer, question_problem
 from flanjax.lab.documents.files import Document, Refused, html_text, read_documents
-from flanjax.lab.documents.passages import LEAST_WORDS, passages_of, split_of
+from flanjax.lab.documents.passages import LEAST_WORDS, passages_of, read_passages, split_of
+from flanjax.lab.documents.recipe import Recipe
 from flanjax.lab.writing.ask import Reply
 from flanjax.lab.writing.likeness import words_of
 
@@ -93,7 +94,7 @@ def write_fifty(folder):
         "torn.txt": (text("Aldford").encode("utf-16")[:-1], "it is not utf-16-le"),
         "bare16.txt": ("Aldford is a town".encode("utf-16-le"), "it has NUL characters"),
         "strange.html": (b"<meta charset='x-own'><p>Hello", "it says that it is in x-own, which is not known"),
-        "wrong.html": (b"<meta charset=ascii><p>caf\xe9", "it is not ascii (byte 0xe9"),
+        "wrong.html": (b"<meta charset=utf-8><p>caf\xe9", "it is not utf-8 (byte 0xe9"),
         "paper.pdf": (b"%PDF-1.7", "its name ends in .pdf, expected one of .txt"),
         "README": (b"text", "its name ends in no kind"),
         "picture.png": (b"\x89PNG", "its name ends in .png"),
@@ -145,23 +146,88 @@ def test_no_passage_of_a_held_out_document_is_in_a_training_row(here, monkeypatc
     assert all(split_of(name, 0.3) == "heldout" for name in held)
     # A name alone decides, so a copy of a held-out text under another name must not carry it into training.
     free = next(f"A{n}.txt" for n in range(99) if split_of(f"A{n}.txt", 0.3) == "train")
+    own = apart[0]["parents"][0].split("#")
     Path("notes", free).write_text(apart[0]["input"])
     assert made(monkeypatch, Writer(), "--heldout", "0.3", "--questions", "2", out="again") == 0
     assert lines("again/rows.jsonl") == training
-    assert {"file": f"{free}#1", "what": "left out", "why": f"the same as {apart[0]['parents'][0]}"} in lines(
-        "again/refused.jsonl"
-    )
+    why = f"3 of its 3 paragraphs, or sentences of long ones: held-out documents have them too, the first is in {own[0]}"
+    assert {"file": free, "what": "left out", "why": why} in lines("again/refused.jsonl")
+
+
+def names_of(*splits, ending=".txt"):
+    """Names of documents, the first of each split."""
+    return [next(f"A{n}{ending}" for n in range(99) if split_of(f"A{n}{ending}", 0.3) == split) for split in splits]
+
+
+def read(**options):
+    return read_passages("notes", Recipe(heldout=0.3, **options))
+
+
+def trained_on(found):
+    return "\n\n".join(passage.text for passage in found.passages if passage.split == "train")
+
+
+def sentence(name, words=16):
+    """A sentence of so many words, which no other name has."""
+    return f"{' '.join(f'{name}{n}' for n in range(words - 1))} ends.".capitalize()
+
+
+def test_a_paragraph_of_a_held_out_document_is_in_no_training_passage_wherever_it_stands(here):
+    held, free = names_of("heldout", "train")
+    a, b, c, e, f = (sentence(name) for name in "abcef")
+    Path("notes", held).write_text("\n\n".join([a, b, c]))
+    Path("notes", free).write_text("\n\n".join([e, a, b, c, f]))
+    for words in (16, 40, 200):
+        found = read(words=words)
+        assert trained_on(found).split("\n\n") == [e, f]
+        assert [note.name for note in found.notes] == [free]
+        assert found.notes[0].why.startswith("3 of its 5 paragraphs")
+        assert held in found.notes[0].why
+
+
+def test_a_sentence_of_a_long_held_out_paragraph_is_in_no_training_passage_wherever_it_stands(here):
+    held, free = names_of("heldout", "train")
+    told = [sentence(name) for name in "abcdefgh"]
+    Path("notes", held).write_text(" ".join(told))
+    Path("notes", free).write_text(" ".join([sentence("x"), *told, sentence("y")]))
+    assert trained_on(read(words=40)) == f"{sentence('x')} {sentence('y')}"
+
+
+def test_headings_alone_are_kept_in_training_documents(here):
+    held, free = names_of("heldout", "train", ending=".md")
+    Path("notes", held).write_text(f"## Notes\n\n{sentence('a')}\n\n# All in one\n{sentence('b')}")
+    Path("notes", free).write_text(f"## Notes\n\n{sentence('c')}\n\n# All in one\n{sentence('b')}")
+    assert trained_on(read()) == f"## Notes\n\n{sentence('c')}"
+
+
+def test_a_paragraph_of_a_held_out_file_behind_its_megabytes_is_in_no_training_passage(here):
+    held, free = names_of("heldout", "train")
+    told = "The lamp {:07d}\nstands in the long street\nof Nowhere, and nobody\nhas ever lit it\nat night."
+    long = [told.format(n) for n in range(12_000)]  # both files are cut inside a paragraph
+    Path("notes", held).write_text("\n\n".join(long))
+    Path("notes", free).write_text("\n\n".join([long[-1], sentence("a", 24), *long]))
+    found = read(megabytes=1)
+    assert trained_on(found) == sentence("a", 24)
+    assert sum(passage.split == "heldout" for passage in found.passages) > 900
+    assert sum("only its first 1 MB are used" in note.why for note in found.notes) == 2
+    with Path("notes", held).open("ab") as file:
+        file.write(b"\n\ncaf\xe9")
+    found = read(megabytes=1)  # what it has beyond cannot be compared, so no row is made of it
+    assert [one.name for one in found.refused] == [held]
+    assert "it is not utf-8 (byte 0xe9 at " in found.refused[0].why
+    assert {passage.split for passage in found.passages} == {"train"}
 
 
 def test_a_passage_of_a_held_out_document_beside_its_sample_is_in_no_training_row_either(here, monkeypatch):
-    held, free = (next(f"A{n}.txt" for n in range(99) if split_of(f"A{n}.txt", 0.3) == split) for split in ("heldout", "train"))
+    held, free = names_of("heldout", "train")
     towns = [text(town) for town in TOWNS[:3]]
     Path("notes", held).write_text("\n\n".join(towns))
     Path("notes", free).write_text(towns[1])
     more = ["--words", "50", "--heldout", "0.3"]
     assert made(monkeypatch, Writer(), *more, "--passages", "2") == 1
     assert "Aldham" not in str(lines("out/heldout.jsonl")) + str(lines("out/rows.jsonl"))
-    assert {"file": f"{free}#1", "what": "left out", "why": f"the same as {held}#2"} in lines("out/refused.jsonl")
+    (left_out,) = (row for row in lines("out/refused.jsonl") if row["file"] == free)
+    assert left_out["why"].endswith(f"held-out documents have them too, the first is in {held}")
 
 
 def test_what_the_command_writes_inside_the_folder_is_no_document(here, monkeypatch, capsys):
@@ -284,6 +350,32 @@ def test_an_html_page_is_its_blocks_without_scripts_and_navigation():
     )
     assert html_text(page) == "Sun & moon\n\nIt is hot\n\na\n\nb\n\n<p>"
     assert html_text("<p>unclosed <b>bold <script>never") == "unclosed bold"
+
+
+@pytest.mark.parametrize(
+    ("label", "raw", "found"),
+    [
+        ("iso-8859-1", b"caf\xe9 \x80 \x93so\x94 \x81", "café € “so” \x81"),
+        ("latin1", b"it\x92s", "it’s"),
+        ("us-ascii", b"caf\xe9 \x97", "café —"),
+        ("windows-1252", b"\x80 \x8d", "€ \x8d"),
+        ("iso-8859-15", b"\xa4", "€"),
+        ("windows-1251", "Лима".encode("cp1251"), "Лима"),
+        ("utf-16", "größe".encode(), "größe"),
+    ],
+)
+def test_a_page_is_read_in_the_encoding_that_browsers_read_it_in(tmp_path, label, raw, found):
+    (tmp_path / "a.html").write_bytes(b"<meta charset='%s'><p>%s" % (label.encode(), raw))
+    (one,) = read_documents(str(tmp_path), 1000)
+    assert one == Document("a.html", found, False)
+
+
+@pytest.mark.parametrize("label", ["zlib", "rot13", "base64", "hex", "bz2", "uu", "quopri"])
+def test_a_page_in_what_is_no_encoding_of_text_is_refused_by_name(tmp_path, label):
+    (tmp_path / "a.html").write_bytes(f"<meta charset={label}><p>Hello".encode())
+    assert list(read_documents(str(tmp_path), 1000)) == [
+        Refused("a.html", f"it says that it is in {label}, which is no encoding of text; convert it to UTF-8")
+    ]
 
 
 def test_a_file_is_cut_at_its_last_whole_line_and_a_cut_character_is_no_fault(tmp_path):

@@ -178,6 +178,13 @@ def test_a_model_of_ones_own_judges_by_its_most_probable_option():
         ("Answer A is good", None),
         ("Verdict: a tie", "tie"),
         ("Verdict: a", "A"),
+        ("Verdict: a close call", None),
+        ("Verdict: A tie-break would help", None),
+        ("Verdict: tie, or B", None),
+        ("Verdict: **A**.", "A"),
+        ("__Verdict: (b)__ ", "B"),
+        ("Verdict: [[tie]]!\r\nThat is all.", "tie"),
+        ("Verdict: B\nMy verdict: a hard one", "B"),
     ],
 )
 def test_a_verdict_is_read_from_a_reply(text, wanted):

@@ -1,9 +1,11 @@
 """Self-instruct: parsing, filters and bookkeeping as written, under a scripted writer; kills and addresses that misbehave."""
 
 import argparse
+import contextlib
 import json
 import random
 import re
+import threading
 import time
 import types
 from pathlib import Path
@@ -27,6 +29,7 @@ from flanjax.lab.writing.endpoint import Endpoint, Refused
 from flanjax.lab.writing.likeness import Pool, rouge_l
 from flanjax.lab.writing.lists import numbered
 from flanjax.lab.writing.own import OwnWriter
+from flanjax.lab.writing.replies import Replies
 
 SEEDS = [
     {"id": "add", "instruction": "Add up the numbers.", "input": "2 and 3", "output": "5"},
@@ -54,7 +57,8 @@ def scripted(prompt, number):
     if prompt.startswith("Here is a list"):
         first = int(re.findall(r"^(\d+)\.$", prompt, re.MULTILINE)[-1])
         return (
-            f" {task(number)}\n{first + 1}. {task(1000 + number)}\n{first + 2}. Draw a map of it.\n{first + 3}. Add up numbers."
+            f" {task(number)}\n{first + 1}. {task(1000 + number)}\n{first + 2}. Draw a map of it.\n"
+            f"{first + 3}. Add up these numbers."
         )
     instruction = re.findall(r"^Request: (.*)$", prompt, re.MULTILINE)[-1]
     if prompt.startswith("Can the answer"):
@@ -187,12 +191,17 @@ def test_the_nearest_text_is_that_of_rouge_score_over_the_whole_pool():
     ("text", "reason"),
     [
         ("Say it.", "too short"),
+        ("Name a river.", "too short"),  # both recipes drop three words and fewer
+        ("Explain Newton's law.", "too short"),
+        ("Name a long river.", None),
+        ("word " * 150, None),
         ("word " * 151, "too long"),
         ("- say a word now", "begins with a mark"),
         ("Describe the attached picture.", "blocked word"),
         ("Write about cartography and mapping.", None),
         ("¿Cuál es la capital?", None),
         ("秘鲁的首都是哪里", None),
+        ("哪里", "too short"),
     ],
 )
 def test_what_is_no_task_for_a_model_of_text_is_named(text, reason):
@@ -248,10 +257,10 @@ def test_every_row_has_its_parents_prompt_and_reason_and_every_dropped_text_its_
     assert (found["made"], found["asked"], found["dropped"]) == (2 * prompts, prompts, len(dropped))
     assert found["grown"][-1] == {"prompts": prompts, "kept": len(rows), "dropped": len(dropped)}
     (first, *_) = (row for row in dropped if row["reason"] == "like one of the pool")
-    assert first["text"] == "Add up numbers."
-    assert first["detail"] == "ROUGE-L 0.86 with add: Add up the numbers."
+    assert first["text"] == "Add up these numbers."
+    assert first["detail"] == "ROUGE-L 0.75 with add: Add up the numbers."
     page = Path("out/index.html").read_text()
-    assert all(text in page for text in (rows[0]["instruction"], "ROUGE-L 0.86 with add", "blocked word"))
+    assert all(text in page for text in (rows[0]["instruction"], "ROUGE-L 0.75 with add", "blocked word"))
     assert f"{len(rows)} rows of {2 * prompts} new tasks kept" in capsys.readouterr().out
 
 
@@ -282,6 +291,27 @@ def test_alpacas_recipe_asks_once_for_a_task_and_shows_seeds_alone(here, monkeyp
     assert found["reasons"] == {"same as one of the pool": found["asked"], "cut": found["asked"]}
     assert [row["output"] for row in rows] == [f"Out {n}." for n in range(1, len(rows) + 1)]
     assert all(len(row["parents"]) == 3 and set(row["parents"]) <= {seed["id"] for seed in SEEDS} for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("more", "drawing"),
+    [
+        (["--recipe", "self-instruct"], (1024, 0.7, 0.5)),
+        (["--recipe", "alpaca"], (3072, 1.0, 1.0)),
+        (["--recipe", "alpaca", "--max-tokens", "500", "--temperature", "0"], (500, 0.0, 1.0)),
+        (["--top-p", "1"], (1024, 0.7, 1.0)),
+    ],
+)
+def test_new_tasks_are_drawn_as_the_recipes_code_draws_them_unless_the_user_says_otherwise(here, monkeypatch, more, drawing):
+    writer = Scripted(whole if "alpaca" in more else scripted)
+    assert made(monkeypatch, writer, "--tasks", "4", *more) == 0
+    asked = writer.asked[0]
+    assert (asked.settings.max_tokens, asked.settings.temperature, asked.settings.top_p) == drawing
+    assert ("until task 20." in asked.prompt) is ("alpaca" in more)  # Alpaca asks for a list of 20
+    found = json.loads(Path("out/self_instruct.json").read_text())
+    assert (found["max_tokens"], found["temperature"], found["top_p"]) == drawing
+    record = json.loads(Path("out/replies.jsonl.made.json").read_text())
+    assert (record["max_tokens"], record["temperature"], record["top_p"]) == drawing
 
 
 def test_a_writer_that_writes_nothing_new_comes_to_an_end_and_says_so(here, monkeypatch, capsys):
@@ -420,6 +450,83 @@ def test_an_answer_that_breaks_off_is_asked_for_again_and_named(here, sent, said
         (reply,) = Endpoint(address.url, "m", repetition, retries=1)([Ask(1, "Say it.", Settings())])
     assert said in reply.error
     assert reply.tries == 2
+
+
+@pytest.mark.parametrize(
+    "begin", [b"", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 503 Busy\r\n\r\n"], ids=["head", "body", "error"]
+)
+def test_an_answer_that_trickles_in_is_given_up_when_the_time_is_up(here, begin):
+    def do_post(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        with contextlib.suppress(OSError):
+            self.wfile.write(begin)
+            for _ in range(100):
+                self.wfile.write(b".")
+                time.sleep(0.1)
+
+    with Address(None) as address:
+        address.server.RequestHandlerClass.do_POST = do_post
+        started = time.monotonic()
+        (reply,) = Endpoint(address.url, "m", repetition, timeout_seconds=0.5, retries=1)([Ask(1, "Say it.", Settings())])
+        assert time.monotonic() - started < 5
+    assert reply == Reply("", f"{address.url}/chat/completions has not answered in 0.5 s", tries=2)
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_prompt_that_an_address_does_not_take_is_dropped_by_name_and_the_others_go_on(here, status):
+    numbers = {}
+
+    def reply(prompt, before):
+        number = numbers.setdefault(prompt, len(numbers) + 1)
+        return (status, "longer than the context") if number in (2, 9) else scripted(prompt, number)
+
+    arguments = ["--name", "m", "--parallel", "1", "--out", "out", "--tasks", "6"]
+    with Address(reply) as address:
+        assert main(["self-instruct", "--seeds", "seeds.jsonl", "--writer", address.url, *arguments]) == 0
+    replies = lines("out/replies.jsonl")
+    assert len(address.asked) == len(replies)  # the same prompt would be refused again
+    bad = [row for row in lines("out/dropped.jsonl") if row["reason"] == "no usable reply"]
+    assert [row["reply"] for row in bad] == [row["line"] for row in replies if numbers[row["prompt"]] in (2, 9)] != []
+    assert all(f"answers {status} " in row["detail"] and "longer than the context" in row["detail"] for row in bad)
+    assert len(lines("out/rows.jsonl")) >= 6
+
+
+def test_a_request_that_is_wrong_for_every_prompt_ends_the_command(here, capsys):
+    with Address(lambda prompt, before: (400, "no such parameter")) as address:
+        arguments = ["--name", "m", "--parallel", "1", "--out", "out", "--tasks", "30"]
+        assert main(["self-instruct", "--seeds", "seeds.jsonl", "--writer", address.url, *arguments]) == 1
+        assert len(address.asked) == 8
+    said = capsys.readouterr().err
+    assert "the writer failed on 8 prompts in a row: " in said
+    assert "answers 400 Bad Request: 'no such parameter'" in said
+
+
+def test_a_reply_that_was_there_when_another_request_was_refused_is_kept(here):
+    """The first prompt waits for a busy address, the second one is answered, and then the third one is refused."""
+    answered = threading.Event()
+
+    def reply(prompt, before):
+        if prompt == "second":
+            answered.set()
+            return "Two."
+        answered.wait(5)
+        if prompt == "third":
+            time.sleep(0.5)
+        return (503, "busy") if prompt == "first" else (401, "no key")
+
+    def asked(address):
+        writer = Endpoint(address.url, "m", repetition, parallel=3, wait_seconds=9)
+        with Replies(here / "out", {}, writer, lambda reply: None) as replies:
+            return replies.ask(["any"] * 3, ["first", "second", "third"], Settings())
+
+    with Address(reply) as address:
+        with pytest.raises(Refused, match="401 Unauthorized: 'no key'"):
+            asked(address)
+        assert [(row["line"], row["text"]) for row in lines("out/replies.jsonl")] == [(2, "Two.")]
+        address.reply = lambda prompt, before: prompt
+        address.asked.clear()
+        assert [reply.text for _, reply in asked(address)] == ["first", "Two.", "third"]
+        assert sorted(address.asked) == ["first", "third"]
 
 
 def test_what_is_no_address_is_refused_at_once(here):

@@ -217,6 +217,19 @@ def test_another_play_in_the_same_folder_and_one_without_a_model_are_refused(hom
             run(line)
 
 
+def test_few_weights_are_refused_for_more_than_one_round_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mixture.py").write_text(MIXTURE)
+    Path("config.py").write_text(CONFIG)
+    start = ["spin", "--config", "config.py", "--out", "play", "--config.model.init=base", "--config.model.adapt=lora"]
+    with pytest.raises(ValueError, match=r"model\.adapt=lora with 2 rounds: .* no model\.init\. .*--rounds 1.*flanjax export"):
+        run(start, lambda line, log: pytest.fail(f"{line} runs"))
+    assert not Path("play").exists()
+    monkeypatch.setattr(parts, "settled", lambda config: config)
+    play = make_play("config.py", ["model.init=base", "model.adapt=lora"], rounds=1, prompts=8, temperature=1.0, top_p=1.0)
+    assert play.config.model.adapt == "lora"
+
+
 def test_an_empty_override_stays_empty_and_a_start_in_an_object_store_keeps_its_address(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("mixture.py").write_text(MIXTURE)
@@ -226,7 +239,7 @@ def test_an_empty_override_stays_empty_and_a_start_in_an_object_store_keeps_its_
     monkeypatch.setattr(parts, "settled", lambda config: config)
     monkeypatch.setattr(checkpoint, "read_meta", lambda path: (0, {"config": {"tokenizer": {"path": "train"}}}))
     overrides = [f"model.init={start}", "train.wandb=", "train.tensorboard"]
-    made = make_play("config.py", overrides, prompts=8, temperature=1.0, top_p=1.0)
+    made = make_play("config.py", overrides, rounds=2, prompts=8, temperature=1.0, top_p=1.0)
     assert (made.config.train.wandb, made.config.train.tensorboard, made.start) == ("", True, start)
     assert made.config.tokenizer.path == f"{start}/{TOKENIZER}"
 

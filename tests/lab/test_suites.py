@@ -1,5 +1,6 @@
 """Suites load, read rows of the published columns, and hold published scores beside ours only under one protocol."""
 
+import dataclasses
 import itertools
 import json
 from pathlib import Path
@@ -10,7 +11,8 @@ from rouge_score.rouge_scorer import RougeScorer
 from flanjax.cli import main
 from flanjax.data.feature_config import FeatureConfig
 from flanjax.data.tokenizer import ByteTokenizer
-from flanjax.evaluate.suites import SuiteScore, beside, read_suite, score
+from flanjax.evaluate import protocol
+from flanjax.evaluate.suites import Shortfalls, SuiteScore, beside, read_suite, score, shortfalls
 from flanjax.generate.request import Text
 from flanjax.run import evaluation
 from flanjax.tasks.draws import Draws
@@ -136,8 +138,12 @@ def test_prompts_of_big_bench_hard_are_the_files_own_with_reasoning_or_without(f
 
 
 def results(**tasks):
-    rows = [{"task": t, "cluster": t[0], "model": "trained", "metrics": {"accuracy": {"mean": x}}} for t, x in tasks.items()]
-    return {"tasks": rows, "models": {"trained": 1}}
+    asked = {"model": "trained", "shots": 5, "shots_shown": 5.0}
+    rows = [{"task": t, "cluster": t[0], **asked, "metrics": {"accuracy": {"mean": x}}} for t, x in tasks.items()]
+    return {"tasks": rows, "models": {"trained": 1}, "left_out": {}}
+
+
+WHOLE = Shortfalls({}, {})
 
 
 RECORD = {
@@ -169,17 +175,75 @@ def test_a_published_score_stands_beside_ours_only_under_its_protocol(tmp_path):
     ours = score(suite, results(a1=20.0, a2=40.0, b1=90.0))
     assert ours == SuiteScore(50.0, {"a": 30.0, "b": 90.0}, {"a1": 20.0, "a2": 40.0, "b1": 90.0})
     expected, made = ["a1", "a2", "b1"], {**vars(suite.config), "shots": [5]}
-    mean, one = beside(suite, ours, made, expected)
+    mean, one = beside(suite, ours, made, expected, WHOLE)
     assert (mean.theirs, mean.ours, mean.refused) == (40.0, 50.0, "")
     assert (one.what, one.theirs, one.ours) == ("a1", 30.0, 20.0)
-    mean, one = beside(suite, ours, {**made, "shots": [0], "items": 20}, expected)
+    mean, one = beside(suite, ours, {**made, "shots": [0], "items": 20}, expected, WHOLE)
     assert mean.ours is None
     assert mean.refused == "shots is [0] here, [5] there; items is 20 here, 0 there" == one.refused
-    mean, one = beside(suite, ours, made, [*expected, "b2"])
+    mean, one = beside(suite, ours, made, [*expected, "b2"], WHOLE)
     assert mean.refused == "1 of 4 tasks were not evaluated, such as b2"
     assert one.ours == 20.0
     with pytest.raises(ValueError, match="is scored by accuracy, which a1 have no score in"):
         score(suite, {"tasks": [{"task": "a1", "cluster": "a", "model": "trained", "metrics": {}}], "models": {"trained": 1}})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"normalization": "tokens"}, 'normalization is "tokens" here, "sum" there'),
+        ({"preset": "t0"}, 'preset is "t0" here, "flan" there'),
+        ({"templates": 3}, "templates is 3 here, 1 there"),
+        ({"options": True}, "options is true here, false there"),
+        ({"extractor": "last_number"}, 'extractor is "last_number" here, "auto" there'),
+        (
+            {"chain_of_thought": True, "samples": 3, "temperature": 0.7},
+            "chain_of_thought is true here, false there; samples is",
+        ),
+        ({"normalization": "sum"}, ""),  # the preset's own, by its name
+        ({"seed": 1, "untuned": True, "perplexity": True, "shots": (5,)}, ""),
+    ],
+)
+def test_an_evaluation_needs_the_suites_settings_wherever_the_reference_says_nothing(changes, said):
+    suite = read_suite(SUITES / "mmlu.json")
+    made = protocol.protocol(dataclasses.replace(suite.config, **changes), (), "", {})["evaluation"]
+    found = list(beside(suite, SuiteScore(50.0, {"mmlu": 50.0}, {"x": 50.0}), made, ["x"], WHOLE))
+    assert len(found) == 5
+    assert all((one.refused.startswith(said) if said else one.ours == 50.0) for one in found), found[0].refused
+
+
+def test_what_a_reference_says_itself_goes_before_the_suites_settings(tmp_path):
+    says = {"shots": [5], "items": 0, "preset": "t0", "seed": 7}
+    suite = read_suite(write(tmp_path, references=[{**RECORD["references"][0], "protocol": says}]))
+    ours = score(suite, results(a1=20.0))
+    own = {**vars(suite.config), "shots": [5]}
+    mean, _ = beside(suite, ours, own, ["a1"], WHOLE)
+    assert mean.refused == 'preset is "flan" here, "t0" there; seed is 0 here, 7 there'
+    mean, _ = beside(suite, ours, {**own, "preset": "t0", "seed": 7}, ["a1"], WHOLE)
+    assert mean.ours == 20.0
+
+
+def test_a_published_score_is_refused_where_exemplars_were_not_shown_or_rows_were_left_out(tmp_path):
+    suite = read_suite(write(tmp_path))
+    given = results(a1=20.0, a2=40.0, b1=90.0)
+    made, expected = {**vars(suite.config), "shots": [5]}, ["a1", "a2", "b1"]
+    for row, shown in zip(given["tasks"], (5.0, 4.75, 0.0), strict=True):
+        row["shots_shown"] = shown
+    mean, one = beside(suite, score(suite, given), made, expected, shortfalls(given))
+    few = "fewer exemplars were shown than asked for, where no more fitted or were found: in"
+    assert (mean.ours, mean.refused) == (None, f"{few} a2 4.75 of 5, and in 1 more task")
+    assert one.ours == 20.0
+    given["tasks"][0]["shots_shown"] = None
+    _, one = beside(suite, score(suite, given), made, expected, shortfalls(given))
+    assert (one.ours, one.refused) == (None, f"{few} a1 an unknown number of 5")
+
+    given = results(a1=20.0, a2=40.0, b1=90.0)
+    given["left_out"] = {
+        "a1": {"rows": 2000, "left_out": 3, "reasons": ["row 1: too long"]},
+        "a2": {"rows": 90, "left_out": 80, "on_purpose": 80, "reasons": ["row 0: another language"]},
+    }
+    found = list(beside(suite, score(suite, given), made, expected, shortfalls(given)))
+    assert [one.refused for one in found] == ["rows were left out: in a1 3 of 2,000"] * 2
 
 
 @pytest.mark.parametrize(
@@ -255,6 +319,12 @@ def test_a_model_is_evaluated_by_the_suites_protocol_and_published_scores_stand_
     assert found["mean"] == pytest.approx((80.0 + 0.0) / 2)  # "red fox" beside "the red fox", and beside skies
     tk = next(one for one in found["published"] if one["model"] == "Tk-Instruct 3B")
     assert (tk["theirs"], tk["ours"], tk["refused"]) == (54.33, found["mean"], "")
+    with monkeypatch.context() as patched:
+        patched.setattr(model, "features", dataclasses.replace(model.features, inputs_length=120))
+        assert main(["suite", str(SUITES / "superni.json"), "--model", "x", "--output", str(folders / "short")]) == 0
+        (short,) = (folders / "short" / "evaluation").iterdir()
+        published = json.loads((short / "suite.json").read_text())["published"]
+        assert all(one["refused"].startswith("fewer exemplars were shown than asked for") for one in published)
     assert "superni: 40.0 rougeL, mean over 1 tasks" in said
     assert main(["suite", str(SUITES / "superni.json"), "--model", "x", "--items", "1", "--output", str(folders / "few")]) == 0
     assert "refused: items is 1 here, 0 there" in " ".join(capsys.readouterr().out.split())

@@ -26,6 +26,13 @@ def test_a_large_pool_gives_more_candidates_than_are_wanted():
     assert all(len(list(candidate_rows(Draws(n), 10_000, 5, 4))) == 8 for n in range(50))
 
 
+@pytest.mark.parametrize("num_rows", [1, 2, 5, 10])
+def test_of_a_small_pool_every_row_is_a_candidate(num_rows):
+    for n in range(200):
+        assert {*candidate_rows(Draws(n), num_rows, None, 5)} == {*range(num_rows)}
+        assert {*candidate_rows(Draws(n), num_rows, 0, 5)} == {*range(1, num_rows)}
+
+
 def test_the_same_draws_give_the_same_candidates_and_others_give_others():
     picks = [tuple(candidate_rows(Draws(n), 10_000, None, 3)) for n in range(20)]
     assert picks == [tuple(candidate_rows(Draws(n), 10_000, None, 3)) for n in range(20)]

@@ -10,7 +10,6 @@ import xxhash
 
 from flanjax import storage
 from flanjax.evaluate.verdict import count
-from flanjax.lab.documents.files import read_documents
 from flanjax.lab.documents.making import Making, prompts_of
 from flanjax.lab.documents.passages import HELDOUT, TRAIN, Passage, Read, read_passages
 from flanjax.lab.documents.recipe import Recipe
@@ -24,14 +23,13 @@ from flanjax.lab.writing.rows import DROPPED, ROWS, encodable, write_lines
 from flanjax.records import stamped
 
 HELDOUT_ROWS, REFUSED, RECORD, PAGE, _FORMAT = "heldout.jsonl", "refused.jsonl", "documents.json", "index.html", 1
-_MB = 1_000_000
 
 
 def documents(args: argparse.Namespace) -> int:
     """Makes rows; 1 if no training row was kept."""
     recipe = Recipe(**{field.name: getattr(args, field.name) for field in dataclasses.fields(Recipe)})
     words = prompts_of(args.wording)
-    read = read_passages(read_documents(args.folder, recipe.megabytes * _MB, args.out), recipe)
+    read = read_passages(args.folder, recipe, args.out)
     if not read.passages:
         raise ValueError(f"no file of {args.folder} has a passage; the first: {read.refused[0].name}: {read.refused[0].why}")
     writer, out = writer_of(args), made_folder(args.out)
@@ -105,6 +103,6 @@ def _method(recipe: Recipe) -> list[str]:
         "A question is dropped if it points at the passage, copies it, or is like another one of its document. An answer is "
         f"dropped unless the passage has it in the same words, or has {recipe.support:.0%} of those of its words that are not "
         "the question's. That finds answers from nowhere; it does not find a wrong answer in the passage's own words.",
-        f"{recipe.heldout:.0%} of documents are held out, by a hash of the file's name. A passage that a held-out document has "
-        "too is in no training row.",
+        f"{recipe.heldout:.0%} of documents are held out, by a hash of the file's name. A paragraph that a held-out document "
+        "has too, or a sentence of a paragraph that is longer than a passage, is in no training row.",
     ]

@@ -15,7 +15,7 @@ class Recipe:
       heldout: share of documents that no training row is made of, chosen by a hash of their names.
       words: of a passage, at most.
       passages: of a document, at most, evenly from its beginning to its end; 0: all.
-      megabytes: of a file that are read.
+      megabytes: of a file that rows are made of.
       questions: to a passage.
       support: share of an answer's words beyond the question's that its passage must have.
       similarity: a question is dropped if its ROUGE-L with one of the same document is above this.

@@ -32,7 +32,7 @@ def self_instruct(args: argparse.Namespace) -> int:
     given = {field.name: getattr(args, field.name) for field in dataclasses.fields(Recipe) if field.name != "prompts"}
     recipe = Recipe(**given, prompts=args.prompts or args.tasks)
     writer, out = writer_of(args), made_folder(args.out)
-    made = {name: value for name, value in vars(recipe).items() if name not in ("tasks", "prompts")}
+    made = {name: value for name, value in settled(recipe).items() if name not in ("tasks", "prompts")}
     with telling("tasks") as told, Replies(out, {**made, "inputs": _digest(args, seeds, blocked)}, writer, told) as replies:
         making = Making(seeds, recipe, words, blocked, replies)
         try:
@@ -43,6 +43,11 @@ def self_instruct(args: argparse.Namespace) -> int:
         print(line)
     print(f"written: {out / ROWS}, {out / DROPPED}, {out / PAGE}")
     return 0 if making.rows.kept else 1
+
+
+def settled(recipe: Recipe) -> dict[str, Any]:
+    """Returns the settings of a recipe, those that it takes from its source included."""
+    return {**vars(recipe), **recipe.drawing._asdict()}
 
 
 def _digest(args: argparse.Namespace, seeds: list[Shown], blocked: tuple[str, ...]) -> str:
@@ -71,13 +76,14 @@ def write(making: Making, recipe: Recipe, seeds: list[Shown], writer: Writer, ou
     """Writes what was made so far: rows.jsonl, dropped.jsonl, self_instruct.json and the page."""
     rows: Rows = making.rows
     rows.write(out)
-    record: dict[str, Any] = {"writer": writer.name, **vars(recipe), "seeds": len(seeds), "made": len(making.made)}
+    record: dict[str, Any] = {"writer": writer.name, **settled(recipe), "seeds": len(seeds), "made": len(making.made)}
     record |= {"rows": len(rows.kept), "dropped": len(rows.dropped), "reasons": rows.reasons, "asked": making.prompts}
     record["grown"] = [one._asdict() for one in rows.grown]
     storage.write_json(storage.place(out / RECORD), stamped(record, _FORMAT))
     how = "Alpaca's recipe" if recipe.recipe == ALPACA else "Self-Instruct"
     quiet = [f"{how}, written by {writer.name}, from {len(seeds)} seed tasks"]
-    quiet.append(f"temperature {recipe.temperature:g}, top-p {recipe.top_p:g}, seed {recipe.seed}")
+    drawing = recipe.drawing
+    quiet.append(f"temperature {drawing.temperature:g}, top-p {drawing.top_p:g}, seed {recipe.seed}")
     page = render("self-instruct", out.resolve().name, quiet, verdicts(making, recipe), rows, _method(recipe))
     storage.replace_text(storage.place(out / PAGE), page)
 

@@ -1,5 +1,11 @@
-"""What is no task for a model of text, and what is no row."""
+"""What is no task for a model of text, and what is no row.
 
+The rules for an instruction are those of Self-Instruct's code (bootstrap_instructions.py of yizhongw/self-instruct) and of
+Alpaca's (generate_instruction.py of tatsu-lab/stanford_alpaca), with more blocked words. Two of theirs are left out: here an
+instruction may begin with a letter of any script, and with "Write a program".
+"""
+
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,7 +13,9 @@ from flanjax.lab.instruct.seeds import Instance
 from flanjax.lab.writing.likeness import words_of
 from flanjax.lab.writing.rows import Drop
 
-LEAST_WORDS, MOST_WORDS = 3, 150  # of an instruction, as in the papers
+LEAST_WORDS, MOST_WORDS = 4, 150  # of an instruction; both codes drop `len(inst.split()) <= 3 or len(inst.split()) > 150`
+# Thai, Lao, Burmese, Khmer, Japanese and Chinese put no spaces between words.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 # Things that a model of text neither sees nor makes.
 BLOCKED = (
     "image", "images", "picture", "pictures", "photo", "photos", "photograph", "drawing", "draw", "graph", "graphs", "chart",
@@ -32,17 +40,22 @@ def read_blocked(file: str | None) -> tuple[str, ...]:
 
 def instruction_problem(text: str, blocked: Sequence[str]) -> Drop | None:
     """Returns why an instruction is none for a model of text; None if it is one."""
-    words = words_of(text)
-    if len(words) < LEAST_WORDS:
-        return Drop("too short", f"{len(words)} words, fewer than {LEAST_WORDS}")
-    if len(words) > MOST_WORDS:
-        return Drop("too long", f"{len(words)} words, more than {MOST_WORDS}")
+    number = _number_of_words(text)
+    if number < LEAST_WORDS:
+        return Drop("too short", f"{number} words, fewer than {LEAST_WORDS}")
+    if number > MOST_WORDS:
+        return Drop("too long", f"{number} words, more than {MOST_WORDS}")
     if not text.lstrip("\"'“‘¿¡(").strip()[:1].isalnum():
         return Drop("begins with a mark", f"begins with {text[:10]!r}")
-    line = f" {' '.join(words)} "
+    line = f" {' '.join(words_of(text))} "
     if found := [phrase for phrase in blocked if f" {' '.join(words_of(phrase))} " in line]:
         return Drop("blocked word", found[0])
     return None
+
+
+def _number_of_words(text: str) -> int:
+    """What stands between spaces, as in both codes; a script without spaces is counted as `words_of` finds its words."""
+    return sum(len(words_of(part)) if _UNSPACED.search(part) else 1 for part in text.split())
 
 
 def instance_problem(instruction: str, one: Instance, *, most_words: int) -> Drop | None:

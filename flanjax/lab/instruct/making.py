@@ -20,7 +20,7 @@ from flanjax.lab.writing.rows import Drop, Rows
 from flanjax.lab.writing.wording import Blocks
 
 _EXAMPLES = 4  # tasks shown in a prompt for an instance
-_ALPACA_LAST = 20  # tasks that one prompt of Alpaca's ends with
+_ALPACA_LAST = 20  # tasks of a list, those shown included, as Alpaca's prompt asks for
 _CLASSIFY_TOKENS = 4
 
 
@@ -49,7 +49,7 @@ class Making:
     def __init__(self, seeds: Sequence[Shown], recipe: Recipe, words: Blocks, blocked: Sequence[str], replies: Replies):
         self._seeds, self._recipe, self._words = seeds, recipe, words
         self._blocked, self._replies = blocked, replies
-        self._new = Settings(max_tokens=recipe.max_tokens, temperature=recipe.temperature, top_p=recipe.top_p, seed=recipe.seed)
+        self._new = Settings(**recipe.drawing._asdict(), seed=recipe.seed)
         self._pool, self._texts, self._known = Pool(), dict[str, str](), 0
         for seed in seeds:
             self._add(seed)
@@ -121,7 +121,7 @@ class Making:
             self._words[stage](tasks=self._examples(one.task.classification), instruction=one.task.instruction)
             for stage, (one, _) in zip(stages, tasks, strict=True)
         ]
-        settings = Settings(max_tokens=self._recipe.max_tokens)
+        settings = Settings(max_tokens=self._recipe.drawing.max_tokens)
         replies = self._ask(stages, prompts, settings, [one for one, _ in tasks])
         for stage, (one, before), (number, reply) in zip(stages, tasks, replies, strict=True):
             if not reply:

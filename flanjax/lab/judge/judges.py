@@ -30,7 +30,8 @@ Answer B:
 
 {{ how }}"""
 _SETTINGS = Settings(max_tokens=512)
-_VERDICT = re.compile(r"verdict\W{0,5}(?:a\s+(?=tie\b))?(A|B|tie)\b", re.IGNORECASE)
+# The rest of the line may hold punctuation and markup, but no word: "Verdict: a close call" names no answer.
+_VERDICT = re.compile(r"verdict[\W_]{0,5}(?:a +(?=tie))?(A|B|tie)(?:[^\w\n]|_)*$", re.IGNORECASE | re.MULTILINE)
 
 
 class Judge(Protocol):

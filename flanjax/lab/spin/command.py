@@ -28,7 +28,7 @@ def spin(args: argparse.Namespace, execute: Execute | None = None) -> int:
     """
     if storage.is_remote(args.out):
         raise ValueError(f"--out {args.out}: a play lies on a local disk, where the opponent's texts are appended line by line")
-    options = {"prompts": args.prompts, "temperature": args.temperature, "top_p": args.top_p}
+    options = {"rounds": args.rounds, "prompts": args.prompts, "temperature": args.temperature, "top_p": args.top_p}
     play = make_play(args.config, args.overrides, **options)
     try:
         with claimed(args.out) as out:

@@ -68,8 +68,10 @@ def round_folder(out: Path, number: int) -> Path:
     return out / "rounds" / str(number)
 
 
-def make_play(config_file: str, overrides: Sequence[str], *, prompts: int, temperature: float, top_p: float) -> Play:
-    """Returns a play.
+def make_play(
+    config_file: str, overrides: Sequence[str], *, rounds: int, prompts: int, temperature: float, top_p: float
+) -> Play:
+    """Returns a play of so many rounds.
 
     Raises:
       ValueError: there is nothing to begin with, or the config says something that rounds cannot do.
@@ -79,6 +81,12 @@ def make_play(config_file: str, overrides: Sequence[str], *, prompts: int, tempe
         raise ValueError(
             f"{config_file} has model.init={SCRATCH!r}: self-play begins with a trained model; give its workdir, a Hugging "
             "Face directory or an id of the hub as --config.model.init=..."
+        )
+    if (method := config.model.adapt) and rounds > 1:
+        raise ValueError(
+            f"model.adapt={method} with {rounds} rounds: round 2 would begin with the run of round 1, which has trained few "
+            "weights alone and so is no model.init. Play one round (--rounds 1): `flanjax export` merges what lora, ia3 or "
+            "select has learned into the model, and another play can begin with that. Or leave model.adapt out"
         )
     if config.ablation != AblationConfig():
         raise ValueError("the config has ablation settings, which belong to the run that self-play begins with; leave them out")

@@ -14,7 +14,7 @@ from rich.text import Text
 from flanjax import run, storage
 from flanjax.evaluate import protocol
 from flanjax.evaluate.results import SCHEMA_VERSION
-from flanjax.evaluate.suites import Beside, Suite, SuiteScore, beside, read_suite, score
+from flanjax.evaluate.suites import Beside, Suite, SuiteScore, beside, read_suite, score, shortfalls
 from flanjax.lab.suite.baselines import Baseline, baselines
 from flanjax.run.evaluation import named_tasks
 from flanjax.tasks.registry import load_mixture
@@ -41,7 +41,7 @@ def suite(args: argparse.Namespace) -> None:
     results = storage.read_json(folder / "results.json", SCHEMA_VERSION)
     settings = storage.read_json(folder / protocol.NAME, protocol.FORMAT)["protocol"]["evaluation"]
     ours = score(described, results)
-    found = list(beside(described, ours, settings, [task.name for task in tasks]))
+    found = list(beside(described, ours, settings, [task.name for task in tasks], shortfalls(results)))
     print_scores(described, ours, found, console)
     storage.write_json(folder / SUITE, record(described, ours, found))
     console.print(Text(f"written: {folder / SUITE}"))

@@ -71,8 +71,8 @@ def verdict(judged: Judged) -> str:
     keep = " The gain over the mixture's own is not told from none: keep these." if unsure else ""
     found = f"{rank.value:.2f} ({rank.low:.2f} to {rank.high:.2f})"
     return (
-        f"the chosen weights are predicted to lower the held-out loss by {', by '.join(gains[:-1])} and by {gains[-1]}. The law of "
-        f"the other runs predicts a run's loss with a rank correlation of {found}, in {runs} runs.{keep}"
+        f"the chosen weights are predicted to lower the held-out loss by {', by '.join(gains[:-1])} and by {gains[-1]}. The "
+        f"law of the other runs predicts a run's loss with a rank correlation of {found}, in {runs} runs.{keep}"
     )
 
 

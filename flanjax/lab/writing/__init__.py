@@ -2,6 +2,7 @@
 
 ask.py       a prompt with the settings of its text, and the reply
 endpoint.py  an OpenAI-compatible address
+deadline.py  a request that ends in time, however slowly bytes trickle in
 own.py       a model that is loaded here
 options.py   the one that a command's options name
 wording.py   prompts as Jinja templates in files

@@ -11,13 +11,25 @@ from typing import Any
 
 from flanjax.ask.settings import Settings
 from flanjax.lab.writing.ask import Ask, Reply
+from flanjax.lab.writing.deadline import Deadline
 from flanjax.names import shown
 
 _AGAIN = (408, 409, 425, 429)  # and all of 500 and above
+_OF_PROMPT = (400, 413, 422)  # a prompt over the context, or one that the provider's filter stops; another prompt may do
 
 
 class Refused(RuntimeError):
-    """The address answers that the request is wrong, so asking again does not help."""
+    """The address answers that it takes no request like this, so asking again does not help.
+
+    Attributes:
+      finished: replies that were there by then behind the one that was waited for, with what was asked.
+    """
+
+    finished: tuple[tuple[Ask, Reply], ...] = ()
+
+
+class _Unfit(RuntimeError):
+    """The address takes no such prompt."""
 
 
 class _Failed(RuntimeError):
@@ -32,7 +44,7 @@ class Endpoint:
       model: the name that the address knows it by.
       problem_of: of a reply's text, what makes it useless; "" if it is of use.
       key: sent as a bearer token; none if empty.
-      timeout_seconds: for one attempt.
+      timeout_seconds: for one attempt, from its beginning to the last byte of the reply.
       retries: attempts beside the first one. They are asked at a temperature, since the same words would come again without.
       parallel: prompts asked at a time.
     """
@@ -55,10 +67,10 @@ class Endpoint:
         self._timeout, self._retries, self._parallel, self._wait = timeout_seconds, retries, parallel, wait_seconds
 
     def __call__(self, asks: Sequence[Ask]) -> Iterator[Reply]:
-        """Yields a reply to each prompt, in order; one with an error where no attempt was of use.
+        """Yields a reply to each prompt, in order; one with an error where no attempt was of use, or the prompt is not taken.
 
         Raises:
-          Refused: the address says that the request is wrong. Only those under way at that time are asked beside it.
+          Refused: the address takes no request. Only those under way at that time are asked beside it.
         """
         pool, over, refused = ThreadPoolExecutor(self._parallel), threading.Event(), list[Refused]()
 
@@ -70,10 +82,15 @@ class Endpoint:
                 over.set()
                 raise
 
+        replies = [pool.submit(asked, ask) for ask in asks]
         try:
-            yield from pool.map(asked, asks)
+            for reply in replies:
+                yield reply.result()
         except Refused:
-            raise refused[0] from None  # not that of a request which was given up for it
+            told = refused[0]  # not that of a request which was given up for it
+            there = [reply.done() and not reply.cancelled() and not reply.exception() for reply in replies]
+            told.finished = tuple((ask, reply.result()) for ask, reply, good in zip(asks, replies, there, strict=True) if good)
+            raise told from None
         finally:
             over.set()
             pool.shutdown(wait=False, cancel_futures=True)
@@ -88,6 +105,8 @@ class Endpoint:
                 problem = self._problem_of(text)
                 if not problem:
                     return Reply(text, "", attempt + 1, ended)
+            except _Unfit as error:
+                return Reply(text, str(error), attempt + 1, ended)
             except _Failed as error:
                 problem = str(error)
                 if attempt < self._retries:
@@ -95,18 +114,24 @@ class Endpoint:
         return Reply(text, problem, self._retries + 1, ended)
 
     def _post(self, body: dict[str, Any]) -> tuple[str, bool]:
+        with Deadline(self._timeout) as deadline:
+            try:
+                return self._answer(body, urllib.request.build_opener(deadline))
+            except _Failed as error:
+                if deadline.over:
+                    raise _Failed(f"{self._url} has not answered in {self._timeout:g} s") from error
+                raise
+
+    def _answer(self, body: dict[str, Any], opener: urllib.request.OpenerDirector) -> tuple[str, bool]:
         headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {self._key}"} if self._key else {})}
         request = urllib.request.Request(self._url, json.dumps(body).encode(), headers)
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout) as response:
+            with opener.open(request, timeout=self._timeout) as response:
                 raw = response.read()
         except urllib.error.HTTPError as error:
             said = f"{self._url} answers {error.code} {error.reason}: {shown(_body_of(error))}"
-            if error.code >= 500 or error.code in _AGAIN:
-                raise _Failed(said) from error
-            raise Refused(said) from error
-        except TimeoutError as error:
-            raise _Failed(f"{self._url} has not answered in {self._timeout:g} s") from error
+            kind = _Failed if error.code >= 500 or error.code in _AGAIN else _Unfit if error.code in _OF_PROMPT else Refused
+            raise kind(said) from error
         except InvalidURL as error:
             raise Refused(f"{self._url} is no address: {error}") from error
         except (OSError, ValueError) as error:

@@ -12,6 +12,7 @@ from typing import Any
 from flanjax.ask.output import Output
 from flanjax.ask.settings import Settings
 from flanjax.lab.writing.ask import Ask, Reply, Writer
+from flanjax.lab.writing.endpoint import Refused
 
 LINES = "replies.jsonl"
 MOST_FAILURES = 8  # in a row, after which a writer or a judge is taken to be gone
@@ -50,7 +51,8 @@ class Replies:
 
         Raises:
           ValueError: the file has the reply to another prompt in its place.
-          RuntimeError: the writer did not answer MOST_FAILURES prompts in a row.
+          RuntimeError: the writer did not answer MOST_FAILURES prompts in a row, or takes no request; what it had answered by
+            then is kept.
         """
         asks = [Ask(self.asked + n, prompt, settings) for n, prompt in enumerate(prompts, 1)]
         self.asked += len(asks)
@@ -61,16 +63,25 @@ class Replies:
                 )
         new = [ask for ask in asks if ask.number not in self._there]
         stage_of = dict(zip((ask.number for ask in asks), stages, strict=True))
-        for ask, reply in zip(new, self._writer(new) if new else (), strict=True):
-            self._output.write([{"line": ask.number, "stage": stage_of[ask.number], "prompt": ask.prompt, **reply._asdict()}])
-            self._there[ask.number] = ask.prompt, reply
-            self._progress(reply)
-            self._failed = self._failed + 1 if _silent(reply) else 0
-            if self._failed == MOST_FAILURES:
-                raise RuntimeError(
-                    f"the writer failed on {MOST_FAILURES} prompts in a row: {reply.error}; the same command goes on"
-                )
+        try:
+            for ask, reply in zip(new, self._writer(new) if new else (), strict=True):
+                self._keep(ask, reply, stage_of[ask.number])
+                self._failed = self._failed + 1 if _silent(reply) else 0
+                if self._failed == MOST_FAILURES:
+                    raise RuntimeError(
+                        f"the writer failed on {MOST_FAILURES} prompts in a row: {reply.error}; the same command goes on"
+                    )
+        except Refused as error:
+            for ask, reply in error.finished:
+                if ask.number not in self._there and not _silent(reply):
+                    self._keep(ask, reply, stage_of[ask.number])
+            raise
         return [(ask.number, self._there[ask.number][1]) for ask in asks]
+
+    def _keep(self, ask: Ask, reply: Reply, stage: str) -> None:
+        self._output.write([{"line": ask.number, "stage": stage, "prompt": ask.prompt, **reply._asdict()}])
+        self._there[ask.number] = ask.prompt, reply
+        self._progress(reply)
 
 
 def _silent(reply: Reply) -> bool:
