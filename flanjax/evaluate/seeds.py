@@ -197,7 +197,9 @@ def _half_width(seeds: Any, seeds_df: float, items: Any, items_df: float, level:
     if seeds_df < FEWEST_FOR_BOTH_RULES:
         return wide
     below = np.maximum(seeds**2 / seeds_df + items**2 / items_df, np.finfo(np.float64).tiny)
-    return (wide + _quantile(total**2 / below, level) * np.sqrt(total)) / 2
+    with np.errstate(over="ignore"):  # infinitely many degrees of freedom, where neither seeds nor items vary
+        df = total**2 / below
+    return (wide + _quantile(df, level) * np.sqrt(total)) / 2
 
 
 def _quantile(df: Any, level: Any) -> Any:

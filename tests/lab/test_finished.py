@@ -97,3 +97,16 @@ def test_of_two_evaluations_by_the_same_settings_the_newer_counts(ran):
         (place / "report.html").write_text("<html>")
     found = finished.find(OUT, plan.cells[0])
     assert (found.folder.name, found.questions) == ("a-newer", "a-newer")
+
+
+def test_a_run_of_an_older_version_whose_config_has_fewer_keys_is_the_same_run(ran):
+    plan = ran({"templates": (1, 2)})
+    file = OUT / "runs" / plan.cells[0].training / "config.json"
+    record = json.loads(file.read_text())
+    assert record["train"].pop("quantization") == "none"
+    file.write_text(json.dumps(record))
+    assert len(finished.find_all(OUT, plan)) == len(plan.cells)
+    record["train"]["steps"] += 1
+    file.write_text(json.dumps(record))
+    with pytest.raises(ConfigError, match=r"train\.steps: "):
+        finished.find_all(OUT, plan)

@@ -11,7 +11,7 @@ from etils import epath
 
 from flanjax import checkpoint, records, storage
 from flanjax.checkpoint import step_folder
-from flanjax.config import ConfigError, differences, same_mixture
+from flanjax.config import ConfigError, RunConfig, differences, same_mixture
 from flanjax.data import kept_tokenizer
 from flanjax.evaluate import protocol
 from flanjax.evaluate.arms import Arm, read_arm
@@ -87,8 +87,9 @@ def check_same(out: epath.PathLike, training: Training) -> None:
     wanted = json.loads(json.dumps(training.config.to_dict()))
     if same_mixture(there.get("mixture", ""), wanted["mixture"]):
         wanted["mixture"] = there["mixture"]
-    before = {**{key: there.get(key) for key in wanted}, "ablation": completed(there.get("ablation"))}
-    changed = differences(before, wanted)
+    known = {key: there[key] for key in wanted if key in there}
+    before = RunConfig.from_config_dict({**known, "ablation": completed(there.get("ablation"))})
+    changed = differences(json.loads(json.dumps(before.to_dict())), wanted)  # with the keys that older runs had not
     if changed := [d for d in changed if not d.startswith(_FREE)]:
         raise ConfigError(
             f"{workdir} was run by another config: {'; '.join(changed)}. Use another --out, or set these back; to run it "
