@@ -64,7 +64,7 @@ flan_mini = Study(
     title="flan_mini without sentiment, and ways to add it",
     config="configs/flan_mini.py",
     axes={"way": {name: way for name, way in ways(3e-3).items() if name not in ("ia3", "select")}},
-    seeds=2,
+    seeds=1,
     overrides={
         **QUIET,
         "mixture": "mixtures/flan_mini.py:reviews_apart",
