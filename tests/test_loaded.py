@@ -67,7 +67,7 @@ def test_references_of_a_run_that_goes_on_are_its_own_and_its_first_weights_are_
     table = pa.table({**columns, "rejected": columns["chosen"]})
     storage.replace_table(tmp_path / "reference.parquet", table.replace_schema_metadata({b"flanjax": json.dumps(record)}))
     corpus = types.SimpleNamespace(tokenizer=ByteTokenizer(), _replace=lambda **made: made)
-    weights = types.SimpleNamespace(make=lambda: pytest.fail("the weights that it began with may be gone"))
+    weights = types.SimpleNamespace(make=lambda mesh: pytest.fail("the weights that it began with may be gone"))
     folder = types.SimpleNamespace(path=tmp_path)
     found = references.with_references(config, folder, corpus, None, weights, None, print, resumed=True)
     assert set(found) == {"make_features"}
@@ -88,7 +88,7 @@ def test_references_are_of_the_weights_that_training_begins_with(tmp_path, monke
     monkeypatch.setattr(parts, "beginning", lambda config, model, trainable: {**trainable, "begun": True})
     monkeypatch.setattr(parts, "fingerprint", fingerprint)
     program = types.SimpleNamespace(split=lambda params, key: Params({"few": np.zeros(2)}, params))
-    weights = types.SimpleNamespace(make=lambda: {"base": np.ones(2)}, model=TINY)
+    weights = types.SimpleNamespace(make=lambda mesh: {"base": np.ones(2)}, model=TINY)
     config = types.SimpleNamespace(train=types.SimpleNamespace(seed=0))
     with pytest.raises(Told) as told:
         references.with_references(config, types.SimpleNamespace(path=tmp_path), None, program, weights, None, print)
