@@ -51,7 +51,10 @@ class LoraKernel(Adapted):
         # Made again in the backward pass, which would keep base + scale * a b of every layer.
         stretch = jax.checkpoint(lambda kernel: kernel._stretch(kernel._sum()))(self)
         longer = (stretch - 1).astype(x.dtype)  # before it is rounded: lengths change by less than bfloat16 tells apart at 1
-        return product(x, self.base, bias) + longer * product(dropped, self.base, None) + stretch.astype(x.dtype) * low
+        straight = product(dropped, self.base, None)
+        kept = straight if self.key is None else product(x, self.base, None)
+        y = kept + longer * straight + stretch.astype(x.dtype) * low
+        return y if bias is None else y + bias.astype(x.dtype)
 
     def _sum(self) -> jax.Array:
         return whole(self.base) + self.scale * (self.a @ self.b)

@@ -42,7 +42,7 @@ class TrainConfig:
         the draws of dropout. "auto" takes the smallest number that fits, by the compiler's analysis of the step.
       xla_options: XLA's options for the step alone, such as xla_jf_spmd_threshold_for_windowed_einsum_mib=1000000. Those of
         another kind of device (xla_tpu_, xla_jf_, xla_gpu_, xla_cpu_) are left out. `flanjax compile --search` suggests them.
-      quantization: the products of the step's layers, forward and for the gradients of their inputs, are computed of operands
+      quantization: the products of the step's layers, forward and for the gradients of their inputs, are computed from operands
         rounded to eight bits: int8, or fp8; none is the model's own type. For training alone, with the extra [quantization].
         `flanjax ablate --axis train.quantization=none,int8` says what it costs in scores.
       log_every: steps between lines of metrics.jsonl.

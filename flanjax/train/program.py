@@ -105,7 +105,8 @@ class Program:
             tuning=tuning,
             hooks=hooks,
         )
-        self._trained = quantized(tuning, config.quantization, functional.logical_axes(model))
+        in_step = quantized(tuning, config.quantization, functional.logical_axes(model))
+        self._step_spec = dataclasses.replace(self._spec, tuning=in_step)
         self._compile_functions(mesh, config.xla_options)
 
     def _compile_functions(self, mesh: Mesh, xla_options: Sequence[str]) -> None:
@@ -128,7 +129,7 @@ class Program:
         if xla_options:
             check(options, jax.ShapeDtypeStruct((mesh.size,), np.float32, sharding=sharding.batch_sharding(mesh)))
         self._step = jax.jit(
-            functools.partial(train_step, dataclasses.replace(spec, tuning=self._trained)),
+            functools.partial(train_step, self._step_spec),
             in_shardings=(placed, fixed, rows),
             out_shardings=(placed, one),
             donate_argnums=0,

@@ -27,7 +27,7 @@ from flanjax.lab.ablate import finished
 from flanjax.lab.ablate.command import detectable_line, plan_lines, write
 from flanjax.lab.ablate.findings import findings
 from flanjax.lab.ablate.plan import make_plan
-from flanjax.lab.ablate.runner import Processes, StudyStopped, heldout_command, run_plan
+from flanjax.lab.ablate.runner import Processes, StudyStopped, run_plan
 from flanjax.lab.ablate.study import Study, load_study, study_of_options
 
 
@@ -107,7 +107,7 @@ def test_every_setting_of_an_evaluation_shares_its_training_and_heldout_takes_it
         (training,) = plan.trainings.values()
         assert len({cell.config.evaluation for cell in plan.cells}) == len(values)
         for cell in plan.cells:
-            assert main(heldout_command("out", cell)) == 0
+            assert main(finished.heldout_command("out", cell)) == 0
             assert dataclasses.replace(training.config.evaluation, **changes.pop()) == cell.config.evaluation
 
 

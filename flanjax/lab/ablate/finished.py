@@ -117,7 +117,7 @@ def check_questions(out: epath.PathLike, plan: Plan, finished: Iterable[Finished
                 raise ConfigError(
                     f"{other.cell.training} and {one.cell.training} were evaluated by the same settings, but on other "
                     f"questions: {one.cell.config.mixture}, its data or flanjax changed between them. Evaluate both as it is "
-                    f"now: {_heldout_command(out, other.cell)} and {_heldout_command(out, one.cell)}"
+                    f"now: {' and '.join(shlex.join(['flanjax', *heldout_command(out, e.cell)]) for e in (other, one))}"
                 )
 
 
@@ -130,8 +130,9 @@ def _asked(plan: Plan, cell: Cell) -> str:
     return repr((settings, config.mixture, config.heldout, left_out, config.data.features, config.tokenizer))
 
 
-def _heldout_command(out: epath.PathLike, cell: Cell) -> str:
-    return shlex.join(["flanjax", "heldout", "--workdir", str(workdir_of(out, cell.training)), *cell.flags])
+def heldout_command(out: epath.PathLike, cell: Cell) -> list[str]:
+    """The arguments of `flanjax` that evaluate a cell's run."""
+    return ["heldout", "--workdir", str(workdir_of(out, cell.training)), *cell.flags]
 
 
 def _tokenizer_digest(workdir: epath.PathLike) -> str:

@@ -57,10 +57,6 @@ def train_command(out: epath.PathLike, plan: Plan, training: Training, *more: st
     return ["train", "--config", plan.study.config, "--workdir", str(workdir), *more, *overrides]
 
 
-def heldout_command(out: epath.PathLike, cell: Cell) -> list[str]:
-    return ["heldout", "--workdir", str(finished.workdir_of(out, cell.training)), *cell.flags]
-
-
 def run_plan(plan: Plan, out: Path, execute: Execute, log: Log) -> list[Failure]:
     """Runs what is not finished, and returns what failed; the others go on.
 
@@ -110,7 +106,7 @@ def _commands(plan: Plan, out: epath.PathLike, cell: Cell, trained: bool) -> Ite
     if not trained:
         yield train_command(out, plan, plan.trainings[cell.training], *([] if cell.flags else ["--heldout"]))
     if trained or cell.flags:
-        yield heldout_command(out, cell)
+        yield finished.heldout_command(out, cell)
 
 
 def measure(plan: Plan, out: Path, execute: "Processes", log: Log) -> None:
