@@ -33,8 +33,10 @@ study: .venv/test
 
 .venv/test: .venv/core pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
-	# Beside the environment, not in it: jax would look for a TPU at every start.
+	# Beside the environment, not in it: jax would look for a TPU or a GPU at every start.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv/libtpu libtpu==0.0.51
+	jaxlib=$$($(BIN)/python -c "import jaxlib; print(jaxlib.__version__)") && $(BIN)/python -m pip install --quiet \
+		--disable-pip-version-check --no-deps --target .venv/cuda jax-cuda12-plugin==$$jaxlib jax-cuda12-pjrt==$$jaxlib
 	touch $@
 
 clean:

@@ -200,10 +200,11 @@ def _prepare(args: argparse.Namespace) -> None:
 
 def _compile(args: argparse.Namespace) -> None:
     from flanjax.aot import compile as aot
-    from flanjax.aot import libtpu, search
+    from flanjax.aot import search
+    from flanjax.aot.topology import find_compilers
     from flanjax.config import load_config
 
-    libtpu.find()
+    find_compilers(args.topology)
     for path in args.config:
         config = load_config(path, args.overrides)
         config = config.for_model(config.model.kind)

@@ -61,10 +61,11 @@ COMMANDS: Mapping[str, Command] = {
         takes_keys=True,
     ),
     "compile": Command(
-        "compile a config's training and scoring for a TPU slice that is not here",
+        "compile a config's training and scoring for TPUs or GPUs that are not here",
         runs.compile,
         """
   flanjax compile --config configs/flan_t5.py:xl --topology v5e:8x8 --config.data.batch_size=128
+  flanjax compile --config configs/flan_t5.py:base --topology h100:1 h100:8 --config.model.attention=triton
   flanjax compile --config configs/flan_t5.py:large --topology v5e:2x4 --search""",
         takes_keys=True,
     ),

@@ -143,7 +143,7 @@ def test_a_batch_that_the_chips_do_not_divide_is_named(eight_fake_chips):
         aot.compile_training(config(mesh={"tensor": 3}), "v5e:2x4")
 
 
-@pytest.mark.parametrize("topology", ["v5e", "v6:4x4", "h100:8"])
+@pytest.mark.parametrize("topology", ["v5e", "v6:4x4", "h900:8"])
 def test_an_unknown_topology_is_named_with_what_is_known(topology):
     with pytest.raises(ConfigError, match=r"v5e:4x4"):
         aot.compile_training(config(), topology)

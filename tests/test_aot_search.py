@@ -22,7 +22,8 @@ def scripted(monkeypatch, milliseconds, fits=lambda way: True):
     def compile_training(made, topology, usable):
         assert usable == 0.95
         train = made.train
-        way = Way(made.model.fields.get("remat", "none"), train.xla_options, made.mesh, train.microbatches)
+        fields = made.model.fields
+        way = Way(fields.get("remat", "none"), train.xla_options, made.mesh, train.microbatches, fields.get("scan", True))
         asked.append(way)
         if not fits(way):
             raise ConfigError(f"{made.name}: the step does not fit 15.2 GiB a device")
@@ -63,6 +64,19 @@ def test_every_recomputation_is_tried_with_each_option_then_other_meshes_then_mo
     told = search.verdict("v5e:2x4", now, best)
     assert "best on v5e:2x4: 76 ms" in told
     assert "as configured: 120 ms" in told
+
+
+def test_on_gpus_layers_are_tried_scanned_and_unrolled_and_no_options_of_tpus(eight_fake_chips, monkeypatch):
+    asked = scripted(monkeypatch, lambda way: roofline(80 if way.scan else 70))
+    said = []
+    now, best = search.search(config(data={"batch_size": 16, "num_streams": 4}), "h100:8", said.append)
+    assert {(way.scan, way.xla_options) for way in asked[1:9]} == {(True, ()), (False, ())}
+    assert now.way.scan
+    assert not best.way.scan
+    assert sum("unrolled" in line for line in said) == sum(not way.scan for way in asked)
+    assert '"scan": False' in search.verdict("h100:8", now, best)
+    given = [word.removeprefix("--config.") for word in best.way.overrides()]
+    assert not load_config("configs/flan_t5.py:base", given).model.fields["scan"]
 
 
 def test_a_way_without_options_takes_away_those_of_the_config():

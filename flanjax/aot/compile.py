@@ -1,24 +1,25 @@
-"""Compiles a config's steps for a TPU slice on a machine without one: do they fit, what is sent, how fast could they be?
+"""Compiles a config's steps for a TPU slice or for GPUs on a machine without them: do they fit, what is sent, how fast could
+they be?
 
-libtpu from the package index compiles for any topology (flanjax/aot/libtpu.py). No data, weights or tokenizer are opened.
+libtpu and JAX's plugin for CUDA, from the package index, compile for any of them (flanjax/aot/libtpu.py, cuda.py). No data,
+weights or tokenizer are opened.
 """
 
 import dataclasses
 import functools
 import logging
-import os
 import re
 import time
 from typing import NamedTuple
 
 import jax
 import numpy as np
-from jax.experimental import topologies
 
 from flanjax import parts
 from flanjax.adapt.methods import make_tuning
-from flanjax.aot import hlo, libtpu
+from flanjax.aot import hlo
 from flanjax.aot.roofline import Roofline, explain, roofline
+from flanjax.aot.topology import chip_of, devices_of, memory_bytes, memory_words
 from flanjax.config import ConfigError, RunConfig
 from flanjax.config.model import SCRATCH
 from flanjax.data.feature_config import Lengths
@@ -29,9 +30,7 @@ from flanjax.generate.scorer import score_program, whole_batch
 from flanjax.models import functional
 from flanjax.models.flops import BACKWARD_AND_FORWARD
 from flanjax.models.params import Full, Tuning
-from flanjax.names import nearest
 from flanjax.parallel import sharding
-from flanjax.parallel.hardware import CHIPS
 from flanjax.tasks.user_code import UserCodeError
 from flanjax.train.fitting import fit_program
 from flanjax.train.program import Compiled, Program, compile_for
@@ -42,7 +41,6 @@ _PER_ROW = 4  # assumed number of examples in a full row, for all FLOPs here; it
 # libtpu 0.0.51 compiles embedding look-ups for the SparseCores of a v5p or v6e, and then cannot print the program.
 _PRINTED = {"xla_tpu_offload_gather_to_sparsecore": False, "xla_tpu_enable_offloading_scatter_to_sparsecore": False}
 _tasks_of: dict[tuple[object, ...], int] = {}
-_AS_ONE_DEVICE = {"v4": {"chip_config_name": "megacore"}}  # without this its two cores would be two devices
 TRAINING, SCORING = "training step", "scoring"
 
 
@@ -107,7 +105,7 @@ def compile_training(config: RunConfig, topology: str, usable: float = 1.0) -> C
     mesh = slice_mesh(config, topology)
     parts.check_batch(config, mesh)
     model, batch = model_of(config), parts.batch_shapes(config, mesh, parts.numbers_of(config))
-    began, hbm = time.perf_counter(), int(usable * CHIPS[_chip(topology)].hbm_gib * GIB)
+    began, hbm = time.perf_counter(), int(usable * memory_bytes(topology))
     objective = parts.objective_of(config, num_tasks := _num_tasks(config))
     make = functools.partial(Program, mesh=mesh, num_tasks=num_tasks, objective=objective, tuning=_tuning(config, model))
     try:
@@ -162,7 +160,7 @@ def compile_scoring(config: RunConfig, topology: str) -> CompileReport:
     def ids(*shape: int) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(shape, np.int32, sharding=placed)
 
-    began, hbm = time.perf_counter(), CHIPS[_chip(topology)].hbm_gib * GIB
+    began, hbm = time.perf_counter(), memory_bytes(topology)
     prompts = {
         name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=placed)
         for name, x in layout.prompts([], rows, features.inputs_length).items()
@@ -202,15 +200,8 @@ def compile_scoring(config: RunConfig, topology: str) -> CompileReport:
 
 
 def slice_mesh(config: RunConfig, topology: str) -> sharding.Mesh:
-    """Returns the config's mesh on a slice. Raises ConfigError if there is no such slice or the mesh does not fit it."""
-    kind = _chip(topology)
-    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")  # without it, a machine without a TPU queries for one for minutes
-    try:
-        devices = list(topologies.get_topology_desc(topology, "tpu", **_AS_ONE_DEVICE.get(kind, {})).devices)
-    except Exception as error:
-        raise ConfigError(
-            f"libtpu cannot describe {topology!r}: {str(error)[:300]}. Check the grid; `{libtpu.INSTALL}` installs libtpu"
-        ) from error
+    """Returns the config's mesh on a topology. Raises ConfigError if there is none of that name or the mesh does not fit it."""
+    devices = devices_of(topology)
     try:
         return sharding.make_mesh(config.mesh, devices)
     except ValueError as error:
@@ -243,13 +234,13 @@ def _tuning(config: RunConfig, model: functional.Config) -> Tuning:
 
 def describe(config: RunConfig, topology: str, found: CompileReport) -> str:
     """Returns the lines that `flanjax compile` prints."""
-    chip = CHIPS[_chip(topology)]
+    chips = f"{found.chips} {'chip' if found.chips == 1 else 'chips'}"
     lines = [
-        f"{config.name}, {found.what} on {topology}: {found.chips} chips, mesh {dataclasses.asdict(config.mesh)}, "
+        f"{config.name}, {found.what} on {topology}: {chips}, mesh {dataclasses.asdict(config.mesh)}, "
         f"compiled in {found.seconds:.0f} s",
         f"  parameters    {found.num_parameters / 1e6:,.1f} million",
         f"  held          {found.state_bytes / GIB:.2f} GiB a chip",
-        f"  peak          {found.peak_bytes / GIB:.2f} GiB of {chip.hbm_gib} GiB a chip: fits",
+        f"  peak          {found.peak_bytes / GIB:.2f} GiB of {memory_words(topology)}: fits",
         f"  model FLOPs   {found.model_flops / 1e12:,.2f} TFLOP a chip, if rows are full and hold {_PER_ROW} examples each",
     ]
     if found.what != SCORING:
@@ -274,7 +265,7 @@ def table_row(config: RunConfig, topology: str, found: CompileReport) -> str:
         f"{found.num_parameters / 1e6:,.1f} M",
         found.microbatches,
         f"{found.state_bytes / GIB:.2f}",
-        f"{found.peak_bytes / GIB:.2f} of {CHIPS[_chip(topology)].hbm_gib}",
+        f"{found.peak_bytes / GIB:.2f} of {chip_of(topology).hbm_gib}",
         gathered,
         step,
     )
@@ -284,12 +275,12 @@ def table_row(config: RunConfig, topology: str, found: CompileReport) -> str:
 def times(found: CompileReport, topology: str) -> Roofline | None:
     """Returns the shortest times of a compiled program; None if libtpu cannot print it."""
     counts = _counts(found)
-    return counts and roofline(counts, CHIPS[_chip(topology)], found.kernel_flops if counts.custom_calls else 0.0)
+    return counts and roofline(counts, chip_of(topology), found.kernel_flops if counts.custom_calls else 0.0)
 
 
 def mfu(found: CompileReport, topology: str, best: Roofline) -> float:
     """Returns the share of the chips' peak that the model's FLOPs would be, if the program took its shortest time."""
-    chip = CHIPS[_chip(topology)]
+    chip = chip_of(topology)
     return found.model_flops * chip.devices / (best.overlapped_seconds * chip.bf16_flops)
 
 
@@ -308,7 +299,7 @@ def _moved(found: CompileReport, topology: str) -> list[str]:
         for kind, c in counts.collectives.items()
     ]
     kernels = found.kernel_flops if counts.custom_calls else 0.0
-    at_best = explain(counts, CHIPS[_chip(topology)], found.model_flops, kernels).splitlines()
+    at_best = explain(counts, chip_of(topology), found.model_flops, kernels).splitlines()
     if found.texts_differ:
         at_best.append("collectives and times are of the program without look-ups on SparseCores, which libtpu cannot print")
     return [f"collectives   {'; '.join(kinds) or 'none'}", *at_best]
@@ -327,13 +318,6 @@ def _texts(*programs: Compiled) -> tuple[tuple[str, ...], bool]:
         except jax.errors.JaxRuntimeError:
             continue
     return (), False
-
-
-def _chip(topology: str) -> str:
-    kind = topology.partition(":")[0]
-    if kind not in CHIPS or ":" not in topology:
-        raise ConfigError(f"topology is {topology!r}, expected a chip and its grid such as v5e:4x4; {nearest(kind, CHIPS)}")
-    return kind
 
 
 def _bytes_per_device(state: object) -> int:

@@ -1,5 +1,5 @@
-"""Finds what a config should say for a TPU slice, by compiling its step in many ways: recomputation, XLA's options, mesh and
-microbatches.
+"""Finds what a config should say for a TPU slice or for GPUs, by compiling its step in many ways: recomputation, XLA's options,
+mesh and microbatches; on GPUs with layers scanned and unrolled instead of with XLA's options.
 
 A way is judged by the shortest time of its compiled program (flanjax.aot.roofline), among those that fit the memory. That is
 not a measured time: what cannot overlap on the hardware, and the time of small operations, are not in it.
@@ -10,16 +10,17 @@ from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 from flanjax.aot.compile import CompileReport, compile_training, mfu, slice_mesh, times
+from flanjax.aot.cuda import is_gpu
+from flanjax.aot.topology import chip_name, chip_of
 from flanjax.config import ConfigError, RunConfig
 from flanjax.models.stack import REMAT
-from flanjax.parallel.hardware import CHIPS
 from flanjax.parallel.sharding import MeshConfig, num_batch_shards
 from flanjax.train.fitting import USABLE
 
 # By default XLA cuts a product whose operand arrives from other chips into pieces, which it multiplies as they arrive. That
 # hides the exchange, but each piece reads and writes the result once more; often it pays to gather first.
 _GATHER_FIRST = "xla_jf_spmd_threshold_for_windowed_einsum_mib=1000000"
-OPTIONS: tuple[tuple[str, ...], ...] = ((), (_GATHER_FIRST,))
+OPTIONS: tuple[tuple[str, ...], ...] = ((), (_GATHER_FIRST,))  # of TPUs; GPUs are given none
 _AS_GOOD = 1.01  # of two ways whose shortest times differ by less, the one that takes less if nothing overlaps is better
 
 
@@ -30,10 +31,11 @@ class Way(NamedTuple):
     xla_options: tuple[str, ...]
     mesh: MeshConfig
     microbatches: int | Literal["auto"]
+    scan: bool = True
 
     def of(self, config: RunConfig) -> RunConfig:
         """Returns the config that says so."""
-        fields = {**config.model.fields, "remat": self.remat}
+        fields = {**config.model.fields, "remat": self.remat, "scan": self.scan}
         train = dataclasses.replace(config.train, xla_options=self.xla_options, microbatches=self.microbatches)
         return dataclasses.replace(config, model=dataclasses.replace(config.model, fields=fields), train=train, mesh=self.mesh)
 
@@ -41,7 +43,8 @@ class Way(NamedTuple):
         """Returns it as options of a command."""
         mesh = [f"--config.mesh.{name}={size}" for name, size in dataclasses.asdict(self.mesh).items()]
         options = f"--config.train.xla_options={','.join(self.xla_options)}"
-        return [f"--config.model.remat={self.remat}", f"--config.train.microbatches={self.microbatches}", options, *mesh]
+        model = [f"--config.model.remat={self.remat}", *([] if self.scan else ["--config.model.scan=False"])]
+        return [*model, f"--config.train.microbatches={self.microbatches}", options, *mesh]
 
 
 class Tried(NamedTuple):
@@ -66,8 +69,9 @@ class Tried(NamedTuple):
 def search(config: RunConfig, topology: str, log: Callable[[str], None] = lambda line: None) -> tuple[Tried | None, Tried]:
     """Returns what the config itself gives on a slice, None if that does not fit, and the best way found.
 
-    Tried are all recomputations with each of OPTIONS, on the config's mesh; then for the best of these other meshes, and twice
-    as many microbatches. Otherwise a way has the smallest number of microbatches with which it fits.
+    Tried are all recomputations with each of OPTIONS (on GPUs scanned and unrolled), on the config's mesh; then for the best of
+    these other meshes, and twice as many microbatches. Otherwise a way has the smallest number of microbatches with which it
+    fits.
 
     Args:
       log: called with a line of a Markdown table for each way.
@@ -78,7 +82,9 @@ def search(config: RunConfig, topology: str, log: Callable[[str], None] = lambda
     slice_mesh(config, topology)  # an unknown slice is refused at once
     for line in TABLE_HEAD.splitlines():
         log(line)
-    given = Way(str(config.model.fields.get("remat", "none")), config.train.xla_options, config.mesh, config.train.microbatches)
+    fields, train = config.model.fields, config.train
+    scan = bool(fields.get("scan", True))
+    given = Way(str(fields.get("remat", "none")), train.xla_options, config.mesh, train.microbatches, scan)
     tried: list[Tried] = []
     asked: set[Way] = set()
 
@@ -97,9 +103,11 @@ def search(config: RunConfig, topology: str, log: Callable[[str], None] = lambda
         return found
 
     as_configured = attempt(given, "as configured")
-    for options in OPTIONS:
+    # A scan copies what each layer keeps for the backward pass into one array and out again; on a GPU memory is what counts.
+    programs = [((), True), ((), False)] if is_gpu(chip_name(topology)) else [(options, scan) for options in OPTIONS]
+    for options, scan in programs:
         for remat in REMAT:
-            attempt(Way(remat, options, config.mesh, "auto"))
+            attempt(Way(remat, options, config.mesh, "auto", scan))
     if not tried:
         raise ConfigError(f"{config.name} fits {topology} in no way. Use more chips, a smaller batch, or shorter rows")
     best = best_of(tried).way
@@ -125,7 +133,8 @@ def verdict(topology: str, as_configured: Tried | None, best: Tried) -> str:
     return "\n".join(
         [
             f"best on {topology}: {best.seconds * 1e3:.0f} ms, MFU {best.mfu:.0%}; as configured: {now}. Put into the config,",
-            f'  "model": {{"remat": "{best.way.remat}"}}, "mesh": {dataclasses.asdict(best.way.mesh)},',
+            f'  "model": {{"remat": "{best.way.remat}", "scan": {best.way.scan}}},',
+            f'  "mesh": {dataclasses.asdict(best.way.mesh)},',
             f'  "train": {{"microbatches": {best.way.microbatches}, "xla_options": {best.way.xla_options}}}',
             "or give to a command",
             f"  {' '.join(best.way.overrides())}",
@@ -175,7 +184,7 @@ def _rows_a_chip(config: RunConfig, mesh: MeshConfig, topology: str) -> int:
 
 def _cells(found: Tried, topology: str) -> tuple[str, ...]:
     return (
-        f"{found.peak_bytes / 2**30:.1f} of {CHIPS[topology.partition(':')[0]].hbm_gib}",
+        f"{found.peak_bytes / 2**30:.1f} of {chip_of(topology).hbm_gib}",
         f"{found.seconds * 1e3:.0f} ms ({found.bound})",
         f"{found.serial_seconds * 1e3:.0f} ms",
         f"{found.mfu:.0%}",
@@ -184,5 +193,10 @@ def _cells(found: Tried, topology: str) -> tuple[str, ...]:
 
 def _row(way: Way, *cells: str, note: str = "") -> str:
     mesh = ", ".join(map(str, dataclasses.astuple(way.mesh)))
-    first = (way.remat + (f" ({note})" if note else ""), " ".join(way.xla_options) or "none", mesh, str(way.microbatches))
+    first = (
+        way.remat + ("" if way.scan else ", unrolled") + (f" ({note})" if note else ""),
+        " ".join(way.xla_options) or "none",
+        mesh,
+        str(way.microbatches),
+    )
     return f"| {' | '.join([*first, *cells, *[''] * (4 - len(cells))])} |"

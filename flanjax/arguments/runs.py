@@ -41,7 +41,11 @@ def prepare(command: argparse.ArgumentParser) -> None:
 def compile(command: argparse.ArgumentParser) -> None:
     command.add_argument("--config", required=True, nargs="+", metavar="FILE[:VARIANT]", help="Python files with get_config()")
     command.add_argument(
-        "--topology", required=True, nargs="+", metavar="CHIP:GRID", help="TPU slices, such as v5e:4x4 or v5p:4x4x4"
+        "--topology",
+        required=True,
+        nargs="+",
+        metavar="CHIP:GRID",
+        help="TPU slices, such as v5e:4x4 or v5p:4x4x4, or GPUs of a host, such as h100:8",
     )
     command.add_argument("--parameters", action="store_true", help="first list where every parameter lies")
     command.add_argument(

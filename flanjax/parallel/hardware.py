@@ -66,11 +66,15 @@ class Chip(NamedTuple):
 # links. That is 50 GB/s for each of the v5e's four links, and 100 GB/s for each of the v5p's six and the v6e's four. (The v6e's
 # page once gave 3584 Gbit/s, which is 448 GB/s; the later and lower number is used here.) v4's page gives no number: it has six
 # links of 50 GB/s by arXiv:2304.01433. jax shows the two cores of a v4 or v5p as one device.
+# GPUs: NVIDIA's data sheets of the SXM modules (the A100 and the H100 with 80 GB), half of NVLink's rate in both directions.
 CHIPS = {
     "v4": Chip(32, 1200e9, 275e12, 275e12, 6 * 50e9),
     "v5e": Chip(16, 819e9, 197e12, 394e12, 4 * 50e9),
     "v5p": Chip(95, 2765e9, 459e12, 918e12, 6 * 100e9),
     "v6e": Chip(32, 1640e9, 918e12, 1836e12, 4 * 100e9),
+    "a100": Chip(79, 2039e9, 312e12, 624e12, 300e9),
+    "h100": Chip(79, 3352e9, 989.4e12, 1978.9e12, 450e9),
+    "h200": Chip(141, 4800e9, 989.4e12, 1978.9e12, 450e9),
 }
 
 

@@ -10,7 +10,7 @@ from etils import epath
 
 from flanjax import parts, storage
 from flanjax.aot import compile as aot
-from flanjax.aot import libtpu
+from flanjax.aot.topology import find_compilers
 from flanjax.config import ConfigError, RunConfig, load_config
 from flanjax.data.corpus import DataConfig, open_corpus, open_rows
 from flanjax.data.features import MakeFeatures, make_features
@@ -130,8 +130,8 @@ class Run:
         return Evaluated(report.parent)
 
     def compile(self, topology: str) -> str:
-        """Compiles training and scoring for a TPU slice such as "v5e:4x4" that is not here, and says what was found."""
-        libtpu.find()
+        """Compiles training and scoring for a TPU slice such as "v5e:4x4" or GPUs such as "h100:8", and says what it found."""
+        find_compilers([topology])
         return "\n".join(
             aot.describe(self.config, topology, make(self.config, topology))
             for make in (aot.compile_training, aot.compile_scoring)

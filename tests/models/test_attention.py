@@ -17,10 +17,11 @@ from flanjax.models.attention import hopper as attention_hopper
 from flanjax.models.attention import reference as attention
 from flanjax.models.attention import relative_kernel as attention_relative
 from flanjax.models.attention import splash as attention_splash
+from flanjax.models.attention import triton_kernel as attention_triton
 from flanjax.models.attention.backend import make_attend
 from flanjax.models.attention.choice import Choice, Need, choose, relative_block, splash_block, summary
 from flanjax.models.attention.reference import attend, block_of, visible
-from flanjax.models.attention.relative_bias import relative_bias, relative_buckets
+from flanjax.models.attention.relative_bias import RelativeBias, relative_bias, relative_buckets
 from flanjax.models.t5_config import T5Config
 from flanjax.parallel import sharding
 from flanjax.train.config import TrainConfig
@@ -147,7 +148,52 @@ def test_the_relative_kernel_reads_what_the_reference_reads(monkeypatch, case, b
     assert_close(result_and_gradients(kernel, arrays), in_one(monkeypatch, reference, arrays), atol=5e-6)
 
 
-def test_the_relative_kernel_in_bfloat16_is_near_the_reference_in_float32(monkeypatch):
+TRITON = {
+    **RELATIVE,
+    "more rows than parts of the batch": (128, 192, 2, 2, {"rows": 5}),
+    "causal, window, soft cap": (256, 256, 4, 2, {"causal": True, "window": 70, "soft_cap": 2.0, "scale": 0.3}),
+    "window both ways": (320, 320, 1, 1, {"window": 65}),
+}
+
+
+@pytest.mark.parametrize("case", TRITON)
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_triton_kernels_read_what_the_reference_reads(monkeypatch, case, bias):
+    num_queries, num_keys, heads, kv_heads, how = TRITON[case]
+    how = dict(how)
+    arrays, rows = inputs(num_queries, num_keys, heads, kv_heads), packed(num_queries, num_keys, "causal" in how)
+    if number := how.pop("rows", 0):
+        arrays, rows = (
+            [jnp.resize(x, (number, *x.shape[1:])) for x in arrays],
+            {name: jnp.resize(x, (number, x.shape[1])) for name, x in rows.items()},
+        )
+    if bias:
+        arrays.append(jnp.asarray(np.random.default_rng(2).standard_normal((heads, num_queries + num_keys - 1)), jnp.float32))
+
+    def reference(query, key, value, distances=None):
+        return attend(query, key, value, **rows, **how, bias=RelativeBias(distances) if bias else None)
+
+    def kernel(query, key, value, distances=None):
+        return attention_triton.read(query, key, value, *rows.values(), distances, **how, interpret=True)
+
+    assert_close(result_and_gradients(kernel, arrays), in_one(monkeypatch, reference, arrays), atol=5e-6)
+
+
+@pytest.mark.parametrize("how", [{}, SELF, {"window": 70}, {"causal": True, "window": 64}])
+def test_the_triton_kernels_skip_the_tiles_in_which_nothing_is_seen(how):
+    """No tile in which something is seen lies outside the ranges."""
+    rows = packed(384, 320, False) if not how else packed(384, 384, True)
+    tiles = visible(**rows, **how).reshape(2, 6, 64, -1, 64).any(axis=(2, 4))
+    in_range = [attention_triton.tile_ranges(*rows.values(), **how)[axis] for axis in (0, 1)]
+    for ranges, seen in zip(in_range, (tiles, tiles.swapaxes(1, 2)), strict=True):
+        places = np.arange(seen.shape[2])
+        inside = (ranges[..., :1] <= places) & (places < ranges[..., 1:])
+        assert (np.asarray(inside) | ~np.asarray(seen)).all()
+        assert inside.sum() < 0.8 * seen.size
+
+
+@pytest.mark.parametrize("module", [attention_relative, attention_triton], ids=["relative", "triton"])
+def test_a_kernel_with_a_bias_in_bfloat16_is_near_the_reference_in_float32(monkeypatch, module):
     arrays, rows = inputs(256, 256, 2, 2), packed(256, 256, True)
     table = jnp.asarray(np.random.default_rng(2).standard_normal((32, 2)), jnp.float32)
 
@@ -158,7 +204,7 @@ def test_the_relative_kernel_in_bfloat16_is_near_the_reference_in_float32(monkey
         return attend(query, key, value, **rows, bias=distances(table))
 
     def kernel(query, key, value, table):
-        return attention_relative.read(query, key, value, *rows.values(), distances(table).values, interpret=True)
+        return module.read(query, key, value, *rows.values(), distances(table).values, interpret=True)
 
     got = result_and_gradients(kernel, [*(x.astype(jnp.bfloat16) for x in arrays), table])
     assert [str(x.dtype) for x in got] == ["bfloat16"] * 4 + ["float32"]
@@ -372,6 +418,7 @@ CROSS = Need(256, 1024, 64, "bfloat16", cross=True)
 BIASED = Need(1024, 1024, 64, "bfloat16", bias=True, relative=True)
 CAUSAL = Need(2048, 2048, 128, "bfloat16", causal=True, window=512, soft_cap=True)
 LOCAL = BIASED._replace(causal=True, window=5)
+F32_ON_HOPPER = "xla (hopper computes in bfloat16, not in float32; triton computes in bfloat16, not in float32)"
 STEP = Need(1, 1024, 64, "bfloat16", bias=True)
 
 
@@ -383,7 +430,7 @@ STEP = Need(1, 1024, 64, "bfloat16", bias=True)
         ("auto", BIASED, "tpu", "relative (blocks of 256 x 1024)"),
         ("auto", BIASED._replace(num_queries=200), "tpu", "xla (splash takes no bias; lengths are no multiples of 128)"),
         ("auto", BIASED._replace(num_keys=4096), "tpu", "xla (splash takes no bias; relative takes at most 2,048 keys)"),
-        ("auto", BIASED, "gpu", "xla (no kernel for gpu)"),
+        ("auto", BIASED, "gpu", "xla (triton is taken only when asked for: it has not been timed on a GPU yet)"),
         ("auto", CROSS._replace(prefix=True), "tpu", "xla (splash takes no prefix; relative takes no prefix)"),
         ("auto", CROSS._replace(num_queries=200), "tpu", "xla (lengths are no multiples of 128)"),
         ("auto", CROSS._replace(num_keys=128), "tpu", "xla (short)"),
@@ -392,14 +439,16 @@ STEP = Need(1, 1024, 64, "bfloat16", bias=True)
         ("auto", BIASED._replace(relative=False), "cpu", "xla (blocks takes no bias but that of distances)"),
         ("auto", CAUSAL, "cpu", "xla (blocks takes no soft cap)"),
         ("auto", CROSS._replace(num_queries=15), "cpu", "xla (short)"),
-        ("auto", CROSS, "gpu", "xla (no kernel for gpu)"),
+        ("auto", CROSS, "neuron", "xla (no kernel for neuron)"),
         ("auto", CROSS, "hopper", "hopper (key ranges from segments)"),
-        ("auto", CROSS._replace(dtype="float32"), "hopper", "xla (hopper computes in bfloat16, not in float32)"),
+        ("auto", CROSS._replace(dtype="float32"), "hopper", F32_ON_HOPPER),
         ("xla", CROSS, "tpu", "xla (asked for)"),
         ("splash", CROSS._replace(num_queries=200), "tpu", "splash (asked for)"),
         ("splash", STEP, "tpu", "xla (a single query)"),
         ("relative", CROSS, "tpu", "relative (asked for)"),
         ("hopper", BIASED, "hopper", "hopper (asked for)"),
+        ("triton", BIASED, "hopper", "triton (asked for)"),
+        ("triton", CAUSAL, "gpu", "triton (asked for)"),
     ],
 )
 def test_the_backend_is_chosen_by_the_platform_and_the_need(backend, need, platform, expected):
@@ -416,6 +465,10 @@ def test_the_backend_is_chosen_by_the_platform_and_the_need(backend, need, platf
         ("relative", BIASED._replace(relative=False), "tpu", "relative takes no bias but that of distances"),
         ("relative", BIASED, "cpu", "relative needs a TPU, and the mesh is of cpu"),
         ("blocks", CROSS, "tpu", "blocks needs a CPU, and the mesh is of tpu"),
+        ("triton", CROSS, "tpu", "triton needs a GPU, and the mesh is of tpu"),
+        ("triton", BIASED._replace(relative=False), "gpu", "triton takes no bias but that of distances"),
+        ("triton", CROSS._replace(dtype="float32"), "gpu", "triton computes in bfloat16, not in float32"),
+        ("triton", CROSS._replace(head_dim=96), "gpu", "heads of a power of two, 16 to 256, not of 96"),
         ("hopper", CROSS, "hopper", r"needs tokamax: pip install 'flanjax\[hopper\]'"),
         ("hopper", BIASED._replace(soft_cap=True), "hopper", "caps the bias"),
         ("flash", CROSS, "tpu", "attention is 'flash', expected one of"),
@@ -464,13 +517,17 @@ def test_the_platform_is_that_of_the_meshs_devices(device, expected):
     assert sharding.platform(mesh) == expected
 
 
-@pytest.mark.parametrize(("backend", "platform"), [("relative", "tpu"), ("blocks", "cpu")])
-def test_a_kernel_with_a_bias_on_parts_of_a_mesh_reads_what_the_reference_reads(monkeypatch, backend, platform):
+@pytest.mark.parametrize(
+    ("backend", "platform", "dtype", "atol"),
+    [("relative", "tpu", "float32", 5e-6), ("triton", "gpu", "bfloat16", 0.05), ("blocks", "cpu", "float32", 5e-6)],
+)
+def test_a_kernel_with_a_bias_on_parts_of_a_mesh_reads_what_the_reference_reads(monkeypatch, backend, platform, dtype, atol):
     """The gradient of the bias is added up over the parts."""
-    monkeypatch.setattr(attention_relative, "read", functools.partial(attention_relative.read, interpret=True))
+    for module in (attention_relative, attention_triton):
+        monkeypatch.setattr(module, "read", functools.partial(module.read, interpret=True))
     mesh = sharding.make_mesh(sharding.MeshConfig(data=1, fsdp=2, tensor=2), jax.devices()[:4])
     attend_there = make_attend(backend, platform=platform, shard=sharding.shard(mesh))
-    arrays, rows = inputs(128, 128, 4, 4), packed(128, 128, True)
+    arrays, rows = [x.astype(dtype) for x in inputs(128, 128, 4, 4)], packed(128, 128, True)
     arrays.append(jnp.asarray(np.random.default_rng(2).standard_normal((32, 4)), jnp.float32))
 
     def implementation(function):
@@ -481,7 +538,7 @@ def test_a_kernel_with_a_bias_on_parts_of_a_mesh_reads_what_the_reference_reads(
         return of_tokens(call, rows)
 
     got = result_and_gradients(implementation(attend_there), arrays)
-    assert_close(got, in_one(monkeypatch, implementation(attend), arrays), atol=5e-6)
+    assert_close(got, in_one(monkeypatch, implementation(attend), arrays), atol=atol)
 
 
 @pytest.mark.parametrize(("heads", "kv_heads"), [(4, 2), (4, 1)])

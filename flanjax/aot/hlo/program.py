@@ -226,7 +226,7 @@ def runs(
 
 def attribute(instruction: Instruction, key: str) -> str:
     """Returns a named attribute, such as body=%x; "" if there is none."""
-    found = re.search(rf"\b{key}=%?\"?([\w.\-]+)", instruction.attributes)
+    found = re.search(rf"\b{key}=%?\"?([\w.\-$]+)", instruction.attributes)
     return found[1] if found else ""
 
 

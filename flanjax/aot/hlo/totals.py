@@ -146,7 +146,10 @@ def _kernel(call: Instruction) -> str:
     target = attribute(call, "custom_call_target")
     if target in _BOOKKEEPING:
         return ""
-    return re.sub(r"(\.\d+|\.clone)+$", "", call.name) if target == "tpu_custom_call" else target
+    if target == "tpu_custom_call":
+        return re.sub(r"(\.\d+|\.clone)+$", "", call.name)
+    named = re.search(r'[,{] name = "(\w+)"', call.attributes) if target == "__gpu$xla.gpu.triton" else None
+    return named[1] if named else target
 
 
 def _stated_flops(call: Instruction) -> int | None:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import jax
 
-from flanjax.models.attention import blocks, hopper, relative_kernel, splash
+from flanjax.models.attention import blocks, hopper, relative_kernel, splash, triton_kernel
 from flanjax.models.attention.choice import Choice, Need, Prove, choose, unproven
 from flanjax.models.attention.reference import Attend, attend, drop_keys
 from flanjax.models.attention.relative_bias import RelativeBias
@@ -32,6 +32,7 @@ KERNELS: Mapping[str, Any] = {
     "splash": splash,
     "relative": relative_kernel,
     "hopper": hopper,
+    "triton": triton_kernel,
     "blocks": blocks,
 }  # modules, each a Kernel
 

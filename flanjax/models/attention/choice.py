@@ -4,6 +4,7 @@
   splash    JAX's Pallas kernel for TPUs, splash.py
   relative  a Pallas kernel for TPUs that makes T5's relative bias itself, relative_kernel.py
   hopper    a Mosaic kernel for Hopper GPUs, hopper.py; of the optional package tokamax
+  triton    Triton kernels for NVIDIA's GPUs that make T5's relative bias themselves, triton_kernel.py
   blocks    a loop in plain XLA over the blocks of scores that packing allows, for CPUs, blocks.py
 
 "auto" takes the first of the platform's kernels that can serve, is likely to pay, and proves itself on the device at hand
@@ -18,7 +19,7 @@ from typing import NamedTuple, TypeAlias
 
 import jax.numpy as jnp
 
-BACKENDS = ("auto", "xla", "splash", "relative", "hopper", "blocks")
+BACKENDS = ("auto", "xla", "splash", "relative", "hopper", "triton", "blocks")
 LANES = 128  # what kernels count lengths in
 SHORTEST = 256 * 256  # scores of a head below which a kernel has too little to do to pay
 SHORTEST_IN_BLOCKS = 128 * 128  # likewise, of blocks
@@ -26,8 +27,8 @@ SHORTEST_IN_BLOCKS = 128 * 128  # likewise, of blocks
 MOST_KEYS = 2048  # of the relative kernel: it holds all keys of a head, and a v4 has 16 MiB of fast memory
 LARGEST_SCORES = 2**19  # of a head that the relative kernel holds at a time
 
-_KERNELS = {"tpu": ("splash", "relative"), "hopper": ("hopper",), "cpu": ("blocks",)}
-_DEVICE = {"splash": "a TPU", "relative": "a TPU", "hopper": "a Hopper GPU", "blocks": "a CPU"}
+_KERNELS = {"tpu": ("splash", "relative"), "hopper": ("hopper", "triton"), "gpu": ("triton",), "cpu": ("blocks",)}
+_DEVICE = {"splash": "a TPU", "relative": "a TPU", "hopper": "a Hopper GPU", "triton": "a GPU", "blocks": "a CPU"}
 
 
 class Need(NamedTuple):
@@ -133,6 +134,13 @@ def _obstacles(kernel: str, need: Need, platform: str, tokamax: bool) -> Iterato
             yield "blocks takes no bias but that of distances"
         if need.soft_cap:
             yield "blocks takes no soft cap"
+    if kernel == "triton":
+        if need.bias and not need.relative:
+            yield "triton takes no bias but that of distances"
+        if need.dtype != "bfloat16":
+            yield f"triton computes in bfloat16, not in {need.dtype}"
+        if need.head_dim not in (16, 32, 64, 128, 256):
+            yield f"triton takes heads of a power of two, 16 to 256, not of {need.head_dim}"
     if kernel == "hopper":
         if not tokamax:
             yield "hopper needs tokamax: pip install 'flanjax[hopper]'"
@@ -156,6 +164,8 @@ def _doubts(kernel: str, need: Need) -> Iterator[str]:
         yield f"lengths are no multiples of {LANES}"
     if need.num_queries * need.num_keys < SHORTEST:
         yield "short"
+    if kernel == "triton":
+        yield "triton is taken only when asked for: it has not been timed on a GPU yet"
     if kernel == "hopper" and need.bias:
         yield "hopper with a bias is taken only when asked for: its gradient has the size of all scores"
 
