@@ -19,7 +19,7 @@ STEPS = {"small": 98_000, "base": 84_000, "large": 64_000, "xl": 38_000, "xxl": 
 VARIANTS = tuple(STEPS)
 # `flanjax compile --search` found for these, on v5e:2x4: keep the results of products, and gather a product's operands before
 # it begins. The others keep the least in memory.
-SEARCHED = ("small", "base")
+SEARCHED = ("small", "base", "large")
 GATHER_FIRST = "xla_jf_spmd_threshold_for_windowed_einsum_mib=1000000"
 
 

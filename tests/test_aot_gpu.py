@@ -12,6 +12,7 @@ from flanjax.aot import compile as aot
 from flanjax.aot import cuda, topology
 from flanjax.cli import main
 from flanjax.config import ConfigError
+from flanjax.models.flops import StepFlops
 
 SMALL = {"num_layers": 2, "num_decoder_layers": 1, "d_model": 128, "d_ff": 256, "num_heads": 2}
 KERNELS = ("read_block", "query_gradient", "key_gradients", "bias_gradient")
@@ -59,6 +60,12 @@ def test_a_config_is_compiled_for_gpus_that_are_not_here():
     assert "triton_attention_bias_gradient x " in said
     assert "all-gather x " in said
     assert "not known" not in said
+
+
+def test_all_attention_is_hidden_where_triton_computes_it():
+    flops = StepFlops(total=9.0, attention=4.0, unbiased=1.0)
+    assert aot._hidden(flops, ['custom_call_target="__gpu$xla.gpu.triton", name = "triton_attention_read_block"']) == 4.0
+    assert aot._hidden(flops, ['custom_call_target="tpu_custom_call"']) == 1.0
 
 
 def test_what_is_asked_of_a_gpu_is_checked(monkeypatch):

@@ -257,5 +257,5 @@ def test_growth_is_drawn_for_every_kind_of_point(tmp_path):
     assert "seconds a step" in (tmp_path / "growth" / "row_length.svg").read_text()
     said = "\n".join(growth.section(record, tmp_path / "growth", tmp_path / "performance.md"))
     assert "![width](growth/width.svg)" in said
-    assert "tasks, times 8: seconds to plan and take 1,024 examples 8, memory kept, MiB 8 times as much." in said
+    assert "8 times the tasks: 8 times the seconds to plan and take 1,024 examples, 8 times the MiB kept." in said
     assert plots.ticks(1, 1000) == [1, 10, 100, 1000]

@@ -121,7 +121,8 @@ class Decoder(nnx.Module):
         """Returns the model FLOPs of a training step on segments of these lengths, int [N] each."""
         lengths = inputs + targets
         total = flops.decoder_step_flops(config, lengths, int(targets.sum()))
-        return flops.StepFlops(total, flops.decoder_kernel_flops(config, lengths))
+        attention = flops.decoder_attention_flops(config, lengths)
+        return flops.StepFlops(total, attention, attention)
 
     def read(self, prompts: Mapping[str, jax.Array], context: Context = Context(), beginning: Memory | None = None) -> Memory:
         """Returns what `score` and `begin` need of prompts, one a row, each padded at its end.

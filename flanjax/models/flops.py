@@ -22,11 +22,13 @@ class StepFlops(NamedTuple):
     """Model FLOPs of a step, forward and backward.
 
     Attributes:
-      in_kernels: the part of the total that attention kernels may hide from a compiler: scores and weighted values.
+      attention: the part of the total that a kernel may hide from a compiler: scores and weighted values.
+      unbiased: the part of `attention` without a bias. TPUs' kernel with a bias says how much it computes, and hides nothing.
     """
 
     total: float
-    in_kernels: float
+    attention: float
+    unbiased: float
 
 
 class Dims(Protocol):
@@ -113,15 +115,18 @@ def decoder_step_flops(dims: DecoderDims, lengths: np.ndarray, num_targets: int)
     return float(BACKWARD_AND_FORWARD * forward)
 
 
-def t5_kernel_flops(dims: T5Dims, input_lengths: np.ndarray, target_lengths: np.ndarray) -> float:
-    """Returns the FLOPs in attention kernels of a T5's step: those of cross-attention, which has no bias."""
+def t5_attention_flops(dims: T5Dims, input_lengths: np.ndarray, target_lengths: np.ndarray) -> tuple[float, float]:
+    """Returns the FLOPs of a T5's attention in a step, and those of its cross-attention, which has no bias."""
     source, target = _lengths(input_lengths, target_lengths)
     inner = dims.num_heads * dims.head_dim
-    return float(BACKWARD_AND_FORWARD * dims.num_decoder_layers * _attention(inner, target, source).sum())
+    cross = BACKWARD_AND_FORWARD * dims.num_decoder_layers * _attention(inner, target, source).sum()
+    encoder = BACKWARD_AND_FORWARD * dims.num_layers * _attention(inner, source, source).sum()
+    decoder = BACKWARD_AND_FORWARD * dims.num_decoder_layers * _attention(inner, target, target).sum()
+    return float(encoder + decoder + cross), float(cross)
 
 
-def decoder_kernel_flops(dims: DecoderDims, lengths: np.ndarray) -> float:
-    """Returns the FLOPs in attention kernels of a decoder-only model's step: those of all its attention."""
+def decoder_attention_flops(dims: DecoderDims, lengths: np.ndarray) -> float:
+    """Returns the FLOPs of a decoder-only model's attention in a step."""
     length = np.asarray(lengths, np.float64)
     inner = dims.num_heads * dims.head_dim
     return float(BACKWARD_AND_FORWARD * dims.num_layers * _attention(inner, length, (length + 1) / 2).sum())

@@ -114,7 +114,7 @@ class T5(nnx.Module):
     def step_flops_of(config: T5Config, inputs: np.ndarray, targets: np.ndarray) -> flops.StepFlops:
         """Returns the model FLOPs of a training step on segments of these lengths, int [N] each."""
         total = flops.t5_step_flops(config, inputs, targets)
-        return flops.StepFlops(total, flops.t5_kernel_flops(config, inputs, targets))
+        return flops.StepFlops(total, *flops.t5_attention_flops(config, inputs, targets))
 
     def encode(
         self,

@@ -113,7 +113,7 @@ def main() -> None:
     )
     for name, case in cases(args.length, small).items():
         arrays = arrays_of(case, args.rows, "float32" if small else "bfloat16")
-        for backend in ("one product", "xla", "blocks", "splash", "relative", "hopper"):
+        for backend in ("one product", "xla", "blocks", "splash", "relative", "hopper", "triton"):
             attention.LARGEST_BLOCK = 2**62 if backend == "one product" else block
             attend = make_attend(backend.replace("one product", "xla"), platform=platform, shard=sharding.shard(mesh))
             try:

@@ -159,7 +159,7 @@ class Growth(NamedTuple):
     point: Callable[[int, bool], Point]
 
 
-STEP = {"seconds": "seconds a step", "mib": "memory of the step, MiB"}
+STEP = {"seconds": "seconds a step", "mib": "MiB of memory a step"}
 GROWTHS = {
     "row_length": Growth(
         "input positions of a row", LENGTHS, STEP, lambda x, tiny: step(x // (8 if tiny else 1), 2, tiny=tiny)
@@ -173,13 +173,13 @@ GROWTHS = {
     "tasks": Growth(
         "tasks",
         TASKS,
-        {"seconds": "seconds to plan and take 1,024 examples", "mib": "memory kept, MiB"},
+        {"seconds": "seconds to plan and take 1,024 examples", "mib": "MiB kept"},
         lambda x, tiny: plan(x // (10 if tiny else 1)),
     ),
     "parameters": Growth(
         "parameters",
         PARAMETERS_AT,
-        {"seconds": "seconds to write", "read_seconds": "seconds to read", "mib": "files, MiB"},
+        {"seconds": "seconds to write", "read_seconds": "seconds to read", "mib": "MiB of files"},
         lambda x, tiny: checkpoint(x // (8 if tiny else 1), tiny=tiny),
     ),
 }
@@ -209,9 +209,9 @@ def section(record: dict[str, Any], folder: Path, place: Path) -> list[str]:
     lines = [f"{about['processor']}, {about['usable_cores']} cores, load {about['load'][0]}, {about['date'][:10]}."]
     for name, growth in GROWTHS.items():
         first, last = record[name][0], record[name][-1]
-        factors = (f"{title} {last[key] / first[key]:.3g}" for key, title in growth.titles.items())
+        factors = (f"{last[key] / first[key]:.3g} times the {title}" for key, title in growth.titles.items())
         shown = (folder / f"{name}.svg").relative_to(place.parent)
-        lines += ["", f"{growth.across}, times {last['x'] / first['x']:.3g}: {', '.join(factors)} times as much.", ""]
+        lines += ["", f"{last['x'] / first['x']:.3g} times the {growth.across}: {', '.join(factors)}.", ""]
         lines += [f"![{growth.across}]({shown})"]
     return lines
 

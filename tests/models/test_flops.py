@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from flanjax.models.flops import (
+    decoder_attention_flops,
     decoder_step_flops,
     paired_lengths,
     segment_lengths,
+    t5_attention_flops,
     t5_step_flops,
 )
 from flanjax.parallel.hardware import measured_matmul_flops, peak_flops
@@ -43,6 +45,19 @@ KNOWN = {
 def test_the_flops_of_the_published_sizes(size):
     dims, gigaflops = KNOWN[size]
     assert t5_step_flops(dims, np.array([512]), np.array([114])) / 1e9 == pytest.approx(gigaflops, rel=0.005)
+
+
+def test_attentions_part_is_what_halves_where_segments_are_half_as_long():
+    """All other products depend on the number of tokens alone."""
+    dims, whole, halves = KNOWN["base"][0], (np.array([512]), np.array([128])), (np.array([256, 256]), np.array([64, 64]))
+    (attention, cross), (half, _) = t5_attention_flops(dims, *whole), t5_attention_flops(dims, *halves)
+    assert half == attention / 2
+    assert t5_step_flops(dims, *whole) - t5_step_flops(dims, *halves) == pytest.approx(attention / 2)
+    assert cross == 3 * 12 * 2 * 2 * 768 * 512 * 128
+    dims = SimpleNamespace(**vars(dims), num_kv_heads=12)
+    attention, half = (decoder_attention_flops(dims, lengths) for lengths in (whole[0], halves[0]))
+    rest = [decoder_step_flops(dims, lengths, 512) for lengths in (whole[0], halves[0])]
+    assert rest[0] - rest[1] == pytest.approx(attention - half)
 
 
 def t5_products(dims, blocks, head, source, target):

@@ -34,11 +34,32 @@ _BATCH_PARTS = 4  # the gradient of the bias is added up over the rows of a batc
 
 
 class _How(NamedTuple):
+    biased: bool
     causal: bool
     window: int | None
     scale: float
     soft_cap: float | None
     interpret: bool
+
+
+class _Refs(NamedTuple):
+    """What the kernels read, all of it whole: what `read` is given, and what the backward pass has beside it."""
+
+    query: Any  # [B, T, N, H]
+    key: Any  # [B, S, K, H]
+    value: Any  # [B, S, K, H]
+    distances: Any  # float32 [N, T + S - 1], or [N, 1] without a bias
+    query_segments: Any  # int32 [B, T]
+    key_segments: Any  # int32 [B, S]
+    key_range: Any  # int32 [B, I, 2], of each block of queries
+    query_range: Any  # int32 [B, J, 2], of each block of keys
+    gradient: Any = None  # [B, T, N, H], of the result
+    log_sums: Any = None  # float32 [B, N, T], logarithms of the softmax's sums
+    common: Any = None  # float32 [B, N, T], the sum of the result times its gradient
+
+    @property
+    def groups(self) -> int:
+        return self.query.shape[2] // self.key.shape[2]
 
 
 def read(
@@ -61,9 +82,11 @@ def read(
     query, key, value = _padded(query, rows), _padded(key, columns), _padded(value, columns)
     query_segments = jnp.pad(query_segments, ((0, 0), (0, rows)), constant_values=_LAST + 1)
     key_segments = jnp.pad(key_segments, ((0, 0), (0, columns)), constant_values=_LAST + 2)
-    if distances is not None:
+    how = _How(distances is not None, causal, window, scale, soft_cap, interpret)
+    if distances is None:
+        distances = jnp.zeros((query.shape[2], 1), jnp.float32)
+    else:
         distances = jnp.pad(distances, ((0, 0), (rows, columns)))
-    how = _How(causal, window, scale, soft_cap, interpret)
     return _attention(how)(query, key, value, distances, query_segments, key_segments)[:, :length]
 
 
@@ -118,27 +141,27 @@ def _padded(x: jax.Array, more: int) -> jax.Array:
 
 @functools.cache
 def _attention(how: _How) -> Callable[..., jax.Array]:
-    """(query [B, T, N, H], key, value [B, S, K, H], distances [N, T + S - 1], segments [B, T], [B, S]) -> [B, T, N, H]."""
+    """(query [B, T, N, H], key, value [B, S, K, H], distances, segments [B, T], [B, S]) -> [B, T, N, H]."""
 
     @jax.custom_vjp
-    def attention(*arrays: Any) -> jax.Array:
+    def attention(*arrays: jax.Array) -> jax.Array:
         return forward(*arrays)[0]
 
-    def forward(query, key, value, distances, query_segments, key_segments):
-        ranges = tile_ranges(query_segments, key_segments, causal=how.causal, window=how.window)
-        arrays = query, key, value, distances, query_segments, key_segments, *ranges
-        result, log_sums = _call(_read_block, how, arrays, "query blocks", ["query", "row"])
-        return result, (arrays, result, log_sums)
+    def forward(*arrays: jax.Array) -> tuple[jax.Array, Any]:
+        key_range, query_range = tile_ranges(*arrays[-2:], causal=how.causal, window=how.window)
+        refs = _Refs._make([*arrays, key_range, query_range, None, None, None])
+        result, log_sums = _call(_read_block, how, refs, "query blocks", ["query", "row"])
+        return result, (refs._replace(log_sums=log_sums), result)
 
-    def backward(kept, gradient):
-        arrays, result, log_sums = kept
+    def backward(kept: tuple[_Refs, jax.Array], gradient: jax.Array) -> tuple[Any, ...]:
+        refs, result = kept
         common = jnp.einsum("btnh,btnh->bnt", gradient, result, preferred_element_type=jnp.float32)
-        arrays = *arrays, gradient, log_sums, common
-        (of_query,) = _call(_query_gradient, how, arrays, "query blocks", ["query"])
-        of_key, of_value = _call(_key_gradients, how, arrays, "key blocks", ["key", "key"])
+        refs = refs._replace(gradient=gradient, common=common)
+        (of_query,) = _call(_query_gradient, how, refs, "query blocks", ["query"])
+        of_key, of_value = _call(_key_gradients, how, refs, "key blocks", ["key", "key"])
         of_distances = None
-        if arrays[3] is not None:
-            (tiles,) = _call(_bias_gradient, how, arrays, "diagonals", ["tile"])
+        if how.biased:
+            (tiles,) = _call(_bias_gradient, how, refs, "diagonals", ["tile"])
             of_distances = _sums_of_distances(tiles.sum(axis=0))
         return of_query, of_key, of_value, of_distances, None, None
 
@@ -146,43 +169,38 @@ def _attention(how: _How) -> Callable[..., jax.Array]:
     return attention
 
 
-def _call(kernel: Callable[..., None], how: _How, arrays: tuple[Any, ...], grid: str, results: list[str]) -> list[jax.Array]:
-    """Runs a kernel on whole arrays, of which it loads what it needs, once for each block of its grid, head and row."""
-    query, key, _, distances, *_ = arrays
-    batch, length, heads, size = query.shape
-    num_keys, diagonals = key.shape[1], length // BLOCK + key.shape[1] // BLOCK - 1
-    parts = min(batch, _BATCH_PARTS)
+def _call(kernel: Callable[..., None], how: _How, refs: _Refs, grid: str, results: list[str]) -> list[jax.Array]:
+    """Runs a kernel for each block of its grid, head and row; it loads what it needs of whole arrays."""
+    batch, length, heads, size = refs.query.shape
+    num_keys, key_heads = refs.key.shape[1:3]
+    diagonals, parts = length // BLOCK + num_keys // BLOCK - 1, min(batch, _BATCH_PARTS)
     grids = {
         "query blocks": (length // BLOCK, heads, batch),
-        "key blocks": (num_keys // BLOCK, key.shape[2], batch),
+        "key blocks": (num_keys // BLOCK, key_heads, batch),
         "diagonals": (diagonals, heads, parts),
     }
     shapes = {
-        "query": jax.ShapeDtypeStruct(query.shape, query.dtype),
-        "key": jax.ShapeDtypeStruct(key.shape, key.dtype),
+        "query": jax.ShapeDtypeStruct(refs.query.shape, refs.query.dtype),
+        "key": jax.ShapeDtypeStruct(refs.key.shape, refs.key.dtype),
         "row": jax.ShapeDtypeStruct((batch, heads, length), jnp.float32),
         "tile": jax.ShapeDtypeStruct((parts, heads, diagonals, BLOCK, BLOCK), jnp.float32),
     }
-    if distances is None:
-        arrays = *arrays[:3], jnp.zeros((heads, 1), jnp.float32), *arrays[4:]
+    given = [array for array in refs if array is not None]
     call = pl.pallas_call(
-        functools.partial(kernel, how, distances is not None),
+        lambda *refs: kernel(how, _Refs(*refs[: len(given)]), *refs[len(given) :]),
         out_shape=[shapes[name] for name in results],
         grid=grids[grid],
         compiler_params=triton.CompilerParams(num_warps=4 if size <= 64 else 8, num_stages=2),
         interpret=how.interpret,
         name=f"triton_attention{kernel.__name__}",
     )
-    return call(*arrays)
+    return call(*given)
 
 
-def _read_block(
-    how, biased, query, key, value, distances, query_segments, key_segments, key_range, _, result, log_sums
-) -> None:
+def _read_block(how: _How, refs: _Refs, result, log_sums) -> None:
     """A block of queries: what it reads, and the logarithms of its softmax's sums."""
     block, head, row = (pl.program_id(axis) for axis in range(3))
-    scores_of = _scores(how, biased, query, key, distances, query_segments, key_segments, row, head)
-    size, groups = query.shape[3], query.shape[2] // key.shape[2]
+    scores_of = _scores(how, refs, row, head)
 
     def body(j, carry):
         most, total, read = carry
@@ -190,72 +208,65 @@ def _read_block(
         higher = jnp.maximum(most, scores.max(axis=1))
         weights = jnp.where(seen, jnp.exp(scores - higher[:, None]), 0)
         shrink = jnp.exp(most - higher)
-        values = triton.load(value.at[row, _block(j), head // groups, :])
+        values = triton.load(refs.value.at[row, _block(j), head // refs.groups, :])
         read = read * shrink[:, None] + _product(weights.astype(values.dtype), values)
         return higher, total * shrink + weights.sum(axis=1), read
 
-    start = jnp.full(BLOCK, MASKED, jnp.float32), jnp.zeros(BLOCK, jnp.float32), jnp.zeros((BLOCK, size), jnp.float32)
-    most, total, read = _over(key_range, row, block, body, start)
-    some = total > 0
-    triton.store(result.at[row, _block(block), head, :], (read / jnp.where(some, total, 1)[:, None]).astype(result.dtype))
-    triton.store(log_sums.at[row, head, _block(block)], most + jnp.log(jnp.where(some, total, 1)))
+    nothing = jnp.zeros((BLOCK, refs.query.shape[3]), jnp.float32)
+    start = jnp.full(BLOCK, MASKED, jnp.float32), jnp.zeros(BLOCK, jnp.float32), nothing
+    most, total, read = _over(refs.key_range, row, block, body, start)
+    sums = jnp.where(total > 0, total, 1)
+    triton.store(result.at[row, _block(block), head, :], (read / sums[:, None]).astype(result.dtype))
+    triton.store(log_sums.at[row, head, _block(block)], most + jnp.log(sums))
 
 
-def _query_gradient(how, biased, *refs) -> None:
+def _query_gradient(how: _How, refs: _Refs, of_query) -> None:
     """The gradient of a block of queries."""
-    *given, of_query = refs
-    query, key, key_range = given[0], given[1], given[6]
     block, head, row = (pl.program_id(axis) for axis in range(3))
-    gradients_of = _score_gradients(how, biased, given, row, head)
-    groups = query.shape[2] // key.shape[2]
+    gradients_of = _score_gradients(how, refs, row, head)
 
     def body(j, total):
         _, of_products, _ = gradients_of(block, j)
-        keys = triton.load(key.at[row, _block(j), head // groups, :])
+        keys = triton.load(refs.key.at[row, _block(j), head // refs.groups, :])
         return total + _product(of_products.astype(keys.dtype), keys)
 
-    total = _over(key_range, row, block, body, jnp.zeros((BLOCK, query.shape[3]), jnp.float32))
+    total = _over(refs.key_range, row, block, body, jnp.zeros((BLOCK, refs.query.shape[3]), jnp.float32))
     triton.store(of_query.at[row, _block(block), head, :], total.astype(of_query.dtype))
 
 
-def _key_gradients(how, biased, *refs) -> None:
+def _key_gradients(how: _How, refs: _Refs, of_key, of_value) -> None:
     """The gradients of a block of keys and of their values, of all query heads that read them."""
-    *given, of_key, of_value = refs
-    query, key, query_range, gradient = given[0], given[1], given[7], given[8]
     block, key_head, row = (pl.program_id(axis) for axis in range(3))
-    groups = query.shape[2] // key.shape[2]
-    totals = (jnp.zeros((BLOCK, query.shape[3]), jnp.float32),) * 2
-    for group in range(groups):
-        head = key_head * groups + group
-        gradients_of = _score_gradients(how, biased, given, row, head)
+    totals = (jnp.zeros((BLOCK, refs.query.shape[3]), jnp.float32),) * 2
+    for group in range(refs.groups):
+        head = key_head * refs.groups + group
+        gradients_of = _score_gradients(how, refs, row, head)
 
         def body(i, totals, head=head, gradients_of=gradients_of):
             weights, of_products, _ = gradients_of(i, block)
-            queries, gradients = (triton.load(x.at[row, _block(i), head, :]) for x in (query, gradient))
+            queries, gradients = (triton.load(x.at[row, _block(i), head, :]) for x in (refs.query, refs.gradient))
             of_keys, of_values = totals
             of_keys += _product(of_products.astype(queries.dtype).T, queries)
             return of_keys, of_values + _product(weights.astype(gradients.dtype).T, gradients)
 
-        totals = _over(query_range, row, block, body, totals)
+        totals = _over(refs.query_range, row, block, body, totals)
     for ref, total in zip((of_key, of_value), totals, strict=True):
         triton.store(ref.at[row, _block(block), key_head, :], total.astype(ref.dtype))
 
 
-def _bias_gradient(how, biased, *refs) -> None:
+def _bias_gradient(how: _How, refs: _Refs, tile) -> None:
     """The sum of the gradients of the biases of all tiles on a diagonal, in a part of the batch's rows."""
-    *given, tile = refs
-    query, key, key_range = given[0], given[1], given[6]
     diagonal, head, part = (pl.program_id(axis) for axis in range(3))
-    blocks, key_blocks, batch = query.shape[1] // BLOCK, key.shape[1] // BLOCK, query.shape[0]
+    blocks, key_blocks, batch = refs.query.shape[1] // BLOCK, refs.key.shape[1] // BLOCK, refs.query.shape[0]
     offset = diagonal - (blocks - 1)  # of keys from queries, in blocks
 
     def of_row(r, total):
         row = part + r * pl.num_programs(2)
-        gradients_of = _score_gradients(how, biased, given, row, head)
+        gradients_of = _score_gradients(how, refs, row, head)
 
         def body(i, total):
             j = i + offset
-            first, after = _ends_of(key_range, row, i)
+            first, after = _ends_of(refs.key_range, row, i)
             runs = ((first <= j) & (j < after)).astype(jnp.int32)
             return jax.lax.fori_loop(0, runs, lambda _, total: total + gradients_of(i, j)[2], total)
 
@@ -266,24 +277,23 @@ def _bias_gradient(how, biased, *refs) -> None:
     triton.store(tile.at[part, head, diagonal, :, :], total)
 
 
-def _scores(how, biased, query, key, distances, query_segments, key_segments, row, head) -> Callable[..., Any]:
+def _scores(how: _How, refs: _Refs, row, head) -> Callable[..., Any]:
     """(block of queries, block of keys) -> a tile's scores float32, MASKED where nothing is seen; what is seen; the slope of
-    the scores in their products without `scale`, 1 without a soft cap."""
-    groups = query.shape[2] // key.shape[2]
-    last_query = query.shape[1] - 1
+    the scores in their scaled products, which a soft cap makes less than 1."""
 
     def tile(i, j):
-        queries = triton.load(query.at[row, _block(i), head, :])
-        keys = triton.load(key.at[row, _block(j), head // groups, :])
+        queries = triton.load(refs.query.at[row, _block(i), head, :])
+        keys = triton.load(refs.key.at[row, _block(j), head // refs.groups, :])
         scores = how.scale * _product(queries, keys.T)
         slope = jnp.ones_like(scores)
         if how.soft_cap is not None:
             capped = jnp.tanh(scores / how.soft_cap)
             scores, slope = how.soft_cap * capped, 1 - capped * capped
         away = (j - i) * BLOCK + jnp.arange(BLOCK)[None, :] - jnp.arange(BLOCK)[:, None]  # of keys from queries
-        if biased:
-            scores += triton.load(distances.at[head, away + last_query])
-        of_queries, of_keys = triton.load(query_segments.at[row, _block(i)]), triton.load(key_segments.at[row, _block(j)])
+        if how.biased:
+            scores += triton.load(refs.distances.at[head, away + refs.query.shape[1] - 1])
+        of_queries = triton.load(refs.query_segments.at[row, _block(i)])
+        of_keys = triton.load(refs.key_segments.at[row, _block(j)])
         seen = of_queries[:, None] == of_keys[None, :]
         if how.causal:
             seen &= away <= 0
@@ -294,22 +304,18 @@ def _scores(how, biased, query, key, distances, query_segments, key_segments, ro
     return tile
 
 
-def _score_gradients(how, biased, refs, row, head) -> Callable[..., Any]:
+def _score_gradients(how: _How, refs: _Refs, row, head) -> Callable[..., Any]:
     """(block of queries, block of keys) -> a tile's weights, and the gradients of its products of queries and keys, and of its
     biases; float32."""
-    query, key, value, distances, query_segments, key_segments, _, _, gradient, log_sums, common = refs
-    scores_of = _scores(how, biased, query, key, distances, query_segments, key_segments, row, head)
-    groups = query.shape[2] // key.shape[2]
+    scores_of = _scores(how, refs, row, head)
 
     def tile(i, j):
         scores, seen, slope = scores_of(i, j)
-        sums, subtracted = (triton.load(x.at[row, head, _block(i)])[:, None] for x in (log_sums, common))
-        weights = jnp.where(seen, jnp.exp(scores - sums), 0)
-        given, values = (
-            triton.load(gradient.at[row, _block(i), head, :]),
-            triton.load(value.at[row, _block(j), head // groups, :]),
-        )
-        of_scores = weights * (_product(given, values.T) - subtracted)
+        log_sums, common = (triton.load(x.at[row, head, _block(i)])[:, None] for x in (refs.log_sums, refs.common))
+        weights = jnp.where(seen, jnp.exp(scores - log_sums), 0)
+        gradients = triton.load(refs.gradient.at[row, _block(i), head, :])
+        values = triton.load(refs.value.at[row, _block(j), head // refs.groups, :])
+        of_scores = weights * (_product(gradients, values.T) - common)
         return weights, how.scale * slope * of_scores, of_scores
 
     return tile
