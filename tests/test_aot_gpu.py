@@ -93,6 +93,18 @@ def test_without_the_plugin_the_command_says_how_to_install_it(monkeypatch, tmp_
     assert "jax-cuda12-pjrt==" in said
 
 
+def test_a_plugin_that_does_not_work_is_named_with_its_reason(monkeypatch, capsys):
+    def broken(plugin):
+        raise RuntimeError("PJRT API version 0.9 is not compatible\nand more")
+
+    monkeypatch.setattr(cuda, "installed", lambda: "jax_plugins.xla_cuda12")
+    monkeypatch.setattr(cuda, "_ready", broken)
+    assert main(["compile", "--config", "configs/flan_t5.py:small", "--topology", "h100:1"]) == 1
+    said = capsys.readouterr().err
+    assert "does not work with jaxlib" in said
+    assert "PJRT API version 0.9 is not compatible. One command installs the plugin for it" in said
+
+
 def test_a_step_that_needs_more_than_jax_takes_of_a_gpu_is_refused(eight_fake_chips, monkeypatch):
     found = aot.compile_training(config(), "h100:8")
     monkeypatch.setenv(topology.MEMORY_FRACTION, str(0.9 * found.peak_bytes / (79 * 2**30)))

@@ -5,10 +5,12 @@ toolkit and no GPU. What it cannot do without a GPU is to time several kernels f
 rules, so a run's kernels may be others than those of the compiled program.
 """
 
+import contextlib
 import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +26,7 @@ INSTALL = (
     f"{sys.executable} -m pip install --no-deps --target {Path(sys.prefix) / 'cuda'} "
     f"jax-cuda12-plugin=={jaxlib.__version__} jax-cuda12-pjrt=={jaxlib.__version__}"
 )
+_ANEW = f"One command installs the plugin for it: {INSTALL} --upgrade"
 MOST = 8  # GPUs of a host, which NVLink joins
 
 
@@ -65,7 +68,7 @@ def find() -> None:
     """Prepares jax in this process to compile for GPUs, on the CPU.
 
     Raises:
-      ConfigError: there is no plugin; the message has the command that installs it.
+      ConfigError: there is no plugin for this jaxlib; the message has the command that installs it.
     """
     if not installed() and (folder := _beside()):
         sys.path.append(folder)
@@ -74,12 +77,13 @@ def find() -> None:
         raise ConfigError(
             f"compiling for GPUs needs JAX's plugin for CUDA, which is not installed. One command installs it: {INSTALL}"
         )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # or the plugin says that it found no driver
     jax.config.update("jax_platforms", "cpu")  # otherwise jax would look for a GPU because there is a plugin
     try:
-        _devices("h100", 1)
-    except NotImplementedError:  # jax had looked for plugins before
-        importlib.import_module(plugin).initialize()
+        with _stderr_closed():
+            _ready(plugin)
+    except Exception as error:  # whatever a plugin of another version raises
+        reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
+        raise ConfigError(f"JAX's plugin for CUDA does not work with jaxlib {jaxlib.__version__}: {reason}. {_ANEW}") from error
 
 
 def devices(chip: str, count: str) -> list[jax.Device]:
@@ -98,6 +102,14 @@ def _devices(chip: str, count: int) -> list[jax.Device]:
     return list(described.devices)
 
 
+def _ready(plugin: str) -> None:
+    try:
+        _devices("h100", 1)
+    except NotImplementedError:  # jax had looked for plugins before
+        importlib.import_module(plugin).initialize()
+        _devices("h100", 1)
+
+
 def installed() -> str:
     """Returns the module of the plugin; "" if there is none."""
     for name in _PLUGINS:
@@ -114,6 +126,20 @@ def _beside() -> str:
         if (Path(folder) / "jax_plugins").is_dir():
             return folder
     return ""
+
+
+@contextlib.contextmanager
+def _stderr_closed() -> Iterator[None]:
+    """Drops what the plugin prints when it is loaded, at any log level: that there is no driver, and no GPU will be used."""
+    sys.stderr.flush()
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
 
 
 def _target(gpu: _Gpu) -> str:
