@@ -23,7 +23,7 @@ MODELS = {
     "pythia_1b": "EleutherAI/pythia-1b",
 }
 VARIANTS = tuple(MODELS)
-# What `flanjax compile --search` found, on v5e:4x4: keep the results of products, and gather a product's operands before it begins.
+# What `flanjax compile --search` found on v5e:4x4: keep the results of products, and gather an operand before its product begins.
 SEARCHED = ("qwen3_0_6b",)
 GATHER_FIRST = "xla_jf_spmd_threshold_for_windowed_einsum_mib=1000000"
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 _CANDIDATES = 256
+_OF_TWO = 64  # candidates of which two may join a row at once
 _TINY = 1e-9
 
 
@@ -81,9 +82,11 @@ def pack_examples(sizes: np.ndarray, limits: tuple[int, int]) -> list[list[int]]
 def pack_rounds(sizes: np.ndarray, limits: Sequence[tuple[int, int]]) -> list[list[list[int]]]:
     """Returns rounds, each with one row for each of `limits`, in their order: a row is a list of indices and may be empty.
 
-    Every row is filled as in `pack_examples`. It is opened by the example with the largest first measure of those that no
-    shorter row has room for, or, when these are used up, by the largest that fits. So long targets go into long rows, while
-    rows of all lengths share the small examples, which fill gaps.
+    Every row is filled as in `pack_examples`, but two examples join at once where together they leave less room than the
+    nearest one: rows of several lengths are tight on both sides, and flan_mini's are filled by one part in a hundred more. A
+    row is opened by the example with the largest first measure of those that no shorter row has room for, or, when these are
+    used up, by the largest that fits. So long targets go into long rows, while rows of all lengths share the small examples,
+    which fill gaps.
 
     Args:
       sizes: int [n, 2], the size of each example in both measures; one of `limits` has room for all of them.
@@ -112,7 +115,7 @@ def pack_rounds(sizes: np.ndarray, limits: Sequence[tuple[int, int]]) -> list[li
             if len(others) > _CANDIDATES:
                 others = others[np.arange(_CANDIDATES) * len(others) // _CANDIDATES]
             candidates = np.concatenate([[opener], others])
-            taken = candidates[_fill_row((size[left[candidates]] / limits[i]).T, demand / demand.max())]
+            taken = candidates[_fill_row((size[left[candidates]] / limits[i]).T, demand / demand.max(), in_twos=True)]
             rows[i] = left[taken].tolist()
             demand = np.maximum(demand - (size[left[taken]] / room).sum(axis=0), _TINY)
             left = _without(left, taken)
@@ -126,16 +129,31 @@ def _without(values: np.ndarray, positions: Sequence[int] | np.ndarray) -> np.nd
     return values[stay]
 
 
-def _fill_row(size: np.ndarray, share: np.ndarray) -> list[int]:
+def _fill_row(size: np.ndarray, share: np.ndarray, in_twos: bool = False) -> list[int]:
     """Returns which candidates go into the row that the first one opens. size: float [2, n], fractions of the row's limits."""
     read, write = size[0].copy(), size[1]
     free_read, free_write = 1 - read[0], 1 - write[0]
     taken, used = [0], 2.0
     read[0] = used
+
+    def room_left(read: np.ndarray, write: np.ndarray) -> np.ndarray:
+        """How much room sizes leave; less than nothing is far too much."""
+        read, write = free_read - read, free_write - write
+        room = share[0] * read**2 + share[1] * write**2
+        return np.where((read >= -_TINY) & (write >= -_TINY), room, np.inf)
+
     while (fits := ((read <= free_read + _TINY) & (write <= free_write + _TINY)).nonzero()[0]).size:
         far = share[0] * (free_read * share[0] - read[fits]) ** 2 + share[1] * (free_write * share[1] - write[fits]) ** 2
-        nearest = int(fits[far.argmin()])
-        free_read, free_write = free_read - read[nearest], free_write - write[nearest]
-        read[nearest] = used
-        taken.append(nearest)
+        joining = [int(fits[far.argmin()])]
+        if in_twos and len(fits) > 1:
+            few = fits if len(fits) <= _OF_TWO else fits[np.arange(_OF_TWO) * len(fits) // _OF_TWO]
+            first, second = np.triu_indices(len(few), 1)
+            two = room_left(read[few[first]] + read[few[second]], write[few[first]] + write[few[second]])
+            best = int(two.argmin())
+            if two[best] < room_left(read[joining], write[joining])[0]:
+                joining = [int(few[first[best]]), int(few[second[best]])]
+        for i in joining:
+            free_read, free_write = free_read - read[i], free_write - write[i]
+            read[i] = used
+        taken += joining
     return taken

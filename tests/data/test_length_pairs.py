@@ -262,3 +262,13 @@ def test_pairs_are_suggested_where_they_save_positions_and_are_then_filled_as_pr
     dataclasses.replace(layout.config, lengths=better.lengths)  # a config takes what is suggested
     even = np.full((300, 2), (128, 32))
     assert suggest_pairs(even, 75, layout) is None
+
+
+def test_two_examples_join_a_round_at_once_where_they_leave_less_room_than_the_nearest():
+    """4 is nearest to the room of 5 that the first leaves, and nothing fits beside it; 3 and 2 fill it."""
+    sizes = np.array([[5, 1], [4, 1], [3, 1], [2, 1]])
+    assert [[sorted(row) for row in rounds] for rounds in pack_rounds(sizes, [(10, 10)])] == [[[0, 2, 3]], [[1]]]
+    sizes[:, 1] = [1, 1, 5, 5]  # 3 and 2 would fill the inputs, but their targets do not fit
+    rows = [row for (row,) in pack_rounds(sizes, [(10, 10)])]
+    assert sorted(i for row in rows for i in row) == [0, 1, 2, 3]
+    assert all((sizes[row].sum(axis=0) <= 10).all() for row in rows)
