@@ -9,7 +9,7 @@ most 512 are targets; the loss is on the targets alone. `--config.data.features.
 turns of the tokenizer's chat template, `--config.data.features.layout=prefix` lets inputs be seen both ways.
 
 The optimizer follows the supervised stage of Tülu 3 (arXiv:2411.15124): AdamW without decay, linear from 5e-6 for 8B; smaller
-models take 1e-5 here. docs/performance.md lists what each size needs of a TPU slice.
+models take 1e-5 here. Slices for 64 rows: v5e:4x4 for qwen3_0_6b, v5e:4x4 to 16x16 for llama3_8b (docs/performance.md).
 """
 
 from ml_collections import ConfigDict
@@ -23,7 +23,7 @@ MODELS = {
     "pythia_1b": "EleutherAI/pythia-1b",
 }
 VARIANTS = tuple(MODELS)
-# What `flanjax compile --search` found on v5e:4x4: keep the results of products, and gather an operand before its product begins.
+# What `flanjax compile --search` found on v5e:4x4: keep the results of products, and gather a product's operands first.
 SEARCHED = ("qwen3_0_6b",)
 GATHER_FIRST = "xla_jf_spmd_threshold_for_windowed_einsum_mib=1000000"
 

@@ -24,7 +24,7 @@ LINES = [
     ("flan_t5.py:large", "v5e:2x4", ()),
     ("flan_t5.py:xl", "v5e:4x4", ()),
     ("flan_t5.py:xl", "v6e:2x4", ()),
-    ("flan_t5.py:xxl", "v5e:8x8", ()),
+    ("flan_t5.py:xxl", "v5e:4x8", ()),
     ("flan_t5.py:xxl", "v5p:8x8x4", ("data.batch_size=256",)),
     ("flan_decoder.py:qwen3_0_6b", "v5e:2x4", ()),
     ("flan_decoder.py:qwen3_0_6b", "v5e:4x4", ()),
