@@ -44,11 +44,11 @@ ON_GPUS = [
     ("flan_t5.py:large", "h100:8", ("model.remat=dots",)),
     ("flan_t5.py:large", "h100:8", ("model.remat=dots", _TRITON, _UNROLLED)),
     ("flan_t5.py:xl", "h100:8", ("model.remat=dots", _TRITON, _UNROLLED)),
-    ("flan_t5.py:xxl", "h100:8", (_TRITON,)),
-    ("flan_decoder.py:qwen3_0_6b", "h100:1", ()),
-    ("flan_decoder.py:qwen3_0_6b", "h100:1", (_TRITON, _UNROLLED)),
-    ("flan_decoder.py:llama3_8b", "h100:8", ()),
-    ("flan_decoder.py:llama3_8b", "h100:8", (_TRITON,)),
+    ("flan_t5.py:xxl", "h100:8", ("model.remat=full", _TRITON)),
+    ("flan_decoder.py:qwen3_0_6b", "h100:1", ("model.remat=full",)),
+    ("flan_decoder.py:qwen3_0_6b", "h100:1", ("model.remat=full", _TRITON, _UNROLLED)),
+    ("flan_decoder.py:llama3_8b", "h100:8", ("model.remat=full",)),
+    ("flan_decoder.py:llama3_8b", "h100:8", ("model.remat=full", _TRITON)),
 ]
 LINE = """
 import sys
