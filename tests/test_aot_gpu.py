@@ -62,6 +62,13 @@ def test_a_config_is_compiled_for_gpus_that_are_not_here():
     assert "not known" not in said
 
 
+@gpu_compiler.needed
+def test_a_step_whose_small_products_xla_cannot_tile_is_compiled_with_cublas():
+    said = child("-m", "flanjax.cli", "compile", "--config", "configs/quickstart.py", "--topology", "h100:1")
+    assert said.count("fits") == 2
+    assert "no custom kernels" in said
+
+
 def test_all_attention_is_hidden_where_triton_computes_it():
     flops = StepFlops(total=9.0, attention=4.0, unbiased=1.0)
     assert aot._hidden(flops, ['custom_call_target="__gpu$xla.gpu.triton", name = "triton_attention_read_block"']) == 4.0

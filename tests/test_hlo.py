@@ -10,6 +10,7 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 from flanjax.aot import roofline as chips
+from flanjax.aot.cuda import is_gpu
 from flanjax.aot.hlo import Collective, Counts, both, count
 from flanjax.parallel.hardware import CHIPS, PEAK_BF16_FLOPS
 
@@ -356,7 +357,8 @@ def test_the_words_give_mfu_at_both_ends_and_name_what_is_assumed_and_what_is_mi
 
 
 def test_the_chips_peaks_are_those_that_training_reports_against():
-    assert {f"TPU {name}": chip.bf16_flops / chip.devices for name, chip in CHIPS.items()}.items() <= PEAK_BF16_FLOPS.items()
+    names = {name: name.upper() if is_gpu(name) else f"TPU {name}" for name in CHIPS}
+    assert {names[name]: chip.bf16_flops / chip.devices for name, chip in CHIPS.items()}.items() <= PEAK_BF16_FLOPS.items()
 
 
 def test_two_programs_add_up():
@@ -379,3 +381,27 @@ ENTRY %main (x: bf16[8,8]) -> bf16[8,8] {
 }
 """
     assert count(text).matmul_flops == 2 * 8**3
+
+
+def test_a_product_by_cublas_counts_as_one_without_its_workspace():
+    found = count("""
+ENTRY %main (x: bf16[16,8], w: bf16[16,32]) -> bf16[8,32] {
+  %x = bf16[16,8]{1,0} parameter(0)
+  %w = bf16[16,32]{1,0} parameter(1)
+  %y = (bf16[8,32]{1,0}, s8[4194304]{0}) custom-call(%x, %w), custom_call_target="__cublas$lt$matmul", \
+backend_config={"gemm_backend_config":{"dot_dimension_numbers":{"lhs_contracting_dimensions":["0"],"rhs_contracting_dimensions":["0"]}}}
+  ROOT %z = bf16[8,32]{1,0} get-tuple-element(%y), index=0
+}""")
+    assert found.matmul_flops == 2 * 8 * 32 * 16
+    assert found.hbm_bytes == 2 * (16 * 8 + 16 * 32 + 8 * 32)
+    assert not found.custom_calls
+
+
+def test_a_triton_kernel_is_called_by_its_own_name():
+    found = count("""
+ENTRY %main (x: bf16[16,8]) -> bf16[16,8] {
+  %x = bf16[16,8]{1,0} parameter(0)
+  ROOT %y = bf16[16,8]{1,0} custom-call(%x), custom_call_target="__gpu$xla.gpu.triton", \
+backend_config={debug = false, grid_x = 1 : i32, name = "triton_attention_read_block", num_stages = 2 : i32}
+}""")
+    assert found.custom_calls == {"triton_attention_read_block": 1}

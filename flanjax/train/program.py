@@ -23,6 +23,9 @@ from flanjax.train.optimizer import make_optimizer, schedule, state_axes
 from flanjax.train.quantization import quantized
 from flanjax.train.step import StepMetrics, StepSpec, TrainState, init_state, read_rows, train_step, validation_step
 
+# What XLA says of some small products that its own Triton kernels cannot divide, if there is no GPU to try tiles on.
+_UNTILED = "Couldn't find output tile sizes"
+
 
 class Compiled(NamedTuple):
     """The result of compiling a step.
@@ -47,7 +50,7 @@ def compile_for(function: Any, *shapes: Any) -> Compiled:
     """
     lowered = function.lower(*shapes)
     try:
-        executable = lowered.compile()
+        executable = _executable(lowered)
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
@@ -55,6 +58,15 @@ def compile_for(function: Any, *shapes: Any) -> Compiled:
     memory = executable.memory_analysis()
     fresh = memory.output_size_in_bytes - memory.alias_size_in_bytes
     return Compiled(executable, memory.argument_size_in_bytes + fresh + memory.temp_size_in_bytes, lowered=lowered)
+
+
+def _executable(lowered: Any) -> Any:
+    try:
+        return lowered.compile()
+    except jax.errors.JaxRuntimeError as error:
+        if _UNTILED not in str(error):
+            raise
+        return lowered.compile(compiler_options={"xla_gpu_enable_triton_gemm": False})
 
 
 def _shapes(batch: Any) -> Any:

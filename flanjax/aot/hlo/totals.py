@@ -123,7 +123,7 @@ def _total(program: HloProgram, name: str) -> Counts:
     talking: list[Execution] = []
     for run in runs(program, name, choose=lambda branches: max(branches, key=lambda b: _total(program, b)[:2])):
         computation, instruction, times, fused, known = run
-        if instruction.opcode in ("dot", "convolution"):
+        if instruction.opcode in ("dot", "convolution") or _is_cublas(instruction):
             found = times * _flops(computation, instruction)
             flops += found
             in_int8 += found * _is_int8(computation, instruction)
@@ -164,16 +164,26 @@ def _flops(computation: Computation, product: Instruction) -> int:
     operands = computation.operands(product)
     if not all(operands):
         return 0  # the instruction could not be read
-    (left,), (right,) = operands
-    if product.opcode == "dot":
-        contracted = _numbers(product, "lhs_contracting_dims")
-        return 2 * product.result[0].elements * math.prod(left.shape[d] for d in contracted)
-    return _convolution_flops(left, right, product)
+    (left,), (right,) = operands[:2]
+    if product.opcode == "convolution":
+        return _convolution_flops(left, right, product)
+    contracted = _contracted(product) if _is_cublas(product) else _numbers(product, "lhs_contracting_dims")
+    return 2 * product.result[0].elements * math.prod(left.shape[d] for d in contracted)
+
+
+def _is_cublas(call: Instruction) -> bool:
+    """Whether it is a product by the library for NVIDIA's GPUs."""
+    return attribute(call, "custom_call_target").startswith("__cublas")
+
+
+def _contracted(call: Instruction) -> list[int]:
+    found = re.search(r'"lhs_contracting_dimensions":\[([^\]]*)\]', call.attributes)
+    return [int(n) for n in re.findall(r"\d+", found[1])] if found else []
 
 
 def _is_int8(computation: Computation, product: Instruction) -> bool:
     operands = computation.operands(product)
-    return all(operands) and all(array.dtype in ("s8", "u8") for (array,) in operands)
+    return all(operands) and all(array.dtype in ("s8", "u8") for (array,) in operands[:2])
 
 
 def _convolution_flops(image: Array, kernel: Array, product: Instruction) -> int:
@@ -231,7 +241,7 @@ def _moved(program: HloProgram, computation: Computation, instruction: Instructi
     if opcode == "fusion":
         return _fusion_moved(program, computation, instruction)
     operands = computation.operands(instruction)
-    written = sum(a.hbm for a in result)
+    written = sum(a.hbm for a in result[: 1 if _is_cublas(instruction) else None])  # the second is its workspace
     read = [sum(a.hbm for a in operand) for operand in operands]
     sizes = [sum(a.size for a in operand) for operand in operands]
     if opcode.endswith("-done"):
