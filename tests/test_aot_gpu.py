@@ -1,11 +1,13 @@
 """Compiling for GPUs that this machine does not have."""
 
 import json
+import logging
 import subprocess
 import sys
 
 import gpu_compiler
 import pytest
+from jax.extend import backend
 from test_aot import config
 
 from flanjax.aot import compile as aot
@@ -110,6 +112,19 @@ def test_a_plugin_that_does_not_work_is_named_with_its_reason(monkeypatch, capsy
     said = capsys.readouterr().err
     assert "does not work with jaxlib" in said
     assert "PJRT API version 0.9 is not compatible. One command installs the plugin for it" in said
+
+
+def test_tokamax_sees_the_gpu_that_is_compiled_for_and_only_while_it_is(monkeypatch, eight_fake_chips):
+    gpu, before, level = object(), backend.get_default_device(), logging.getLogger("absl").level
+    seen = []
+    monkeypatch.setattr(cuda, "devices", lambda chip, count: [gpu])
+    monkeypatch.setattr(aot, "_compile_training", lambda *_: seen.append(backend.get_default_device()))
+    monkeypatch.setattr(aot, "_compile_scoring", lambda *_: seen.append(backend.get_default_device()))
+    for topology_of in ("h100:1", "v5e:2x4"):
+        aot.compile_training(config(), topology_of)
+        aot.compile_scoring(config(), topology_of)
+    assert seen == [gpu, gpu, before, before]
+    assert (backend.get_default_device(), logging.getLogger("absl").level) == (before, level)
 
 
 def test_a_step_that_needs_more_than_jax_takes_of_a_gpu_is_refused(eight_fake_chips, monkeypatch):

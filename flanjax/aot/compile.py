@@ -20,7 +20,7 @@ from flanjax import parts
 from flanjax.adapt.methods import make_tuning
 from flanjax.aot import hlo
 from flanjax.aot.roofline import Roofline, explain, roofline
-from flanjax.aot.topology import chip_of, devices_of, memory_bytes, memory_words
+from flanjax.aot.topology import chip_of, devices_of, memory_bytes, memory_words, seen_as_here
 from flanjax.config import ConfigError, RunConfig
 from flanjax.config.model import SCRATCH
 from flanjax.data.feature_config import Lengths
@@ -95,14 +95,26 @@ def _count_tasks(config: RunConfig) -> int:
 
 
 def compile_training(config: RunConfig, topology: str, usable: float = 1.0) -> CompileReport:
-    """Returns the results of compiling a config's training step for a slice such as "v5e:4x4".
+    """Returns the results of compiling a config's training step for a slice such as "v5e:4x4", or GPUs such as "h100:8".
 
     Args:
       usable: the share of a chip's memory that the step may take.
 
     Raises:
-      ConfigError: the topology is unknown, libtpu is missing, or the step does not fit.
+      ConfigError: the topology is unknown, its compiler is missing, or the step does not fit.
     """
+    with seen_as_here(topology):
+        return _compile_training(config, topology, usable)
+
+
+def compile_scoring(config: RunConfig, topology: str) -> CompileReport:
+    """Returns the results of compiling what evaluation runs: reading full prompts, then scoring full options,
+    `evaluation.batch_size` at a time."""
+    with seen_as_here(topology):
+        return _compile_scoring(config, topology)
+
+
+def _compile_training(config: RunConfig, topology: str, usable: float) -> CompileReport:
     mesh = slice_mesh(config, topology)
     parts.check_batch(config, mesh)
     model, batch = model_of(config), parts.batch_shapes(config, mesh, parts.numbers_of(config))
@@ -143,9 +155,7 @@ def compile_training(config: RunConfig, topology: str, usable: float = 1.0) -> C
     return report(longest, began)._replace(shorter=tuple(report(pair, time.perf_counter()) for pair in shorter))
 
 
-def compile_scoring(config: RunConfig, topology: str) -> CompileReport:
-    """Returns the results of compiling what evaluation runs: reading full prompts, then scoring full options,
-    `evaluation.batch_size` at a time."""
+def _compile_scoring(config: RunConfig, topology: str) -> CompileReport:
     mesh, model = slice_mesh(config, topology), model_of(config)
     features = dataclasses.replace(config.data.features, chat=False)
     layout = make_layout(features, ByteTokenizer())

@@ -8,11 +8,13 @@ rules, so a run's kernels may be others than those of the compiled program.
 import contextlib
 import importlib
 import importlib.util
+import logging
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 import jax
 import jaxlib
@@ -95,6 +97,23 @@ def devices(chip: str, count: str) -> list[jax.Device]:
     if not count.isdecimal() or not 1 <= int(count) <= MOST:
         raise ConfigError(f"topology is '{chip}:{count}', expected {chip}:1 to {chip}:{MOST}, the GPUs of one host")
     return _devices(chip, int(count))
+
+
+@contextlib.contextmanager
+def default_device(device: jax.Device) -> Iterator[None]:
+    """Lets tokamax, which asks jax what device it runs on by default, see one that is compiled for.
+
+    `jax.default_device` would not do: whatever is computed while a step is traced would be placed on a device that is not here.
+    Its warnings, that no tiles were tried on this GPU, are left out.
+    """
+    log = logging.getLogger("absl")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with mock.patch("jax.extend.backend.get_default_device", return_value=device):
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def _devices(chip: str, count: int) -> list[jax.Device]:

@@ -1,5 +1,6 @@
 """Describes the devices that a config is compiled for: TPU slices and the GPUs of a host, none of which need be here."""
 
+import contextlib
 import os
 from collections.abc import Iterable
 
@@ -45,6 +46,13 @@ def devices_of(topology: str) -> list[jax.Device]:
         raise ConfigError(
             f"libtpu cannot describe {topology!r}: {str(error)[:300]}. Check the grid; `{libtpu.INSTALL}` installs libtpu"
         ) from error
+
+
+def seen_as_here(topology: str) -> contextlib.AbstractContextManager[None]:
+    """Returns a context for tracing what is compiled for a topology."""
+    if cuda.is_gpu(chip_name(topology)):
+        return cuda.default_device(devices_of(topology)[0])
+    return contextlib.nullcontext()
 
 
 def chip_of(topology: str) -> Chip:
