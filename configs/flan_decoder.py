@@ -9,8 +9,8 @@ most 512 are targets; the loss is on the targets alone. `--config.data.features.
 turns of the tokenizer's chat template, `--config.data.features.layout=prefix` lets inputs be seen both ways.
 
 The optimizer follows the supervised stage of Tülu 3 (arXiv:2411.15124): AdamW without decay, linear from 5e-6 for 8B; smaller
-models take 1e-5 here. Slices for 64 rows: v5e:4x4 for qwen3_0_6b, v5e:4x4 to 16x16 for llama3_8b (docs/performance.md), which
-on 8x8 has the memory for --config.model.remat=dots.
+models take 1e-5 here. Slices that suit 64 rows: v5e:4x4 for qwen3_0_6b, v5e:4x4 to 16x16 for llama3_8b, which on 8x8
+has the memory for --config.model.remat=dots (docs/performance.md).
 """
 
 from ml_collections import ConfigDict

@@ -7,8 +7,10 @@
 
 Source of the recipe: Chung et al. 2022 (arXiv:2210.11416), appendix E: batches of 64 packed rows, Adafactor with a constant
 rate of 5e-4, dropout 0.05, and the steps below. WEIGHTS are the language-model-adapted T5 v1.1: a directory in Hugging Face
-layout with its spiece.model, or an id on the hub. Slices for 64 rows: v5e:2x4 for small, base and large, v5e:4x4
-for xl, v5e:4x8 for xxl; more chips wait for each other (docs/performance.md). For a larger slice, take a larger batch.
+layout with its spiece.model, or an id on the hub.
+
+Slices that suit 64 rows: v5e:2x4 for small, base and large, v5e:4x4 for xl, v5e:4x8 for xxl (docs/performance.md). With more
+chips each has too few rows, and waits for parameters from the others: take a larger batch for a larger slice.
 
 Nothing is held out, as in Flan-T5, which was evaluated on MMLU and BIG-Bench Hard (mixtures/flan/exams.py, big_bench_hard.py).
 For FLAN 2021's question, --config.mixture=mixtures/flan.py:flan2021 --config.heldout=entailment; it needs no folder.

@@ -85,6 +85,11 @@ def test_a_way_without_options_takes_away_those_of_the_config():
     assert load_config("configs/flan_t5.py:base", [*base, *given]).train.xla_options == ()
 
 
+def test_scanned_layers_are_said_where_the_config_unrolls_them():
+    given = [word.removeprefix("--config.") for word in Way("dots", (), FSDP, 1, scan=True).overrides()]
+    assert load_config("configs/quickstart.py", given).model.fields["scan"]
+
+
 def test_of_ways_that_are_as_good_the_one_is_taken_that_takes_less_if_nothing_overlaps():
     def way(seconds, serial):
         return Tried(Way("none", (), FSDP, 1), seconds, serial, "compute", 0.5, 1)

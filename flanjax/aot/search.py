@@ -33,7 +33,7 @@ class Way(NamedTuple):
     xla_options: tuple[str, ...]
     mesh: MeshConfig
     microbatches: int | Literal["auto"]
-    scan: bool = True
+    scan: bool = True  # False: layers are unrolled
 
     def of(self, config: RunConfig) -> RunConfig:
         """Returns the config that says so."""
@@ -45,7 +45,7 @@ class Way(NamedTuple):
         """Returns it as options of a command."""
         mesh = [f"--config.mesh.{name}={size}" for name, size in dataclasses.asdict(self.mesh).items()]
         options = f"--config.train.xla_options={','.join(self.xla_options)}"
-        model = [f"--config.model.remat={self.remat}", *([] if self.scan else ["--config.model.scan=False"])]
+        model = [f"--config.model.remat={self.remat}", f"--config.model.scan={self.scan}"]
         return [*model, f"--config.train.microbatches={self.microbatches}", options, *mesh]
 
 

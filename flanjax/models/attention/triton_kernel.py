@@ -27,9 +27,8 @@ from flanjax.models.attention.relative_bias import RelativeBias
 
 BIAS_AXES = ("heads", "distances")
 BLOCK = 64  # queries and keys of a tile
-_LAST = (
-    2**30
-)  # padding counts as this segment; queries and keys that are added here have the next two, so that nothing is theirs
+# Padding counts as this segment. Queries and keys that are added here have the next two, so that neither sees anything.
+_LAST = 2**30
 _BATCH_PARTS = 4  # the gradient of the bias is added up over the rows of a batch in so many parts, for more programs to run
 
 
