@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
-from flanjax import commands, huge_pages
+from flanjax import commands, malloc
 
 _PROGRESS_SECONDS = 10
 _WITH_LARGE_ARRAYS = {
@@ -39,7 +39,7 @@ def command() -> NoReturn:
     running or whose import was interrupted, and some of them would abort, with a status that says that the command failed.
     """
     if sys.argv[1:2] and sys.argv[1] in _WITH_LARGE_ARRAYS:
-        huge_pages.start_again_with_them()
+        malloc.start_again_tuned()
     sys.unraisablehook = _interrupt_again
     statuses: list[int] = []
     atexit.register(lambda: _end_at_once(statuses[0]) if statuses else None)  # the first to be registered is the last to run

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from flanjax import malloc
+
 from . import machine
 from .comparing import Comparison
 from .sides import Side, python
@@ -188,6 +190,6 @@ def _side(module: str, *arguments: str, interpreter: str = sys.executable, envir
 
 
 def _open(module: str, arguments: Sequence[str], interpreter: str, environment: Mapping[str, str], folder: Path) -> Side:
-    # Huge pages, which `flanjax train` asks for by itself, also for the peer, whom they help too.
-    variables = {"TOKENIZERS_PARALLELISM": "false", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", **environment}
+    # What `flanjax train` asks of the C library by itself, also for the peer, whom it helps too.
+    variables = {"TOKENIZERS_PARALLELISM": "false", "GLIBC_TUNABLES": malloc.TUNABLES, **environment}
     return Side(module, python(module, *arguments, str(folder), interpreter=interpreter), variables)

@@ -13,7 +13,9 @@ from .sides import SideError
 
 Log = Callable[[str], None]
 OURS, THEIRS = 0, 1
-WARM_UPS = 2  # an engine compiles once more when it has seen how long texts are
+# Untimed runs before the first timed one: an engine compiles once more when it has seen how long texts are. Before a later one
+# there is one: a virtual machine may have given the memory of a stopped process away, and a step then takes half as long again.
+WARM_UPS = 2
 
 
 class Asked(Protocol):
@@ -115,10 +117,9 @@ def _compare(comparison: Comparison, sides: "_Sides", rounds: int, log: Log) -> 
             with sides.use(side) as (asked, warmed):
                 for key in comparison.units:
                     given = settings.get(key) if side == THEIRS else None
-                    if key not in warmed:
-                        for _ in range(WARM_UPS):
-                            asked.ask("run", key, given)
-                        warmed.add(key)
+                    for _ in range(1 if key in warmed else WARM_UPS):
+                        asked.ask("run", key, given)
+                    warmed.add(key)
                     seen[side][key] = asked.ask("run", key, given)
                 if number == rounds - 1:
                     facts["theirs" if side == THEIRS else "ours"] = asked.ask("facts")
