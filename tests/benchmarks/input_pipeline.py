@@ -99,17 +99,16 @@ class Ours:
         batches = self._batches = self._batches or BatchIterator(self._corpus(PREFIXES))
         if first:
             collect_rarely()  # as in a training
-        began, examples, rows = time.perf_counter(), 0, 0
-        tokens = np.zeros(2, np.int64)
+        began, examples = time.perf_counter(), 0
+        tokens, room = np.zeros(2, np.int64), np.zeros(2, np.int64)
         while time.perf_counter() - began < self._job["seconds"]:
             batch = next(batches)
-            if first and not rows:
+            if first and not examples:
                 self._first = time.perf_counter() - began
             examples += int(batch["segment_ids"].max(axis=1).sum())
             tokens += [np.count_nonzero(batch["inputs_segment_ids"]), np.count_nonzero(batch["segment_ids"])]
-            rows += len(batch["inputs"])
+            room += [batch["inputs"].size, batch["targets"].size]
         seconds = time.perf_counter() - began
-        room = rows * np.array([self._job["inputs_length"], self._job["targets_length"]])
         self._fill = dict(zip(("encoder", "decoder"), (tokens / room).tolist(), strict=True))
         return {"seconds": seconds, "work": examples, "encoder_tokens": int(tokens[0])}
 
@@ -132,7 +131,8 @@ class Ours:
 
     def _corpus(self, prefixes: Sequence[str]) -> Corpus:
         job = self._job
-        features = FeatureConfig(inputs_length=job["inputs_length"], targets_length=job["targets_length"])
+        longest = {"inputs_length": job["inputs_length"], "targets_length": job["targets_length"]}
+        features = FeatureConfig(**longest, lengths=tuple(map(tuple, job["lengths"])))
         config = DataConfig(batch_size=job["batch_size"], num_streams=STREAMS, seed=job["seed"], features=features)
         config = dataclasses.replace(config, **job["data"])
         chosen = mixture(job["tasks"], prefixes)

@@ -264,6 +264,20 @@ def test_pairs_are_suggested_where_they_save_positions_and_are_then_filled_as_pr
     assert suggest_pairs(even, 75, layout) is None
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_rows_are_full_on_both_sides_where_one_target_in_five_takes_half_a_row(seed):
+    """News, reviews, solutions of problems, pairs of sentences and mails, of about the lengths that they really have."""
+    draw, n = np.random.default_rng(seed), 6000
+    kind = draw.integers(0, 5, n)
+    reads = np.clip(np.array([91, 20, 72, 95, 141])[kind] * draw.lognormal(0, 0.45, n), 8, 512).astype(int)
+    writes = np.select([kind == 2, kind == 4], [draw.integers(40, 121, n), draw.integers(4, 25, n)], np.where(kind, 2, 5))
+    limits = [(512, 128)] * 6 + [(512, 32)]
+    filled = np.array([reads.sum(), writes.sum()]) / np.sum(limits, axis=0)
+    inputs, targets = filled / len(pack_rounds(np.stack([reads, writes], axis=1), limits))
+    assert inputs >= 0.98
+    assert targets >= 0.97
+
+
 def test_two_examples_join_a_round_at_once_where_they_leave_less_room_than_the_nearest():
     """4 is nearest to the room of 5 that the first leaves, and nothing fits beside it; 3 and 2 fill it."""
     sizes = np.array([[5, 1], [4, 1], [3, 1], [2, 1]])
