@@ -100,7 +100,7 @@ def pack_rounds(sizes: np.ndarray, limits: Sequence[tuple[int, int]]) -> list[li
     order = sorted(range(len(limits)), key=lambda i: limits[i][::-1], reverse=True)  # the longest targets first
     scaled = {limit: size.T / np.array(limit)[:, None] for limit in limits}
     fits = {limit: (size <= limit).all(axis=1) for limit in limits}
-    openers = {}
+    openers: dict[tuple[int, int], np.ndarray] = {}
     for a in limits:
         shorter = [fits[b] for b in limits if b[::-1] < a[::-1]]
         openers[a] = fits[a] & ~np.logical_or.reduce(shorter) if shorter else np.zeros_like(fits[a])

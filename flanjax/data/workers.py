@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -14,12 +13,14 @@ import grain
 from absl import flags
 
 from flanjax.data.garbage import collect_rarely
+from flanjax.data.offline.window_records import Label, decode_window, encode_window
 from flanjax.data.tokenizer import IN_PARALLEL
+from flanjax.data.windows import Window
 from flanjax.tasks.registry import MODULE_PREFIX
 
 
 def in_threads(windows: Any, num_threads: int, prefetched: int) -> Iterator[Any]:
-    """Yields the elements of `windows`, which has a length and takes indices, in order.
+    """Yields the elements of `windows`, which has a length and takes indices, in order: (stream, number, window or None).
 
     Args:
       prefetched: how many are made ahead.
@@ -38,9 +39,19 @@ def in_processes(
     """
     _send_by_value(functions)
     _mark_flags_parsed()
-    # Windows are sent as bytes: grain opens a shared-memory file for every array, and a window has thousands of arrays.
-    made = grain.MapDataset.source(windows).map(pickle.dumps).to_iter_dataset(_options(num_threads, prefetched))
-    return map(pickle.loads, made.mp_prefetch(grain.MultiprocessingOptions(num_workers=num_workers), _begin))
+    # Windows are sent as records: grain opens a shared-memory file for every array, and a window has thousands of arrays.
+    made = grain.MapDataset.source(windows).map(_sent).to_iter_dataset(_options(num_threads, prefetched))
+    return map(_received, made.mp_prefetch(grain.MultiprocessingOptions(num_workers=num_workers), _begin))
+
+
+def _sent(element: tuple[int, int, Window | None]) -> tuple[int, int, bytes | None]:
+    stream, number, window = element
+    return stream, number, None if window is None else encode_window(window, Label("", stream, number))
+
+
+def _received(element: tuple[int, int, bytes | None]) -> tuple[int, int, Window | None]:
+    stream, number, record = element
+    return stream, number, None if record is None else decode_window(record)[1]
 
 
 def _options(num_threads: int, prefetched: int) -> grain.ReadOptions:
