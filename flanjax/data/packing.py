@@ -99,7 +99,7 @@ def pack_rounds(sizes: np.ndarray, limits: Sequence[tuple[int, int]]) -> list[li
     size, room, longest = sizes.reshape(-1, 2), np.sum(limits, axis=0), np.max(limits, axis=0)
     order = sorted(range(len(limits)), key=lambda i: limits[i][::-1], reverse=True)  # the longest targets first
     scaled = {limit: size.T / np.array(limit)[:, None] for limit in limits}
-    fits = {limit: (size <= limit).all(axis=1) for limit in limits}
+    fits = {limit: np.all(size <= limit, axis=1) for limit in limits}
     openers: dict[tuple[int, int], np.ndarray] = {}
     for a in limits:
         shorter = [fits[b] for b in limits if b[::-1] < a[::-1]]
