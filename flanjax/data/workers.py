@@ -1,5 +1,6 @@
 """Makes windows in threads or in worker processes: what workers need from this one, how windows come back, when workers end."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -41,6 +42,7 @@ def in_processes(
     _mark_flags_parsed()
     # Windows are sent as records: grain opens a shared-memory file for every array, and a window has thousands of arrays.
     made = grain.MapDataset.source(windows).map(_sent).to_iter_dataset(_options(num_threads, prefetched))
+    _end_soon()
     return map(_received, made.mp_prefetch(grain.MultiprocessingOptions(num_workers=num_workers), _begin))
 
 
@@ -52,6 +54,15 @@ def _sent(element: tuple[int, int, Window | None]) -> tuple[int, int, bytes | No
 def _received(element: tuple[int, int, bytes | None]) -> tuple[int, int, Window | None]:
     stream, number, record = element
     return stream, number, None if record is None else decode_window(record)[1]
+
+
+def _end_soon() -> None:
+    """Makes grain kill a worker that does not end within a second. It waits 25 s for each (0.2.18), and a worker that is
+    handing over a window which nobody takes any more never ends by itself. The value cannot be given in another way."""
+    with contextlib.suppress(ImportError):
+        from grain._src.python.dataset.transformations import process_prefetch
+
+        process_prefetch._PROCESS_KILL_TIMEOUT_S = 1
 
 
 def _options(num_threads: int, prefetched: int) -> grain.ReadOptions:

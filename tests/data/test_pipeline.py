@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import multiprocessing
 import os
 import re
 import signal
@@ -210,6 +211,22 @@ def test_a_window_of_each_stream_is_made_ahead_unless_the_config_says_how_many(m
     monkeypatch.setattr("flanjax.data.workers.in_processes", lambda windows, threads, ahead, *_: told.append(ahead))
     BatchIterator(corpus_of(**changes), Host(0, count))
     assert told == [prefetched]
+
+
+def test_workers_end_at_once_with_the_iterator():
+    """They have windows ready then, more than a pipe holds."""
+    batches = BatchIterator(corpus_of(num_workers=2, window=2048, num_streams=2))
+    for _ in range(3):
+        next(batches)
+    workers = multiprocessing.active_children()
+    assert len(workers) == 2
+    time.sleep(2)
+    began = time.monotonic()
+    del batches
+    for worker in workers:
+        worker.join(10)
+        assert worker.exitcode is not None
+    assert time.monotonic() - began < 10  # grain alone waits 25 s for each
 
 
 @pytest.mark.parametrize("changes", [{"seed": 1}, {"window": 13}, {"num_streams": 2}])
