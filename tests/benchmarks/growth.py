@@ -1,4 +1,4 @@
-"""How the cost grows: a training step in row length, segments and width, the plan in tasks, a checkpoint in parameters.
+"""How the cost grows: a step in row length, segments and width, the plan in tasks, a checkpoint in parameters and hosts.
 
     python -m tests.benchmarks.growth --json growth.json     # measures; some minutes on two quiet cores
     python -m tests.benchmarks.growth --draw growth.json     # writes docs/growth/*.svg and a section of docs/performance.md
@@ -7,12 +7,15 @@
 Steps are of flan_mini's T5 (width 256, 5 + 5 layers, vocabulary 30,000) with 4,096 input and 1,024 target positions a batch,
 however long its rows are, in random tokens and with AdamW; where segments or width grow, rows have 2,048 + 512 and 512 + 128.
 Seconds are medians. The memory of a step is what its compiler says of it: arguments, results and temporary arrays together.
-A checkpoint is one of `flanjax train`: parameters, the optimizer's two moments, checksums; written and read on one disk.
+A checkpoint is one of `flanjax train`: parameters, the optimizer's two moments, checksums; written and read on one disk. Hosts
+are processes of one machine, which share its cores and its disk: each holds, writes and reads its share of the same parameters.
 """
 
 import argparse
 import json
+import socket
 import statistics
+import subprocess
 import tempfile
 import time
 import tracemalloc
@@ -30,6 +33,7 @@ POSITIONS, TARGET_SHARE = 4_096, 4  # inputs of a batch; by which targets are fe
 LENGTHS, SEGMENTS, WIDTHS = (512, 1_024, 2_048, 4_096), (1, 2, 5, 10, 20), (128, 256, 512, 1_024)
 META = {"config": {}, "split": {}, "tokenizer": "", "plan": "", "model": {}}
 TASKS, PARAMETERS_AT = (100, 300, 1_000, 3_000, 10_000), (128, 256, 512, 1_024)
+HOSTS, HOSTS_WIDTH = (1, 2, 4), 512
 MINI: dict[str, Any] = {"vocab_size": 30_000, "d_model": 256, "d_ff": 1_024, "num_layers": 5, "num_decoder_layers": 5}
 MINI |= {"num_heads": 8, "head_dim": 32, "scan": False, "dropout": 0.0}
 TINY: dict[str, Any] = {"vocab_size": 99, "d_ff": 32, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2, "head_dim": 8}
@@ -119,28 +123,63 @@ def plan(tasks: int) -> Point:
 
 def checkpoint(width: int, *, tiny: bool) -> Point:
     """Returns the parameters of a T5 of that width, seconds to write and to read its checkpoint, and its MiB on disk."""
-    import jax
+    with tempfile.TemporaryDirectory(prefix="flanjax-growth-") as folder:
+        return _written_and_read(width, tiny, folder)
 
+
+def checkpoint_by_hosts(hosts: int, *, tiny: bool) -> Point:
+    """Returns the same of width HOSTS_WIDTH, which so many processes write and read together."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory(prefix="flanjax-growth-") as folder:
+        jobs = [{"index": i, "hosts": hosts, "port": port, "folder": folder, "tiny": tiny} for i in range(hosts)]
+        commands = [python("growth", "--host", json.dumps(job)) for job in jobs]
+        started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
+        said = [process.communicate()[0] for process in started]
+    if any(process.returncode for process in started):
+        raise RuntimeError(f"of {hosts} hosts, these failed: {[i for i, p in enumerate(started) if p.returncode]}")
+    return {**json.loads(said[0].splitlines()[-1]), "x": float(hosts)}
+
+
+def be_a_host(index: int, hosts: int, port: int, folder: str, tiny: bool) -> None:
+    """One of the processes of `checkpoint_by_hosts`; the first prints the point."""
+    from flanjax.parallel import distributed, sharding
+
+    if hosts > 1:
+        distributed.start(coordinator=f"127.0.0.1:{port}", num_processes=hosts, process_id=index)
+    point = _written_and_read(HOSTS_WIDTH // (32 if tiny else 1), tiny, folder, sharding.make_mesh(sharding.MeshConfig()))
+    if index == 0:
+        print(json.dumps(point))
+
+
+def _written_and_read(width: int, tiny: bool, folder: str, mesh: Any = None) -> Point:
+    import jax
+    from jax.experimental import multihost_utils
+
+    from flanjax import parts
     from flanjax.checkpoint import CheckpointConfig, Checkpoints
     from flanjax.models import functional
     from flanjax.models.t5 import T5Config
 
     fields: dict[str, Any] = {**MINI, **(TINY if tiny else {}), "d_model": width, "d_ff": 4 * width}
     model = T5Config(**fields)
-    params = jax.jit(lambda: functional.init(model, jax.random.key(0)))()
+    placed = parts.param_shardings(model, mesh) if mesh else None
+    params = jax.jit(lambda: functional.init(model, jax.random.key(0)), out_shardings=placed)()
     moments = {"mu": params, "nu": jax.tree.map(lambda x: x * x, params)}
-    with tempfile.TemporaryDirectory(prefix="flanjax-growth-") as folder:
-        kept = Checkpoints(folder, CheckpointConfig(asynchronous=False))
-        began = time.perf_counter()
-        kept.save(1, params=params, rest=moments, data={}, meta=META, validation_loss=None)
-        kept.wait()
-        written = time.perf_counter() - began
-        shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), (params, moments))
-        began = time.perf_counter()
-        jax.block_until_ready(kept.restore(*shapes))
-        read = time.perf_counter() - began
-        kept.close()
-        size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+    kept = Checkpoints(folder, CheckpointConfig(asynchronous=False))
+    multihost_utils.sync_global_devices("begin")
+    began = time.perf_counter()
+    kept.save(1, params=params, rest=moments, data={}, meta=META, validation_loss=None)
+    kept.wait()
+    written = time.perf_counter() - began
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), (params, moments))
+    began = time.perf_counter()
+    jax.block_until_ready(kept.restore(*shapes))
+    multihost_utils.sync_global_devices("end")
+    read = time.perf_counter() - began
+    kept.close()
+    size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
     count = sum(int(x.size) for x in jax.tree.leaves(params))
     return {"x": float(count), "seconds": written, "read_seconds": read, "mib": size / 2**20}
 
@@ -160,6 +199,7 @@ class Growth(NamedTuple):
 
 
 STEP = {"seconds": "seconds a step", "mib": "MiB of memory a step"}
+CHECKPOINT = {"seconds": "seconds to write", "read_seconds": "seconds to read", "mib": "MiB of files"}
 GROWTHS = {
     "row_length": Growth(
         "input positions of a row", LENGTHS, STEP, lambda x, tiny: step(x // (8 if tiny else 1), 2, tiny=tiny)
@@ -179,9 +219,10 @@ GROWTHS = {
     "parameters": Growth(
         "parameters",
         PARAMETERS_AT,
-        {"seconds": "seconds to write", "read_seconds": "seconds to read", "mib": "MiB of files"},
+        CHECKPOINT,
         lambda x, tiny: checkpoint(x // (8 if tiny else 1), tiny=tiny),
     ),
+    "hosts": Growth("hosts", HOSTS, CHECKPOINT, lambda x, tiny: checkpoint_by_hosts(x, tiny=tiny)),
 }
 
 
@@ -232,9 +273,13 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=page.PAGE, help="the plots are put into its folder growth/")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--side", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--host", type=json.loads, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.side:
         serve(Points)
+        return
+    if args.host:
+        be_a_host(**args.host)
         return
     if bool(args.json) is bool(args.draw):
         parser.error("either --json FILE, to measure, or --draw FILE, to draw")
