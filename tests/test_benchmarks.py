@@ -58,12 +58,15 @@ def sides(ours: dict, theirs: dict):
     return Scripted("ours", ours, 2.0, asked), Scripted("theirs", theirs, 3.0, asked), asked
 
 
-def test_sides_take_turns_after_they_have_computed_the_same(tmp_path):
+@pytest.mark.parametrize("rewarm", [0, 1])
+def test_sides_take_turns_after_they_have_computed_the_same(tmp_path, rewarm):
     ours, theirs, asked = sides({"loss": 1.0}, {"loss": 1.0005})
-    told = compare(comparison(ours, theirs), tmp_path, 2, lambda line: None)["a_vs_b"]
+    told = compare(comparison(ours, theirs, rewarm=rewarm), tmp_path, 2, lambda line: None)["a_vs_b"]
     assert isinstance(told, Measured)
     assert told.spread()["median"] == pytest.approx(1.5)  # 3 rows a second beside 2
-    assert [name for name, question, *_ in asked if question == "run"] == ["ours"] * 3 + ["theirs"] * 5 + ["ours"] * 2
+    assert [name for name, question, *_ in asked if question == "run"] == ["ours"] * 3 + ["theirs"] * (4 + rewarm) + [
+        "ours"
+    ] * (1 + rewarm)
     assert [name for name, question, *_ in asked if question == "opened"] == ["ours", "theirs"]
     assert told.facts["settings"] == {"size": 3}
 

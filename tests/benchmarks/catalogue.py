@@ -136,7 +136,7 @@ def _training(asked: Asked, name: str, job: Mapping[str, Any], tolerance: Mappin
     whole = {**job, "tiny": asked.tiny, "tokenizer": asked.tokenizer}
     one = {} if together else {"CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]}
     ours, theirs = (_side(module, environment=one) for module in ("step", "step_torch"))
-    return Comparison(name, units, whole, ours, theirs, tolerance, together)
+    return Comparison(name, units, whole, ours, theirs, tolerance, together, rewarm=int(together))
 
 
 def _scoring(asked: Asked) -> Comparison:

@@ -13,9 +13,7 @@ from .sides import SideError
 
 Log = Callable[[str], None]
 OURS, THEIRS = 0, 1
-# Untimed runs before the first timed one: an engine compiles once more when it has seen how long texts are. Before a later one
-# there is one: a virtual machine may have given the memory of a stopped process away, and a step then takes half as long again.
-WARM_UPS = 2
+WARM_UPS = 2  # an engine compiles once more when it has seen how long texts are
 
 
 class Asked(Protocol):
@@ -42,6 +40,8 @@ class Comparison:
       ours, theirs: folder -> the side, started.
       tolerance: end of a check's name -> how far its numbers may lie apart, relative to ours; else they must be equal.
       together: whether both sides may live at the same time. On an accelerator each would hold memory that the other needs.
+      rewarm: untimed runs before each timed one but the first. A virtual machine may have given the memory of a stopped process
+        away, and the first training step then takes half as long again.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Comparison:
     theirs: Callable[[Path], AbstractContextManager[Asked]]
     tolerance: Mapping[str, float] = dataclasses.field(default_factory=dict)
     together: bool = True
+    rewarm: int = 0
 
 
 class Refused(Exception):
@@ -117,7 +118,7 @@ def _compare(comparison: Comparison, sides: "_Sides", rounds: int, log: Log) -> 
             with sides.use(side) as (asked, warmed):
                 for key in comparison.units:
                     given = settings.get(key) if side == THEIRS else None
-                    for _ in range(1 if key in warmed else WARM_UPS):
+                    for _ in range(comparison.rewarm if key in warmed else WARM_UPS):
                         asked.ask("run", key, given)
                     warmed.add(key)
                     seen[side][key] = asked.ask("run", key, given)
