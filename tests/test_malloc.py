@@ -73,6 +73,7 @@ def test_blocks_of_a_small_model_are_kept():
             ctypes.memset(address, 1, 43_000_000)
             libc.free(address)
         def work():
+            libc.malloc(40_000_000)  # so that the thread needs a second heap, of 64 MiB at most, for each block
             block()
             before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
             for _ in range(10):
