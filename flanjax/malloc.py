@@ -40,5 +40,5 @@ def start_again_tuned() -> None:
 def _is_glibc() -> bool:
     try:
         return bool(os.confstr("CS_GNU_LIBC_VERSION"))
-    except (AttributeError, ValueError):  # no such function, or no such name
+    except (AttributeError, ValueError, OSError):  # no such function, or no such name
         return False

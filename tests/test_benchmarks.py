@@ -64,9 +64,8 @@ def test_sides_take_turns_after_they_have_computed_the_same(tmp_path, rewarm):
     told = compare(comparison(ours, theirs, rewarm=rewarm), tmp_path, 2, lambda line: None)["a_vs_b"]
     assert isinstance(told, Measured)
     assert told.spread()["median"] == pytest.approx(1.5)  # 3 rows a second beside 2
-    assert [name for name, question, *_ in asked if question == "run"] == ["ours"] * 3 + ["theirs"] * (4 + rewarm) + [
-        "ours"
-    ] * (1 + rewarm)
+    turns = [*["ours"] * 3, *["theirs"] * (4 + rewarm), *["ours"] * (1 + rewarm)]
+    assert [name for name, question, *_ in asked if question == "run"] == turns
     assert [name for name, question, *_ in asked if question == "opened"] == ["ours", "theirs"]
     assert told.facts["settings"] == {"size": 3}
 

@@ -128,7 +128,7 @@ def checkpoint(width: int, *, tiny: bool) -> Point:
 
 
 def checkpoint_by_hosts(hosts: int, *, tiny: bool) -> Point:
-    """Returns the same of width HOSTS_WIDTH, which so many processes write and read together."""
+    """Returns the same for width HOSTS_WIDTH, written and read by this many processes together; x is their number."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -154,6 +154,7 @@ def be_a_host(index: int, hosts: int, port: int, folder: str, tiny: bool) -> Non
 
 
 def _written_and_read(width: int, tiny: bool, folder: str, mesh: Any = None) -> Point:
+    """Returns the point of a checkpoint in that folder, of parameters split over the mesh, or of this process alone."""
     import jax
     from jax.experimental import multihost_utils
 

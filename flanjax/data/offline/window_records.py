@@ -1,4 +1,5 @@
-"""Encodes a window as bytes and back: the format of one record of a prepared shard. It is versioned and needs no pickle.
+"""Encodes a window as bytes and back: a record of a prepared shard, and what worker processes send. It needs no pickle, and its
+format has a version.
 
 4 bytes   length of the header, little-endian
 header    JSON: format, the data's digest, stream, window, number of rows, arrays, stats
