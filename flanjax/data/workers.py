@@ -86,6 +86,7 @@ def _mark_flags_parsed() -> None:
 def _begin(worker: int, workers: int) -> None:
     """Begins this worker process. It ends when the process that started it is gone, even if that was killed."""
     collect_rarely()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the process that started it
     os.environ.setdefault(IN_PARALLEL, "false")  # the other workers have the other cores
     parent = multiprocessing.parent_process()
     assert parent

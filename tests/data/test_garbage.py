@@ -1,6 +1,7 @@
 """Garbage is collected rarely while examples are made, and as before afterwards; what workers begin with."""
 
 import gc
+import signal
 import threading
 import types
 
@@ -54,7 +55,9 @@ def test_a_training_collects_rarely_in_its_steps_alone(tmp_path, monkeypatch):
     assert gc.get_threshold() == usual
 
 
-def test_a_worker_process_collects_rarely_and_keeps_tokenizers_to_one_thread(monkeypatch):
+def test_a_worker_process_collects_rarely_keeps_tokenizers_to_one_thread_and_leaves_ctrl_c_to_its_parent(monkeypatch):
+    handled = []
+    monkeypatch.setattr("flanjax.data.workers.signal.signal", lambda *given: handled.append(given))
     forever = types.SimpleNamespace(join=threading.Event().wait)
     monkeypatch.setattr("flanjax.data.workers.multiprocessing.parent_process", lambda: forever)
     monkeypatch.setenv(IN_PARALLEL, "true")  # so that it is put back
@@ -68,5 +71,6 @@ def test_a_worker_process_collects_rarely_and_keeps_tokenizers_to_one_thread(mon
         tokenizer.encode(["a"])
         assert threads == [-1, 1]
         assert gc.get_threshold() > usual
+        assert handled == [(signal.SIGINT, signal.SIG_IGN)]
     finally:
         gc.set_threshold(*usual)
